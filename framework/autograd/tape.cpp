@@ -1,0 +1,299 @@
+#include "framework/autograd/tape.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "framework/compute/basic.h"
+#include "framework/tensor/error.h"
+
+namespace ebb {
+namespace detail {
+namespace {
+
+// Memory for backward rules: chunks filled from the front, kept from tape to tape.
+class Arena {
+ public:
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena() {
+    for (const Chunk& chunk : chunks_) std::free(chunk.memory);
+  }
+
+  void* allocate(std::size_t size, std::size_t alignment) {
+    for (;; ++current_, used_ = 0) {
+      if (current_ == chunks_.size()) grow(size + alignment);
+      const Chunk& chunk = chunks_[current_];
+      const std::size_t begin = (used_ + alignment - 1) / alignment * alignment;
+      if (begin + size > chunk.size) continue;
+      used_ = begin + size;
+      return chunk.memory + begin;
+    }
+  }
+
+  void reset() { current_ = used_ = 0; }
+
+ private:
+  struct Chunk {
+    std::byte* memory;
+    std::size_t size;
+  };
+
+  void grow(std::size_t least) {
+    const std::size_t size = std::max<std::size_t>(least, std::size_t{64} << 10);
+    void* memory = nullptr;
+    if (posix_memalign(&memory, 64, size) != 0) fail("tape", text("no memory for ", size, " bytes"), "a smaller model");
+    chunks_.push_back({static_cast<std::byte*>(memory), size});
+  }
+
+  std::vector<Chunk> chunks_;
+  std::size_t current_ = 0;
+  std::size_t used_ = 0;
+};
+
+struct Node {
+  const char* op = nullptr;
+  Shape shape;  // of the value, and so of its gradient
+  DType dtype = DType::f32;
+  Tensor grad;                     // undefined until something flows in
+  Parameter* parameter = nullptr;  // for leaves of parameters
+  bool input = false;              // for leaves of Tape::input: the gradient stays
+  std::uint32_t first_edge = 0;    // inputs: edges[first_edge .. first_edge + edges)
+  std::uint32_t edges = 0;
+  Rule rule;
+};
+
+std::atomic<std::uint64_t> next_serial{1};
+
+}  // namespace
+
+struct TapeState {
+  std::uint64_t serial = 0;
+  bool walked = false;
+  std::vector<Node> nodes;
+  std::vector<std::int32_t> edges;  // node numbers, -1 for constants
+  Arena arena;
+  TapeState* outer = nullptr;  // what recorded before this tape
+
+  void clear() {
+    // From the end, as backward() frees: what a step allocates and frees keeps one order.
+    for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) drop(*node);
+    nodes.clear();
+    edges.clear();
+    arena.reset();
+    walked = false;
+  }
+
+  static void drop(Node& node) {
+    if (node.rule.object != nullptr) node.rule.destroy(std::exchange(node.rule.object, nullptr));
+  }
+};
+
+namespace {
+
+thread_local TapeState* current = nullptr;      // what records in this thread
+thread_local TapeState* innermost = nullptr;    // the last tape made and alive, recording or paused
+thread_local std::unique_ptr<TapeState> spare;  // the state of the last tape, to be reused
+thread_local const char* running_op = nullptr;  // the op whose backward rule runs
+
+struct Running {
+  explicit Running(const char* op) { running_op = op; }
+  ~Running() { running_op = nullptr; }
+};
+
+const TapeState* alive(std::uint64_t serial) {
+  for (const TapeState* tape = innermost; tape != nullptr; tape = tape->outer)
+    if (tape->serial == serial) return tape;
+  return nullptr;
+}
+
+}  // namespace
+
+bool should_record(const char* op, std::span<const Var> inputs) {
+  bool any = false;
+  for (const Var& input : inputs) {
+    if (!input.tracked()) continue;
+    if (current != nullptr && input.tape_ == current->serial) {
+      any = true;
+      continue;
+    }
+    if (alive(input.tape_) == nullptr)
+      fail(op, "an input recorded on a tape that has ended", "values of the current tape, or constants",
+           "compute it again on this tape, or keep it with detach()");
+    if (current != nullptr)
+      fail(op, "an input recorded on an outer tape", "values of the current tape, or constants",
+           "detach() it, or compute it on this tape");
+  }
+  if (any && current->walked)
+    fail(op, "an input of a tape whose backward() has run", "values of a tape that still records",
+         "open a new Tape for the next forward pass");
+  return any;
+}
+
+void* allocate_rule(std::size_t size, std::size_t alignment) { return current->arena.allocate(size, alignment); }
+
+Var append_node(const char* op, std::span<const Var> inputs, Tensor output, Rule rule) {
+  TapeState& tape = *current;
+  Node& node = tape.nodes.emplace_back();
+  node.op = op;
+  node.shape = output.shape();
+  node.dtype = output.dtype();
+  node.first_edge = static_cast<std::uint32_t>(tape.edges.size());
+  node.edges = static_cast<std::uint32_t>(inputs.size());
+  node.rule = rule;
+  for (const Var& input : inputs) tape.edges.push_back(input.node_);
+  return Var(std::move(output), static_cast<std::int32_t>(tape.nodes.size()) - 1, tape.serial);
+}
+
+}  // namespace detail
+
+using detail::current;
+using detail::innermost;
+using detail::Node;
+using detail::TapeState;
+
+Var::Var(Parameter& parameter) : value_(parameter.value()) {
+  if (current == nullptr || parameter.frozen()) return;
+  Node& node = current->nodes.emplace_back();
+  node.op = "parameter";
+  node.shape = parameter.shape();
+  node.dtype = value_.dtype();
+  node.parameter = &parameter;
+  node_ = static_cast<std::int32_t>(current->nodes.size()) - 1;
+  tape_ = current->serial;
+}
+
+Tape::Tape() {
+  std::unique_ptr<TapeState> state = std::move(detail::spare);
+  if (!state) state = std::make_unique<TapeState>();
+  state->serial = detail::next_serial.fetch_add(1, std::memory_order_relaxed);
+  state->outer = innermost;
+  state_ = state.release();
+  innermost = current = state_;
+}
+
+Tape::~Tape() {
+  state_->clear();
+  innermost = state_->outer;
+  if (current == state_) current = state_->outer;
+  detail::spare.reset(state_);
+}
+
+Var Tape::input(Tensor value) {
+  require_defined("tape", "input", value);
+  if (!is_float(value.dtype())) fail("tape", text("an input of type ", value.dtype()), "f32 or f64");
+  Node& node = state_->nodes.emplace_back();
+  node.op = "input";
+  node.shape = value.shape();
+  node.dtype = value.dtype();
+  node.input = true;
+  return Var(std::move(value), static_cast<std::int32_t>(state_->nodes.size()) - 1, state_->serial);
+}
+
+void Tape::backward(const Var& loss) {
+  if (loss.size() != 1)
+    fail("backward", text("a value of shape ", loss.shape()), "a loss with one element",
+         "reduce it with mean() or sum(), or pass the gradient with respect to it as the second argument");
+  walk(loss, Tensor::full(loss.shape(), 1.0, loss.dtype()));
+}
+
+void Tape::backward(const Var& value, const Tensor& seed) {
+  require_same_shape("backward", value.value(), seed);
+  require_same_dtype("backward", value.value(), seed);
+  walk(value, seed);
+}
+
+void Tape::walk(const Var& value, Tensor seed) {
+  if (!value.tracked())
+    fail("backward", "a constant", "a value that depends on a parameter or an input of this tape",
+         "make the tape before the forward pass, and check that parameters are not frozen");
+  if (value.tape_ != state_->serial) fail("backward", "a value of another tape", "a value that this tape recorded");
+  if (state_->walked)
+    fail("backward", "a second backward() of one tape", "one backward() for each tape",
+         "what the ops had saved is freed; record again on a new Tape, or add the losses first");
+  state_->walked = true;
+  const Pause pause;
+  std::vector<Node>& nodes = state_->nodes;
+  nodes[static_cast<std::size_t>(value.node_)].grad = std::move(seed);
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    Node& node = nodes[i];
+    if (node.grad.defined() && node.parameter != nullptr) {
+      node.parameter->accumulate(std::exchange(node.grad, Tensor()));
+    } else if (node.grad.defined() && node.rule.object != nullptr) {
+      const Tensor dy = std::exchange(node.grad, Tensor());
+      InputGrads dx(*state_, i);
+      const detail::Running mark(node.op);
+      node.rule.run(node.rule.object, dy, dx);
+    }
+    TapeState::drop(node);
+  }
+}
+
+Tensor Tape::gradient(const Var& input) const {
+  if (!input.tracked() || input.tape_ != state_->serial)
+    fail("gradient", "a value that is not on this tape", "what Tape::input() returned");
+  const Node& node = state_->nodes[static_cast<std::size_t>(input.node_)];
+  if (!node.input)
+    fail("gradient", text("the result of ", node.op), "what Tape::input() returned",
+         "gradients of parameters stand in Parameter::grad()");
+  if (!state_->walked) fail("gradient", "a tape before backward()", "one after backward()");
+  return node.grad.defined() ? node.grad : Tensor::zeros(node.shape, node.dtype);
+}
+
+std::size_t Tape::size() const { return state_->nodes.size(); }
+
+bool Tape::recording() { return current != nullptr; }
+
+Tape::Pause::Pause() : suspended_(std::exchange(current, nullptr)) {}
+
+Tape::Pause::~Pause() { current = suspended_; }
+
+bool InputGrads::wants(int i) const {
+  const Node& node = tape_.nodes[node_];
+  return tape_.edges[node.first_edge + static_cast<std::uint32_t>(i)] >= 0;
+}
+
+const Shape& InputGrads::shape(int i) const {
+  const Node& node = tape_.nodes[node_];
+  const std::int32_t from = tape_.edges[node.first_edge + static_cast<std::uint32_t>(i)];
+  if (from < 0) fail(node.op, text("a question for the shape of input ", i), "an input that wants a gradient");
+  return tape_.nodes[static_cast<std::size_t>(from)].shape;
+}
+
+void InputGrads::add(int i, Tensor gradient) {
+  if (!wants(i)) return;
+  const Node& node = tape_.nodes[node_];
+  Node& into = tape_.nodes[static_cast<std::size_t>(tape_.edges[node.first_edge + static_cast<std::uint32_t>(i)])];
+  if (!(gradient.shape() == into.shape) || gradient.dtype() != into.dtype)
+    fail(node.op, text("a gradient ", gradient.shape(), ' ', gradient.dtype(), " for input ", i),
+         text(into.shape, ' ', into.dtype), "correct the backward rule of this op");
+  if (!into.grad.defined()) {
+    into.grad = std::move(gradient);
+    return;
+  }
+  if (!into.grad.unique()) {
+    // Someone else holds these numbers: add into the other summand if that one is free, else into a copy.
+    if (gradient.unique()) {
+      add_into(gradient, into.grad);
+      into.grad = std::move(gradient);
+      return;
+    }
+    into.grad = into.grad.clone();
+  }
+  add_into(into.grad, gradient);
+}
+
+void Saved::fail_edited() const {
+  fail(detail::running_op == nullptr ? "saved" : detail::running_op,
+       "a tensor that was edited in place between forward and backward", "the numbers of the forward pass",
+       "edit a clone(), or edit after backward()");
+}
+
+bool tracked(std::initializer_list<Var> inputs) {
+  return Tape::recording() && std::ranges::any_of(inputs, [](const Var& v) { return v.tracked(); });
+}
+
+}  // namespace ebb

@@ -1,0 +1,153 @@
+/// \file
+/// The tape: what records while it lives, and walks back.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <new>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "framework/autograd/var.h"
+
+namespace ebb {
+
+class InputGrads;
+
+namespace detail {
+
+struct TapeState;
+
+/// A backward rule in the tape's arena, with its type erased.
+struct Rule {
+  void* object = nullptr;
+  void (*run)(void* object, const Tensor& dy, InputGrads& dx) = nullptr;
+  void (*destroy)(void* object) = nullptr;
+};
+
+void* allocate_rule(std::size_t size, std::size_t alignment);
+
+}  // namespace detail
+
+/// While a Tape lives, its thread records; without one, ops just compute. Leaving the scope frees everything.
+///
+///     Tape tape;
+///     Var loss = softmax_cross_entropy(model(images), labels);
+///     tape.backward(loss);
+///
+/// Gradients of parameters are added to Parameter::grad(). A tape belongs to the thread that made it. A tape made
+/// inside another's scope records instead of it until it ends; values of the outer tape are errors there unless
+/// detached.
+class Tape {
+ public:
+  /// Starts recording in this thread.
+  Tape();
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// A leaf whose gradient gradient() gives after backward(), for gradients with respect to inputs.
+  Var input(Tensor value);
+
+  /// Adds d loss / d p to the gradient of every parameter p on the tape and frees what was saved.
+  /// \throws Error when loss has more than one element, is a constant, or backward() has run before.
+  void backward(const Var& loss);
+
+  /// As above for a value of any shape: `seed` is the gradient with respect to it, of its shape and dtype.
+  void backward(const Var& value, const Tensor& seed);
+
+  /// The gradient with respect to an input() of this tape, after backward(). Zeros when nothing depended on it.
+  Tensor gradient(const Var& input) const;
+
+  /// Number of values recorded so far.
+  std::size_t size() const;
+
+  /// Ends recording in this thread while it lives: `Tape::Pause pause;`.
+  class Pause {
+   public:
+    /// Suspends the current tape, if any.
+    Pause();
+    ~Pause();
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+   private:
+    detail::TapeState* suspended_;
+  };
+
+  /// True when this thread records.
+  static bool recording();
+
+ private:
+  void walk(const Var& value, Tensor seed);
+
+  detail::TapeState* state_;
+};
+
+/// What a backward rule adds the gradients of its op's inputs to.
+class InputGrads {
+ public:
+  /// True when a gradient flows into input `i`; a rule skips what nobody wants.
+  bool wants(int i) const;
+
+  /// Adds the gradient of input `i`, of that input's shape and dtype. Ignored when not wanted. Hand over the tensor
+  /// (`std::move`) where you keep no other handle: it is then reused instead of copied.
+  void add(int i, Tensor gradient);
+
+  /// Shape of input `i`.
+  const Shape& shape(int i) const;
+
+ private:
+  friend class Tape;
+  InputGrads(detail::TapeState& tape, std::size_t node) : tape_(tape), node_(node) {}
+  detail::TapeState& tape_;
+  std::size_t node_;
+};
+
+/// A tensor that a backward rule keeps. Reading it back throws when the numbers were edited since.
+class Saved {
+ public:
+  /// Keeps a handle and the version of its numbers.
+  explicit Saved(Tensor tensor) : tensor_(std::move(tensor)), version_(tensor_.version()) {}
+
+  /// The tensor.
+  /// \throws Error naming the op whose backward runs when it was edited after it was saved.
+  const Tensor& operator*() const {
+    if (tensor_.version() != version_) fail_edited();
+    return tensor_;
+  }
+  const Tensor* operator->() const { return &**this; }  ///< See operator*.
+
+ private:
+  [[noreturn]] void fail_edited() const;
+  Tensor tensor_;
+  std::uint64_t version_;
+};
+
+/// Ends every op: puts `output` on the tape when this thread records and an input is tracked.
+/// \param op the op's name for messages; a literal, or any string that outlives the tape.
+/// \param backward called as `backward(const Tensor& dy, InputGrads& dx)` with the gradient of the output. What it
+///     captures is what the op keeps: wrap tensors in Saved.
+template <std::invocable<const Tensor&, InputGrads&> Backward>
+Var record(const char* op, std::span<const Var> inputs, Tensor output, Backward backward) {
+  if (!detail::should_record(op, inputs)) return Var(std::move(output));
+  void* const place = detail::allocate_rule(sizeof(Backward), alignof(Backward));
+  detail::Rule rule;
+  rule.object = ::new (place) Backward(std::move(backward));
+  rule.run = [](void* object, const Tensor& dy, InputGrads& dx) { (*static_cast<Backward*>(object))(dy, dx); };
+  rule.destroy = [](void* object) { static_cast<Backward*>(object)->~Backward(); };
+  return detail::append_node(op, inputs, std::move(output), rule);
+}
+
+/// As above: `record("relu", {x}, y, [...](const Tensor& dy, InputGrads& dx) { ... })`.
+template <std::invocable<const Tensor&, InputGrads&> Backward>
+Var record(const char* op, std::initializer_list<Var> inputs, Tensor output, Backward backward) {
+  return record(op, std::span<const Var>(inputs.begin(), inputs.size()), std::move(output), std::move(backward));
+}
+
+/// True when a gradient will be wanted of any of `inputs`: an op that must keep more than its inputs asks first.
+bool tracked(std::initializer_list<Var> inputs);
+
+}  // namespace ebb

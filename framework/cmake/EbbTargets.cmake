@@ -1,0 +1,28 @@
+# How every target of the project is compiled.
+include(GNUInstallDirs)
+find_package(Threads REQUIRED)
+
+add_library(ebb_options INTERFACE)
+target_compile_features(ebb_options INTERFACE cxx_std_20)
+target_compile_options(ebb_options INTERFACE
+  -Wall -Wextra -Wconversion -Wshadow -Werror
+  -fno-math-errno -fno-trapping-math -ffp-contract=off -fvisibility-inlines-hidden)
+if(EBB_NATIVE)
+  target_compile_options(ebb_options INTERFACE -march=native)
+endif()
+if(EBB_SANITIZE)
+  target_compile_options(ebb_options INTERFACE
+    -fsanitize=${EBB_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(ebb_options INTERFACE -fsanitize=${EBB_SANITIZE})
+endif()
+
+# ebb_library(NAME sources...): the library target ebb_NAME with the alias ebb::NAME.
+function(ebb_library name)
+  add_library(ebb_${name} STATIC ${ARGN})
+  add_library(ebb::${name} ALIAS ebb_${name})
+  set_target_properties(ebb_${name} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
+  target_compile_features(ebb_${name} PUBLIC cxx_std_20)
+  target_include_directories(ebb_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/ebb>)
+  target_link_libraries(ebb_${name} PRIVATE $<BUILD_INTERFACE:ebb_options>)
+endfunction()

@@ -1,0 +1,29 @@
+#include "framework/kernels/elementwise.h"
+
+#include "framework/kernels/fill.h"
+#include "framework/kernels/simd.h"
+
+namespace ebb::kernels::EBB_KERNEL_ARCH {
+namespace {
+
+template <class T>
+void fill_table(Elementwise<T>& table) {
+  using B = Batch<T>;
+  table.fill = [](T value, T* y, int64_t n) { map(y, y, n, [=](B) { return B(value); }); };
+  table.add = [](const T* a, const T* b, T* y, int64_t n) { map(a, b, y, n, [](B p, B q) { return p + q; }); };
+  table.sub = [](const T* a, const T* b, T* y, int64_t n) { map(a, b, y, n, [](B p, B q) { return p - q; }); };
+  table.mul = [](const T* a, const T* b, T* y, int64_t n) { map(a, b, y, n, [](B p, B q) { return p * q; }); };
+  table.div = [](const T* a, const T* b, T* y, int64_t n) { map(a, b, y, n, [](B p, B q) { return p / q; }); };
+  table.scale = [](T alpha, const T* x, T* y, int64_t n) { map(x, y, n, [=](B v) { return B(alpha) * v; }); };
+  table.shift = [](T alpha, const T* x, T* y, int64_t n) { map(x, y, n, [=](B v) { return B(alpha) + v; }); };
+  table.axpy = [](T alpha, const T* x, T* y, int64_t n) {
+    map(x, y, y, n, [=](B v, B w) { return xsimd::fma(B(alpha), v, w); });
+  };
+}
+
+}  // namespace
+
+void fill(Elementwise<float>& table) { fill_table(table); }
+void fill(Elementwise<double>& table) { fill_table(table); }
+
+}  // namespace ebb::kernels::EBB_KERNEL_ARCH

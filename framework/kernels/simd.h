@@ -1,0 +1,75 @@
+/// \file
+/// The one place where kernels meet xsimd: batch types and whole-array loops of the instruction set being compiled.
+/// Every kernel source is compiled once for each instruction set, with EBB_KERNEL_ARCH naming the namespace and
+/// EBB_XSIMD_ARCH the xsimd architecture. Included by kernel sources only.
+#pragma once
+
+#include <stdint.h>
+
+#include <xsimd/xsimd.hpp>
+
+namespace ebb::kernels::EBB_KERNEL_ARCH {
+
+/// A register of T.
+template <class T>
+using Batch = xsimd::batch<T, EBB_XSIMD_ARCH>;
+
+/// Numbers of T in a register.
+template <class T>
+constexpr int lanes = static_cast<int>(Batch<T>::size);
+
+/// Loads `count` < lanes numbers; the other lanes are `rest`. xsimd 8.1 has no masked loads: tails pass through a
+/// stack vector and the same code as full registers, so that a number's result does not depend on its position.
+template <class T>
+inline Batch<T> load_part(const T* from, int64_t count, T rest = T(0)) {
+  alignas(64) T part[lanes<T>];
+  for (int i = 0; i < lanes<T>; ++i) part[i] = i < count ? from[i] : rest;
+  return Batch<T>::load_aligned(part);
+}
+
+/// Stores the first `count` < lanes numbers.
+template <class T>
+inline void store_part(T* to, Batch<T> value, int64_t count) {
+  alignas(64) T part[lanes<T>];
+  value.store_aligned(part);
+  for (int64_t i = 0; i < count; ++i) to[i] = part[i];
+}
+
+/// y[i] = f(x[i]). `f` maps a register to a register; the pointers may be equal.
+template <class T, class F>
+inline void map(const T* x, T* y, int64_t n, F f) {
+  int64_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) f(Batch<T>::load_unaligned(x + i)).store_unaligned(y + i);
+  if (i < n) store_part<T>(y + i, f(load_part(x + i, n - i)), n - i);
+}
+
+/// y[i] = f(a[i], b[i]).
+template <class T, class F>
+inline void map(const T* a, const T* b, T* y, int64_t n, F f) {
+  int64_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>)
+    f(Batch<T>::load_unaligned(a + i), Batch<T>::load_unaligned(b + i)).store_unaligned(y + i);
+  if (i < n) store_part<T>(y + i, f(load_part(a + i, n - i), load_part(b + i, n - i)), n - i);
+}
+
+/// y[i] = f(a[i], b[i], c[i]).
+template <class T, class F>
+inline void map(const T* a, const T* b, const T* c, T* y, int64_t n, F f) {
+  int64_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>)
+    f(Batch<T>::load_unaligned(a + i), Batch<T>::load_unaligned(b + i), Batch<T>::load_unaligned(c + i))
+        .store_unaligned(y + i);
+  if (i < n) store_part<T>(y + i, f(load_part(a + i, n - i), load_part(b + i, n - i), load_part(c + i, n - i)), n - i);
+}
+
+/// The sum of the lanes in double, in lane order.
+template <class T>
+inline double sum_lanes(Batch<T> value) {
+  alignas(64) T part[lanes<T>];
+  value.store_aligned(part);
+  double total = 0;
+  for (int i = 0; i < lanes<T>; ++i) total += static_cast<double>(part[i]);
+  return total;
+}
+
+}  // namespace ebb::kernels::EBB_KERNEL_ARCH

@@ -1,0 +1,25 @@
+#include "framework/kernels/table.h"
+
+#include "framework/kernels/fill.h"
+
+#define EBB_TEXT_OF(name) #name
+#define EBB_TEXT(name) EBB_TEXT_OF(name)
+
+namespace ebb::kernels::EBB_KERNEL_ARCH {
+namespace {
+
+template <class T>
+void fill_all(Kernels<T>& kernels) {
+  fill(kernels.elementwise);
+  fill(kernels.reduction);
+}
+
+}  // namespace
+
+void make_table(Table& table) {
+  table.name = EBB_TEXT(EBB_KERNEL_ARCH);
+  fill_all(table.f32);
+  fill_all(table.f64);
+}
+
+}  // namespace ebb::kernels::EBB_KERNEL_ARCH

@@ -1,0 +1,45 @@
+/// \file
+/// Batch, layer and group normalisation. The last axis holds the channels.
+#pragma once
+
+#include "framework/autograd/tape.h"
+#include "framework/ops/activation.h"
+
+namespace ebb {
+
+/// How batch_norm() computes.
+struct BatchNormOptions {
+  bool training = true;  ///< Normalise with the batch's statistics and update the running ones; else use the latter.
+  double eps = 1e-5;     ///< Added to the variance, >= 0.
+  double new_weight =
+      0.1;  ///< Weight of the new statistics in the running ones (PyTorch's momentum, Keras's 1 - momentum).
+  Activation activation = Activation::none;  ///< Applied to the result in the same pass.
+};
+
+/// Running statistics of a batch norm, f32 or f64 of `[channels]`, and what the last batch had.
+struct BatchNormState {
+  Tensor running_mean;      ///< Updated in place in training.
+  Tensor running_variance;  ///< Of the unbiased variance. Updated in place in training.
+  Tensor batch_mean;        ///< Out: mean of the last training batch, `[channels]`.
+  Tensor batch_variance;    ///< Out: biased variance of the last training batch, `[channels]`.
+};
+
+/// scale (x - mean) / sqrt(variance + eps) + shift for each channel: x `[..., channels]`, statistics over all other
+/// axes. Normalises with the biased variance and keeps the unbiased one. With eps = 0 the inverse deviation of a
+/// constant channel is 0. Uses x.channel_stats() where the op before computed them.
+/// \param scale, shift `[channels]`, or both undefined (1 and 0).
+/// \throws Error when shapes do not match, or in training when a channel has fewer than two values.
+/// Source: Ioffe, Szegedy 2015. Variances by the pairwise formula of Chan, Golub, LeVeque 1983, never negative.
+Var batch_norm(const Var& x, const Var& scale, const Var& shift, BatchNormState& state,
+               const BatchNormOptions& options = {});
+
+/// Normalises each vector of the last axis: x `[..., n]`, scale and shift `[n]` or undefined. Biased variance.
+/// Source: Ba, Kiros, Hinton 2016.
+Var layer_norm(const Var& x, const Var& scale, const Var& shift, double eps = 1e-5);
+
+/// Normalises groups of channels of each image: x `[n, ..., c]`, statistics over the inner axes and the c / groups
+/// channels of a group; scale and shift `[c]` or undefined. Biased variance. Source: Wu, He 2018.
+/// \throws Error when groups does not divide c.
+Var group_norm(const Var& x, const Var& scale, const Var& shift, std::int64_t groups, double eps = 1e-5);
+
+}  // namespace ebb

@@ -1,0 +1,61 @@
+#include "framework/parallel/cpus.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "framework/tensor/error.h"
+
+namespace ebb::parallel {
+namespace {
+
+int affinity() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+// Control groups, version 2: "max 100000" or "quota period" in microseconds, in this group or any above it.
+int quota() {
+  constexpr int unlimited = 1 << 20;
+  std::ifstream groups("/proc/self/cgroup");
+  std::string line;
+  std::string path;
+  while (std::getline(groups, line)) {
+    if (line.starts_with("0::")) path = line.substr(3);
+  }
+  int smallest = unlimited;
+  for (;;) {
+    std::ifstream file("/sys/fs/cgroup" + path + "/cpu.max");
+    double limit = 0;
+    double period = 0;
+    if (file >> limit >> period && limit > 0 && period > 0)
+      smallest = std::min(smallest, static_cast<int>(std::ceil(limit / period)));
+    if (path.empty() || path == "/") return smallest;
+    path.resize(path.find_last_of('/'));
+  }
+}
+
+}  // namespace
+
+int default_thread_count() {
+  if (const char* const setting = std::getenv("EBB_THREADS"); setting != nullptr && *setting != '\0') {
+    const std::string_view wanted(setting);
+    int count = 0;
+    const auto parsed = std::from_chars(wanted.data(), wanted.data() + wanted.size(), count);
+    if (parsed.ec != std::errc() || parsed.ptr != wanted.data() + wanted.size() || count < 1 || count > 1024)
+      fail("EBB_THREADS", text("\"", wanted, "\""), "a number from 1 to 1024", "correct or unset the variable");
+    return count;
+  }
+  return std::max(1, std::min(affinity(), quota()));
+}
+
+}  // namespace ebb::parallel

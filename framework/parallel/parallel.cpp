@@ -1,0 +1,126 @@
+#include "framework/parallel/parallel.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <vector>
+
+#include "framework/parallel/cpus.h"
+#include "framework/parallel/pool.h"
+#include "framework/tensor/error.h"
+
+namespace ebb::parallel {
+namespace {
+
+std::atomic<int> threads{0};  // 0: not asked for yet
+std::mutex one_loop;          // loops of different threads take turns
+
+thread_local bool inside = false;
+
+// Each thread that ever runs a block marks itself once per census.
+std::atomic<std::uint64_t> census{1};
+std::atomic<int> seen{0};
+
+void count_this_thread() {
+  thread_local std::uint64_t counted = 0;
+  const std::uint64_t current = census.load(std::memory_order_relaxed);
+  if (counted == current) return;
+  counted = current;
+  seen.fetch_add(1, std::memory_order_relaxed);
+}
+
+struct Inside {
+  bool before = std::exchange(inside, true);
+  ~Inside() { inside = before; }
+};
+
+}  // namespace
+
+int thread_count() {
+  int count = threads.load(std::memory_order_relaxed);
+  if (count == 0) {
+    count = default_thread_count();
+    threads.store(count, std::memory_order_relaxed);
+  }
+  return count;
+}
+
+void set_thread_count(int count) {
+  if (count < 1 || count > 1024) fail("threads", text(count), "1 to 1024", "set --threads or EBB_THREADS");
+  threads.store(count, std::memory_order_relaxed);
+}
+
+void for_blocks(std::int64_t items, std::int64_t block, FunctionRef<void(std::int64_t, std::int64_t)> body) {
+  if (items <= 0) return;
+  const std::int64_t blocks = block_count(items, block);
+  const int wanted = thread_count();
+  const auto end_of = [&](std::int64_t i) { return i + 1 == blocks ? items : (i + 1) * block; };
+  if (blocks == 1 || wanted == 1 || inside) {
+    count_this_thread();
+    for (std::int64_t i = 0; i < blocks; ++i) body(i * block, end_of(i));
+    return;
+  }
+  std::exception_ptr error;
+  std::mutex error_guard;
+  const std::scoped_lock lock(one_loop);
+  detail::run_blocks(blocks, wanted, [&](std::int64_t i) {
+    const Inside mark;
+    count_this_thread();
+    try {
+      body(i * block, end_of(i));
+    } catch (...) {
+      const std::scoped_lock hold(error_guard);
+      if (!error) error = std::current_exception();
+    }
+  });
+  if (error) std::rethrow_exception(error);
+}
+
+double sum_blocks(std::int64_t items, std::int64_t block, FunctionRef<double(std::int64_t, std::int64_t)> body) {
+  if (items <= 0) return 0.0;
+  const std::int64_t blocks = block_count(items, block);
+  if (blocks == 1) return body(0, items);
+  double* const partial = scratch<double>(scratch_slots - 1, blocks);
+  for_blocks(items, block, [&](std::int64_t begin, std::int64_t end) { partial[begin / block] = body(begin, end); });
+  return tree_sum({partial, static_cast<std::size_t>(blocks)});
+}
+
+double tree_sum(std::span<double> values) {
+  tree_sum_rows(values.data(), static_cast<std::int64_t>(values.size()), 1);
+  return values.empty() ? 0.0 : values[0];
+}
+
+void* scratch_bytes(int slot, std::size_t bytes) {
+  struct Slot {
+    void* memory = nullptr;
+    std::size_t size = 0;
+    Slot() = default;
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+    ~Slot() { std::free(memory); }
+  };
+  thread_local Slot slots[scratch_slots];
+  if (slot < 0 || slot >= scratch_slots) fail("scratch", text("slot ", slot), text("0 to ", scratch_slots - 1));
+  Slot& s = slots[slot];
+  if (s.size < bytes || s.memory == nullptr) {
+    std::free(std::exchange(s.memory, nullptr));
+    s.size = bytes + bytes / 4 + 64;
+    if (posix_memalign(&s.memory, 64, s.size) != 0) {
+      s.memory = nullptr;
+      fail("scratch", text("no memory for ", bytes, " bytes"), "a smaller layer or batch");
+    }
+  }
+  return s.memory;
+}
+
+int threads_seen() { return seen.load(std::memory_order_relaxed); }
+
+void reset_threads_seen() {
+  seen.store(0, std::memory_order_relaxed);
+  census.fetch_add(1, std::memory_order_relaxed);
+}
+
+const char* backend() { return detail::backend_name(); }
+
+}  // namespace ebb::parallel

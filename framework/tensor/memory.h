@@ -1,0 +1,33 @@
+/// \file
+/// The memory pool behind all tensors: 64-byte aligned blocks, kept and reused from step to step.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ebb::memory {
+
+/// What the pool holds and has asked for, in blocks and bytes.
+struct Stats {
+  std::uint64_t system_blocks = 0;  ///< Blocks asked of the system since the start.
+  std::uint64_t system_bytes = 0;   ///< Bytes held from the system now, in use or kept.
+  std::uint64_t live_bytes = 0;     ///< Bytes in use by tensors now.
+  std::uint64_t peak_bytes = 0;     ///< The largest live_bytes since the start or reset_peak().
+};
+
+/// A snapshot of the counters. Thread-safe.
+Stats stats();
+
+/// Sets peak_bytes to live_bytes.
+void reset_peak();
+
+/// Returns all kept blocks that no tensor uses to the system.
+void release_kept();
+
+/// While on, blocks are handed out full of NaN (all bits set), so that a result which nobody wrote is seen. For tests.
+void set_poison(bool on);
+
+/// False in a build without the pool (sanitizer presets), where each block comes from the system and goes back.
+bool pooled();
+
+}  // namespace ebb::memory
