@@ -1,0 +1,1 @@
+ebb_test(tensor SOURCES framework/tensor/random_test.cpp)
