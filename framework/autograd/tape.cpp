@@ -76,7 +76,8 @@ struct TapeState {
   std::vector<Node> nodes;
   std::vector<std::int32_t> edges;  // node numbers, -1 for constants
   Arena arena;
-  TapeState* outer = nullptr;  // what recorded before this tape
+  TapeState* outer = nullptr;      // the tape made before this one in this thread, if it is still alive
+  TapeState* suspended = nullptr;  // what recorded before this tape: the outer one, or nothing during a Pause
 
   void clear() {
     // From the end, as backward() frees: what a step allocates and frees keeps one order.
@@ -100,8 +101,11 @@ thread_local std::unique_ptr<TapeState> spare;  // the state of the last tape, t
 thread_local const char* running_op = nullptr;  // the op whose backward rule runs
 
 struct Running {
-  explicit Running(const char* op) { running_op = op; }
-  ~Running() { running_op = nullptr; }
+  explicit Running(const char* op) : before(std::exchange(running_op, op)) {}
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() { running_op = before; }
+  const char* before;
 };
 
 const TapeState* alive(std::uint64_t serial) {
@@ -171,14 +175,22 @@ Tape::Tape() {
   if (!state) state = std::make_unique<TapeState>();
   state->serial = detail::next_serial.fetch_add(1, std::memory_order_relaxed);
   state->outer = innermost;
+  state->suspended = current;
   state_ = state.release();
   innermost = current = state_;
 }
 
 Tape::~Tape() {
   state_->clear();
-  innermost = state_->outer;
-  if (current == state_) current = state_->outer;
+  // Tapes mostly end in the reverse of their order, but those on the heap need not: nothing may go on naming this one.
+  if (current == state_) current = state_->suspended;
+  for (TapeState** link = &innermost; *link != nullptr; link = &(*link)->outer) {
+    if ((*link)->suspended == state_) (*link)->suspended = state_->suspended;
+    if (*link == state_) {
+      *link = state_->outer;
+      break;
+    }
+  }
   detail::spare.reset(state_);
 }
 
@@ -194,6 +206,7 @@ Var Tape::input(Tensor value) {
 }
 
 void Tape::backward(const Var& loss) {
+  require_defined("backward", "loss", loss.value());
   if (loss.size() != 1)
     fail("backward", text("a value of shape ", loss.shape()), "a loss with one element",
          "reduce it with mean() or sum(), or pass the gradient with respect to it as the second argument");
@@ -201,6 +214,8 @@ void Tape::backward(const Var& loss) {
 }
 
 void Tape::backward(const Var& value, const Tensor& seed) {
+  require_defined("backward", "value", value.value());
+  require_defined("backward", "seed", seed);
   require_same_shape("backward", value.value(), seed);
   require_same_dtype("backward", value.value(), seed);
   walk(value, seed);
@@ -230,6 +245,9 @@ void Tape::walk(const Var& value, Tensor seed) {
     }
     TapeState::drop(node);
   }
+  // What gradient() gives belongs to the caller alone: an edit of it must not reach another gradient or the seed.
+  for (Node& node : nodes)
+    if (node.grad.defined() && !node.grad.unique()) node.grad = node.grad.clone();
 }
 
 Tensor Tape::gradient(const Var& input) const {
@@ -251,22 +269,29 @@ Tape::Pause::Pause() : suspended_(std::exchange(current, nullptr)) {}
 
 Tape::Pause::~Pause() { current = suspended_; }
 
-bool InputGrads::wants(int i) const {
+std::int32_t InputGrads::source(int i) const {
   const Node& node = tape_.nodes[node_];
-  return tape_.edges[node.first_edge + static_cast<std::uint32_t>(i)] >= 0;
+  if (i < 0 || static_cast<std::uint32_t>(i) >= node.edges)
+    fail(node.op, text("the gradient of input ", i), text("one of its inputs, 0 to ", std::int64_t{node.edges} - 1),
+         "correct the backward rule of this op");
+  return tape_.edges[node.first_edge + static_cast<std::uint32_t>(i)];
 }
 
+bool InputGrads::wants(int i) const { return source(i) >= 0; }
+
 const Shape& InputGrads::shape(int i) const {
-  const Node& node = tape_.nodes[node_];
-  const std::int32_t from = tape_.edges[node.first_edge + static_cast<std::uint32_t>(i)];
-  if (from < 0) fail(node.op, text("a question for the shape of input ", i), "an input that wants a gradient");
+  const std::int32_t from = source(i);
+  if (from < 0)
+    fail(tape_.nodes[node_].op, text("a question for the shape of input ", i), "an input that wants a gradient");
   return tape_.nodes[static_cast<std::size_t>(from)].shape;
 }
 
 void InputGrads::add(int i, Tensor gradient) {
-  if (!wants(i)) return;
+  const std::int32_t from = source(i);
+  if (from < 0) return;
   const Node& node = tape_.nodes[node_];
-  Node& into = tape_.nodes[static_cast<std::size_t>(tape_.edges[node.first_edge + static_cast<std::uint32_t>(i)])];
+  Node& into = tape_.nodes[static_cast<std::size_t>(from)];
+  require_defined(node.op, "gradient", gradient);
   if (!(gradient.shape() == into.shape) || gradient.dtype() != into.dtype)
     fail(node.op, text("a gradient ", gradient.shape(), ' ', gradient.dtype(), " for input ", i),
          text(into.shape, ' ', into.dtype), "correct the backward rule of this op");

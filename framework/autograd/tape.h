@@ -102,6 +102,7 @@ class InputGrads {
  private:
   friend class Tape;
   InputGrads(detail::TapeState& tape, std::size_t node) : tape_(tape), node_(node) {}
+  std::int32_t source(int i) const;  // node number of input i, -1 for constants
   detail::TapeState& tape_;
   std::size_t node_;
 };

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <utility>
 #include <new>
 
 #include "framework/tensor/error.h"
@@ -147,9 +148,9 @@ void memory::release_kept() {
   }
 }
 
-void memory::set_poison(bool on) {
+bool memory::set_poison(bool on) {
   const std::scoped_lock lock(pool().mutex);
-  pool().poison = on;
+  return std::exchange(pool().poison, on);
 }
 
 bool memory::pooled() { return keep_blocks; }

@@ -25,7 +25,8 @@ void reset_peak();
 void release_kept();
 
 /// While on, blocks are handed out full of NaN (all bits set), so that a result which nobody wrote is seen. For tests.
-void set_poison(bool on);
+/// Returns whether it was on before.
+bool set_poison(bool on);
 
 /// False in a build without the pool (sanitizer presets), where each block comes from the system and goes back.
 bool pooled();
