@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Who may include whom: the table of docs/design.md, and no third-party type in a public header."""
+
+import re
+
+from common import code_files, private_headers, public_headers, run, without_comments
+
+KERNEL_TABLE = "framework/kernels"
+FOUNDATION = ["framework/tensor", "framework/compute", "framework/parallel", KERNEL_TABLE]
+
+# Part: the parts and files of the project it may include, beside itself. The longest matching part counts.
+MAY_INCLUDE = {
+    "framework/kernels": [],
+    "framework/tensor": [],
+    "framework/parallel": ["framework/tensor/error.h"],
+    "framework/compute": ["framework/tensor", "framework/parallel", KERNEL_TABLE],
+    "framework/autograd": ["framework/compute", "framework/tensor"],
+    "framework/ops": ["framework/autograd", *FOUNDATION],
+    "framework/nn": ["framework/ops", "framework/autograd", "framework/compute", "framework/tensor"],
+    "framework/io": ["framework/tensor"],
+    "models": ["framework/nn", "framework/ops", "framework/autograd", "framework/tensor"],
+    "optim": ["framework/autograd/parameter.h", "framework/nn/module.h", *FOUNDATION],
+    "data": ["framework/compute", "framework/tensor"],
+    "lab": ["framework", "optim", "data", "models"],
+    "tests": ["framework", "optim", "data", "models", "lab", "examples"],
+    "examples": ["framework", "optim", "data", "models", "lab"],
+}
+
+# Third-party library: how its includes begin, and the files or parts that may have them.
+THIRD_PARTY = {
+    "oneTBB": (r"(tbb|oneapi)/", ["framework/parallel/"]),
+    "xsimd": (r"xsimd/", ["framework/kernels/simd.h"]),
+    "intrinsics": (r"\w*intrin\.h|cpuid\.h", ["framework/kernels/simd.h", "tests/bench/"]),
+    "xtensor": (r"(xtensor|xtl)/", ["framework/tensor/xview.h", ".cpp", "tests/"]),
+    "nlohmann-json": (r"nlohmann/", ["framework/io/", "lab/", "tests/", "examples/"]),
+    "zlib": (r"zlib\.h", ["framework/io/", "data/", "lab/", "tests/"]),
+    "libarchive": (r"archive(_entry)?\.h", ["data/", "tests/"]),
+    "stb": (r"(stb/)?stb_\w+\.h", ["data/", "tests/"]),
+    "OpenSSL": (r"openssl/", ["framework/io/", "data/", "lab/", "tests/"]),
+    "CLI11": (r"CLI/", ["lab/", "tests/", "examples/"]),
+    "toml++": (r"toml\+\+/|toml\.hpp", ["lab/", "tests/"]),
+    "Boost.Test": (r"boost/", ["tests/"]),
+    "Google Benchmark": (r"benchmark/", ["tests/bench/"]),
+}
+THIRD_PARTY_NAMES = re.compile(r"\b(tbb|oneapi|xt|xtl|xsimd|nlohmann|CLI|toml|boost)\s*::|\b__m\d+\w?\b")
+C_HEADERS = re.compile(r"(assert|ctype|errno|fenv|float|inttypes|limits|locale|math|setjmp|signal|stdarg|stdbool|"
+                       r"stddef|"
+                       r"stdint|stdio|stdlib|string|time)\.h")
+SYSTEM_HEADERS = re.compile(r"(sys|linux|netinet|arpa)/\w+\.h|(unistd|fcntl|sched|pthread|dlfcn|poll|termios|cxxabi|"
+                            r"dirent|glob|malloc|spawn|execinfo|link|elf|features|immintrin)\.h")
+KERNEL_PRIVATE = {"framework/kernels/simd.h", "framework/kernels/fill.h"}
+
+
+def part_of(path):
+    return max((p for p in MAY_INCLUDE if path.startswith(p + "/")), key=len, default=None)
+
+
+def allowed(part, target):
+    return any(target == a or target.startswith(a + "/") for a in [part, *MAY_INCLUDE[part]])
+
+
+def includes(text):
+    for number, line in enumerate(text.split("\n"), 1):
+        match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+        if match:
+            yield number, match.group(1), match.group(2)
+
+
+def project_problem(root, path, part, target):
+    if target.startswith("../") or not (root / target).is_file():
+        return f"{target} is no file; includes are paths from the project's root"
+    if not allowed(part, target):
+        return f"{part} may not include {target}"
+    if target in KERNEL_PRIVATE and part not in ("framework/kernels", "tests"):
+        return f"{target} is for kernel sources only"
+    private = private_headers(root)
+    if target in private and path.endswith(".h") and path not in private and part != "tests":
+        return f"a public header may not include the private {target}"
+    return None
+
+
+def system_problem(path, part, target):
+    for library, (pattern, places) in THIRD_PARTY.items():
+        if re.match(pattern, target):
+            fine = any(path.startswith(p) or path == p or (p[0] == "." and path.endswith(p)) for p in places)
+            if fine and part == "framework/kernels" and path != "framework/kernels/simd.h":
+                fine = False
+            return None if fine else f"{library} ({target}) is not used here"
+    if part == "framework/kernels":
+        return None if C_HEADERS.fullmatch(target) else f"kernels include C headers only, not <{target}>"
+    if re.fullmatch(r"\w+", target) or C_HEADERS.fullmatch(target) or SYSTEM_HEADERS.fullmatch(target):
+        return None
+    return f"<{target}> is not known to this lint: add it to tests/lint/check_includes.py"
+
+
+def check(root):
+    problems = []
+    graph = {}
+    for file in code_files(root):
+        path = str(file.relative_to(root))
+        part = part_of(path)
+        if part is None:
+            problems.append(f"{path}: no part of the project has this folder")
+            continue
+        for number, kind, target in includes(without_comments(file.read_text())):
+            problem = project_problem(root, path, part, target) if kind == '"' else system_problem(path, part, target)
+            if problem:
+                problems.append(f"{path}:{number}: {problem}")
+            if kind == '"':
+                graph.setdefault(path, []).append(target)
+    for header in public_headers(root):
+        path = str(header.relative_to(root))
+        if path == "framework/tensor/xview.h":
+            continue
+        text = header.read_text()
+        if "#pragma once" not in text:
+            problems.append(f"{path}: no #pragma once")
+        for number, line in enumerate(without_comments(text).split("\n"), 1):
+            if THIRD_PARTY_NAMES.search(line) or any(
+                    re.match(rf"\s*#\s*include\s*[<\"]{p}", line) for p, _ in THIRD_PARTY.values()):
+                problems.append(f"{path}:{number}: a third-party type in a public header: {line.strip()}")
+    return problems + cycles(graph)
+
+
+def cycles(graph):
+    found, done = [], set()
+
+    def visit(node, trail):
+        if node in trail:
+            found.append("a cycle of includes: " + " -> ".join(trail[trail.index(node):] + [node]))
+        elif node not in done:
+            for target in graph.get(node, []):
+                visit(target, trail + [node])
+            done.add(node)
+
+    for node in sorted(graph):
+        visit(node, [])
+    return found
+
+
+GOOD = {
+    "framework/cmake/private_headers.txt": "framework/parallel/pool.h\nframework/kernels/simd.h\n",
+    "framework/tensor/tensor.h": "#pragma once\n#include <vector>\n// xt::xarray is fine in a comment\n",
+    "framework/tensor/error.h": "#pragma once\n",
+    "framework/parallel/pool.h": "#pragma once\n",
+    "framework/parallel/pool_tbb.cpp": '#include <tbb/task_arena.h>\n#include "framework/parallel/pool.h"\n',
+    "framework/kernels/simd.h": "#pragma once\n#include <stdint.h>\n#include <xsimd/xsimd.hpp>\n",
+    "framework/autograd/parameter.h": '#pragma once\n#include "framework/tensor/tensor.h"\n',
+    "framework/autograd/tape.h": '#pragma once\n#include "framework/autograd/parameter.h"\n',
+    "optim/sgd.h": '#pragma once\n#include "framework/autograd/parameter.h"\n',
+}
+PLANTED = [
+    {**GOOD, "optim/adam.h": '#pragma once\n#include "framework/autograd/tape.h"\n'},
+    {**GOOD, "framework/tensor/shape.h": '#pragma once\n#include "framework/autograd/tape.h"\n'},
+    {**GOOD, "framework/kernels/gemm.cpp": "#include <vector>\n"},
+    {**GOOD, "framework/kernels/gemm.cpp": "#include <xsimd/xsimd.hpp>\n"},
+    {**GOOD, "framework/ops/matmul.cpp": "#include <tbb/parallel_for.h>\n"},
+    {**GOOD, "framework/ops/matmul.cpp": '#include "framework/kernels/simd.h"\n'},
+    {**GOOD, "framework/ops/matmul.h": "#pragma once\n#include <xtensor/xarray.hpp>\n"},
+    {**GOOD, "framework/ops/matmul.h": "#pragma once\nxt::xarray<float> f();\n"},
+    {**GOOD, "framework/parallel/loop.h": '#pragma once\n#include "framework/parallel/pool.h"\n'},
+    {**GOOD, "framework/ops/matmul.h": "int no_guard();\n"},
+    {**GOOD, "framework/ops/matmul.cpp": '#include "matmul.h"\n'},
+    {**GOOD, "framework/tensor/a.h": '#pragma once\n#include "framework/tensor/b.h"\n',
+     "framework/tensor/b.h": '#pragma once\n#include "framework/tensor/a.h"\n'},
+]
+
+if __name__ == "__main__":
+    run(check, PLANTED, GOOD)
