@@ -1,0 +1,45 @@
+/// \file
+/// What a training came to, and the file that says so.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ebb {
+
+/// One epoch of a training.
+struct EpochResult {
+  std::int64_t epoch = 0;        ///< Counted from 1.
+  double lr = 0;                 ///< Learning rate of the last step.
+  double train_loss = 0;         ///< Mean over the training samples as they were seen.
+  double train_accuracy = 0;     ///< Likewise, 0 to 1.
+  double test_loss = 0;          ///< After the epoch, on the test data.
+  double test_accuracy = 0;      ///< Likewise, 0 to 1.
+  double seconds = 0;            ///< Training only.
+  double images_per_second = 0;  ///< Training only.
+};
+
+/// What `summary.json` holds.
+struct TrainSummary {
+  std::string recipe;              ///< Name of the recipe.
+  std::string data;                ///< Name of the data set.
+  std::string model;               ///< Name of the model.
+  std::int64_t parameters = 0;     ///< Learnable values.
+  double test_accuracy = 0;        ///< After the last epoch, 0 to 1.
+  double test_loss = 0;            ///< After the last epoch.
+  double images_per_second = 0;    ///< Training images over training seconds.
+  double seconds = 0;              ///< The whole run: training and evaluation.
+  std::int64_t epochs = 0;         ///< Epochs done.
+  std::int64_t steps = 0;          ///< Optimizer steps done.
+  std::uint64_t seed = 0;          ///< Seed of everything random.
+  int threads = 0;                 ///< Threads of the parallel loops.
+  std::string instruction_set;     ///< Kernels in use.
+  std::string weights_sha256;      ///< Over names, types, shapes and bytes of parameters and buffers.
+  std::vector<EpochResult> curve;  ///< A point for each epoch.
+};
+
+/// The summary as JSON, indented.
+std::string to_json(const TrainSummary& summary);
+
+}  // namespace ebb

@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+"""Runs ebb-bench and PyTorch in alternation and prints the ratio of their medians.
+
+    python3 tests/bench/compare.py [--rounds 3] [--threads 1,2] [--models ...] [--write docs/benchmarks.md]
+
+Needs the packages of the section `peer` (sh tests/packages.sh peer) and a release build with ebb-bench. Machines are
+noisy, so only the ratios of one run mean anything: every round measures both contenders for each model one after the other.
+"""
+import argparse
+import collections
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+# Model, batch, mode, and the ratio that is the least we ask of ourselves.
+WORK = [
+    ("lenet", 128, "train", 2.0), ("lenet", 32, "train", 2.0), ("mnistcnn", 128, "train", 1.75),
+    ("resnet20", 128, "train", 1.5), ("resnet20", 32, "train", 1.5), ("resnet9", 128, "train", 1.75),
+    ("vgg11bn", 128, "train", 1.5), ("resnet18", 128, "train", 1.6), ("mlp", 128, "train", 1.0),
+    ("resnet20", 128, "infer", 1.3),
+]
+
+
+def torch_environment():
+    """The variables that tests/bench/torch_env.sh sets."""
+    script = os.path.join(HERE, "torch_env.sh")
+    out = subprocess.run(["sh", "-c", f". {script}; env"], capture_output=True, text=True, check=True).stdout
+    return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+
+
+def build_probe(folder):
+    path = os.path.join(folder, "fma_probe.so")
+    subprocess.run(["g++", "-O2", "-march=native", "-shared", "-fPIC", "-pthread",
+                    os.path.join(HERE, "fma_probe.cpp"), "-o", path], check=True)
+    return path
+
+
+def lines(command, environment=None):
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--models", default="")
+    parser.add_argument("--seconds", default="1.5")
+    parser.add_argument("--bench", default=os.path.join(ROOT, "build/release/ebb-bench"))
+    parser.add_argument("--python", default="/usr/bin/python3")
+    parser.add_argument("--write", default="", help="file for the table, in Markdown")
+    options = parser.parse_args()
+
+    environment = torch_environment()
+    probe = build_probe(os.path.dirname(options.bench))
+    wanted = set(options.models.split(",")) if options.models else None
+    work = [w for w in WORK if wanted is None or w[0] in wanted]
+    threads = [int(t) for t in options.threads.split(",")]
+    ebb, torch = collections.defaultdict(list), collections.defaultdict(list)
+    for _ in range(options.rounds):
+        for model, batch, mode, _ in work:
+            for t in threads:
+                arguments = ["--models", model, "--batches", str(batch), "--modes", mode, "--threads", str(t),
+                             "--seconds", options.seconds]
+                key = (model, batch, mode, t)
+                ebb[key] += lines([options.bench, "--json"] + arguments)
+                torch[key] += lines([options.python, os.path.join(HERE, "torch_train.py"), "--probe", probe] + arguments,
+                                    environment)
+                print(f"{model} {batch} {mode} {t}: {ebb[key][-1]['images_per_s']:.0f} against "
+                      f"{torch[key][-1]['images_per_s']:.0f} images/s", file=sys.stderr, flush=True)
+
+    def median(rows, what):
+        return statistics.median(row[what] for row in rows)
+
+    table = ["| model | batch | mode | threads | Ebb, images/s | PyTorch, images/s | ratio | asked | Ebb, GFLOP/s | of FMA peak |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
+    for model, batch, mode, least in work:
+        for t in threads:
+            key = (model, batch, mode, t)
+            ours, theirs = median(ebb[key], "images_per_s"), median(torch[key], "images_per_s")
+            gflops, peak = median(ebb[key], "gflops"), median(ebb[key], "fma_peak_gflops")
+            table.append(f"| {model} | {batch} | {mode} | {t} | {ours:,.0f} | {theirs:,.0f} | {ours / theirs:.2f} | {least} | "
+                         f"{gflops:.0f} | {100 * gflops / peak if peak else 0:.0f} % |")
+    print("\n".join(table))
+    if options.write:
+        processor = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if "model name" in line),
+                         platform.machine())
+        version = subprocess.run([options.python, "-c", "import torch; print(torch.__version__)"], env=environment,
+                                 capture_output=True, text=True).stdout.strip()
+        with open(options.write, "w", encoding="utf-8") as out:
+            out.write(f"""# Speed against PyTorch
+
+Written by `python3 tests/bench/compare.py --rounds {options.rounds} --write docs/benchmarks.md` on {datetime.date.today()}:
+{processor}, {os.cpu_count()} cores, PyTorch {version} with its best settings (`tests/bench/torch_env.sh`; the better of both
+memory formats; for inference the frozen and optimised module). The same layers and batch sizes on both sides: forward,
+cross-entropy, backward and a step of SGD with momentum in single precision on inputs in memory. Medians of
+{options.rounds} rounds in which both alternate; machines are noisy, so only the ratios mean something.
+
+""" + "\n".join(table) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+#include <boost/test/unit_test.hpp>
+
+#include "framework/tensor/error.h"
+#include "lab/metrics.h"
+#include "lab/progress.h"
+#include "lab/recipe.h"
+#include "lab/suggest.h"
+
+namespace ebb {
+namespace {
+
+BOOST_AUTO_TEST_SUITE(lab_text)
+
+BOOST_AUTO_TEST_CASE(clocks_and_numbers) {
+  BOOST_TEST(clock_text(0) == "0:00");
+  BOOST_TEST(clock_text(59.2) == "1:00");
+  BOOST_TEST(clock_text(125) == "2:05");
+  BOOST_TEST(clock_text(3723) == "1:02:03");
+  BOOST_TEST(grouped(0) == "0");
+  BOOST_TEST(grouped(999) == "999");
+  BOOST_TEST(grouped(1000) == "1,000");
+  BOOST_TEST(grouped(-12345678) == "-12,345,678");
+}
+
+BOOST_AUTO_TEST_CASE(the_progress_line_shows_share_rate_and_time_left) {
+  const std::string line = progress_line("epoch 1/2", 250, 1000, "images", 0.5, "loss 0.5", 100);
+  BOOST_TEST(line.find("epoch 1/2 [") == 0u);
+  BOOST_TEST(line.find(" 25%  500 images/s  0:02 left  loss 0.5") != std::string::npos);
+  BOOST_TEST(std::count(line.begin(), line.end(), '=') == 7);  // a quarter of 30 columns
+  for (const int width : {10, 40, 80, 200})
+    BOOST_TEST(progress_line("epoch 1/2", 3, 7, "images", 0.1, "loss 1", width).size() < static_cast<unsigned>(width));
+  BOOST_TEST(progress_line("x", 0, 0, "items", 0, "", 80).find("100%") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(suggestions) {
+  const std::vector<std::string> known{"momentum", "epochs", "lr"};
+  BOOST_TEST(suggestion("epoch", known) == "did you mean \"epochs\"?");
+  BOOST_TEST(suggestion("momentun", known) == "did you mean \"momentum\"?");
+  BOOST_TEST(suggestion("something else", known) == "known are momentum, epochs, lr");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(recipes)
+
+BOOST_AUTO_TEST_CASE(every_key_goes_through_text_and_back) {
+  Recipe recipe = find_recipe("fashion-mnist");
+  set(recipe, "lr", "0.0375");
+  set(recipe, "nesterov", "true");
+  set(recipe, "out", "a \"quoted\" \\ path");
+  const Recipe back = recipe_from_toml(to_toml(recipe), "test");
+  BOOST_TEST(to_toml(back) == to_toml(recipe));
+  BOOST_TEST(back.lr == 0.0375);
+  BOOST_TEST(back.nesterov);
+  BOOST_TEST(back.out == "a \"quoted\" \\ path");
+  for (const RecipeKey& key : recipe_keys()) BOOST_TEST(get(back, key.key) == get(recipe, key.key));
+}
+
+BOOST_AUTO_TEST_CASE(wrong_keys_and_values_are_named) {
+  Recipe recipe;
+  const auto message = [&](const char* key, const char* value) {
+    try {
+      set(recipe, key, value);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  BOOST_TEST(message("epoch", "3").find("did you mean \"epochs\"") != std::string::npos);
+  BOOST_TEST(message("epochs", "three").find("[epochs] got \"three\"; wanted a number from 0") != std::string::npos);
+  BOOST_TEST(message("batch", "0").find("wanted a number from 1") != std::string::npos);
+  BOOST_TEST(message("lr", "nan").find("[lr] got \"nan\"") != std::string::npos);
+  BOOST_TEST(message("lr", "-1").find("[lr]") != std::string::npos);
+  BOOST_TEST(message("lr", "0.1x").find("[lr]") != std::string::npos);
+  BOOST_TEST(message("decay", "decoupled").find("one of none, coupled_l2") != std::string::npos);
+  BOOST_TEST(to_toml(recipe) == to_toml(Recipe{}));
+  BOOST_CHECK_THROW(recipe_from_toml("lr = ", "test"), Error);
+  BOOST_CHECK_THROW(recipe_from_toml("[lr]\nx = 1", "test"), Error);
+  BOOST_CHECK_THROW(recipe_from_toml("rl = 0.1", "test"), Error);
+  BOOST_CHECK_THROW(find_recipe("no such recipe"), Error);
+  BOOST_CHECK_THROW(find_recipe("/nowhere/recipe.toml"), Error);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(confusion)
+
+BOOST_AUTO_TEST_CASE(counts_shares_and_table) {
+  Confusion c(3);
+  const Tensor logits = Tensor::from({1.0f, 0.0f, 0.0f,     //
+                                      0.0f, 2.0f, 2.0f,     //
+                                      -3.0f, -2.0f, -1.0f,  //
+                                      5.0f, 4.0f, 1.0f},
+                                     {4, 3});
+  c.add(logits, Tensor::from<std::int64_t>({0, 1, 2, 1}, {4}));
+  BOOST_TEST(c.total() == 4);
+  BOOST_TEST(c.accuracy() == 0.75);
+  BOOST_TEST(c.count(1, 0) == 1);
+  BOOST_TEST(c.recall(1) == 0.5);
+  BOOST_TEST(c.precision(0) == 0.5);
+  const std::string table = class_table(c, {"cat", "dog", "horse"});
+  BOOST_TEST(table.find("dog          2   50.0 %    100.0 %  cat (1)") != std::string::npos);
+  BOOST_CHECK_THROW(c.add(logits, Tensor::from<std::int64_t>({0, 1, 3, 1}, {4})), Error);
+  BOOST_CHECK_THROW(c.add(logits, Tensor::from<std::int64_t>({0, 1}, {2})), Error);
+  BOOST_CHECK_THROW(class_table(c, {"cat"}), Error);
+  BOOST_TEST(Confusion(2).accuracy() == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
