@@ -140,8 +140,8 @@ def shape():
     for a, first in (((2, 3, 4, 5), 1), ((2, 3, 4, 5), 0), ((2, 3, 4, 5), 2), ((3, 4), 1)):
         family.add(f"{label(a)}_from_{first}", "flatten", {"x": numbers.normal(a)},
                    lambda x, first=first: torch.flatten(x, first), {"first": first})
-    for a, order in (((3, 5), (1, 0)), ((2, 3, 4), (2, 0, 1)), ((2, 3, 4, 5), (0, 3, 1, 2)), ((2, 3, 4, 5), (0, 2, 3, 1)),
-                     ((2, 3, 1, 2, 3), (4, 2, 0, 3, 1))):
+    for a, order in (((3, 5), (1, 0)), ((2, 3, 4), (2, 0, 1)), ((2, 3, 4, 5), (0, 3, 1, 2)),
+                     ((2, 3, 4, 5), (0, 2, 3, 1)), ((2, 3, 1, 2, 3), (4, 2, 0, 3, 1))):
         family.add(f"{label(a)}_to_{label(order)}", "transpose", {"x": numbers.normal(a)},
                    lambda x, order=order: x.permute(order), {"order": list(order)})
     family.add("last_two", "transpose", {"x": numbers.normal((2, 3, 4))}, lambda x: x.transpose(-1, -2))
@@ -163,8 +163,9 @@ def shape():
         family.add(f"{label(a)}_by_{label(*amounts)}", "pad", {"x": numbers.normal(a)},
                    lambda x, flat=flat, value=value: F.pad(x, flat, value=value),
                    {"amounts": [list(pair) for pair in amounts], "value": value})
-    for dtype, rows, width, indices in ((torch.int64, 7, 5, (11,)), (torch.int64, 5, 1, (3, 4)), (torch.int32, 3, 17, (2, 9)),
-                                        (torch.uint8, 4, 3, (20,)), (torch.int64, 10, 8, (1,)), (torch.int64, 1, 4, (6,))):
+    for dtype, rows, width, indices in ((torch.int64, 7, 5, (11,)), (torch.int64, 5, 1, (3, 4)),
+                                        (torch.int32, 3, 17, (2, 9)), (torch.uint8, 4, 3, (20,)),
+                                        (torch.int64, 10, 8, (1,)), (torch.int64, 1, 4, (6,))):
         picks = numbers.integers(indices, rows, dtype)
         family.add(f"{rows}x{width}_at_{label(indices)}_{str(dtype)[6:]}", "embedding",
                    {"table": numbers.normal((rows, width)), "indices": picks},

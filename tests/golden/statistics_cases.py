@@ -84,12 +84,12 @@ def normalization():
             inputs |= {"scale": numbers.normal((n,), 1, 0.5), "shift": numbers.normal((n,))}
         rows = math.prod(x[:-1])
         family.add(label(x) + ("" if affine else "_plain"), "layer_norm", inputs,
-                   lambda x, scale=None, shift=None, n=n, eps=eps: F.layer_norm(x, (n,), scale, shift, eps), {"eps": eps},
-                   k={"y": n, "dx": n, "dscale": rows, "dshift": rows})
+                   lambda x, scale=None, shift=None, n=n, eps=eps: F.layer_norm(x, (n,), scale, shift, eps),
+                   {"eps": eps}, k={"y": n, "dx": n, "dscale": rows, "dshift": rows})
 
     for x, groups, affine in (((2, 3, 4, 6), 2, True), ((2, 3, 4, 6), 3, False), ((2, 3, 3, 5), 1, True),
-                              ((2, 3, 3, 5), 5, True), ((3, 8), 4, True), ((2, 5, 9), 3, True), ((1, 2, 2, 34), 2, True),
-                              ((2, 1, 1, 4), 2, True)):
+                              ((2, 3, 3, 5), 5, True), ((3, 8), 4, True), ((2, 5, 9), 3, True),
+                              ((1, 2, 2, 34), 2, True), ((2, 1, 1, 4), 2, True)):
         numbers, c = Numbers(f"group_norm {x} {groups} {affine}"), x[-1]
         inputs = {"x": numbers.normal(x, 0.5, 2)}
         if affine:
@@ -106,7 +106,8 @@ def loss():
     family = Family("loss")
     for op, function in (("softmax", F.softmax), ("log_softmax", F.log_softmax)):
         for x in ((1, 1), (3, 5), (7,), (2, 3, 4, 17), (4, 33)):
-            family.add(label(x), op, {"x": Numbers(f"{op} {x}").normal(x, 0, 2)}, lambda x, f=function: f(x, -1), k=x[-1])
+            family.add(label(x), op, {"x": Numbers(f"{op} {x}").normal(x, 0, 2)},
+                       lambda x, f=function: f(x, -1), k=x[-1])
         family.add("wide", op, {"x": Numbers(op).uniform((5, 10), -1000, 1000)}, lambda x, f=function: f(x, -1), k=10)
 
     for n, classes in ((1, 2), (4, 10), (7, 17), (5, 3)):
@@ -137,13 +138,15 @@ def loss():
 
     for x, reduction in itertools.product(((1,), (5, 7), (2, 3, 4, 3)), ("mean", "sum")):
         numbers = Numbers(f"mse {x} {reduction}")
-        family.add(f"{label(x)}_{reduction}", "mse_loss", {"prediction": numbers.normal(x), "target": numbers.normal(x)},
+        family.add(f"{label(x)}_{reduction}", "mse_loss",
+                   {"prediction": numbers.normal(x), "target": numbers.normal(x)},
                    lambda prediction, target, r=reduction: F.mse_loss(prediction, target, reduction=r),
                    {"reduction": reduction}, k=math.prod(x))
         for name, reach in (("", 3), ("_wide", 100)):
             family.add(f"{label(x)}_{reduction}{name}", "binary_cross_entropy_with_logits",
                        {"logits": numbers.uniform(x, -reach, reach), "targets": numbers.uniform(x, 0, 1)},
-                       lambda logits, targets, r=reduction: F.binary_cross_entropy_with_logits(logits, targets, reduction=r),
+                       lambda logits, targets, r=reduction:
+                       F.binary_cross_entropy_with_logits(logits, targets, reduction=r),
                        {"reduction": reduction}, k=math.prod(x), gradients=["logits"])
     return family
 

@@ -36,8 +36,8 @@ def matmul():
                    k={"y": k, "da": n, "db": m})
     numbers = Numbers("matmul twice")
     family.add("same_tensor", "matmul", {"a": numbers.normal((6, 6))}, lambda a: a @ a, {"twice": True}, k=12)
-    for x, out, bias in (((1, 1), 1, True), ((3, 5), 7, True), ((3, 5), 7, False), ((8, 84), 10, True), ((2, 3, 6), 4, True),
-                         ((2, 2, 3, 5), 3, False), ((17, 3), 33, True), ((1, 65), 2, True)):
+    for x, out, bias in (((1, 1), 1, True), ((3, 5), 7, True), ((3, 5), 7, False), ((8, 84), 10, True),
+                         ((2, 3, 6), 4, True), ((2, 2, 3, 5), 3, False), ((17, 3), 33, True), ((1, 65), 2, True)):
         numbers = Numbers(f"linear {x} {out} {bias}")
         inputs = {"x": numbers.normal(x), "weight": numbers.normal((x[-1], out))}
         if bias:
@@ -127,7 +127,8 @@ def conv2d():
 def conv_transpose2d():
     family = Family("conv_transpose2d")
 
-    def case(x, kernel, out, stride=(1, 1), padding=(0, 0), output_padding=(0, 0), dilation=(1, 1), groups=1, bias=True):
+    def case(x, kernel, out, stride=(1, 1), padding=(0, 0), output_padding=(0, 0), dilation=(1, 1), groups=1,
+             bias=True):
         channels = x[3]
         name = f"{label(x)}_to_{out}_{label(kernel)}"
         for letter, value, default in (("s", stride, (1, 1)), ("p", padding, (0, 0)), ("o", output_padding, (0, 0)),
