@@ -1,6 +1,6 @@
 # Runs after a test program was linked: asks it for its suites and writes one CTest test for each top-level suite.
-#   cmake -DPROGRAM=path -DNAME=name -DOUTPUT=file -DCASES=file -DTIMEOUT_SCALE=n -P discover.cmake
-# Suites whose name ends in _slow are labelled slow, all others fast. CASES receives the number of enabled cases.
+#   cmake -DPROGRAM=path -DNAME=name -DOUTPUT=file -DCASES=file -DTIMEOUT_SCALE=n [-DTHREADS=ON] -P discover.cmake
+# Suites whose name ends in _slow are labelled slow, all others fast; with THREADS also threads. CASES receives the number of enabled cases.
 
 execute_process(
   COMMAND ${PROGRAM} --list_content --color_output=no
@@ -61,9 +61,12 @@ foreach(suite IN LISTS suites)
     set(label slow)
     math(EXPR timeout "3600 * ${TIMEOUT_SCALE}")
   endif()
+  if(THREADS)
+    list(APPEND label threads)
+  endif()
   string(APPEND script
     "add_test([==[${NAME}.${suite}]==] [==[${PROGRAM}]==] [==[--run_test=${suite}]==] --color_output=no)\n"
-    "set_tests_properties([==[${NAME}.${suite}]==] PROPERTIES LABELS ${label} TIMEOUT ${timeout})\n")
+    "set_tests_properties([==[${NAME}.${suite}]==] PROPERTIES LABELS [==[${label}]==] TIMEOUT ${timeout})\n")
 endforeach()
 file(WRITE ${OUTPUT} "${script}")
 file(WRITE ${CASES} "${cases}\n")
