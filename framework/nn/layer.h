@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,25 @@
 
 namespace ebb {
 
+class Layer;
+
+namespace detail {
+
+/// Learns of the calls of layers in its thread; summary() is one.
+class CallObserver {
+ public:
+  virtual ~CallObserver() = default;
+  /// Before the call.
+  virtual void enter(Layer& layer, const Var& x) = 0;
+  /// After the call.
+  virtual void leave(Layer& layer, const Var& x, const Var& y) = 0;
+};
+
+/// Null, but while someone looks on.
+extern constinit thread_local CallObserver* call_observer;
+
+}  // namespace detail
+
 /// A module that maps one value to one value. A layer of your own derives from it and overrides forward(): see
 /// docs/extending.md.
 class Layer : public Module {
@@ -18,12 +38,21 @@ class Layer : public Module {
   /// The layer's function.
   virtual Var forward(const Var& x) = 0;
 
+  /// Multiply-adds of one call without those of children, for summaries; x and y as forward() takes and gives.
+  virtual std::int64_t multiply_adds(const Shape& /*x*/, const Shape& /*y*/) const { return 0; }
+
   /// forward(x)
-  Var operator()(const Var& x) { return forward(x); }
+  Var operator()(const Var& x) { return detail::call_observer == nullptr ? forward(x) : observed(x); }
+
+ private:
+  Var observed(const Var& x);
 };
 
-namespace detail {
+/// Options of a layer that has none.
 struct NoOptions {};
+
+namespace detail {
+
 template <class T>
 struct OptionsOf {
   using type = NoOptions;
@@ -33,7 +62,25 @@ requires requires { typename T::Options; }
 struct OptionsOf<T> {
   using type = typename T::Options;
 };
+
+/// The parameter as an op's argument, or an undefined Var where the layer has none.
+inline Var optional_var(std::optional<Parameter>& parameter) { return parameter ? Var(*parameter) : Var(); }
+
 }  // namespace detail
+
+/// T::Options, or NoOptions.
+template <class T>
+using OptionsOf = typename detail::OptionsOf<T>::type;
+
+/// Built as T(Options, const Rng&): layers with parameters or random numbers.
+template <class T>
+concept BuiltFromOptionsAndRng = std::constructible_from < T,
+        OptionsOf<T>,
+const Rng& > ;
+
+/// Built as T(Options).
+template <class T>
+concept BuiltFromOptions = std::constructible_from<T, OptionsOf<T>> && !BuiltFromOptionsAndRng<T>;
 
 /// A child module as a member: `Child<Conv2d> conv1{*this, "conv1", {.in = 3, .out = 16}, rng};`. The child is
 /// built with `rng.at(name)`, so its numbers depend on its path and the seed alone.
@@ -41,21 +88,24 @@ template <class T>
 class Child {
  public:
   /// For T(Options, const Rng&).
-  Child(Module& parent, std::string name, typename detail::OptionsOf<T>::type options,
-        const Rng& rng) requires std::constructible_from < T,
-      typename detail::OptionsOf<T>::type,
-  const Rng& > : module_(std::move(options), rng.at(name)) { parent.register_child(std::move(name), module_); }
-
-  /// For T(Options).
-  Child(Module& parent, std::string name, typename detail::OptionsOf<T>::type options) requires
-      std::constructible_from<T, typename detail::OptionsOf<T>::type> : module_(std::move(options)) {
+  Child(Module& parent, std::string name, OptionsOf<T> options, const Rng& rng) requires BuiltFromOptionsAndRng<T>
+      : module_(std::move(options), rng.at(name)) {
     parent.register_child(std::move(name), module_);
   }
 
-  /// For any other constructor: the arguments are passed on, the last one, an Rng, as `rng.at(name)`.
+  /// As above with the default options.
+  Child(Module& parent, std::string name, const Rng& rng) requires BuiltFromOptionsAndRng<T>
+      : Child(parent, std::move(name), OptionsOf<T>{}, rng) {}
+
+  /// For T(Options).
+  Child(Module& parent, std::string name, OptionsOf<T> options) requires BuiltFromOptions<T>
+      : module_(std::move(options)) {
+    parent.register_child(std::move(name), module_);
+  }
+
+  /// For any other constructor: the arguments are passed on, an Rng as `rng.at(name)`.
   template <class... Args>
-  requires(sizeof...(Args) > 0 && !std::constructible_from<T, typename detail::OptionsOf<T>::type, const Rng&>)
-      Child(Module& parent, std::string name, Args&&... args)
+  requires(sizeof...(Args) > 0 && !BuiltFromOptionsAndRng<T>) Child(Module& parent, std::string name, Args&&... args)
       : module_(pass(name, std::forward<Args>(args))...) {
     parent.register_child(std::move(name), module_);
   }

@@ -19,6 +19,7 @@ class Module;
 class Buffer {
  public:
   /// Registers with `owner`.
+  /// \throws Error when the name is empty, has a dot or is taken, or the value is undefined.
   Buffer(Module& owner, std::string name, Tensor value);
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
@@ -36,19 +37,26 @@ class Buffer {
 struct NamedParameter {
   std::string path;                ///< Names from the root, joined by dots.
   Parameter* parameter = nullptr;  ///< Never null.
-  const Module* module = nullptr;  ///< The declaring module, never null.
+  const Module* module = nullptr;  ///< The declaring module (the tying one when that is outside), never null.
 };
 
-/// A buffer with its path from a root.
+/// A buffer with its path from a root, and the module that declared it.
 struct NamedBuffer {
-  std::string path;          ///< Names from the root, joined by dots.
-  Buffer* buffer = nullptr;  ///< Never null.
+  std::string path;                ///< Names from the root, joined by dots.
+  Buffer* buffer = nullptr;        ///< Never null.
+  const Module* module = nullptr;  ///< The declaring module, never null.
 };
 
 /// A module with its path from a root; the root's own path is empty.
 struct NamedModule {
   std::string path;          ///< Names from the root, joined by dots.
   Module* module = nullptr;  ///< Never null.
+};
+
+/// How often a list names a parameter that stands under several paths.
+enum class Tied : std::uint8_t {
+  once,        ///< Under its first path.
+  every_path,  ///< Under each of its paths.
 };
 
 /// The numbers of a module by path: parameters and buffers.
@@ -62,40 +70,40 @@ struct LoadReport {
   std::vector<std::string> loaded;     ///< Found with the right shape and taken.
   std::vector<std::string> missing;    ///< In the module, not in the state.
   std::vector<std::string> extra;      ///< In the state, not in the module.
-  std::vector<std::string> misshaped;  ///< In both, of other shape or dtype: "path: got [3], wanted [4]".
+  std::vector<std::string> misshaped;  ///< In both, of other shape or dtype: "path: got [3] f32, wanted [4] f32".
 
   bool exact() const { return missing.empty() && extra.empty() && misshaped.empty(); }  ///< Nothing but loaded.
-  std::string text() const;                                                             ///< For people, a line each.
+  std::string text() const;  ///< For people: a line for each list that has entries.
 };
 
 /// Base of layers and models. Members register themselves: declare Parameter, Buffer and Child<T> members with
-/// `*this` and a name. Neither copied nor moved, since members refer to it.
+/// `*this` and a name, which must not be empty, have a dot, or be taken. Neither copied nor moved, since members
+/// refer to it. Lists stand in the order of declaration, depth first, a module's own members before its children's.
 class Module : public ParameterOwner {
  public:
   Module() = default;
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
-  /// Name of the class without namespaces, e.g. "Conv2d", for reports and selectors.
+  /// Name of the class without namespaces and template arguments, e.g. "Conv2d", for reports and selectors.
   virtual std::string type() const;
 
   /// One line of settings for summaries, e.g. "16 -> 32, 3x3, stride 2"; empty where there is nothing to say.
   virtual std::string describe() const { return {}; }
 
-  /// All parameters below, in the order of declaration, depth first. A tied parameter stands once, under its
-  /// first path.
-  std::vector<NamedParameter> named_parameters();
+  /// All parameters below.
+  std::vector<NamedParameter> named_parameters(Tied tied = Tied::once);
 
   /// The pointers of named_parameters().
   std::vector<Parameter*> parameters();
 
-  /// All buffers below, in the order of declaration, depth first.
+  /// All buffers below, each once.
   std::vector<NamedBuffer> named_buffers();
 
-  /// This module (path "") and all below, parents first.
+  /// This module (path "") and all below, each once, parents first.
   std::vector<NamedModule> named_modules();
 
-  /// Number of learnable values.
+  /// Number of learnable values, frozen ones included; tied ones count once.
   std::int64_t parameter_count();
 
   /// Training mode, which steers batch norm and dropout only; recording is the tape's business. On at first.
@@ -103,27 +111,28 @@ class Module : public ParameterOwner {
   void eval() { train(false); }                ///< train(false)
   bool training() const { return training_; }  ///< See train().
 
-  /// Converts parameters and floating-point buffers. Before an optimizer is made.
+  /// Converts parameters (dropping their gradients) and floating-point buffers to f32 or f64. Before an optimizer is
+  /// made. \throws Error on other types.
   void to(DType dtype);
 
   void freeze();     ///< Freezes all parameters below; see Parameter::frozen().
   void unfreeze();   ///< Unfreezes them.
   void zero_grad();  ///< Forgets their gradients.
 
-  /// Copies of all parameters and buffers by path.
+  /// Copies of all parameters and buffers by path. `b.load_state(a.state())` copies a model.
   State state();
 
   /// Takes the numbers over. Nothing is changed unless everything was checked: strict loading throws when the
-  /// report is not exact; non-strict loading takes what fits.
+  /// report is not exact; non-strict loading takes what fits. A tied parameter is found under any of its paths.
   /// \throws Error listing missing, extra and misshaped paths (strict).
   LoadReport load_state(const State& state, Strict strict = Strict::yes);
 
  protected:
-  /// Makes `parameter` of another module reachable under a second path, as tied weights are.
+  /// Makes `parameter` of another module reachable under a second path, as tied weights are. It must live as long.
   void tie(std::string name, Parameter& parameter);
 
   /// Makes `child` part of the tree. Child<T> calls it; so do containers that own their modules.
-  /// \throws Error when the name is empty, has a dot, or is taken.
+  /// \throws Error when the name is empty, has a dot, or is taken, or when `child` contains this module.
   void register_child(std::string name, Module& child);
 
   /// Called by train() on each module after its mode changed.
@@ -136,10 +145,12 @@ class Module : public ParameterOwner {
   void own(Parameter& parameter) override;
   void own(Buffer& buffer);
   void require_free(const std::string& name) const;
+  void list(const std::string& path, std::vector<NamedModule>& into);
 
   struct ParameterEntry {
     std::string name;
     Parameter* parameter;
+    bool declared_here;
   };
   struct ChildEntry {
     std::string name;
