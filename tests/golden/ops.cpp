@@ -94,6 +94,7 @@ Var batch_norm_steps(Call& call) {
   BatchNormOptions options{.eps = number(call, "eps"), .new_weight = number(call, "new_weight")};
   const int steps = call.options.at("steps");
   for (int step = 0; step < steps; ++step) {
+    if (call.options.at("cumulative")) options.new_weight = 1.0 / (step + 1);
     batch_norm(call.at("x" + std::to_string(step)).detach(), scale.detach(), shift.detach(), state, options);
   }
   options.training = false;

@@ -44,7 +44,8 @@ def batch_norm_case(family, name, x, training=True, affine=True, eps=1e-5, new_w
 
 def normalization():
     family = Family("normalization")
-    for x in ((2, 1), (5, 3), (16, 17), (2, 3, 3, 1), (2, 4, 3, 3), (3, 3, 5, 5), (2, 2, 3, 17), (1, 4, 4, 8)):
+    for x in ((2, 1), (5, 3), (16, 17), (3, 4, 5), (2, 3, 3, 1), (2, 4, 3, 3), (3, 3, 5, 5), (2, 2, 3, 17),
+              (1, 4, 4, 8)):
         for training in (True, False):
             batch_norm_case(family, f"{label(x)}_{'train' if training else 'eval'}", x, training)
     x = (3, 4, 3, 5)
@@ -60,21 +61,24 @@ def normalization():
     batch_norm_case(family, "offset", x, mean=20.0)
     batch_norm_case(family, "small", x, deviation=1e-2)
 
-    # Five training steps, then an evaluation with the running statistics.
-    for x in ((6, 3), (4, 3, 2, 5)):
-        numbers, channels = Numbers(f"running {x}"), x[-1]
+    # Five training steps, then an evaluation with the running statistics: exponential means of the batches', or
+    # their plain mean (PyTorch's momentum=None).
+    for x, cumulative in itertools.product(((6, 3), (4, 3, 2, 5)), (False, True)):
+        numbers, channels = Numbers(f"running {x} {cumulative}"), x[-1]
         inputs = {f"x{i}": numbers.normal(x, i, 1 + i) for i in range(5)} | {"x": numbers.normal(x)}
         inputs |= {"scale": numbers.normal((channels,), 1, 0.5), "shift": numbers.normal((channels,))}
 
-        def steps(x, scale, shift, **batches):
+        def steps(x, scale, shift, cumulative=cumulative, **batches):
             mean, variance = torch.zeros_like(shift).detach(), torch.ones_like(shift).detach()
-            for batch in batches.values():
-                F.batch_norm(channels_second(batch), mean, variance, scale, shift, True, 0.1, 1e-5)
+            for i, batch in enumerate(batches.values()):
+                new_weight = 1 / (i + 1) if cumulative else 0.1
+                F.batch_norm(channels_second(batch), mean, variance, scale, shift, True, new_weight, 1e-5)
             y = F.batch_norm(channels_second(x), mean, variance, scale, shift, False, 0.1, 1e-5)
             return {"y": channels_last(y), "running_mean_after": mean, "running_variance_after": variance}
 
-        family.add(label(x), "batch_norm_steps", inputs, steps, {"steps": 5, "new_weight": 0.1, "eps": 1e-5},
-                   k=math.prod(x[:-1]), gradients=["x", "scale", "shift"])
+        family.add(label(x) + ("_cumulative" if cumulative else ""), "batch_norm_steps", inputs, steps,
+                   {"steps": 5, "new_weight": 0.1, "eps": 1e-5, "cumulative": cumulative}, k=math.prod(x[:-1]),
+                   gradients=["x", "scale", "shift"])
 
     for x, affine, eps in (((1, 2), True, 1e-5), ((3, 5), True, 1e-5), ((3, 5), False, 1e-5), ((2, 3, 17), True, 1e-5),
                            ((2, 3, 2, 8), True, 1e-3), ((4, 33), True, 1e-5), ((7, 1), True, 1e-5)):
