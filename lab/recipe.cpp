@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "framework/tensor/error.h"
-#include "lab/suggest.h"
+#include "framework/tensor/suggest.h"
 
 namespace ebb {
 namespace {

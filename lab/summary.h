@@ -11,7 +11,7 @@ namespace ebb {
 /// One epoch of a training.
 struct EpochResult {
   std::int64_t epoch = 0;        ///< Counted from 1.
-  double lr = 0;                 ///< Learning rate of the last step.
+  double lr = 0;                 ///< Learning rate of its first step.
   double train_loss = 0;         ///< Mean over the training samples as they were seen.
   double train_accuracy = 0;     ///< Likewise, 0 to 1.
   double test_loss = 0;          ///< After the epoch, on the test data.

@@ -4,7 +4,7 @@
 #include "lab/metrics.h"
 #include "lab/progress.h"
 #include "lab/recipe.h"
-#include "lab/suggest.h"
+#include "framework/tensor/suggest.h"
 
 namespace ebb {
 namespace {

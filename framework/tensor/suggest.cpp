@@ -1,4 +1,4 @@
-#include "lab/suggest.h"
+#include "framework/tensor/suggest.h"
 
 #include <algorithm>
 #include <numeric>

@@ -1,0 +1,76 @@
+/// \file
+/// Residual networks for 32x32 images.
+#pragma once
+
+#include <vector>
+
+#include "framework/nn/batch_norm.h"
+#include "framework/nn/conv2d.h"
+#include "framework/nn/linear.h"
+#include "framework/nn/sequential.h"
+
+namespace ebb {
+
+/// How a block's shortcut gets from one number of channels and size to the next.
+enum class Shortcut : std::uint8_t {
+  padding,     ///< Every second pixel, new channels are zero: no parameters (option A of the paper).
+  projection,  ///< A 1x1 convolution and a batch norm (option B).
+};
+
+/// Options of ResNet.
+struct ResNetOptions {
+  std::vector<std::int64_t> widths{16, 32, 64};  ///< Channels of each stage; the first has stride 1, others 2.
+  std::int64_t blocks = 3;                       ///< Blocks in a stage: depth = 2 blocks stages + 2.
+  Shortcut shortcut = Shortcut::projection;      ///< Where shapes change.
+  std::int64_t channels = 3;                     ///< Of the images.
+  std::int64_t classes = 10;                     ///< Length of the output.
+};
+
+/// Two 3x3 convolutions with batch norm and a way around them: relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x)).
+class BasicBlock : public Layer {
+ public:
+  /// \param in, out channels. \param stride of the first convolution.
+  BasicBlock(std::int64_t in, std::int64_t out, std::int64_t stride, Shortcut shortcut, const Rng& rng);
+
+  Var forward(const Var& x) override;
+
+ private:
+  Var around(const Var& x);
+
+  std::int64_t stride_;
+  std::int64_t new_channels_;
+  Child<Conv2d> conv1_;
+  Child<BatchNorm2d> bn1_;
+  Child<Conv2d> conv2_;
+  Child<BatchNorm2d> bn2_;
+  Child<Sequential> shortcut_;  // empty but for a projection
+};
+
+/// `[n, h, w, channels]` -> `[n, classes]`: a 3x3 convolution, stages of BasicBlock, global average pooling, a linear
+/// layer. The defaults are ResNet-20 for CIFAR. Source: He, Zhang, Ren, Sun 2015, section 4.2.
+class ResNet : public Layer {
+ public:
+  /// For make_model().
+  using Options = ResNetOptions;
+
+  /// \param rng the key of the model.
+  /// \throws Error when widths is empty or an option is below 1.
+  ResNet(const ResNetOptions& options, const Rng& rng);
+
+  Var forward(const Var& x) override;
+
+ private:
+  Child<Conv2d> conv1_;
+  Child<BatchNorm2d> bn1_;
+  Child<Sequential> blocks_;
+  Child<Linear> fc_;
+};
+
+/// ResNet of depth 20, 32, 44, 56 or 110 for CIFAR: three stages of 16, 32, 64 channels.
+/// \throws Error unless depth = 6 n + 2.
+ResNetOptions cifar_resnet(std::int64_t depth, Shortcut shortcut = Shortcut::projection);
+
+/// ResNet-18 in the form used for CIFAR: a 3x3 first convolution, no pooling behind it, four stages of 64 to 512.
+ResNetOptions resnet18();
+
+}  // namespace ebb
