@@ -19,6 +19,15 @@ void fill_table(Elementwise<T>& table) {
   table.axpy = [](T alpha, const T* x, T* y, int64_t n) {
     map(x, y, y, n, [=](B v, B w) { return xsimd::fma(B(alpha), v, w); });
   };
+  table.add_relu = [](const T* a, const T* b, T* y, int64_t n) {
+    map(a, b, y, n, [](B p, B q) {
+      const B s = p + q;
+      return xsimd::select(s <= B(0), B(0), s);
+    });
+  };
+  table.select = [](const uint8_t* condition, const T* a, const T* b, T* y, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) y[i] = condition[i] != 0 ? a[i] : b[i];
+  };
 }
 
 }  // namespace

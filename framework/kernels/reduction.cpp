@@ -72,6 +72,32 @@ void fill_table(Reduction<T>& table) {
     for (const T v : part) largest = v > largest ? v : largest;
     return bad ? static_cast<T>(__builtin_nan("")) : largest;
   };
+  table.argmax = [](const T* x, int64_t n) {
+    const T lowest = -static_cast<T>(__builtin_inf());
+    B best(lowest);
+    for (int64_t i = 0; i < n; i += lanes<T>) {
+      const B v = n - i < lanes<T> ? load_part(x + i, n - i, lowest) : B::load_unaligned(x + i);
+      if (xsimd::any(v != v)) {
+        while (x[i] == x[i]) ++i;
+        return i;
+      }
+      best = xsimd::max(best, v);
+    }
+    alignas(64) T part[lanes<T>];
+    best.store_aligned(part);
+    T largest = lowest;
+    for (const T v : part) largest = v > largest ? v : largest;
+    int64_t i = 0;
+    while (x[i] != largest) ++i;
+    return i;
+  };
+  table.sum_exp = [](T shift, const T* x, int64_t n) {
+    return sum_terms<T>(n, [=](int64_t i, int64_t count) {
+      const T lowest = -static_cast<T>(__builtin_inf());  // e^lowest is 0
+      const B v = count == lanes<T> ? B::load_unaligned(x + i) : load_part(x + i, count, lowest);
+      return xsimd::exp(v - B(shift));
+    });
+  };
 }
 
 }  // namespace

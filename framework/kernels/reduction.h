@@ -14,6 +14,9 @@ struct Reduction {
   double (*sum_abs)(const T* x, int64_t n);          ///< Sum of |x|.
   double (*dot)(const T* a, const T* b, int64_t n);  ///< Sum of a b.
   T (*max_abs)(const T* x, int64_t n);               ///< Largest |x|, 0 for n = 0; NaN when any is NaN.
+
+  int64_t (*argmax)(const T* x, int64_t n);           ///< Position of the first largest number or NaN; n > 0.
+  double (*sum_exp)(T shift, const T* x, int64_t n);  ///< Sum of e^(x - shift).
 };
 
 }  // namespace ebb::kernels

@@ -10,8 +10,16 @@ namespace {
 
 template <class T>
 void fill_all(Kernels<T>& kernels) {
+  fill(kernels.activation);
+  fill(kernels.broadcast);
   fill(kernels.elementwise);
+  fill(kernels.gemm);
   fill(kernels.reduction);
+  fill(kernels.update);
+  fill(kernels.dropout);
+  fill(kernels.normalization);
+  fill(kernels.pooling);
+  fill(kernels.softmax);
 }
 
 }  // namespace

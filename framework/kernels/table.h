@@ -4,16 +4,32 @@
 /// fill.h and one source.
 #pragma once
 
+#include "framework/kernels/activation.h"
+#include "framework/kernels/broadcast.h"
+#include "framework/kernels/dropout.h"
 #include "framework/kernels/elementwise.h"
+#include "framework/kernels/gemm.h"
+#include "framework/kernels/normalization.h"
+#include "framework/kernels/pooling.h"
 #include "framework/kernels/reduction.h"
+#include "framework/kernels/softmax.h"
+#include "framework/kernels/update.h"
 
 namespace ebb::kernels {
 
 /// All families for T = float or double.
 template <class T>
 struct Kernels {
-  Elementwise<T> elementwise;  ///< Same-shape and scalar arithmetic.
-  Reduction<T> reduction;      ///< Sums, norms, extremes.
+  Activation<T> activation;        ///< Functions of one argument and their derivatives.
+  Broadcast<T> broadcast;          ///< Arithmetic on rows that repeat, and column sums.
+  Elementwise<T> elementwise;      ///< Same-shape and scalar arithmetic.
+  Gemm<T> gemm;                    ///< Matrix products.
+  Reduction<T> reduction;          ///< Sums, norms, extremes.
+  Update<T> update;                ///< Optimizer steps.
+  Dropout<T> dropout;              ///< Random zeros.
+  Normalization<T> normalization;  ///< Batch, layer and group normalisation.
+  Pooling<T> pooling;              ///< Windows of images.
+  Softmax<T> softmax;              ///< Softmax and losses.
 };
 
 /// One instruction set.
