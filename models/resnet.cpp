@@ -1,5 +1,6 @@
 #include "models/resnet.h"
 
+#include "framework/nn/conv_norm.h"
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/pooling.h"
 #include "framework/ops/shape.h"
@@ -15,11 +16,6 @@ Conv2dOptions conv3x3(std::int64_t in, std::int64_t out, std::int64_t stride) {
           .padding = {1, 1},
           .bias = false,
           .init = init::kaiming_normal({.mode = FanMode::out})};
-}
-
-// A convolution whose statistics go to the norm behind it.
-Var conv_norm(Child<Conv2d>& conv, Child<BatchNorm2d>& norm, const Var& x, Activation activation) {
-  return norm->forward(conv->forward(x, norm->uses_batch()), activation);
 }
 
 }  // namespace
@@ -55,8 +51,8 @@ Var BasicBlock::around(const Var& x) {
 }
 
 Var BasicBlock::forward(const Var& x) {
-  const Var y = conv_norm(conv1_, bn1_, x, Activation::relu);
-  return add_relu(conv_norm(conv2_, bn2_, y, Activation::none), around(x));
+  const Var y = conv_norm(*conv1_, *bn1_, x, Activation::relu);
+  return add_relu(conv_norm(*conv2_, *bn2_, y, Activation::none), around(x));
 }
 
 ResNet::ResNet(const ResNetOptions& options, const Rng& rng)
@@ -78,7 +74,7 @@ ResNet::ResNet(const ResNetOptions& options, const Rng& rng)
 }
 
 Var ResNet::forward(const Var& x) {
-  return fc_(global_avg_pool2d(blocks_(conv_norm(conv1_, bn1_, x, Activation::relu))));
+  return fc_(global_avg_pool2d(blocks_(conv_norm(*conv1_, *bn1_, x, Activation::relu))));
 }
 
 ResNetOptions cifar_resnet(std::int64_t depth, Shortcut shortcut) {

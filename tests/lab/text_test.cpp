@@ -1,10 +1,10 @@
 #include <boost/test/unit_test.hpp>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/suggest.h"
 #include "lab/metrics.h"
 #include "lab/progress.h"
 #include "lab/recipe.h"
-#include "framework/tensor/suggest.h"
 
 namespace ebb {
 namespace {

@@ -1,0 +1,14 @@
+/// \file
+/// A convolution and the batch norm behind it as one step, for models that do not use Sequential.
+#pragma once
+
+#include "framework/nn/batch_norm.h"
+#include "framework/nn/conv2d.h"
+
+namespace ebb {
+
+/// activation(norm(conv(x))): in training the convolution computes the statistics on the way, and the norm applies the
+/// activation in its own pass. Equal to the three calls up to rounding.
+Var conv_norm(Conv2d& conv, BatchNorm2d& norm, const Var& x, Activation activation = Activation::none);
+
+}  // namespace ebb

@@ -1,0 +1,168 @@
+// ebb-bench: images per second of training steps and inference, with the arithmetic limit measured beside them.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <sstream>
+
+#include "framework/compute/basic.h"
+#include "framework/compute/instruction_set.h"
+#include "framework/nn/summary.h"
+#include "framework/ops/loss.h"
+#include "framework/parallel/parallel.h"
+#include "framework/tensor/memory.h"
+#include "models/registry.h"
+#include "optim/sgd.h"
+
+namespace ebb {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Settings {
+  std::string models = "lenet,mnistcnn,resnet20,resnet9,vgg11bn,resnet18,mlp";
+  std::string batches = "128";
+  std::string modes = "train";
+  int threads = 0;
+  double seconds = 1.5;
+  bool json = false;
+};
+
+struct Row {
+  std::string model;
+  std::string mode;
+  std::int64_t batch = 0;
+  double seconds = 0;  // median of a step
+  double flop = 0;     // of a step
+  double peak = 0;     // GFLOP/s
+  double peak_mib = 0;
+};
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> parts;
+  std::istringstream in(list);
+  for (std::string part; std::getline(in, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+// GFLOP/s of multiply-adds in registers on all threads at once.
+double fma_peak() {
+  const auto& probe = kernels_of<float>().probe;
+  const int threads = parallel::thread_count();
+  constexpr std::int64_t rounds = 4'000'000;
+  double best = 0;
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    const auto start = Clock::now();
+    parallel::for_blocks(threads, 1, [&](std::int64_t, std::int64_t) { probe.multiply_add(rounds); });
+    const double flop = static_cast<double>(probe.flops_per_round) * rounds * threads;
+    best = std::max(best, flop / seconds_since(start) * 1e-9);
+  }
+  return best;
+}
+
+Shape image_shape(const std::string& model) {
+  const bool grey = model == "lenet" || model == "mnistcnn" || model == "mlp" || model == "linear";
+  return grey ? Shape{28, 28, 1} : Shape{32, 32, 3};
+}
+
+template <class Step>
+double median_seconds(double budget, Step step) {
+  for (int warm = 0; warm < 3; ++warm) step();
+  std::vector<double> times;
+  const auto start = Clock::now();
+  while (times.size() < 5 || seconds_since(start) < budget) {
+    const auto begin = Clock::now();
+    step();
+    times.push_back(seconds_since(begin));
+  }
+  std::ranges::nth_element(times, times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2));
+  return times[times.size() / 2];
+}
+
+// Multiply-adds of a step: training is three times inference less the gradient of the images, which nobody wants.
+double flop_of(Layer& model, const Shape& input, const std::string& mode) {
+  const Summary counted = summary(model, input);
+  double first = 0;
+  for (const SummaryRow& row : counted.rows) {
+    if (row.multiply_adds == 0) continue;
+    first = static_cast<double>(row.multiply_adds);
+    break;
+  }
+  const auto forward = static_cast<double>(counted.multiply_adds);
+  return 2 * (mode == "train" ? 3 * forward - first : forward);
+}
+
+Row measure(const std::string& name, std::int64_t batch, const std::string& mode, double budget) {
+  const Shape image = image_shape(name);
+  const Rng rng(1);
+  const auto model = make_model(name, {.image = image, .classes = 10}, rng.at("model"));
+  Tensor images(image.insert(0, batch));
+  fill_normal(images, rng.at("images"), 0, 1);
+  Tensor labels({batch}, DType::i64);
+  for (std::int64_t i = 0; i < batch; ++i)
+    labels.mutable_data<std::int64_t>()[i] = static_cast<std::int64_t>(rng.below(10, static_cast<std::uint64_t>(i)));
+  Row row{.model = name, .mode = mode, .batch = batch};
+  row.flop = flop_of(*model, image.insert(0, batch), mode);
+  row.peak = fma_peak();
+  memory::release_kept();
+  memory::reset_peak();
+  if (mode == "train") {
+    Sgd optimizer(*model, {.lr = 0.01, .momentum = 0.9});
+    row.seconds = median_seconds(budget, [&] {
+      Tape tape;
+      tape.backward(softmax_cross_entropy((*model)(images), labels));
+      optimizer.step();
+      optimizer.zero_grad();
+    });
+  } else {
+    model->eval();
+    row.seconds = median_seconds(budget, [&] { (*model)(images); });
+  }
+  row.peak_mib = static_cast<double>(memory::stats().peak_bytes) / (1 << 20);
+  return row;
+}
+
+void print(const Row& row, bool json) {
+  const double images = static_cast<double>(row.batch) / row.seconds;
+  const double gflops = row.flop / row.seconds * 1e-9;
+  if (json) {
+    std::printf(
+        "{\"model\": \"%s\", \"batch\": %lld, \"threads\": %d, \"mode\": \"%s\", \"images_per_s\": %.1f, "
+        "\"gflops\": %.2f, \"fma_peak_gflops\": %.1f, \"peak_tensor_mib\": %.1f, \"instruction_set\": \"%s\"}\n",
+        row.model.c_str(), static_cast<long long>(row.batch), parallel::thread_count(), row.mode.c_str(), images,
+        gflops, row.peak, row.peak_mib, instruction_set().c_str());
+  } else {
+    std::printf("%-10s %5lld  %-5s %3d threads  %10.0f images/s  %8.1f GFLOP/s  %5.1f %% of FMA peak  %7.1f MiB\n",
+                row.model.c_str(), static_cast<long long>(row.batch), row.mode.c_str(), parallel::thread_count(),
+                images, gflops, 100 * gflops / row.peak, row.peak_mib);
+  }
+  std::fflush(stdout);
+}
+
+}  // namespace
+}  // namespace ebb
+
+int main(int argc, char** argv) {
+  ebb::Settings settings;
+  CLI::App app{"Measures Ebb's models on inputs in memory."};
+  app.add_option("--models", settings.models, "names, separated by commas")->capture_default_str();
+  app.add_option("--batches", settings.batches, "batch sizes, separated by commas")->capture_default_str();
+  app.add_option("--modes", settings.modes, "train and infer, separated by commas")->capture_default_str();
+  app.add_option("--threads", settings.threads, "threads; 0 for the default");
+  app.add_option("--seconds", settings.seconds, "time for each row")->capture_default_str();
+  app.add_flag("--json", settings.json, "one JSON object a line");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    if (settings.threads > 0) ebb::parallel::set_thread_count(settings.threads);
+    for (const std::string& model : ebb::split(settings.models))
+      for (const std::string& batch : ebb::split(settings.batches))
+        for (const std::string& mode : ebb::split(settings.modes))
+          ebb::print(ebb::measure(model, std::stoll(batch), mode, settings.seconds), settings.json);
+  } catch (const std::exception& error) {
+    std::cerr << "ebb-bench: " << error.what() << '\n';
+    return 1;
+  }
+}
