@@ -1,12 +1,9 @@
 #include "tests/golden/golden_cases.h"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
 #include "framework/compute/basic.h"
 #include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
+#include "tests/support/tensors.h"
 
 namespace ebb::golden {
 
@@ -40,34 +37,9 @@ std::vector<Case> load_family(const std::string& family) {
   return cases;
 }
 
-Comparison compare(const std::string& what, const Tensor& got, const Tensor& wanted, double relative) {
-  const double infinity = std::numeric_limits<double>::infinity();
-  Comparison result;
-  if (got.defined() && got.shape() != wanted.shape()) {
-    return {false, text(what, ": got shape ", got.shape(), ", wanted ", wanted.shape()), infinity};
-  }
-  const Tensor a = got.defined() ? cast(got, DType::f64) : Tensor::zeros(wanted.shape(), DType::f64);
-  const Tensor b = cast(wanted, DType::f64);
-  const double* const p = a.data<double>();
-  const double* const q = b.data<double>();
-  double largest = 0.0;
-  double scale = 0.0;
-  std::int64_t at = 0;
-  for (std::int64_t i = 0; i < a.size(); ++i) {
-    const double difference = std::abs(p[i] - q[i]);
-    scale = std::max(scale, std::abs(q[i]));
-    if (difference > largest || !std::isfinite(p[i])) {
-      largest = std::isfinite(p[i]) ? difference : infinity;
-      at = i;
-      if (!std::isfinite(p[i])) break;
-    }
-  }
-  const double allowed = relative * scale;
-  result.passed = largest <= allowed;
-  result.share = largest == 0.0 ? 0.0 : largest / allowed;
-  result.message = text(what, ": element ", at, " differs by ", largest, ", allowed ", allowed);
-  if (a.size() > 0) result.message += text("; got ", p[at], ", wanted ", q[at]);
-  return result;
+boost::test_tools::assertion_result agrees(const Tensor& got, const Tensor& wanted, double relative) {
+  const Tensor wide = got.defined() ? cast(got, DType::f64) : Tensor::zeros(wanted.shape(), DType::f64);
+  return test::close(wide, cast(wanted, DType::f64), relative);
 }
 
 }  // namespace ebb::golden

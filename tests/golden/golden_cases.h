@@ -2,6 +2,7 @@
 /// The golden files: what PyTorch computed for a case, written by make_golden.py.
 #pragma once
 
+#include <boost/test/tools/assertion_result.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -32,16 +33,8 @@ const std::vector<std::string>& families();
 /// Path of a file beside the golden files.
 std::string golden_path(const std::string& file);
 
-/// How a tensor compares with its reference.
-struct Comparison {
-  bool passed = false;  ///< Same shape, and no difference above the allowed one.
-  std::string message;  ///< What was compared and the largest difference, for people.
-  double share = 0.0;   ///< Largest difference over the allowed one (infinite on a wrong shape or NaN).
-};
-
-/// Compares with `max |got - wanted| <= relative * max |wanted|`. An undefined `got`, a gradient that never flowed,
-/// counts as zeros.
-/// \param what names the case and the tensor in the message.
-Comparison compare(const std::string& what, const Tensor& got, const Tensor& wanted, double relative);
+/// True when `got`, in any dtype, has the shape of `wanted` and every |got - wanted| <= relative * max |wanted|. An
+/// undefined tensor, a gradient that never flowed, counts as zeros.
+boost::test_tools::assertion_result agrees(const Tensor& got, const Tensor& wanted, double relative);
 
 }  // namespace ebb::golden

@@ -3,16 +3,15 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
-#include <iostream>
 #include <limits>
 #include <memory>
 #include <set>
 
 #include "framework/compute/basic.h"
-#include "framework/compute/instruction_set.h"
 #include "framework/tensor/error.h"
 #include "tests/golden/golden_cases.h"
 #include "tests/golden/ops.h"
+#include "tests/support/tensors.h"
 
 namespace ebb::golden {
 namespace {
@@ -53,35 +52,20 @@ std::map<std::string, Tensor> evaluate(const Case& c, DType dtype) {
 // Compares all cases of a family; one assertion for each tensor.
 void check_family(const std::string& family) {
   const std::vector<Case> cases = load_family(family);
-  const std::string chosen = instruction_set();
-  for (const DType dtype : {DType::f64, DType::f32}) {
-    double worst = 0.0;
-    std::string worst_message;
-    for (const std::string& set : instruction_sets()) {
-      set_instruction_set(set);
+  for (const std::string& set : instruction_sets()) {
+    const test::InstructionSet use(set);
+    for (const DType dtype : {DType::f64, DType::f32}) {
       for (const Case& c : cases) {
-        const std::string where = text(c.name, " in ", dtype, " on ", set);
-        std::map<std::string, Tensor> results;
-        try {
-          results = evaluate(c, dtype);
-        } catch (const std::exception& error) {
-          BOOST_ERROR(where + " threw: " + error.what());
-          continue;
-        }
-        for (const auto& [name, terms] : c.terms) {
-          const Comparison compared =
-              compare(where + ", " + name, results[name], c.tensors.at(name), allowed(dtype, terms));
-          BOOST_TEST(compared.passed, compared.message);
-          if (compared.share >= worst) {
-            worst = compared.share;
-            worst_message = compared.message;
+        BOOST_TEST_CONTEXT(text(c.name, " in ", dtype, " on ", set)) {
+          std::map<std::string, Tensor> results;
+          BOOST_REQUIRE_NO_THROW(results = evaluate(c, dtype));
+          for (const auto& [name, terms] : c.terms) {
+            BOOST_TEST_CONTEXT(name) { BOOST_TEST(agrees(results[name], c.tensors.at(name), allowed(dtype, terms))); }
           }
         }
       }
     }
-    BOOST_TEST_MESSAGE(family << " in " << dtype << ", closest to its limit (" << worst << "): " << worst_message);
   }
-  set_instruction_set(chosen);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "framework/compute/basic.h"
-#include "framework/compute/instruction_set.h"
 #include "framework/io/safetensors.h"
 #include "framework/nn/activations.h"
 #include "framework/nn/batch_norm.h"
@@ -18,6 +17,7 @@
 #include "models/lenet.h"
 #include "optim/sgd.h"
 #include "tests/golden/golden_cases.h"
+#include "tests/support/tensors.h"
 
 namespace ebb::golden {
 namespace {
@@ -53,10 +53,9 @@ void train_and_compare(const std::string& what, Layer& model, const std::string&
   const TensorFile file = load_safetensors(golden_path(name + ".safetensors"));
   const nlohmann::json training = nlohmann::json::parse(file.metadata.at("training"));
   const auto check = [&](const std::string& tensor, const Tensor& got, const Tensor& wanted) {
-    const Comparison compared =
-        compare(text(what, " in ", dtype, " on ", instruction_set(), ", ", tensor), got, wanted, relative);
-    BOOST_TEST(compared.passed, compared.message);
-    BOOST_TEST_MESSAGE(compared.message);
+    BOOST_TEST_CONTEXT(text(what, " in ", dtype, " on ", instruction_set(), ", ", tensor)) {
+      BOOST_TEST(agrees(got, wanted, relative));
+    }
   };
 
   model.to(dtype);
@@ -96,13 +95,11 @@ void train_and_compare(const std::string& what, Layer& model, const std::string&
 // Runs `body(dtype)` for both types on every instruction set of the machine.
 template <class F>
 void everywhere(F body) {
-  const std::string chosen = instruction_set();
   for (const std::string& set : instruction_sets()) {
-    set_instruction_set(set);
+    const test::InstructionSet use(set);
     body(DType::f64);
     body(DType::f32);
   }
-  set_instruction_set(chosen);
 }
 
 }  // namespace
