@@ -1,0 +1,24 @@
+/// \file
+/// The IDX format of MNIST and its relatives.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "framework/io/byte_source.h"
+#include "framework/tensor/tensor.h"
+
+namespace ebb {
+
+/// Reads a file of unsigned bytes in IDX format, plain or in gzip (told by the contents, not by the name).
+/// Layout, all numbers big-endian: two zero bytes, the type 0x08, the rank (1: labels, 3: images), a u32 for each
+/// dimension, the bytes. The first dimension is at most 10,000,000, rows and columns are 1 to 4,096, and the file has
+/// exactly the announced length.
+/// \returns u8 `[count]` or `[count, rows, columns]`.
+/// \throws Error naming the file and what is wrong with it.
+Tensor read_idx(const std::filesystem::path& path);
+
+/// As above, from a source of `size` bytes.
+Tensor read_idx(ByteSource& source, std::uint64_t size);
+
+}  // namespace ebb
