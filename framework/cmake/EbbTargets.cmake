@@ -1,6 +1,17 @@
 # How every target of the project is compiled.
 include(GNUInstallDirs)
+
+# Found once, here: the targets are then known in every folder, as linking with static libraries needs.
 find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(nlohmann_json REQUIRED)
+if(EBB_PARALLEL STREQUAL "tbb")
+  find_package(TBB REQUIRED)
+endif()
+if(EBB_BUILD_LAB)
+  find_package(CLI11 REQUIRED)
+  find_package(tomlplusplus REQUIRED)
+endif()
 
 add_library(ebb_options INTERFACE)
 target_compile_features(ebb_options INTERFACE cxx_std_20)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <climits>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -23,28 +24,27 @@ int affinity() {
   return static_cast<int>(std::thread::hardware_concurrency());
 }
 
-// Control groups, version 2: "max 100000" or "quota period" in microseconds, in this group or any above it.
-int quota() {
-  constexpr int unlimited = 1 << 20;
-  std::ifstream groups("/proc/self/cgroup");
+}  // namespace
+
+int cgroup_cpus(const std::string& groups, const std::string& mount) {
+  std::ifstream list(groups);
   std::string line;
   std::string path;
-  while (std::getline(groups, line)) {
-    if (line.starts_with("0::")) path = line.substr(3);
+  while (std::getline(list, line)) {
+    if (line.starts_with("0::/")) path = line.substr(3);
   }
-  int smallest = unlimited;
+  int smallest = INT_MAX;
   for (;;) {
-    std::ifstream file("/sys/fs/cgroup" + path + "/cpu.max");
-    double limit = 0;
+    // "max 100000" or "quota period" in microseconds.
+    std::ifstream file(mount + path + "/cpu.max");
+    double quota = 0;
     double period = 0;
-    if (file >> limit >> period && limit > 0 && period > 0)
-      smallest = std::min(smallest, static_cast<int>(std::ceil(limit / period)));
-    if (path.empty() || path == "/") return smallest;
+    if (file >> quota >> period && quota > 0 && period > 0 && quota / period < INT_MAX)
+      smallest = std::min(smallest, std::max(1, static_cast<int>(std::ceil(quota / period))));
+    if (path.empty()) return smallest;
     path.resize(path.find_last_of('/'));
   }
 }
-
-}  // namespace
 
 int default_thread_count() {
   if (const char* const setting = std::getenv("EBB_THREADS"); setting != nullptr && *setting != '\0') {
@@ -55,7 +55,7 @@ int default_thread_count() {
       fail("EBB_THREADS", text("\"", wanted, "\""), "a number from 1 to 1024", "correct or unset the variable");
     return count;
   }
-  return std::max(1, std::min(affinity(), quota()));
+  return std::max(1, std::min(affinity(), cgroup_cpus("/proc/self/cgroup", "/sys/fs/cgroup")));
 }
 
 }  // namespace ebb::parallel

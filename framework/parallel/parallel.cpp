@@ -1,5 +1,6 @@
 #include "framework/parallel/parallel.h"
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <exception>
@@ -16,7 +17,8 @@ namespace {
 std::atomic<int> threads{0};  // 0: not asked for yet
 std::mutex one_loop;          // loops of different threads take turns
 
-thread_local bool inside = false;
+thread_local bool inside = false;   // in a body of a parallel loop
+thread_local bool summing = false;  // in a sum_blocks() called by this thread
 
 // Each thread that ever runs a block marks itself once per census.
 std::atomic<std::uint64_t> census{1};
@@ -30,9 +32,37 @@ void count_this_thread() {
   seen.fetch_add(1, std::memory_order_relaxed);
 }
 
-struct Inside {
-  bool before = std::exchange(inside, true);
-  ~Inside() { inside = before; }
+// sum_blocks() in the body of another one, to which the scratch slot belongs: the tree of tree_sum() in a single pass.
+// Level k holds the sum of 2^k blocks while bit k of the count of blocks so far is set.
+double nested_sum(std::int64_t items, std::int64_t block, FunctionRef<double(std::int64_t, std::int64_t)> body) {
+  std::array<double, 64> level{};
+  const std::int64_t blocks = block_count(items, block);
+  for (std::int64_t i = 0; i < blocks; ++i) {
+    double total = body(i * block, i + 1 == blocks ? items : (i + 1) * block);
+    std::size_t k = 0;
+    for (; (i >> k) & 1; ++k) total = level[k] + total;
+    level[k] = total;
+  }
+  std::size_t k = 0;
+  while (!((blocks >> k) & 1)) ++k;
+  double total = level[k];
+  for (++k; (blocks >> k) != 0; ++k) {
+    if ((blocks >> k) & 1) total = level[k] + total;
+  }
+  return total;
+}
+
+// Raises a flag for a scope.
+class Flag {
+ public:
+  explicit Flag(bool& flag) : flag_(flag), before_(std::exchange(flag, true)) {}
+  ~Flag() { flag_ = before_; }
+  Flag(const Flag&) = delete;
+  Flag& operator=(const Flag&) = delete;
+
+ private:
+  bool& flag_;
+  bool before_;
 };
 
 }  // namespace
@@ -65,7 +95,7 @@ void for_blocks(std::int64_t items, std::int64_t block, FunctionRef<void(std::in
   std::mutex error_guard;
   const std::scoped_lock lock(one_loop);
   detail::run_blocks(blocks, wanted, [&](std::int64_t i) {
-    const Inside mark;
+    const Flag mark(inside);
     count_this_thread();
     try {
       body(i * block, end_of(i));
@@ -81,6 +111,8 @@ double sum_blocks(std::int64_t items, std::int64_t block, FunctionRef<double(std
   if (items <= 0) return 0.0;
   const std::int64_t blocks = block_count(items, block);
   if (blocks == 1) return body(0, items);
+  if (summing) return nested_sum(items, block, body);
+  const Flag mark(summing);
   double* const partial = scratch<double>(scratch_slots - 1, blocks);
   for_blocks(items, block, [&](std::int64_t begin, std::int64_t end) { partial[begin / block] = body(begin, end); });
   return tree_sum({partial, static_cast<std::size_t>(blocks)});

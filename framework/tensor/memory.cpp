@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
-#include <utility>
 #include <new>
+#include <utility>
 
 #include "framework/tensor/error.h"
 #include "framework/tensor/storage.h"

@@ -1,0 +1,302 @@
+#include "framework/parallel/parallel.h"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "framework/tensor/random.h"
+#include "tests/support/tensors.h"
+
+namespace ebb {
+namespace {
+
+using test::Threads;
+
+constexpr int counts[] = {1, 2, 3, 4, 8};
+
+// Lets threads go on when `size` of them have come. Gives up after a minute, so that a missing thread is a failure and
+// no hang.
+class Meeting {
+ public:
+  explicit Meeting(int size) : size_(size) {}
+  void come() {
+    std::unique_lock lock(mutex_);
+    if (++here_ >= size_) all_.notify_all();
+    all_.wait_for(lock, std::chrono::minutes(1), [this] { return here_ >= size_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable all_;
+  int here_ = 0;
+  int size_;
+};
+
+BOOST_AUTO_TEST_SUITE(parallel_loops)
+
+BOOST_AUTO_TEST_CASE(every_item_runs_exactly_once) {
+  for (const int threads : counts) {
+    const Threads use(threads);
+    for (const std::int64_t items : {0, 1, 2, 7, 64, 1000, 4097}) {
+      for (const std::int64_t block : {1, 3, 64, 5000}) {
+        std::vector<std::atomic<int>> runs(static_cast<std::size_t>(items));
+        std::atomic<int> odd_blocks{0};
+        parallel::for_blocks(items, block, [&](std::int64_t begin, std::int64_t end) {
+          if (begin % block != 0 || end != std::min(begin + block, items)) ++odd_blocks;
+          for (std::int64_t i = begin; i < end; ++i) ++runs[static_cast<std::size_t>(i)];
+        });
+        const auto once = std::count_if(runs.begin(), runs.end(), [](const auto& n) { return n == 1; });
+        BOOST_TEST((once == items && odd_blocks == 0), items << " items in blocks of " << block << " on " << threads
+                                                             << " threads: " << once << " ran once, " << odd_blocks
+                                                             << " blocks begin or end elsewhere");
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(as_many_threads_run_as_were_set) {
+  for (const int threads : counts) {
+    const Threads use(threads);
+    BOOST_TEST(parallel::thread_count() == threads);
+    for (int repetition = 0; repetition < 20; ++repetition) {
+      parallel::reset_threads_seen();
+      Meeting meeting(threads);
+      parallel::for_blocks(threads, 1, [&](std::int64_t, std::int64_t) { meeting.come(); });
+      BOOST_TEST(parallel::threads_seen() == threads);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(one_block_runs_in_the_calling_thread) {
+  const Threads use(4);
+  std::thread::id ran;
+  parallel::for_blocks(10, 10, [&](std::int64_t, std::int64_t) { ran = std::this_thread::get_id(); });
+  BOOST_TEST((ran == std::this_thread::get_id()));
+}
+
+BOOST_AUTO_TEST_CASE(nested_loops_run_inline) {
+  for (const int threads : counts) {
+    const Threads use(threads);
+    std::vector<std::int64_t> sums(16);
+    std::atomic<int> elsewhere{0};
+    parallel::for_blocks(16, 1, [&](std::int64_t begin, std::int64_t) {
+      const std::thread::id outer = std::this_thread::get_id();
+      // A loop that ran inline needs no guard for its sum.
+      std::int64_t sum = 0;
+      parallel::for_blocks(1000, 10, [&](std::int64_t from, std::int64_t to) {
+        if (threads > 1 && std::this_thread::get_id() != outer) ++elsewhere;
+        for (std::int64_t i = from; i < to; ++i) sum += i * begin;
+      });
+      sums[static_cast<std::size_t>(begin)] = sum;
+    });
+    BOOST_TEST(elsewhere == 0);
+    for (std::int64_t i = 0; i < 16; ++i) BOOST_TEST(sums[static_cast<std::size_t>(i)] == i * 499500);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(exceptions_arrive_and_the_next_loop_works) {
+  for (const int threads : counts) {
+    const Threads use(threads);
+    for (int repetition = 0; repetition < 50; ++repetition) {
+      const std::string message = test::error_of([&] {
+        parallel::for_blocks(100, 1, [&](std::int64_t begin, std::int64_t) {
+          if (begin == 37) fail("block", "37", "another");
+        });
+      });
+      BOOST_TEST(message == "[block] got 37; wanted another");
+    }
+    BOOST_CHECK_THROW(parallel::for_blocks(8, 1, [](std::int64_t, std::int64_t) { throw std::runtime_error("all"); }),
+                      std::runtime_error);
+    std::atomic<int> ran{0};
+    parallel::for_blocks(100, 1, [&](std::int64_t, std::int64_t) { ++ran; });
+    BOOST_TEST(ran == 100);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(loops_of_several_threads_take_turns) {
+  const Threads use(3);
+  std::atomic<std::int64_t> total{0};
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&] {
+      for (int loop = 0; loop < 50; ++loop)
+        parallel::for_blocks(100, 7, [&](std::int64_t begin, std::int64_t end) { total += end - begin; });
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  BOOST_TEST(total == 4 * 50 * 100);
+}
+
+BOOST_AUTO_TEST_CASE(thread_counts_out_of_range_are_errors) {
+  for (const int count : {0, -1, 1025})
+    BOOST_TEST(test::error_of([&] { parallel::set_thread_count(count); }) ==
+               text("[threads] got ", count, "; wanted 1 to 1024; set --threads or EBB_THREADS"));
+}
+
+BOOST_AUTO_TEST_CASE(the_backend_has_a_name) {
+  const std::string name = parallel::backend();
+  BOOST_TEST((name == "oneTBB" || name == "std::thread"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(parallel_sums)
+
+// Terms of very different sizes and both signs: another order of additions gives other bits.
+std::vector<double> terms(std::int64_t count, std::uint64_t seed) {
+  const Rng rng(seed);
+  std::vector<double> out;
+  for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(count); ++i)
+    out.push_back(rng.normal(2 * i) * std::exp(8 * rng.normal(2 * i + 1)));
+  return out;
+}
+
+// The tree of the contract, written down recursively: a block of 2^k neighbours is the sum of its two halves.
+double tree(const std::vector<double>& values, std::size_t begin, std::size_t size) {
+  if (size == 1) return values[begin];
+  const std::size_t half = size / 2;
+  if (begin + half >= values.size()) return tree(values, begin, half);
+  return tree(values, begin, half) + tree(values, begin + half, half);
+}
+
+double tree(const std::vector<double>& values) {
+  std::size_t size = 1;
+  while (size < values.size()) size *= 2;
+  return values.empty() ? 0 : tree(values, 0, size);
+}
+
+BOOST_AUTO_TEST_CASE(tree_sum_is_the_tree_of_neighbours) {
+  for (const std::int64_t count : {0, 1, 2, 3, 4, 5, 7, 8, 9, 31, 33, 1000}) {
+    const std::vector<double> values = terms(count, 1);
+    std::vector<double> overwritten = values;
+    BOOST_TEST(parallel::tree_sum(overwritten) == tree(values));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(rows_are_added_by_the_same_tree) {
+  for (const std::int64_t rows : {1, 2, 3, 5, 8, 13}) {
+    constexpr std::int64_t width = 5;
+    std::vector<double> matrix = terms(rows * width, 2);
+    std::vector<double> wanted;
+    for (std::int64_t column = 0; column < width; ++column) {
+      std::vector<double> values;
+      for (std::int64_t row = 0; row < rows; ++row)
+        values.push_back(matrix[static_cast<std::size_t>(row * width + column)]);
+      wanted.push_back(tree(values));
+    }
+    parallel::tree_sum_rows(matrix.data(), rows, width);
+    BOOST_TEST(std::vector<double>(matrix.begin(), matrix.begin() + width) == wanted);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(sums_are_equal_for_all_thread_counts) {
+  for (const std::int64_t items : {1, 2, 100, 1001, 65537}) {
+    const std::vector<double> values = terms(items, 3);
+    constexpr std::int64_t block = 13;
+    const auto sum_of = [&](std::int64_t begin, std::int64_t end) {
+      double total = 0;
+      for (std::int64_t i = begin; i < end; ++i) total += values[static_cast<std::size_t>(i)];
+      return total;
+    };
+    std::vector<double> partial;
+    for (std::int64_t begin = 0; begin < items; begin += block)
+      partial.push_back(sum_of(begin, std::min(begin + block, items)));
+    for (const int threads : counts) {
+      const Threads use(threads);
+      for (int repetition = 0; repetition < 5; ++repetition)
+        BOOST_TEST(parallel::sum_blocks(items, block, sum_of) == tree(partial));
+    }
+  }
+  BOOST_TEST(parallel::sum_blocks(0, 4, [](std::int64_t, std::int64_t) { return 1.0; }) == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_sum_inside_a_sum_has_the_same_bits) {
+  for (const std::int64_t inner : {2, 3, 7, 8, 100, 1000}) {
+    const std::vector<double> values = terms(inner, 4);
+    const auto inner_sum = [&] {
+      return parallel::sum_blocks(
+          inner, 1, [&](std::int64_t begin, std::int64_t) { return values[static_cast<std::size_t>(begin)]; });
+    };
+    const double alone = inner_sum();
+    BOOST_TEST(alone == tree(values));
+    for (const int threads : counts) {
+      const Threads use(threads);
+      std::vector<double> seen(40);
+      const double total = parallel::sum_blocks(40, 1, [&](std::int64_t begin, std::int64_t) {
+        seen[static_cast<std::size_t>(begin)] = inner_sum();
+        return static_cast<double>(begin);
+      });
+      BOOST_TEST(total == 780.0);
+      BOOST_TEST(std::count(seen.begin(), seen.end(), alone) == 40);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(parallel_scratch)
+
+BOOST_AUTO_TEST_CASE(slots_are_aligned_distinct_and_reused) {
+  std::vector<void*> found;
+  for (int slot = 0; slot < parallel::scratch_slots - 1; ++slot) {
+    void* const memory = parallel::scratch_bytes(slot, 1000);
+    BOOST_TEST(reinterpret_cast<std::uintptr_t>(memory) % 64 == 0u);
+    std::fill_n(static_cast<unsigned char*>(memory), 1000, static_cast<unsigned char>(slot));
+    found.push_back(memory);
+  }
+  for (int slot = 0; slot < parallel::scratch_slots - 1; ++slot) {
+    const auto* const memory = parallel::scratch<unsigned char>(slot, 500);
+    BOOST_TEST(memory == found[static_cast<std::size_t>(slot)]);
+    BOOST_TEST(std::count(memory, memory + 500, slot) == 500);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(each_thread_has_its_own) {
+  const Threads use(4);
+  Meeting meeting(4);
+  std::atomic<int> changed{0};
+  parallel::for_blocks(4, 1, [&](std::int64_t block, std::int64_t) {
+    auto* const mine = parallel::scratch<std::int64_t>(0, 100);
+    std::fill_n(mine, 100, block);
+    meeting.come();
+    if (std::count(mine, mine + 100, block) != 100) ++changed;
+  });
+  BOOST_TEST(changed == 0);
+}
+
+BOOST_AUTO_TEST_CASE(slots_out_of_range_are_errors) {
+  for (const int slot : {-1, parallel::scratch_slots})
+    BOOST_TEST(test::error_of([&] { parallel::scratch_bytes(slot, 1); }) ==
+               text("[scratch] got slot ", slot, "; wanted 0 to ", parallel::scratch_slots - 1));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(parallel_cycles)
+
+// Changing the number of threads makes the backend's threads anew. oneTBB's arenas have hung after many repetitions:
+// the test's time limit notices.
+BOOST_AUTO_TEST_CASE(threads_start_and_stop_10000_times) {
+  const Threads restore(1);
+  std::int64_t total = 0;
+  for (int cycle = 0; cycle < 10000; ++cycle) {
+    parallel::set_thread_count(2 + cycle % 3);
+    std::atomic<std::int64_t> ran{0};
+    parallel::for_blocks(8, 1, [&](std::int64_t, std::int64_t) { ++ran; });
+    total += ran;
+  }
+  BOOST_TEST(total == 80000);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
