@@ -1,0 +1,344 @@
+#include "framework/kernels/update.h"
+
+#include "framework/kernels/fill.h"
+#include "framework/kernels/simd.h"
+
+namespace ebb::kernels::EBB_KERNEL_ARCH {
+namespace {
+
+// The four bodies of a step. The first two are the common cases: they spare the terms that are zero.
+enum class Body { bare, linear, general, emit };
+
+template <class T>
+Batch<T> sign(Batch<T> x) {
+  using B = Batch<T>;
+  return xsimd::select(x > B(T(0)), B(T(1)), xsimd::select(x < B(T(0)), B(T(-1)), B(T(0))));
+}
+
+// Full registers, and the last part of one.
+template <class T>
+struct Full {
+  Batch<T> load(const T* p) const { return Batch<T>::load_unaligned(p); }
+  void store(T* p, Batch<T> x) const { x.store_unaligned(p); }
+};
+template <class T>
+struct Part {
+  int64_t count;
+  Batch<T> load(const T* p) const { return load_part(p, count); }
+  void store(T* p, Batch<T> x) const { store_part<T>(p, x, count); }
+};
+
+// The rules: u from g, the state s (written back when `writes`) and the coefficients c. `root` is what stands under
+// the root afterwards, where there is one.
+template <class T, UpdateRule rule>
+struct Base;
+
+struct Stateless {
+  static constexpr int states = 0;
+  static constexpr bool writes = false, reads_gradient = true, has_root = false;
+};
+template <int count, bool root>
+struct Stateful {
+  static constexpr int states = count;
+  static constexpr bool writes = true, reads_gradient = true, has_root = root;
+};
+
+template <class T>
+struct Base<T, UpdateRule::gradient> : Stateless {
+  using B = Batch<T>;
+  static B update(B g, B*, const B*) { return g; }
+};
+
+template <class T>
+struct Base<T, UpdateRule::given> {
+  static constexpr int states = 1;
+  static constexpr bool writes = false, reads_gradient = false, has_root = false;
+  using B = Batch<T>;
+  static B update(B, B* s, const B*) { return s[0]; }
+};
+
+template <class T>
+struct Base<T, UpdateRule::momentum> : Stateful<1, false> {
+  using B = Batch<T>;
+  static B update(B g, B* s, const B* c) {
+    s[0] = xsimd::fma(c[0], s[0], c[1] * g);
+    return xsimd::fma(c[2], g, c[3] * s[0]);
+  }
+};
+
+template <class T>
+struct Base<T, UpdateRule::moments> : Stateful<2, true> {
+  using B = Batch<T>;
+  static B root(B g, const B* s, const B* c) { return xsimd::fma(c[2], s[1], c[3] * (g * g)); }
+  static B update(B g, B* s, const B* c) {
+    s[0] = xsimd::fma(c[0], s[0], c[1] * g);
+    s[1] = root(g, s, c);
+    return xsimd::fma(c[4], g, c[5] * s[0]) / (xsimd::sqrt(c[6] * s[1]) + c[7]);
+  }
+};
+
+template <class T>
+struct Base<T, UpdateRule::moments_max> : Stateful<3, true> {
+  using B = Batch<T>;
+  static B root(B g, const B* s, const B* c) {
+    const B v = xsimd::fma(c[2], s[1], c[3] * (g * g));
+    return xsimd::select(s[2] > v, s[2], v);
+  }
+  static B update(B g, B* s, const B* c) {
+    s[0] = xsimd::fma(c[0], s[0], c[1] * g);
+    s[2] = root(g, s, c);
+    s[1] = xsimd::fma(c[2], s[1], c[3] * (g * g));
+    return xsimd::fma(c[4], g, c[5] * s[0]) / (xsimd::sqrt(c[6] * s[2]) + c[7]);
+  }
+};
+
+template <class T, bool centered, bool momentum>
+struct Rms : Stateful<momentum   ? 3
+                      : centered ? 2
+                                 : 1,
+                      true> {
+  using B = Batch<T>;
+  static B root(B g, const B* s, const B* c) {
+    const B v = xsimd::fma(c[0], s[0], c[1] * (g * g));
+    if constexpr (centered) {
+      const B mean = xsimd::fma(c[0], s[1], c[1] * g);
+      return v - mean * mean;
+    } else {
+      return v;
+    }
+  }
+  static B update(B g, B* s, const B* c) {
+    const B below = root(g, s, c);
+    s[0] = xsimd::fma(c[0], s[0], c[1] * (g * g));
+    if constexpr (centered) s[1] = xsimd::fma(c[0], s[1], c[1] * g);
+    const B u = g / (xsimd::sqrt(below) + c[2]);
+    if constexpr (!momentum) return u;
+    s[2] = xsimd::fma(c[3], s[2], u);
+    return s[2];
+  }
+};
+template <class T>
+struct Base<T, UpdateRule::rms> : Rms<T, false, false> {};
+template <class T>
+struct Base<T, UpdateRule::rms_momentum> : Rms<T, false, true> {};
+template <class T>
+struct Base<T, UpdateRule::rms_centered> : Rms<T, true, false> {};
+template <class T>
+struct Base<T, UpdateRule::rms_centered_momentum> : Rms<T, true, true> {};
+
+template <class T>
+struct Base<T, UpdateRule::adagrad> : Stateful<1, true> {
+  using B = Batch<T>;
+  static B root(B g, const B* s, const B*) { return xsimd::fma(g, g, s[0]); }
+  static B update(B g, B* s, const B* c) {
+    s[0] = root(g, s, c);
+    return c[0] * g / (xsimd::sqrt(s[0]) + c[1]);
+  }
+};
+
+template <class T>
+struct Base<T, UpdateRule::adadelta> : Stateful<2, true> {
+  using B = Batch<T>;
+  static B root(B g, const B* s, const B* c) { return xsimd::fma(c[0], s[0], c[1] * (g * g)); }
+  static B update(B g, B* s, const B* c) {
+    s[0] = root(g, s, c);
+    const B u = g * (xsimd::sqrt(s[1] + c[2]) / xsimd::sqrt(s[0] + c[2]));
+    s[1] = xsimd::fma(c[0], s[1], c[1] * (u * u));
+    return u;
+  }
+};
+
+template <class T>
+struct Base<T, UpdateRule::lion> : Stateful<1, false> {
+  using B = Batch<T>;
+  static B update(B g, B* s, const B* c) {
+    const B u = sign<T>(xsimd::fma(c[0], s[0], c[1] * g));
+    s[0] = xsimd::fma(c[2], s[0], c[3] * g);
+    return u;
+  }
+};
+
+// The numbers of a step in registers.
+template <class T>
+struct Registers {
+  using B = Batch<T>;
+  explicit Registers(const UpdateArguments<T>& a)
+      : lr(a.lr),
+        gradient_scale(a.gradient_scale),
+        limit(a.gradient_limit > T(0) ? a.gradient_limit : static_cast<T>(__builtin_inf())),
+        l2_gradient(a.l2_gradient),
+        l1_gradient(a.l1_gradient),
+        l2_update(a.l2_update),
+        shrink(a.shrink),
+        divide(a.divide),
+        threshold(a.threshold) {
+    for (int k = 0; k < 8; ++k) c[k] = B(a.c[k]);
+  }
+  B c[8];
+  B lr, gradient_scale, limit, l2_gradient, l1_gradient, l2_update, shrink, divide, threshold;
+};
+
+// g' of UpdateArguments. Comparisons instead of min and max, since those may lose a NaN.
+template <class T>
+Batch<T> full_gradient(Batch<T> g, Batch<T> d, const Registers<T>& r) {
+  g = g * r.gradient_scale;
+  g = xsimd::select(g > r.limit, r.limit, xsimd::select(g < -r.limit, -r.limit, g));
+  return xsimd::fma(r.l2_gradient, d, xsimd::fma(r.l1_gradient, sign<T>(d), g));
+}
+
+template <class T, UpdateRule rule, Body body, class At>
+void step_at(const UpdateArguments<T>& a, const Registers<T>& r, int64_t i, At at) {
+  using B = Batch<T>;
+  using Rule = Base<T, rule>;
+  const B zero(T(0));
+  B s[3] = {zero, zero, zero};
+  for (int k = 0; k < Rule::states; ++k)
+    if (a.s[k] != nullptr) s[k] = at.load(a.s[k] + i);
+  B g = zero;
+  if constexpr (Rule::reads_gradient) g = at.load(a.g + i);
+  const B w = at.load(a.w + i);
+
+  if constexpr (body == Body::bare || body == Body::linear) {
+    g = g * r.gradient_scale;
+    if constexpr (body == Body::linear) g = xsimd::fma(r.l2_gradient, w, g);
+    const B u = Rule::update(g, s, r.c);
+    if constexpr (body == Body::linear) at.store(a.w + i, w - xsimd::fma(r.lr, u, r.shrink * w));
+    else at.store(a.w + i, xsimd::fnma(r.lr, u, w));
+  } else {
+    const B target = a.target == nullptr ? zero : at.load(a.target + i);
+    const B d = w - target;
+    B u = Rule::update(full_gradient<T>(g, d, r), s, r.c);
+    u = xsimd::fma(r.l2_update, d, u);
+    if constexpr (body == Body::emit) {
+      at.store(a.out + i, u);
+    } else {
+      B decay = r.shrink * d;
+      if (a.cautious) decay = xsimd::select(u * d >= zero, decay, zero);
+      B moved = w - xsimd::fma(r.lr, u, decay);
+      if (a.threshold != T(0) || a.divide != T(1)) {
+        B x = moved - target;
+        if (a.threshold != T(0)) {
+          const B rest = xsimd::abs(x) - r.threshold;
+          x = xsimd::select(rest > zero, sign<T>(x) * rest, xsimd::select(x != x, x, zero));
+        }
+        moved = target + x / r.divide;
+      }
+      at.store(a.w + i, moved);
+    }
+  }
+  if constexpr (Rule::writes) {
+    for (int k = 0; k < Rule::states; ++k)
+      if (a.s[k] != nullptr) at.store(a.s[k] + i, s[k]);
+  }
+}
+
+template <class T, UpdateRule rule, Body body>
+void run(const UpdateArguments<T>& a, int64_t begin, int64_t end) {
+  const Registers<T> r(a);
+  int64_t i = begin;
+  for (; i + lanes<T> <= end; i += lanes<T>) step_at<T, rule, body>(a, r, i, Full<T>{});
+  if (i < end) step_at<T, rule, body>(a, r, i, Part<T>{end - i});
+}
+
+template <class T, UpdateRule rule>
+void step(const UpdateArguments<T>& a, int64_t begin, int64_t end) {
+  const bool general = a.target != nullptr || a.gradient_limit > T(0) || a.l1_gradient != T(0) || a.l2_update != T(0) ||
+                       a.divide != T(1) || a.threshold != T(0) || (a.cautious && a.shrink != T(0));
+  if (a.out != nullptr) run<T, rule, Body::emit>(a, begin, end);
+  else if (general) run<T, rule, Body::general>(a, begin, end);
+  else if (a.l2_gradient != T(0) || a.shrink != T(0)) run<T, rule, Body::linear>(a, begin, end);
+  else run<T, rule, Body::bare>(a, begin, end);
+}
+
+// Sum over registers of value(i, at), carried in T over short runs and in double between them.
+template <class T, class Value>
+double summed(int64_t begin, int64_t end, Value value) {
+  using B = Batch<T>;
+  constexpr int64_t run_length = 256;
+  double total = 0;
+  for (int64_t i = begin; i < end;) {
+    const int64_t stop = end - i < run_length ? end : i + run_length;
+    B sum(T(0));
+    for (; i + lanes<T> <= stop; i += lanes<T>) sum += value(i, Full<T>{});
+    if (i < stop) {
+      B part = value(i, Part<T>{stop - i});
+      alignas(64) T numbers[lanes<T>];
+      part.store_aligned(numbers);
+      for (int64_t k = stop - i; k < lanes<T>; ++k) numbers[k] = T(0);
+      sum += B::load_aligned(numbers);
+      i = stop;
+    }
+    total += sum_lanes<T>(sum);
+  }
+  return total;
+}
+
+template <class T, class At>
+Batch<T> gradient_at(const UpdateArguments<T>& a, const Registers<T>& r, int64_t i, At at) {
+  const Batch<T> target = a.target == nullptr ? Batch<T>(T(0)) : at.load(a.target + i);
+  return full_gradient<T>(at.load(a.g + i), at.load(a.w + i) - target, r);
+}
+
+template <class T, UpdateRule rule>
+double second_moment(const UpdateArguments<T>& a, int64_t begin, int64_t end) {
+  using Rule = Base<T, rule>;
+  if constexpr (!Rule::has_root) {
+    return 0;
+  } else {
+    const Registers<T> r(a);
+    return summed<T>(begin, end, [&](int64_t i, auto at) {
+      Batch<T> s[3] = {Batch<T>(T(0)), Batch<T>(T(0)), Batch<T>(T(0))};
+      for (int k = 0; k < Rule::states; ++k) s[k] = at.load(a.s[k] + i);
+      return Rule::root(gradient_at<T>(a, r, i, at), s, r.c);
+    });
+  }
+}
+
+template <class T>
+void fill_table(Update<T>& table) {
+  table.step = [](UpdateRule rule, const UpdateArguments<T>& a, int64_t begin, int64_t end) {
+    using R = UpdateRule;
+    switch (rule) {
+      case R::gradient: return step<T, R::gradient>(a, begin, end);
+      case R::given: return step<T, R::given>(a, begin, end);
+      case R::momentum: return step<T, R::momentum>(a, begin, end);
+      case R::moments: return step<T, R::moments>(a, begin, end);
+      case R::moments_max: return step<T, R::moments_max>(a, begin, end);
+      case R::rms: return step<T, R::rms>(a, begin, end);
+      case R::rms_momentum: return step<T, R::rms_momentum>(a, begin, end);
+      case R::rms_centered: return step<T, R::rms_centered>(a, begin, end);
+      case R::rms_centered_momentum: return step<T, R::rms_centered_momentum>(a, begin, end);
+      case R::adagrad: return step<T, R::adagrad>(a, begin, end);
+      case R::adadelta: return step<T, R::adadelta>(a, begin, end);
+      case R::lion: return step<T, R::lion>(a, begin, end);
+    }
+  };
+  table.second_moment = [](UpdateRule rule, const UpdateArguments<T>& a, int64_t begin, int64_t end) {
+    using R = UpdateRule;
+    switch (rule) {
+      case R::moments: return second_moment<T, R::moments>(a, begin, end);
+      case R::moments_max: return second_moment<T, R::moments_max>(a, begin, end);
+      case R::rms:
+      case R::rms_momentum: return second_moment<T, R::rms>(a, begin, end);
+      case R::rms_centered:
+      case R::rms_centered_momentum: return second_moment<T, R::rms_centered>(a, begin, end);
+      case R::adagrad: return second_moment<T, R::adagrad>(a, begin, end);
+      case R::adadelta: return second_moment<T, R::adadelta>(a, begin, end);
+      default: return 0.0;
+    }
+  };
+  table.gradient_squares = [](const UpdateArguments<T>& a, int64_t begin, int64_t end) {
+    const Registers<T> r(a);
+    return summed<T>(begin, end, [&](int64_t i, auto at) {
+      const Batch<T> g = gradient_at<T>(a, r, i, at);
+      return g * g;
+    });
+  };
+}
+
+}  // namespace
+
+void fill(Update<float>& table) { fill_table(table); }
+void fill(Update<double>& table) { fill_table(table); }
+
+}  // namespace ebb::kernels::EBB_KERNEL_ARCH

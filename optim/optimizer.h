@@ -1,0 +1,195 @@
+/// \file
+/// Optimizer: what all of them share. A step is `w -= lr u (+ what decay says)`; an optimizer provides the base update
+/// u, everything else stands here, so that every kind of decay works with every optimizer.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/tensor/tensor.h"
+#include "optim/gradient.h"
+#include "optim/groups.h"
+
+namespace ebb {
+
+/// What an optimizer needs to go on later: tensors by "path/what", e.g. "fc.weight/momentum", and settings as text.
+struct OptimizerState {
+  std::map<std::string, Tensor> tensors;        ///< State of the parameters, copied.
+  std::map<std::string, std::string> metadata;  ///< Optimizer, step, plateau, group table.
+};
+
+/// What load_state() found.
+struct OptimizerLoadReport {
+  std::vector<std::string> missing;  ///< Parameters of the optimizer without saved state: they start anew.
+  std::vector<std::string> extra;    ///< Saved tensors that no parameter takes.
+  std::vector<std::string> changed;  ///< Differences of settings and groups, a sentence each.
+
+  bool exact() const { return missing.empty() && extra.empty() && changed.empty(); }  ///< Nothing to report.
+  std::string text() const;                                                           ///< For people, a line each.
+};
+
+/// Settings that every optimizer has.
+struct CommonOptions {
+  double lr = 0;                               ///< Base (peak) learning rate.
+  std::optional<double> momentum = {};         ///< Default of the groups' momentum; unset: groups may not set it.
+  Schedule schedule = {};                      ///< Default of the groups' schedule.
+  Decay decay = {};                            ///< Default of the groups' decay.
+  GradientOptions gradient = {};               ///< Clipping, accumulation and so on.
+  std::optional<PlateauOptions> plateau = {};  ///< Reduce-on-plateau; see Optimizer::observe().
+};
+
+/// A parameter and the optimizer's numbers for it.
+struct ParameterState {
+  std::string path;                ///< Key of the state.
+  Parameter* parameter = nullptr;  ///< Never null.
+  std::size_t group = 0;           ///< Index of its group.
+  std::array<Tensor, 3> s = {};    ///< As named by Optimizer::state_names(); undefined before the first update.
+  Tensor start = {};               ///< Value before the first step, when its decay needs it.
+  std::int64_t updates = 0;        ///< Updates it took part in: bias corrections count these.
+  double product = 1;              ///< A running product, for rules that keep one.
+  double last_change =
+      std::numeric_limits<double>::quiet_NaN();  ///< Norm of the change by the last step, when watched.
+};
+
+/// The numbers of one step for one group.
+struct Step {
+  StepContext context = {};   ///< What the decay rule saw.
+  DecayTerms terms = {};      ///< What it answered.
+  double gradient_scale = 1;  ///< Multiplies gradients: averaging and norm clipping.
+  double gradient_limit = 0;  ///< Largest |gradient|, 0 for none.
+};
+
+/// Base of all optimizers. One of your own derives from it and overrides base_update(); see docs/extending.md.
+class Optimizer {
+ public:
+  virtual ~Optimizer();
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  /// Updates every parameter from its gradient: frozen ones never, those without a gradient as GradientOptions says.
+  /// Everything is checked first: when it throws, nothing was changed.
+  /// \returns false when nothing was updated: still accumulating, or skipped for a non-finite gradient.
+  /// \throws Error naming group or parameter for an lr, lambda or gradient that makes no sense.
+  bool step();
+
+  /// Forgets the gradients; does nothing between the calls of step() that belong to one accumulated update.
+  void zero_grad();
+
+  /// Feeds reduce-on-plateau with a metric, usually once an epoch.
+  /// \throws Error when the optimizer has no plateau option, or the metric is NaN.
+  void observe(double metric);
+
+  const std::string& name() const { return name_; }             ///< "sgd", "adam", ...
+  std::int64_t steps() const { return step_; }                  ///< Updates made.
+  std::int64_t skipped_steps() const { return skipped_; }       ///< Updates skipped; see NonFinite::skip.
+  const std::vector<Group>& groups() const { return groups_; }  ///< The table.
+  const CommonOptions& common() const { return common_; }       ///< Settings.
+  const std::vector<ParameterState>& parameters() const { return parameters_; }  ///< In the order of the table.
+
+  /// What the next step will tell the decay rule of group number `group`; mean_v_hat is that of the last step.
+  StepContext context(std::size_t group = 0) const;
+
+  /// What that rule answers.
+  DecayTerms terms(std::size_t group = 0) const;
+
+  /// The decay of a group, its own or the inherited one.
+  const Decay& decay(std::size_t group = 0) const;
+
+  /// Learning rate of the next step.
+  double lr(std::size_t group = 0) const { return context(group).lr; }
+
+  /// Changes the base learning rate from the next step on.
+  /// \throws Error unless finite and >= 0.
+  void set_base_lr(double lr);
+
+  /// The norm of all gradients in the last step, when clipping measured it; 0 otherwise.
+  double gradient_norm() const { return gradient_norm_; }
+
+  /// Measures from the next step on by how much each step moves each parameter; costs a copy of the parameters.
+  void watch_changes(bool on = true) { watching_ = on; }
+
+  /// A tensor of the state: `state("fc.weight", "momentum")`. Undefined before the first update.
+  /// \throws Error when there is no such parameter or no such name.
+  Tensor state(const std::string& path, const std::string& what) const;
+
+  /// Copies of everything that a later run needs, by name.
+  OptimizerState save_state() const;
+
+  /// Takes a saved state over. Tensors are found by the parameters' paths, never by position; a changed group table
+  /// is reported.
+  /// \throws Error for another optimizer's state or a tensor of wrong shape; nothing is changed then.
+  OptimizerLoadReport load_state(const OptimizerState& state);
+
+ protected:
+  /// \param name of the algorithm, for reports and checkpoints.
+  /// \throws Error for settings that make no sense.
+  Optimizer(std::string name, Groups groups, CommonOptions common);
+
+  /// Names of ParameterState::s, at most three; null for unused places.
+  virtual std::array<const char*, 3> state_names() const { return {}; }
+
+  /// State number k at the first update: zeros, unless overridden.
+  virtual Tensor initial_state(const ParameterState& p, std::size_t k) const;
+
+  /// Computes the base update u of one parameter, the heart of an optimizer of your own.
+  /// \param gradient averaged, clipped, with coupled decay in it.
+  /// \param p its state: p.s as state_names() says, p.updates the updates before this one.
+  /// \param u where the update goes: shape and dtype of the parameter, uninitialised.
+  virtual void base_update(const Tensor& gradient, ParameterState& p, const StepContext& context, Tensor& u);
+
+  /// Updates one parameter that has a gradient. By default in three passes around base_update(): gradient, update,
+  /// decay. Library optimizers override it with a fused pass.
+  virtual void update(ParameterState& p, const Step& step);
+
+  /// Sum over the parameter of v_hat after this step, for stable(); the number of values without a second moment.
+  virtual double second_moment(ParameterState& p, const Step& step);
+
+  /// Settings of the algorithm for checkpoints: "momentum 0.9, nesterov".
+  virtual std::string settings() const { return {}; }
+
+  /// Decay, lr, schedule and so on of a group in words.
+  std::string group_settings(std::size_t group) const;
+
+  /// The gradient with scale, limit and coupled decay applied; the parameter's own when there is nothing to apply.
+  static Tensor effective_gradient(ParameterState& p, const Step& step);
+
+  /// The end of a step for a given u: the part of decay that stands in and beside the update, and after it.
+  static void apply(ParameterState& p, const Step& step, const Tensor& u);
+
+  /// The parameter's gradient; zeros where it has none and no_gradient is as_zero.
+  static Tensor gradient_of(const ParameterState& p);
+
+ private:
+  enum class Part : std::uint8_t { none, decay_only, full };
+
+  void check_options() const;
+  StepContext context_at(std::size_t group, std::int64_t step) const;
+  DecayTerms ask(std::size_t group, const StepContext& context) const;
+  void classify();
+  bool gradients_finite() const;
+  void clip();
+  double clip_factor(std::size_t first_group, std::size_t last_group);
+  void measure_v_hat(std::size_t group);
+  void make_state(ParameterState& p) const;
+
+  std::string name_;
+  CommonOptions common_;
+  std::vector<Group> groups_;
+  std::vector<ParameterState> parameters_;
+  std::vector<Step> steps_;         // of the groups, at the current step
+  std::vector<Part> parts_;         // of the parameters, at the current step
+  std::vector<double> mean_v_hat_;  // of the groups, at the last step that asked
+  Plateau plateau_;
+  std::int64_t step_ = 0;
+  std::int64_t skipped_ = 0;
+  int gathered_ = 0;  // calls of step() since the last update
+  double gradient_norm_ = 0;
+  bool watching_ = false;
+};
+
+}  // namespace ebb

@@ -1,0 +1,206 @@
+// Saving and loading an optimizer's state.
+#include <charconv>
+#include <set>
+
+#include "framework/compute/basic.h"
+#include "framework/tensor/error.h"
+#include "optim/optimizer.h"
+
+namespace ebb {
+namespace {
+
+using Metadata = std::map<std::string, std::string>;
+
+std::string joined(const std::vector<Member>& members) {
+  std::string out;
+  for (const Member& member : members) out += (out.empty() ? "" : "\n") + member.path;
+  return out;
+}
+
+double number(const Metadata& metadata, const std::string& key, double fallback) {
+  const auto at = metadata.find(key);
+  if (at == metadata.end()) return fallback;
+  double value = 0;
+  const char* const end = at->second.data() + at->second.size();
+  const auto [stop, error] = std::from_chars(at->second.data(), end, value);
+  if (error != std::errc() || stop != end)
+    fail("optimizer state", text(key, " = \"", at->second, '"'), "a number", "the file is damaged or not a checkpoint");
+  return value;
+}
+
+std::int64_t count(const Metadata& metadata, const std::string& key) {
+  const double value = number(metadata, key, 0);
+  if (!(value >= 0 && value < 9e15)) fail("optimizer state", text(key, " = ", value), "a count >= 0");
+  return static_cast<std::int64_t>(value);
+}
+
+// The group of every parameter, as saved.
+Metadata saved_groups(const Metadata& metadata) {
+  Metadata group_of;
+  for (int g = 0;; ++g) {
+    const auto name = metadata.find(text("group/", g, "/name")), members = metadata.find(text("group/", g, "/members"));
+    if (name == metadata.end() || members == metadata.end()) return group_of;
+    const std::string& list = members->second;
+    for (std::size_t begin = 0; begin < list.size();) {
+      const std::size_t end = std::min(list.find('\n', begin), list.size());
+      group_of[list.substr(begin, end - begin)] = name->second;
+      begin = end + 1;
+    }
+  }
+}
+
+std::string lines(const char* head, const std::vector<std::string>& list) {
+  std::string out;
+  for (const std::string& line : list) out += head + line + '\n';
+  return out;
+}
+
+}  // namespace
+
+std::string OptimizerLoadReport::text() const {
+  return lines("starts anew: ", missing) + lines("not used: ", extra) + lines("changed: ", changed);
+}
+
+Tensor Optimizer::state(const std::string& path, const std::string& what) const {
+  const std::array<const char*, 3> names = state_names();
+  for (const ParameterState& p : parameters_) {
+    if (p.path != path) continue;
+    if (what == "start") return p.start;
+    for (std::size_t k = 0; k < names.size(); ++k)
+      if (names[k] != nullptr && what == names[k]) return p.s[k];
+    fail(name_, text("no state \"", what, '"'), "a name of this optimizer's state");
+  }
+  fail(name_, text("no parameter \"", path, '"'), "the path of a parameter");
+}
+
+std::string Optimizer::group_settings(std::size_t group) const {
+  const GroupOptions& options = groups_[group].options;
+  std::string out = text("decay ", decay(group).text(), ", base lr ", common_.lr * options.lr_scale, ", schedule ",
+                         (options.schedule ? *options.schedule : common_.schedule).text());
+  if (common_.momentum) out += text(", momentum ", context(group).momentum);
+  if (options.after_step) out += ", after each step " + options.after_step->name;
+  return out;
+}
+
+OptimizerState Optimizer::save_state() const {
+  OptimizerState out;
+  out.metadata["optimizer"] = name_;
+  out.metadata["settings"] = settings();
+  out.metadata["clip"] = common_.gradient.clip.text();
+  out.metadata["step"] = text(step_);
+  out.metadata["skipped_steps"] = text(skipped_);
+  if (common_.plateau) {
+    out.metadata["plateau/multiplier"] = text(plateau_.multiplier);
+    out.metadata["plateau/best"] = text(plateau_.best);
+    out.metadata["plateau/seen"] = text(plateau_.seen);
+    out.metadata["plateau/bad"] = text(plateau_.bad);
+    out.metadata["plateau/cooling"] = text(plateau_.cooling);
+  }
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const std::string key = text("group/", g);
+    out.metadata[key + "/name"] = groups_[g].name;
+    out.metadata[key + "/selector"] = groups_[g].selector;
+    out.metadata[key + "/settings"] = group_settings(g);
+    out.metadata[key + "/members"] = joined(groups_[g].members);
+  }
+  const std::array<const char*, 3> names = state_names();
+  for (const ParameterState& p : parameters_) {
+    for (std::size_t k = 0; k < names.size(); ++k)
+      if (p.s[k].defined()) out.tensors[p.path + '/' + names[k]] = p.s[k].clone();
+    if (p.start.defined()) out.tensors[p.path + "/start"] = p.start.clone();
+    if (p.updates == 0) continue;
+    out.tensors[p.path + "/updates"] = Tensor::from({p.updates}, {});
+    if (p.product != 1) out.tensors[p.path + "/product"] = Tensor::scalar(p.product, DType::f64);
+  }
+  return out;
+}
+
+OptimizerLoadReport Optimizer::load_state(const OptimizerState& saved) {
+  const Metadata& metadata = saved.metadata;
+  const auto found = [&](const std::string& key) {
+    const auto at = metadata.find(key);
+    return at == metadata.end() ? std::string() : at->second;
+  };
+  if (found("optimizer") != name_)
+    fail(name_, text("the state of \"", found("optimizer"), '"'), text("state of \"", name_, '"'));
+
+  // Everything is read and checked before anything is taken over.
+  std::vector<ParameterState> loaded = parameters_;
+  std::set<std::string> used;
+  std::string misfits;
+  OptimizerLoadReport report;
+  const std::array<const char*, 3> names = state_names();
+  const auto find = [&](const std::string& key) -> const Tensor* {
+    const auto at = saved.tensors.find(key);
+    if (at == saved.tensors.end()) return nullptr;
+    used.insert(key);
+    return &at->second;
+  };
+  for (ParameterState& p : loaded) {
+    p.s = {};
+    p.start = {};
+    p.updates = 0;
+    p.product = 1;
+    const auto take = [&](const std::string& what, const Shape& shape, DType dtype, Tensor& into) {
+      const Tensor* const tensor = find(p.path + '/' + what);
+      if (tensor == nullptr) return;
+      if (tensor->shape() == shape && tensor->dtype() == dtype) into = tensor->clone();
+      else
+        misfits += text(misfits.empty() ? "" : ", ", p.path, '/', what, " of shape ", tensor->shape(), ' ',
+                        tensor->dtype(), " for ", shape, ' ', dtype);
+    };
+    const Tensor& w = p.parameter->value();
+    Tensor updates, product;
+    take("updates", {}, DType::i64, updates);
+    take("product", {}, DType::f64, product);
+    take("start", p.parameter->shape(), w.dtype(), p.start);
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      if (names[k] == nullptr) continue;
+      const Tensor expected = initial_state(p, k);
+      take(names[k], expected.shape(), expected.dtype(), p.s[k]);
+      if (updates.defined() && !p.s[k].defined())
+        misfits += text(misfits.empty() ? "" : ", ", p.path, '/', names[k], " missing");
+    }
+    if (product.defined()) p.product = product.item();
+    if (updates.defined()) p.updates = updates.data<std::int64_t>()[0];
+    else report.missing.push_back(p.path);
+  }
+  if (!misfits.empty())
+    fail(name_, "state that does not fit: " + misfits, "the shapes of this model", "was it saved from another model?");
+  Plateau plateau = plateau_;
+  plateau.multiplier = number(metadata, "plateau/multiplier", 1);
+  plateau.best = number(metadata, "plateau/best", 0);
+  plateau.seen = count(metadata, "plateau/seen");
+  plateau.bad = count(metadata, "plateau/bad");
+  plateau.cooling = count(metadata, "plateau/cooling");
+  const std::int64_t step = count(metadata, "step"), skipped = count(metadata, "skipped_steps");
+
+  for (const auto& entry : saved.tensors)
+    if (used.count(entry.first) == 0) report.extra.push_back(entry.first);
+  const auto compare = [&](const std::string& what, const std::string& was, const std::string& is) {
+    if (was != is) report.changed.push_back(text(what, " was \"", was, "\", is \"", is, '"'));
+  };
+  compare("settings", found("settings"), settings());
+  compare("clip", found("clip"), common_.gradient.clip.text());
+  const Metadata group_was = saved_groups(metadata);
+  std::map<std::string, std::string> settings_was;
+  for (int g = 0; metadata.count(text("group/", g, "/name")) != 0; ++g)
+    settings_was[found(text("group/", g, "/name"))] = found(text("group/", g, "/settings"));
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const auto was = settings_was.find(groups_[g].name);
+    if (was != settings_was.end()) compare("group \"" + groups_[g].name + '"', was->second, group_settings(g));
+    for (const Member& member : groups_[g].members) {
+      const auto group = group_was.find(member.path);
+      if (group != group_was.end()) compare("group of " + member.path, group->second, groups_[g].name);
+    }
+  }
+
+  parameters_ = std::move(loaded);
+  plateau_ = plateau;
+  step_ = step;
+  skipped_ = skipped;
+  gathered_ = 0;
+  return report;
+}
+
+}  // namespace ebb

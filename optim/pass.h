@@ -1,0 +1,38 @@
+/// \file
+/// From tensors to update kernels: what optimizers call to do their passes, in parallel over fixed blocks.
+#pragma once
+
+#include <array>
+
+#include "framework/kernels/update.h"
+#include "optim/optimizer.h"
+
+namespace ebb::detail {
+
+/// How a fused step computes its base update: the kernel's rule with its coefficients, in double.
+struct BaseRule {
+  kernels::UpdateRule rule = kernels::UpdateRule::gradient;  ///< Which.
+  std::array<double, 8> c = {};                              ///< Coefficients of the rule.
+  double v_hat = 1;                                          ///< Factor from its second moment to v_hat.
+};
+
+/// True for rules with a root over a second moment.
+constexpr bool has_second_moment(kernels::UpdateRule rule) {
+  using R = kernels::UpdateRule;
+  return rule != R::gradient && rule != R::given && rule != R::momentum && rule != R::lion;
+}
+
+/// One pass over a parameter: w, its gradient and the tensors s, written where the rule writes them.
+/// \param out where the base update goes instead of being applied; null to apply it.
+void update_pass(ParameterState& p, const Tensor& gradient, const Step& step, const BaseRule& base, Tensor* out);
+
+/// The pass that applies a given base update u.
+void given_pass(ParameterState& p, const Step& step, const Tensor& u);
+
+/// Sum of the rule's second moment as it will be after this step; reads only.
+double second_moment_pass(ParameterState& p, const Tensor& gradient, const Step& step, const BaseRule& base);
+
+/// Sum of squares of the gradient after step.gradient_scale, with the coupled terms of `step` in it; reads only.
+double gradient_squares_pass(const ParameterState& p, const Step& step);
+
+}  // namespace ebb::detail

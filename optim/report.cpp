@@ -1,0 +1,112 @@
+#include "optim/report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+#include "framework/compute/basic.h"
+#include "framework/tensor/error.h"
+
+namespace ebb {
+namespace {
+
+// A cell for people: four significant digits.
+std::string shortened(double value) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.4g", value);
+  return digits;
+}
+
+using Row = std::vector<std::string>;
+
+// Columns padded to their widest cell, numbers to the right; the last column is left as it is.
+std::string aligned(const std::vector<Row>& rows, const std::vector<bool>& right) {
+  std::vector<std::size_t> widths(right.size(), 0);
+  for (const Row& row : rows)
+    for (std::size_t c = 0; c + 1 < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
+  std::string out;
+  for (const Row& row : rows) {
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      const std::string pad(c + 1 < row.size() ? widths[c] - row[c].size() : 0, ' ');
+      out += right[c] ? pad + row[c] : row[c] + pad;
+      out += c + 1 < row.size() ? "  " : "";
+    }
+    out.erase(out.find_last_not_of(' ') + 1);
+    out += '\n';
+  }
+  return out;
+}
+
+std::string counted(std::size_t count, const char* thing) { return text(count, ' ', thing, count == 1 ? "" : "s"); }
+
+bool has_f32(const Group& group) {
+  return std::any_of(group.members.begin(), group.members.end(),
+                     [](const Member& member) { return member.parameter->value().dtype() == DType::f32; });
+}
+
+// What decay will do to a group at the next step.
+std::string effect(const Optimizer& optimizer, std::size_t g, const ReportOptions& options) {
+  const DecayTerms terms = optimizer.terms(g);
+  std::string out;
+  const auto add = [&](const char* what, double value) {
+    if (value != 0) out += text(out.empty() ? "" : ", ", what, ' ', shortened(value));
+  };
+  add("shrink", terms.shrink);
+  add("l2 in the gradient", terms.l2_gradient);
+  add("l1 in the gradient", terms.l1_gradient);
+  add("l2 in the update", terms.l2_update);
+  add("soft threshold", terms.threshold);
+  add("divisor 1 +", terms.divide - 1);
+  if (out.empty()) out = "nothing at this step";
+  const double shrink = terms.shrink + (terms.divide - 1);
+  if (shrink > 0) {
+    out += text("; timescale ", shortened(1 / shrink), " steps");
+    if (options.steps_per_epoch > 0) out += text(" = ", shortened(1 / shrink / options.steps_per_epoch), " epochs");
+    if (shrink < 0x1p-25 && has_f32(optimizer.groups()[g])) out += "; rounds to nothing in f32";
+  }
+  return out;
+}
+
+std::vector<Row> parameter_rows(const Optimizer& optimizer) {
+  std::vector<Row> rows = {{"parameter", "role", "group", "|w|", "|g|", "|last change|", "effective lr", "state"}};
+  for (const ParameterState& p : optimizer.parameters()) {
+    const Parameter& parameter = *p.parameter;
+    const double w2 = sum_squares(parameter.value());
+    const double shrink = optimizer.terms(p.group).shrink, lr = optimizer.lr(p.group);
+    const bool gradient = parameter.grad().defined();
+    rows.push_back({p.path, name(parameter.role()), optimizer.groups()[p.group].name, shortened(std::sqrt(w2)),
+                    gradient ? shortened(norm(parameter.grad())) : "-",
+                    std::isnan(p.last_change) ? "-" : shortened(p.last_change),
+                    w2 > 0 && shrink < 1 ? shortened(lr / ((1 - shrink) * w2)) : "-",
+                    parameter.frozen() ? "frozen"
+                    : gradient         ? ""
+                                       : "no gradient"});
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::string report(const Optimizer& optimizer, ReportOptions options) {
+  std::vector<Row> rows;
+  std::string details;
+  for (std::size_t g = 0; g < optimizer.groups().size(); ++g) {
+    const Group& group = optimizer.groups()[g];
+    const Decay& decay = optimizer.decay(g);
+    std::string members;
+    for (const Member& member : group.members) members += (members.empty() ? "" : " ") + member.path;
+    rows.push_back({group.name, decay.text(), counted(group.members.size(), "tensor"),
+                    counted(static_cast<std::size_t>(group.values()), "value"), members});
+    if (!decay.rule) continue;
+    const std::string formula = decay.formula.empty() ? "" : decay.formula + "; ";
+    details +=
+        text(group.name, ": ", formula, "lr ", shortened(optimizer.lr(g)), ", ", effect(optimizer, g, options), '\n');
+  }
+  std::string out = aligned(rows, {false, false, true, true, false}) + details;
+  if (options.parameters)
+    out += aligned(parameter_rows(optimizer), {false, false, false, true, true, true, true, false});
+  return out;
+}
+
+}  // namespace ebb
