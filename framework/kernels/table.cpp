@@ -13,7 +13,9 @@ void fill_all(Kernels<T>& kernels) {
   fill(kernels.activation);
   fill(kernels.broadcast);
   fill(kernels.elementwise);
+  fill(kernels.convolution);
   fill(kernels.gemm);
+  fill(kernels.probe);
   fill(kernels.reduction);
   fill(kernels.update);
   fill(kernels.dropout);

@@ -6,11 +6,13 @@
 
 #include "framework/kernels/activation.h"
 #include "framework/kernels/broadcast.h"
+#include "framework/kernels/convolution.h"
 #include "framework/kernels/dropout.h"
 #include "framework/kernels/elementwise.h"
 #include "framework/kernels/gemm.h"
 #include "framework/kernels/normalization.h"
 #include "framework/kernels/pooling.h"
+#include "framework/kernels/probe.h"
 #include "framework/kernels/reduction.h"
 #include "framework/kernels/softmax.h"
 #include "framework/kernels/update.h"
@@ -23,7 +25,9 @@ struct Kernels {
   Activation<T> activation;        ///< Functions of one argument and their derivatives.
   Broadcast<T> broadcast;          ///< Arithmetic on rows that repeat, and column sums.
   Elementwise<T> elementwise;      ///< Same-shape and scalar arithmetic.
+  Convolution<T> convolution;      ///< Convolutions of images.
   Gemm<T> gemm;                    ///< Matrix products.
+  Probe<T> probe;                  ///< The arithmetic limit, for benchmarks.
   Reduction<T> reduction;          ///< Sums, norms, extremes.
   Update<T> update;                ///< Optimizer steps.
   Dropout<T> dropout;              ///< Random zeros.

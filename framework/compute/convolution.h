@@ -1,0 +1,55 @@
+/// \file
+/// Two-dimensional convolution of tensors in its three passes. What conv2d and conv_transpose2d share: the forward pass
+/// of one is the input gradient of the other.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "framework/tensor/tensor.h"
+
+namespace ebb {
+
+/// Sizes of a convolution from `in` to `out` channels; pairs are {height, width}. Weights are
+/// `[kh, kw, in/groups, out]`, or with `weight_out_first` `[kh, kw, out, in/groups]`, as a transposed convolution
+/// keeps them.
+struct ConvolutionShape {
+  std::int64_t images = 0;                     ///< Batch.
+  std::int64_t in = 0, out = 0;                ///< Channels.
+  std::array<std::int64_t, 2> input{};         ///< Of the images.
+  std::array<std::int64_t, 2> output{};        ///< Of the result.
+  std::array<std::int64_t, 2> kernel{};        ///< Filter taps.
+  std::array<std::int64_t, 2> stride{1, 1};    ///< Step between output pixels.
+  std::array<std::int64_t, 2> padding{0, 0};   ///< Zeros on each side.
+  std::array<std::int64_t, 2> dilation{1, 1};  ///< Step between filter taps.
+  std::int64_t groups = 1;                     ///< Divides in and out.
+  bool weight_out_first = false;               ///< See above.
+
+  /// `[images, input height, input width, in]`
+  Shape input_shape() const { return {images, input[0], input[1], in}; }
+
+  /// `[images, output height, output width, out]`
+  Shape output_shape() const { return {images, output[0], output[1], out}; }
+
+  /// Shape of the weights.
+  Shape weight_shape() const {
+    return weight_out_first ? Shape{kernel[0], kernel[1], out, in / groups}
+                            : Shape{kernel[0], kernel[1], in / groups, out};
+  }
+};
+
+/// y of shape.output_shape(): the cross-correlation of x with the weights, plus bias `[out]` where it is defined.
+/// Tensors are f32 or f64, all of one type, and of the shapes that `shape` says; shapes are the caller's to check.
+/// \param stats where not null, receives count, mean and M2 of y's channels: f64 `[3, out]`.
+Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvolutionShape& shape,
+                   Tensor* stats = nullptr);
+
+/// dx of shape.input_shape() from dy of shape.output_shape(): the transpose of convolution() in x; plus bias `[in]`
+/// where it is defined, for a transposed convolution's forward pass.
+Tensor convolution_input_gradient(const Tensor& dy, const Tensor& weight, const Tensor& bias,
+                                  const ConvolutionShape& shape);
+
+/// dw of shape.weight_shape() from x and dy. Sums over pixels run over fixed blocks, added by a fixed tree.
+Tensor convolution_weight_gradient(const Tensor& x, const Tensor& dy, const ConvolutionShape& shape);
+
+}  // namespace ebb

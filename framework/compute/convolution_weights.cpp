@@ -1,0 +1,241 @@
+#include "framework/compute/convolution_weights.h"
+
+#include <algorithm>
+
+#include "framework/compute/instruction_set.h"
+#include "framework/compute/tree.h"
+#include "framework/parallel/parallel.h"
+
+namespace ebb::detail {
+namespace {
+
+using kernels::ConvTap;
+
+constexpr std::int64_t packed_bytes = 256 << 10;   // of packed images: stays in the second cache
+constexpr std::int64_t most_blocks = 16;           // partial gradients
+constexpr std::int64_t block_pixels = 512;         // least output pixels of one
+constexpr std::int64_t partial_numbers = 1 << 22;  // most numbers in all partial gradients
+constexpr std::int64_t whole_channels = 64;        // so many channels are packed as one block
+
+// Scratch slots.
+constexpr int partial_slot = 0, images_slot = 1, dy_slot = 2, taps_slot = 3;
+
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+template <class T>
+class Pass {
+ public:
+  Pass(const T* x, const T* dy, const ConvolutionShape& shape)
+      : x_(x), dy_(dy), s_(shape), kernel_(kernels_of<T>().convolution) {
+    depthwise_ = s_.groups > 1 && s_.in == s_.groups && s_.out == s_.groups;
+    groups_ = depthwise_ ? 1 : s_.groups;
+    source_ = s_.in / groups_;
+    result_ = s_.out / groups_;
+    block_ = depthwise_ || source_ <= whole_channels ? source_ : 16;
+    blocks_ = ceil_div(source_, block_);
+    panel_ = depthwise_ ? result_ : 2 * kernel_.lanes;
+    panels_ = ceil_div(result_, panel_);
+    size_ = s_.kernel[0] * s_.kernel[1] * (s_.in / s_.groups) * s_.out;
+    columns_ = (s_.output[1] - 1) * s_.stride[1] + (s_.kernel[1] - 1) * s_.dilation[1] + 1;
+    choose_blocks();
+  }
+
+  void run(T* dw) {
+    T* const partial = image_blocks_ == 1 ? dw : parallel::scratch<T>(partial_slot, image_blocks_ * size_);
+    const std::int64_t slices = groups_ * panels_;
+    const std::int64_t units = s_.images * bands_;
+    parallel::for_blocks(image_blocks_ * slices, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t item = begin; item < end; ++item) {
+        const std::int64_t first = item / slices * block_units_;
+        slice(first, std::min(units, first + block_units_), item % slices, partial + item / slices * size_);
+      }
+    });
+    if (image_blocks_ == 1) return;
+    tree_sum_parallel(partial, image_blocks_, size_, size_);
+    std::copy_n(partial, size_, dw);
+  }
+
+ private:
+  std::int64_t input_rows(std::int64_t band) const {
+    return std::min(s_.input[0], (band - 1) * s_.stride[0] + (s_.kernel[0] - 1) * s_.dilation[0] + 1);
+  }
+
+  // Images are cut into bands of output rows where they are large or few; `block_units_` bands are summed in one
+  // partial gradient, `together_` images in registers.
+  void choose_blocks() {
+    const auto bytes = [&](std::int64_t rows) {
+      return input_rows(rows) * columns_ * blocks_ * block_ * static_cast<std::int64_t>(sizeof(T));
+    };
+    band_rows_ = s_.output[0];
+    while (band_rows_ > 1 && bytes(band_rows_) > packed_bytes) band_rows_ = ceil_div(band_rows_, 2);
+    if (s_.images < 8)
+      band_rows_ = std::min(band_rows_, std::max<std::int64_t>(4, ceil_div(s_.output[0] * s_.images, 8)));
+    bands_ = ceil_div(s_.output[0], band_rows_);
+    together_ =
+        bands_ > 1 ? 1 : std::clamp<std::int64_t>(packed_bytes / std::max<std::int64_t>(1, bytes(band_rows_)), 1, 16);
+    const std::int64_t pixels = s_.images * s_.output[0] * s_.output[1];
+    const std::int64_t most = std::min(most_blocks, std::max<std::int64_t>(1, partial_numbers / size_));
+    const std::int64_t units = s_.images * bands_;
+    image_blocks_ = std::clamp<std::int64_t>(pixels / block_pixels, 1, std::min(most, units));
+    block_units_ = ceil_div(units, image_blocks_);
+    image_blocks_ = ceil_div(units, block_units_);
+  }
+
+  // The gradient of one panel of one group over units (bands of images) first .. last-1.
+  void slice(std::int64_t first, std::int64_t last, std::int64_t which, T* dw) {
+    const std::int64_t group = which / panels_;
+    const std::int64_t column = which % panels_ * panel_;
+    const std::int64_t channels = std::min(panel_, result_ - column);
+    T* const to = dw + group * result_ + column;
+    for (std::int64_t row = 0; row < size_ / s_.out; ++row) std::fill_n(to + row * s_.out, channels, T(0));
+    for (std::int64_t unit = first; unit < last;) {
+      const std::int64_t images = bands_ > 1 ? 1 : std::min(together_, last - unit);
+      const std::int64_t begin = unit % bands_ * band_rows_;
+      const Band band = pack(unit / bands_, images, begin, std::min(s_.output[0], begin + band_rows_), group);
+      if (depthwise_) add_depthwise(band, to);
+      else add_panel(band, group, column, channels, to);
+      unit += images;
+    }
+  }
+
+  // Packed images and the output rows they serve.
+  struct Band {
+    std::int64_t image, images;
+    std::int64_t first, last;  // output rows
+    std::int64_t source;       // first packed input row
+    kernels::ImagePacking<T> packed;
+  };
+
+  Band pack(std::int64_t image, std::int64_t images, std::int64_t first, std::int64_t last, std::int64_t group) {
+    const std::int64_t reach = (s_.kernel[0] - 1) * s_.dilation[0] + 1;
+    const std::int64_t begin = std::clamp<std::int64_t>(first * s_.stride[0] - s_.padding[0], 0, s_.input[0]);
+    const std::int64_t end = std::clamp((last - 1) * s_.stride[0] - s_.padding[0] + reach, begin, s_.input[0]);
+    Band band{image, images, first, last, begin, {}};
+    kernels::ImagePacking<T>& p = band.packed;
+    p.x_pixel = s_.in;
+    p.x_row = s_.input[1] * s_.in;
+    p.x_image = s_.input[0] * p.x_row;
+    p.images = 1;
+    p.rows = end - begin;
+    p.first_column = -s_.padding[1];
+    p.width = s_.input[1];
+    p.step = 1;
+    p.columns = columns_;
+    p.channels = source_;
+    p.block = block_;
+    p.out_row = columns_ * block_;
+    const std::int64_t image_size = p.rows * p.out_row;
+    p.out_block = images * image_size;
+    T* const out = parallel::scratch<T>(images_slot, blocks_ * p.out_block);
+    for (std::int64_t n = 0; n < images; ++n) {
+      p.x = x_ + (image + n) * p.x_image + begin * p.x_row + group * source_;
+      p.out = out + n * image_size;
+      kernel_.pack_images(p);
+    }
+    p.out = out;
+    return band;
+  }
+
+  // Output rows first .. last-1 of the band whose tap row k meets the image.
+  void valid_rows(const Band& band, std::int64_t k, std::int64_t& first, std::int64_t& last) const {
+    const std::int64_t offset = k * s_.dilation[0] - s_.padding[0];
+    first = band.first;
+    last = band.last;
+    while (first < last && first * s_.stride[0] + offset < 0) ++first;
+    while (first < last && (last - 1) * s_.stride[0] + offset >= s_.input[0]) --last;
+  }
+
+  void add_panel(const Band& band, std::int64_t group, std::int64_t column, std::int64_t channels, T* to) {
+    const std::int64_t width = channels > kernel_.lanes ? 2 * kernel_.lanes : kernel_.lanes;
+    const std::int64_t rows = band.last - band.first;
+    kernels::ConvWeights<T> args{};
+    args.dy = dy_ + ((band.image * s_.output[0] + band.first) * s_.output[1]) * s_.out + group * result_ + column;
+    args.dy_column = s_.out;
+    args.dy_image = s_.output[0] * s_.output[1] * s_.out;
+    if (channels < width) {  // so that full registers can be read
+      T* const packed = parallel::scratch<T>(dy_slot, band.images * rows * s_.output[1] * width);
+      for (std::int64_t n = 0; n < band.images; ++n)
+        kernels_of<T>().gemm.pack_columns({args.dy + n * args.dy_image, s_.out, 1}, rows * s_.output[1], channels,
+                                          rows * s_.output[1], width, packed + n * rows * s_.output[1] * width);
+      args.dy = packed;
+      args.dy_column = width;
+      args.dy_image = rows * s_.output[1] * width;
+    }
+    args.dy_row = s_.output[1] * args.dy_column;
+    args.x_image = band.packed.rows * band.packed.out_row;
+    args.x_row = s_.stride[0] * band.packed.out_row;
+    args.x_column = s_.stride[1] * block_;
+    args.images = band.images;
+    args.columns = s_.output[1];
+    args.dw_row = s_.out;
+    args.channels = channels;
+    const T* const dy = args.dy;
+    // Neighbouring taps of a row stand side by side when all channels do.
+    const bool joined = blocks_ == 1 && s_.dilation[1] == 1;
+    for (std::int64_t i = 0; i < s_.kernel[0]; ++i) {
+      std::int64_t first = 0;
+      std::int64_t last = 0;
+      valid_rows(band, i, first, last);
+      if (first == last) continue;
+      args.rows = last - first;
+      args.dy = dy + (first - band.first) * args.dy_row;
+      const std::int64_t at = first * s_.stride[0] + i * s_.dilation[0] - s_.padding[0] - band.source;
+      for (std::int64_t j = 0; j < (joined ? 1 : s_.kernel[1]); ++j) {
+        for (std::int64_t b = 0; b < blocks_; ++b) {
+          args.x = band.packed.out + b * band.packed.out_block + at * band.packed.out_row + j * s_.dilation[1] * block_;
+          args.count = joined ? s_.kernel[1] * source_ : std::min(block_, source_ - b * block_);
+          args.dw = to + ((i * s_.kernel[1] + j) * source_ + b * block_) * s_.out;
+          kernel_.weight_gradient(args);
+        }
+      }
+    }
+  }
+
+  void add_depthwise(const Band& band, T* to) {
+    ConvTap* const taps = parallel::scratch<ConvTap>(taps_slot, s_.kernel[1]);
+    for (std::int64_t i = 0; i < s_.kernel[0]; ++i) {
+      for (std::int64_t j = 0; j < s_.kernel[1]; ++j)
+        taps[j] = {j * s_.dilation[1] * block_, (i * s_.kernel[1] + j) * s_.out};
+      std::int64_t first = 0;
+      std::int64_t last = 0;
+      valid_rows(band, i, first, last);
+      for (std::int64_t n = 0; n < band.images; ++n) {
+        for (std::int64_t row = first; row < last; ++row) {
+          const std::int64_t at = row * s_.stride[0] + i * s_.dilation[0] - s_.padding[0] - band.source;
+          const std::int64_t offset = (n * band.packed.rows + at) * band.packed.out_row;
+          const kernels::DepthwiseRow<T> args{band.packed.out,       offset, taps, s_.kernel[1], s_.output[1],
+                                              s_.stride[1] * block_, s_.out};
+          const T* const dy = dy_ + ((band.image + n) * s_.output[0] + row) * s_.output[1] * s_.out;
+          kernel_.depthwise_gradient(args, dy, s_.out, to);
+        }
+      }
+    }
+  }
+
+  const T* x_;
+  const T* dy_;
+  const ConvolutionShape& s_;
+  const kernels::Convolution<T>& kernel_;
+  bool depthwise_ = false;
+  std::int64_t groups_ = 1;                          // packed separately
+  std::int64_t source_ = 0, result_ = 0;             // channels of a packed group
+  std::int64_t block_ = 0, blocks_ = 0;              // of source channels
+  std::int64_t panel_ = 0, panels_ = 0;              // of result channels
+  std::int64_t size_ = 0;                            // numbers of the gradient
+  std::int64_t columns_ = 0;                         // of packed rows
+  std::int64_t band_rows_ = 1, bands_ = 1;           // of output rows
+  std::int64_t together_ = 1;                        // images summed in registers
+  std::int64_t image_blocks_ = 1, block_units_ = 1;  // partial gradients
+};
+
+}  // namespace
+
+template <class T>
+void weight_gradient(const T* x, const T* dy, T* dw, const ConvolutionShape& shape) {
+  Pass<T>(x, dy, shape).run(dw);
+}
+
+template void weight_gradient(const float*, const float*, float*, const ConvolutionShape&);
+template void weight_gradient(const double*, const double*, double*, const ConvolutionShape&);
+
+}  // namespace ebb::detail

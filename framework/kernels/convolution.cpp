@@ -1,0 +1,81 @@
+#include "framework/kernels/convolution.h"
+
+#include "framework/kernels/convolution_parts.h"
+#include "framework/kernels/fill.h"
+#include "framework/kernels/tile.h"
+
+namespace ebb::kernels::EBB_KERNEL_ARCH {
+namespace {
+
+int64_t channel_block(int64_t channels) {
+  // Estimated share of the peak that blocks of each size reach, in percent.
+  constexpr int64_t sizes[] = {16, 4, 2, 1};
+  constexpr int64_t speed[] = {100, 97, 90, 80};
+  int64_t best = 1;
+  int64_t least = -1;
+  for (int i = 0; i < 4; ++i) {
+    const int64_t cost = (channels + sizes[i] - 1) / sizes[i] * sizes[i] * 10000 / speed[i];
+    if (least >= 0 && cost >= least) continue;
+    least = cost;
+    best = sizes[i];
+  }
+  return best;
+}
+
+int64_t row_cost(int64_t positions, int64_t registers_wide) {
+  return registers_wide == 1 ? rows_cost<1>(positions) : rows_cost<2>(positions);
+}
+
+template <class T, int M, int V, int C>
+void row_tile(const ConvRow<T>& row, int64_t first) {
+  Tile<T, M, V> tile;
+  const T* x = row.x + (row.x_offset + first * C);
+  const T* w = row.w;
+  for (int64_t b = 0; b < row.blocks; ++b, x += row.x_block, w += row.w_block)
+    for (int64_t t = 0; t < row.tap_count; ++t) tile.template steps<C>(x + row.taps[t].x, w + row.taps[t].w * V);
+  T* to[M];
+  int64_t column = first / row.images;
+  int64_t image = first % row.images;
+  for (int m = 0; m < M; ++m) {
+    to[m] = row.y + column * row.y_column + image * row.y_image;
+    if (++image == row.images) {
+      image = 0;
+      ++column;
+    }
+  }
+  tile.store([&](int m) { return to[m]; }, row.channels, row.bias);
+}
+
+template <class T, int V, int C>
+void row_tiles(const ConvRow<T>& row) {
+  for_tiles<V>(row.columns * row.images,
+               [&](auto tile, int64_t first) { row_tile<T, decltype(tile)::value, V, C>(row, first); });
+}
+
+template <class T, int V>
+void row_blocks(const ConvRow<T>& row) {
+  switch (row.block) {
+    case 16: return row_tiles<T, V, 16>(row);
+    case 4: return row_tiles<T, V, 4>(row);
+    case 2: return row_tiles<T, V, 2>(row);
+    default: return row_tiles<T, V, 1>(row);
+  }
+}
+
+template <class T>
+void fill_table(Convolution<T>& table) {
+  table.lanes = lanes<T>;
+  table.channel_block = channel_block;
+  table.row_cost = row_cost;
+  table.row = [](const ConvRow<T>& row) { row.channels > lanes<T> ? row_blocks<T, 2>(row) : row_blocks<T, 1>(row); };
+  fill_packing(table);
+  fill_gradients(table);
+  fill_depthwise(table);
+}
+
+}  // namespace
+
+void fill(Convolution<float>& table) { fill_table(table); }
+void fill(Convolution<double>& table) { fill_table(table); }
+
+}  // namespace ebb::kernels::EBB_KERNEL_ARCH

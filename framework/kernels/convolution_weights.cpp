@@ -1,0 +1,38 @@
+#include "framework/kernels/convolution_parts.h"
+#include "framework/kernels/tile.h"
+
+namespace ebb::kernels::EBB_KERNEL_ARCH {
+namespace {
+
+// M consecutive numbers of x by V registers of dy, summed over all pixels in registers: M V multiply-adds for M + V
+// loads, and the gradient itself is touched once.
+template <class T, int M, int V>
+void weight_tile(const ConvWeights<T>& args, int64_t first) {
+  Tile<T, M, V> tile;
+  for (int64_t n = 0; n < args.images; ++n) {
+    for (int64_t i = 0; i < args.rows; ++i) {
+      const T* x = args.x + n * args.x_image + i * args.x_row + first;
+      const T* dy = args.dy + n * args.dy_image + i * args.dy_row;
+      for (int64_t j = 0; j < args.columns; ++j, x += args.x_column, dy += args.dy_column) tile.step(x, 1, dy);
+    }
+  }
+  tile.add([&](int m) { return args.dw + (first + m) * args.dw_row; }, args.channels);
+}
+
+template <class T, int V>
+void weight_tiles(const ConvWeights<T>& args) {
+  for_tiles<V>(args.count, [&](auto tile, int64_t first) { weight_tile<T, decltype(tile)::value, V>(args, first); });
+}
+
+template <class T>
+void weight_gradient(const ConvWeights<T>& args) {
+  if (args.channels > lanes<T>) weight_tiles<T, 2>(args);
+  else weight_tiles<T, 1>(args);
+}
+
+}  // namespace
+
+void fill_gradients(Convolution<float>& table) { table.weight_gradient = weight_gradient<float>; }
+void fill_gradients(Convolution<double>& table) { table.weight_gradient = weight_gradient<double>; }
+
+}  // namespace ebb::kernels::EBB_KERNEL_ARCH

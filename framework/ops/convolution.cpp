@@ -1,0 +1,62 @@
+#include "framework/ops/convolution.h"
+
+#include "framework/compute/broadcast.h"
+#include "framework/compute/convolution.h"
+#include "framework/ops/convolution_check.h"
+#include "framework/tensor/error.h"
+
+namespace ebb {
+namespace {
+
+ConvolutionShape shape_of(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometry& g) {
+  constexpr const char* op = "conv2d";
+  detail::check_images(op, x, weight, bias);
+  detail::check_steps(op, g.stride, g.padding, g.dilation, g.groups);
+  ConvolutionShape s;
+  s.images = x.dim(0);
+  s.in = x.dim(3);
+  s.out = weight.dim(3);
+  s.input = {x.dim(1), x.dim(2)};
+  s.kernel = {weight.dim(0), weight.dim(1)};
+  s.stride = g.stride;
+  s.padding = g.padding;
+  s.dilation = g.dilation;
+  s.groups = g.groups;
+  const auto got = [&] { return text("input ", x.shape(), ", weight ", weight.shape(), ", ", g.groups, " groups"); };
+  if (s.in % s.groups != 0 || s.out % s.groups != 0)
+    fail(op, got(), "a number of groups that divides input and output channels");
+  if (weight.dim(2) != s.in / s.groups)
+    fail(op, got(), text("weight [kh, kw, ", s.in / s.groups, ", out]"),
+         "images are [batch, height, width, channels]; the weight's third axis is the input's channels / groups");
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::int64_t reach = s.dilation[i] * (s.kernel[i] - 1) + 1;
+    const std::int64_t room = s.input[i] + 2 * s.padding[i];
+    if (reach > room)
+      fail(op,
+           text(got(), ": the filter spans ", reach, i == 0 ? " rows" : " columns", " of ", room, ", padding included"),
+           "a window that fits", "add padding, or use a smaller kernel or dilation");
+    s.output[i] = (room - reach) / s.stride[i] + 1;
+  }
+  detail::check_bias(op, bias, s.out);
+  return s;
+}
+
+}  // namespace
+
+Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometry& geometry) {
+  const ConvolutionShape shape = shape_of(x, weight, bias, geometry);
+  Tensor stats;
+  Tensor y = convolution(x.value(), weight.value(), bias.value(), shape, geometry.channel_sums ? &stats : nullptr);
+  const bool biased = bias.value().defined();
+  const auto backward = [x = Saved(x.value()), weight = Saved(weight.value()), shape, biased](const Tensor& dy,
+                                                                                              InputGrads& dx) {
+    if (dx.wants(0)) dx.add(0, convolution_input_gradient(dy, *weight, {}, shape));
+    if (dx.wants(1)) dx.add(1, convolution_weight_gradient(*x, dy, shape));
+    if (biased && dx.wants(2)) dx.add(2, sum_to(dy, {shape.out}));
+  };
+  Var out = biased ? record("conv2d", {x, weight, bias}, std::move(y), backward)
+                   : record("conv2d", {x, weight}, std::move(y), backward);
+  return geometry.channel_sums ? std::move(out).with_channel_stats(std::move(stats)) : out;
+}
+
+}  // namespace ebb
