@@ -1,0 +1,54 @@
+/// \file
+/// Kernels of pooling on NHWC images. One thread; a call does a range of output rows.
+#pragma once
+
+#include <stdint.h>
+
+namespace ebb::kernels {
+
+/// Images and windows. Output rows are numbered through all images: image * out_height + row.
+struct PoolShape {
+  int64_t images = 0, height = 0, width = 0, channels = 0;  ///< Input [images, height, width, channels].
+  int64_t out_height = 0, out_width = 0;                    ///< Output [images, out_height, out_width, channels].
+  int64_t kernel_height = 1, kernel_width = 1;              ///< Window.
+  int64_t stride_height = 1, stride_width = 1;              ///< Step.
+  int64_t pad_height = 0, pad_width = 0;                    ///< Padding on each side.
+  bool count_padding = true;                                ///< Averages divide by the whole window.
+};
+
+/// Numbers of T that a pooling kernel needs to work in.
+constexpr int64_t pool_work(const PoolShape& s) {
+  constexpr int64_t margin = 64;  // at least a register
+  const int64_t row = (s.width > s.out_width ? s.width : s.out_width) * s.channels + margin;
+  return 3 * row + s.out_width * (s.channels + margin);
+}
+
+/// True when each input row belongs to the windows of at most one output row; only then may the backward kernels be
+/// given a part of an image's rows.
+constexpr bool pool_rows_apart(const PoolShape& s) { return s.stride_height >= s.kernel_height; }
+
+/// Function pointers of the family for T = float or double.
+template <class T>
+struct Pooling {
+  /// y = largest element of each window, NaN where one is NaN, for output rows first .. last-1.
+  void (*max_forward)(const PoolShape& shape, const T* x, T* y, int64_t first, int64_t last, T* work);
+
+  /// dx = dy at the first place of each window where x equals y, summed over windows, and 0 elsewhere: for the input
+  /// rows of output rows first .. last-1. Needs x and y; nothing else was stored.
+  void (*max_backward)(const PoolShape& shape, const T* x, const T* y, const T* dy, T* dx, int64_t first, int64_t last,
+                       T* work);
+
+  /// y = mean of each window for output rows first .. last-1.
+  void (*average_forward)(const PoolShape& shape, const T* x, T* y, int64_t first, int64_t last, T* work);
+
+  /// dx = sum over windows of dy / their size: for the input rows of output rows first .. last-1.
+  void (*average_backward)(const PoolShape& shape, const T* dy, T* dx, int64_t first, int64_t last, T* work);
+
+  /// y[c] = mean over `rows` rows of x[rows][channels]. work: `channels` numbers.
+  void (*mean_rows)(const T* x, int64_t rows, int64_t channels, T* y, T* work);
+
+  /// dx[row][c] = factor dy[c].
+  void (*spread_rows)(const T* dy, T factor, int64_t rows, int64_t channels, T* dx);
+};
+
+}  // namespace ebb::kernels

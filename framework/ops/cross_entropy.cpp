@@ -1,0 +1,145 @@
+#include <algorithm>
+
+#include "framework/compute/blocks.h"
+#include "framework/compute/instruction_set.h"
+#include "framework/ops/loss.h"
+#include "framework/parallel/parallel.h"
+#include "framework/tensor/error.h"
+
+namespace ebb {
+namespace {
+
+constexpr const char* op = "softmax_cross_entropy";
+
+// Rows of a parallel block: an exponential costs about eight times a plain elementwise operation.
+std::int64_t rows_together(std::int64_t classes) { return row_block(8 * classes); }
+
+void require_arguments(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) {
+  require_defined(op, "tensor of logits", logits);
+  require_defined(op, "tensor of targets", targets);
+  if (!is_float(logits.dtype())) fail(op, text("logits of type ", logits.dtype()), "f32 or f64");
+  if (logits.rank() != 2 || logits.dim(0) == 0 || logits.dim(1) == 0)
+    fail(op, text("logits of shape ", logits.shape()), "[samples, classes], at least one of each",
+         "flatten the model's output with reshape()");
+  if (!(options.label_smoothing >= 0 && options.label_smoothing < 1))
+    fail(op, text("label_smoothing = ", options.label_smoothing), "at least 0 and below 1");
+  if (is_float(targets.dtype())) {
+    if (!(targets.shape() == logits.shape()) || targets.dtype() != logits.dtype())
+      fail(op,
+           text("targets ", targets.shape(), ' ', targets.dtype(), " for logits ", logits.shape(), ' ', logits.dtype()),
+           "soft targets of the shape and type of the logits, or class indices of type i64",
+           "convert class indices with cast(targets, DType::i64)");
+  } else if (!(targets.shape() == Shape{logits.dim(0)})) {
+    fail(op, text("class indices of shape ", targets.shape(), " for logits ", logits.shape()),
+         text('[', logits.dim(0), "], one for each sample"));
+  }
+}
+
+// The classes as i64, checked: shares the numbers where they have that type.
+Tensor class_indices(const Tensor& targets, std::int64_t classes) {
+  Tensor indices = targets.dtype() == DType::i64 ? targets : Tensor(targets.shape(), DType::i64);
+  dispatch_all(op, targets.dtype(), [&](auto zero) {
+    using L = decltype(zero);
+    const L* const from = targets.data<L>();
+    for (std::int64_t i = 0; i < targets.size(); ++i) {
+      const auto label = static_cast<std::int64_t>(from[i]);
+      if (label < 0 || label >= classes)
+        fail(op, text("class ", label, " at position ", i), text("0 to ", classes - 1),
+             "check the labels, and the number of outputs of the model");
+    }
+    if (targets.dtype() == DType::i64) return;
+    std::int64_t* const to = indices.mutable_data<std::int64_t>();
+    for (std::int64_t i = 0; i < targets.size(); ++i) to[i] = static_cast<std::int64_t>(from[i]);
+  });
+  return indices;
+}
+
+// -sum of q log p over the classes of one row, where q = (1 - smoothing) target + smoothing / classes.
+template <class T>
+double row_loss(const T* x, std::int64_t n, const T* soft, std::int64_t label, double smoothing, double max,
+                double log_sum, double* weight) {
+  const auto& kernels = kernels_of<T>().softmax;
+  double hard = 0;
+  *weight = 1;
+  if (soft != nullptr) hard = kernels.cross_entropy(x, soft, n, max, log_sum, weight);
+  else hard = (static_cast<double>(x[label]) - max) - log_sum;
+  *weight = (1 - smoothing) * *weight + smoothing;
+  if (smoothing == 0) return -hard;
+  double all = 0;
+  const double even = kernels.cross_entropy(x, nullptr, n, max, log_sum, &all);
+  return -((1 - smoothing) * hard + smoothing * even / all);
+}
+
+// Rows of the tensor that forward keeps for backward, f64 [3, samples]: log p = (x - max) - log_sum, and the sum of
+// the smoothed targets.
+enum Kept : std::int64_t { max_row = 0, log_sum_row = 1, weight_row = 2, kept_rows = 3 };
+
+template <class T>
+double forward(const Tensor& logits, const Tensor& targets, double smoothing, Tensor& kept) {
+  const std::int64_t samples = logits.dim(0), n = logits.dim(1);
+  const bool soft = is_float(targets.dtype());
+  const T* const x = logits.data<T>();
+  const T* const goal = soft ? targets.data<T>() : nullptr;
+  const std::int64_t* const labels = soft ? nullptr : targets.data<std::int64_t>();
+  double* const k = kept.mutable_data<double>();
+  return parallel::sum_blocks(samples, rows_together(n), [&](std::int64_t begin, std::int64_t end) {
+    double* const max = k + max_row * samples;
+    double* const log_sum = k + log_sum_row * samples;
+    kernels_of<T>().softmax.statistics(x + begin * n, end - begin, n, max + begin, log_sum + begin);
+    double total = 0;
+    for (std::int64_t i = begin; i < end; ++i)
+      total += row_loss(x + i * n, n, soft ? goal + i * n : nullptr, soft ? 0 : labels[i], smoothing, max[i],
+                        log_sum[i], k + weight_row * samples + i);
+    return total;
+  });
+}
+
+// dx = factor (weight softmax(x) - q).
+template <class T>
+Tensor backward(const Tensor& logits, const Tensor& targets, double smoothing, const Tensor& kept, double factor) {
+  const std::int64_t samples = logits.dim(0), n = logits.dim(1);
+  const bool soft = is_float(targets.dtype());
+  const auto& kernels = kernels_of<T>().softmax;
+  const T* const x = logits.data<T>();
+  const T* const goal = soft ? targets.data<T>() : nullptr;
+  const std::int64_t* const labels = soft ? nullptr : targets.data<std::int64_t>();
+  const double* const k = kept.data<double>();
+  const T even = static_cast<T>(-factor * smoothing / static_cast<double>(n));
+  const T share = static_cast<T>(-factor * (1 - smoothing));
+  Tensor out(logits.shape(), logits.dtype());
+  T* const dx = out.mutable_data<T>();
+  parallel::for_blocks(samples, rows_together(n), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      T* const row = dx + i * n;
+      kernels.softmax(x + i * n, row, 1, n, k + max_row * samples + i, k + log_sum_row * samples + i,
+                      static_cast<T>(factor * k[weight_row * samples + i]), even);
+      if (soft) kernels.add_target(goal + i * n, share, row, n);
+      else row[labels[i]] += share;
+    }
+  });
+  return out;
+}
+
+}  // namespace
+
+Var softmax_cross_entropy(const Var& logits, const Tensor& targets, const CrossEntropyOptions& options) {
+  require_arguments(logits.value(), targets, options);
+  const std::int64_t samples = logits.dim(0);
+  const double smoothing = options.label_smoothing;
+  const double weight = options.reduction == Reduction::mean ? 1 / static_cast<double>(samples) : 1.0;
+  const Tensor goal = is_float(targets.dtype()) ? targets : class_indices(targets, logits.dim(1));
+  Tensor kept({kept_rows, samples}, DType::f64);
+  Tensor loss = dispatch(op, logits.dtype(), [&](auto zero) {
+    const double total = forward<decltype(zero)>(logits.value(), goal, smoothing, kept);
+    return Tensor::scalar(weight * total, logits.dtype());
+  });
+  return record(
+      op, {logits}, std::move(loss),
+      [x = Saved(logits.value()), goal = Saved(goal), kept, smoothing, weight](const Tensor& dy, InputGrads& dx) {
+        dx.add(0, dispatch(op, dy.dtype(), [&](auto zero) {
+                 return backward<decltype(zero)>(*x, *goal, smoothing, kept, weight * dy.item());
+               }));
+      });
+}
+
+}  // namespace ebb
