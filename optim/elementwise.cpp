@@ -43,10 +43,8 @@ ElementwiseOptimizer::ElementwiseOptimizer(std::string name, Groups groups, Comm
 }
 
 Tensor ElementwiseOptimizer::computed_update(ParameterState& p, const Step& step) {
-  Step before = step;
-  before.terms.l2_update = 0;
   Tensor u(p.parameter->shape(), p.parameter->value().dtype());
-  detail::update_pass(p, gradient_of(p), before, base_rule(p, step.context), &u);
+  detail::update_pass(p, gradient_of(p), step, base_rule(p, step.context), &u);
   after_update(p, step.context);
   return u;
 }
@@ -57,7 +55,9 @@ void ElementwiseOptimizer::update(ParameterState& p, const Step& step) {
     after_update(p, step.context);
     return;
   }
-  Tensor u = computed_update(p, step);
+  Step before = step;
+  before.terms.l2_update = 0;
+  Tensor u = computed_update(p, before);
   Step projected = step;
   const Tensor& w = p.parameter->value();
   const Tensor g = gradient_of(p);

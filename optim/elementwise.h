@@ -34,7 +34,7 @@ class ElementwiseOptimizer : public Optimizer {
   void update(ParameterState& p, const Step& step) override;
   double second_moment(ParameterState& p, const Step& step) override;
 
-  /// The base update as a tensor, with the state advanced, for optimizers that look at it as a whole.
+  /// The base update as a tensor, l2_update in it, with the state advanced: for optimizers that look at it as a whole.
   Tensor computed_update(ParameterState& p, const Step& step);
 
  private:

@@ -214,7 +214,7 @@ double Optimizer::clip_factor(std::size_t first_group, std::size_t last_group) {
       step.gradient_scale /= divisor;
       step.terms.l2_gradient /= divisor;
       step.terms.l1_gradient /= divisor;
-      total += detail::gradient_squares_pass(p, step);
+      total += detail::gradient_squares_pass(p, p.parameter->grad(), step);
     }
     return total;
   };

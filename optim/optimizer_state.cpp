@@ -157,6 +157,7 @@ OptimizerLoadReport Optimizer::load_state(const OptimizerState& saved) {
     for (std::size_t k = 0; k < names.size(); ++k) {
       if (names[k] == nullptr) continue;
       const Tensor expected = initial_state(p, k);
+      if (!expected.defined()) continue;
       take(names[k], expected.shape(), expected.dtype(), p.s[k]);
       if (updates.defined() && !p.s[k].defined())
         misfits += text(misfits.empty() ? "" : ", ", p.path, '/', names[k], " missing");

@@ -84,11 +84,11 @@ double second_moment_pass(ParameterState& p, const Tensor& gradient, const Step&
   });
 }
 
-double gradient_squares_pass(const ParameterState& p, const Step& step) {
+double gradient_squares_pass(const ParameterState& p, const Tensor& gradient, const Step& step) {
   const Tensor& w = p.parameter->value();
   return dispatch("gradient clipping", w.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    kernels::UpdateArguments<T> a = arguments<T>(p, p.parameter->grad(), step);
+    kernels::UpdateArguments<T> a = arguments<T>(p, gradient, step);
     a.w = to_read<T>(w);
     const auto kernel = kernels_of<T>().update.gradient_squares;
     return parallel::sum_blocks(w.size(), elementwise_block,

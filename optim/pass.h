@@ -33,6 +33,6 @@ void given_pass(ParameterState& p, const Step& step, const Tensor& u);
 double second_moment_pass(ParameterState& p, const Tensor& gradient, const Step& step, const BaseRule& base);
 
 /// Sum of squares of the gradient after step.gradient_scale, with the coupled terms of `step` in it; reads only.
-double gradient_squares_pass(const ParameterState& p, const Step& step);
+double gradient_squares_pass(const ParameterState& p, const Tensor& gradient, const Step& step);
 
 }  // namespace ebb::detail

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "framework/tensor/error.h"
+#include "optim/common.h"
 
 namespace ebb {
 namespace {
@@ -21,14 +22,7 @@ SgdOptions with_decay(const Groups& groups, SgdOptions options) {
 Sgd::Sgd(Groups groups, SgdOptions options) : Sgd("sgd", std::move(groups), std::move(options)) {}
 
 Sgd::Sgd(const char* name, Groups groups, SgdOptions options)
-    : ElementwiseOptimizer(name, groups,
-                           {.lr = options.lr,
-                            .momentum = options.momentum,
-                            .schedule = options.schedule,
-                            .decay = options.decay.value_or(no_decay()),
-                            .gradient = options.gradient,
-                            .plateau = options.plateau},
-                           options.projection),
+    : ElementwiseOptimizer(name, groups, detail::common(options, options.momentum), options.projection),
       has_momentum_(options.momentum != 0),
       dampening_(options.dampening),
       nesterov_(options.nesterov) {

@@ -1,0 +1,26 @@
+#include "optim/adadelta.h"
+
+#include <cmath>
+
+#include "framework/tensor/error.h"
+#include "optim/common.h"
+
+namespace ebb {
+
+Adadelta::Adadelta(Groups groups, AdadeltaOptions options)
+    : ElementwiseOptimizer("adadelta", std::move(groups), detail::common(options)),
+      rho_(options.rho),
+      eps_(options.eps) {
+  detail::require_share("adadelta", "rho", rho_);
+  detail::require_positive_or_zero("adadelta", "eps", eps_);
+}
+
+std::array<const char*, 3> Adadelta::state_names() const { return {"second_moment", "update_moment"}; }
+
+detail::BaseRule Adadelta::base_rule(const ParameterState&, const StepContext&) const {
+  return {.rule = kernels::UpdateRule::adadelta, .c = {rho_, 1 - rho_, eps_}};
+}
+
+std::string Adadelta::settings() const { return text("rho ", rho_, ", eps ", eps_); }
+
+}  // namespace ebb

@@ -1,0 +1,97 @@
+#include "optim/averaging.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "framework/compute/basic.h"
+#include "framework/tensor/error.h"
+
+namespace ebb {
+namespace {
+
+// average += share (value - average)
+void approach(Tensor& average, const Tensor& value, double share) {
+  scale(average, 1 - share);
+  axpy(share, value, average);
+}
+
+const Tensor& found(const char* where, const State& state, const std::string& key, const Shape& shape, DType dtype) {
+  const auto at = state.find(key);
+  if (at == state.end()) fail(where, "no tensor " + key, "one for every averaged value");
+  if (!(at->second.shape() == shape) || at->second.dtype() != dtype)
+    fail(where, text(key, " of shape ", at->second.shape(), ' ', at->second.dtype()), text(shape, ' ', dtype));
+  return at->second;
+}
+
+}  // namespace
+
+Ema::Ema(Module& model, EmaOptions options) : options_(options) {
+  if (!(options.decay >= 0 && options.decay < 1))
+    fail("ema", text("decay = ", options.decay), "a number from 0 to below 1");
+  for (const NamedParameter& p : model.named_parameters())
+    entries_.push_back({p.path, &p.parameter->value(), p.parameter->value().clone()});
+  for (const NamedBuffer& b : model.named_buffers())
+    if (is_float(b.buffer->value().dtype()))
+      entries_.push_back({b.path, &b.buffer->value(), b.buffer->value().clone()});
+}
+
+void Ema::update() {
+  const double t = static_cast<double>(++updates_);
+  const double decay = options_.warm_up ? std::min(options_.decay, (1 + t) / (10 + t)) : options_.decay;
+  for (Entry& entry : entries_) approach(entry.average, *entry.value, 1 - decay);
+}
+
+void Ema::swap() {
+  for (Entry& entry : entries_) {
+    const Tensor value = entry.value->clone();
+    copy_into(*entry.value, entry.average);
+    entry.average = value;
+  }
+}
+
+State Ema::state() const {
+  State out;
+  for (const Entry& entry : entries_) out[entry.path] = entry.average.clone();
+  out["updates"] = Tensor::from({updates_}, {});
+  return out;
+}
+
+void Ema::load_state(const State& state) {
+  const std::int64_t updates = found("ema", state, "updates", {}, DType::i64).data<std::int64_t>()[0];
+  for (const Entry& entry : entries_) found("ema", state, entry.path, entry.average.shape(), entry.average.dtype());
+  for (Entry& entry : entries_) entry.average = state.at(entry.path).clone();
+  updates_ = updates;
+}
+
+Lookahead::Lookahead(Optimizer& optimizer, LookaheadOptions options) : options_(options) {
+  if (options.every < 1 || !(options.alpha > 0 && options.alpha <= 1))
+    fail("lookahead", text("every = ", options.every, ", alpha = ", options.alpha), "every >= 1, 0 < alpha <= 1");
+  for (const ParameterState& p : optimizer.parameters())
+    entries_.push_back({p.path, p.parameter, p.parameter->value().clone()});
+}
+
+bool Lookahead::update() {
+  if (++calls_ % options_.every != 0) return false;
+  for (Entry& entry : entries_) {
+    if (entry.parameter->frozen()) continue;
+    approach(entry.slow, entry.parameter->value(), options_.alpha);
+    copy_into(entry.parameter->value(), entry.slow);
+  }
+  return true;
+}
+
+State Lookahead::state() const {
+  State out;
+  for (const Entry& entry : entries_) out[entry.path] = entry.slow.clone();
+  out["calls"] = Tensor::from({calls_}, {});
+  return out;
+}
+
+void Lookahead::load_state(const State& state) {
+  const std::int64_t calls = found("lookahead", state, "calls", {}, DType::i64).data<std::int64_t>()[0];
+  for (const Entry& entry : entries_) found("lookahead", state, entry.path, entry.slow.shape(), entry.slow.dtype());
+  for (Entry& entry : entries_) entry.slow = state.at(entry.path).clone();
+  calls_ = calls;
+}
+
+}  // namespace ebb

@@ -1,0 +1,92 @@
+/// \file
+/// Averages of weights over steps: exponential moving averages, and Lookahead. Objects beside an optimizer:
+///
+///     optimizer.step();
+///     average.update();
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "framework/nn/module.h"
+#include "optim/optimizer.h"
+
+namespace ebb {
+
+/// Options of Ema.
+struct EmaOptions {
+  double decay = 0.999;  ///< Share of the old average that stays.
+  bool warm_up = true;   ///< Use min(decay, (1 + t) / (10 + t)) at update t, so that the start is forgotten.
+};
+
+/// An exponential moving average of a model's parameters and floating-point buffers (running statistics included):
+/// average = decay average + (1 - decay) value. Polyak averaging as in
+/// https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage, where warm_up is num_updates.
+class Ema {
+ public:
+  /// Starts from the values as they are. The model must outlive it.
+  /// \throws Error unless 0 <= decay < 1.
+  explicit Ema(Module& model, EmaOptions options = {});
+
+  /// Takes the values in as they are; call it after each step.
+  void update();
+
+  /// Exchanges the average with the model's values: once to evaluate the average, once more to go on.
+  void swap();
+
+  std::int64_t updates() const { return updates_; }  ///< Calls of update().
+
+  /// Copies of the averages by path; with "updates".
+  State state() const;
+
+  /// \throws Error when names or shapes differ; nothing is changed then.
+  void load_state(const State& state);
+
+ private:
+  struct Entry {
+    std::string path;
+    Tensor* value;
+    Tensor average;
+  };
+  std::vector<Entry> entries_;
+  EmaOptions options_;
+  std::int64_t updates_ = 0;
+};
+
+/// Options of Lookahead.
+struct LookaheadOptions {
+  int every = 5;       ///< Steps between two synchronisations.
+  double alpha = 0.5;  ///< How far the slow weights go towards the fast ones.
+};
+
+/// Slow weights that follow the optimizer's: every k-th call, slow += alpha (w - slow) and w = slow.
+/// Zhang et al. 2019, https://arxiv.org/abs/1907.08610. The optimizer's momentum is kept.
+class Lookahead {
+ public:
+  /// Slow weights start from the values as they are. The optimizer must outlive it.
+  /// \throws Error unless every >= 1 and 0 < alpha <= 1.
+  explicit Lookahead(Optimizer& optimizer, LookaheadOptions options = {});
+
+  /// Call it after each step that updated something.
+  /// \returns whether the weights were synchronised.
+  bool update();
+
+  /// Copies of the slow weights by path; with "calls".
+  State state() const;
+
+  /// \throws Error when names or shapes differ; nothing is changed then.
+  void load_state(const State& state);
+
+ private:
+  struct Entry {
+    std::string path;
+    Parameter* parameter;
+    Tensor slow;
+  };
+  std::vector<Entry> entries_;
+  LookaheadOptions options_;
+  std::int64_t calls_ = 0;
+};
+
+}  // namespace ebb

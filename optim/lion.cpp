@@ -1,0 +1,24 @@
+#include "optim/lion.h"
+
+#include <cmath>
+
+#include "framework/tensor/error.h"
+#include "optim/common.h"
+
+namespace ebb {
+
+Lion::Lion(Groups groups, LionOptions options)
+    : ElementwiseOptimizer("lion", std::move(groups), detail::common(options, options.beta1)), beta2_(options.beta2) {
+  detail::require_share("lion", "beta2", beta2_);
+}
+
+std::array<const char*, 3> Lion::state_names() const { return {"momentum"}; }
+
+detail::BaseRule Lion::base_rule(const ParameterState&, const StepContext& context) const {
+  const double beta1 = context.momentum;
+  return {.rule = kernels::UpdateRule::lion, .c = {beta1, 1 - beta1, beta2_, 1 - beta2_}};
+}
+
+std::string Lion::settings() const { return text("beta2 ", beta2_); }
+
+}  // namespace ebb

@@ -1,0 +1,48 @@
+#include "optim/radam.h"
+
+#include <cmath>
+
+#include "framework/tensor/error.h"
+#include "optim/common.h"
+
+namespace ebb {
+
+RAdam::RAdam(Groups groups, RAdamOptions options)
+    : ElementwiseOptimizer("radam", std::move(groups), detail::common(options, options.beta1)),
+      beta2_(options.beta2),
+      eps_(options.eps) {
+  detail::require_share("radam", "beta2", beta2_);
+  detail::require_positive_or_zero("radam", "eps", eps_);
+}
+
+std::array<const char*, 3> RAdam::state_names() const { return {"first_moment", "second_moment"}; }
+
+double RAdam::rho(double t) const {
+  const double power = std::pow(beta2_, t);
+  return 2 / (1 - beta2_) - 1 - 2 * t * power / (1 - power);
+}
+
+detail::BaseRule RAdam::base_rule(const ParameterState& p, const StepContext& context) const {
+  const double t = static_cast<double>(p.updates + 1), beta1 = context.momentum;
+  const double first = 1 / (1 - std::pow(beta1, t)), second = 1 - std::pow(beta2_, t);
+  const double rho_inf = 2 / (1 - beta2_) - 1, now = rho(t);
+  detail::BaseRule base{.rule = kernels::UpdateRule::moments,
+                        .c = {beta1, 1 - beta1, beta2_, 1 - beta2_, 0, first, 0, 1},
+                        .v_hat = 1 / second};
+  if (now > 5) {
+    const double r = std::sqrt((now - 4) * (now - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * now));
+    base.c[5] = first * r * std::sqrt(second);
+    base.c[6] = 1;
+    base.c[7] = eps_;
+  }
+  return base;
+}
+
+double RAdam::second_moment(ParameterState& p, const Step& step) {
+  return rho(static_cast<double>(p.updates + 1)) > 5 ? ElementwiseOptimizer::second_moment(p, step)
+                                                     : Optimizer::second_moment(p, step);
+}
+
+std::string RAdam::settings() const { return text("beta2 ", beta2_, ", eps ", eps_); }
+
+}  // namespace ebb

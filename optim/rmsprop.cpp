@@ -1,0 +1,34 @@
+#include "optim/rmsprop.h"
+
+#include <cmath>
+
+#include "framework/tensor/error.h"
+#include "optim/common.h"
+
+namespace ebb {
+
+RmsProp::RmsProp(Groups groups, RmsPropOptions options)
+    : ElementwiseOptimizer("rmsprop", std::move(groups), detail::common(options, options.momentum)),
+      alpha_(options.alpha),
+      eps_(options.eps),
+      centered_(options.centered),
+      has_momentum_(options.momentum != 0) {
+  detail::require_share("rmsprop", "alpha", alpha_);
+  detail::require_positive_or_zero("rmsprop", "eps", eps_);
+  for (const Group& group : this->groups()) has_momentum_ = has_momentum_ || group.options.momentum.value_or(0) != 0;
+}
+
+std::array<const char*, 3> RmsProp::state_names() const {
+  return {"second_moment", centered_ ? "first_moment" : nullptr, has_momentum_ ? "momentum" : nullptr};
+}
+
+detail::BaseRule RmsProp::base_rule(const ParameterState&, const StepContext& context) const {
+  using R = kernels::UpdateRule;
+  return {.rule = has_momentum_ ? (centered_ ? R::rms_centered_momentum : R::rms_momentum)
+                                : (centered_ ? R::rms_centered : R::rms),
+          .c = {alpha_, 1 - alpha_, eps_, context.momentum}};
+}
+
+std::string RmsProp::settings() const { return text("alpha ", alpha_, ", eps ", eps_, centered_ ? ", centered" : ""); }
+
+}  // namespace ebb
