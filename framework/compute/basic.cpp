@@ -6,6 +6,7 @@
 #include "framework/compute/blocks.h"
 #include "framework/compute/instruction_set.h"
 #include "framework/parallel/parallel.h"
+#include "framework/tensor/convert.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -13,12 +14,15 @@ namespace {
 
 // Checks what every two-tensor function needs and calls body(T, begin, end) over blocks.
 void require_like(const char* op, const Tensor& y, const Tensor& x) {
+  require_defined(op, "tensor", y);
+  require_defined(op, "tensor", x);
   require_same_shape(op, y, x);
   require_same_dtype(op, y, x);
 }
 
 template <class Body>
 void elementwise(const char* op, const Tensor& like, Body body) {
+  require_defined(op, "tensor", like);
   dispatch(op, like.dtype(), [&](auto zero) {
     parallel::for_blocks(like.size(), elementwise_block,
                          [&](std::int64_t begin, std::int64_t end) { body(zero, begin, end - begin); });
@@ -27,6 +31,7 @@ void elementwise(const char* op, const Tensor& like, Body body) {
 
 template <class Body>
 double summed(const char* op, const Tensor& x, Body body) {
+  require_defined(op, "tensor", x);
   return dispatch(op, x.dtype(), [&](auto zero) {
     return parallel::sum_blocks(x.size(), elementwise_block,
                                 [&](std::int64_t begin, std::int64_t end) { return body(zero, begin, end - begin); });
@@ -40,7 +45,7 @@ void fill(Tensor& y, double value) {
     using T = decltype(zero);
     T* const to = y.mutable_data<T>();
     parallel::for_blocks(y.size(), elementwise_block, [&](std::int64_t begin, std::int64_t end) {
-      std::fill(to + begin, to + end, static_cast<T>(value));
+      std::fill(to + begin, to + end, convert<T>(value));
     });
   });
 }
@@ -66,7 +71,7 @@ Tensor cast(const Tensor& x, DType dtype) {
       const From* const from = x.data<From>();
       To* const to = y.mutable_data<To>();
       parallel::for_blocks(x.size(), elementwise_block, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) to[i] = static_cast<To>(from[i]);
+        for (std::int64_t i = begin; i < end; ++i) to[i] = convert<To>(from[i]);
       });
     });
   });
@@ -126,6 +131,7 @@ double sum_abs(const Tensor& x) {
 double norm(const Tensor& x) { return std::sqrt(sum_squares(x)); }
 
 double max_abs(const Tensor& x) {
+  require_defined("max_abs", "tensor", x);
   return dispatch("max_abs", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     return static_cast<double>(kernels_of<T>().reduction.max_abs(x.data<T>(), x.size()));
@@ -138,9 +144,12 @@ void fill_uniform(Tensor& y, const Rng& rng, double low, double high) {
   dispatch("fill_uniform", y.dtype(), [&](auto zero) {
     using T = decltype(zero);
     T* const to = y.mutable_data<T>();
+    const T below = std::nextafter(static_cast<T>(high), static_cast<T>(low));
     parallel::for_blocks(y.size(), 2048, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i)
-        to[i] = static_cast<T>(low + (high - low) * rng.uniform(static_cast<std::uint64_t>(i)));
+      for (std::int64_t i = begin; i < end; ++i) {
+        const T x = static_cast<T>(low + (high - low) * rng.uniform(static_cast<std::uint64_t>(i)));
+        to[i] = x < static_cast<T>(high) ? x : below;  // rounding may reach the end of the range
+      }
     });
   });
 }

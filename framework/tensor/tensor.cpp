@@ -4,6 +4,7 @@
 #include <cstring>
 #include <ostream>
 
+#include "framework/tensor/convert.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -59,7 +60,7 @@ Tensor Tensor::full(const Shape& shape, double value, DType dtype) {
   Tensor out(shape, dtype);
   dispatch_all("full", dtype, [&](auto zero) {
     using T = decltype(zero);
-    std::ranges::fill(out.mutable_span<T>(), static_cast<T>(value));
+    std::ranges::fill(out.mutable_span<T>(), convert<T>(value));
   });
   return out;
 }

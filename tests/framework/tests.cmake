@@ -1,5 +1,18 @@
-ebb_test(tensor SOURCES framework/tensor/random_test.cpp)
+ebb_test(tensor
+  SOURCES framework/tensor/error_test.cpp framework/tensor/memory_test.cpp framework/tensor/random_test.cpp
+    framework/tensor/shape_test.cpp framework/tensor/tensor_test.cpp)
+ebb_test(compute SOURCES framework/compute/basic_test.cpp)
 ebb_test(parallel THREADS SOURCES framework/parallel/cpus_test.cpp framework/parallel/parallel_test.cpp)
+ebb_test(autograd SOURCES framework/autograd/tape_test.cpp framework/autograd/gradcheck_test.cpp)
+ebb_test(gradients
+  SOURCES framework/ops/gradient_table_test.cpp framework/ops/gradient_rows_elementwise.cpp
+    framework/ops/gradient_rows_layers.cpp framework/ops/gradient_rows_statistics.cpp
+    framework/ops/gradient_rows_structure.cpp)
+ebb_test(normalization
+  SOURCES framework/ops/batch_norm_test.cpp framework/ops/group_norm_test.cpp framework/ops/layer_norm_test.cpp)
+ebb_test(losses
+  SOURCES framework/ops/dropout_test.cpp framework/ops/loss_test.cpp framework/ops/pooling_test.cpp
+    framework/ops/softmax_test.cpp)
 ebb_test(io SOURCES framework/io/safetensors_test.cpp support/temporary_directory.cpp)
 ebb_test(nn
   SOURCES framework/nn/import_torch_test.cpp framework/nn/init_test.cpp framework/nn/layers_test.cpp

@@ -1,0 +1,163 @@
+#include "framework/tensor/memory.h"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "framework/tensor/tensor.h"
+#include "tests/support/tensors.h"
+
+namespace ebb {
+namespace {
+
+Tensor bytes(std::int64_t count) { return Tensor({count}, DType::u8); }
+
+// Blocks asked of the system while `f` runs.
+template <class F>
+std::uint64_t asked(F&& f) {
+  const std::uint64_t before = memory::stats().system_blocks;
+  f();
+  return memory::stats().system_blocks - before;
+}
+
+BOOST_AUTO_TEST_SUITE(memory_pool)
+
+BOOST_AUTO_TEST_CASE(blocks_are_aligned_for_every_size) {
+  std::vector<Tensor> held;
+  for (std::int64_t size = 0; size < 5000; size += 37) held.push_back(bytes(size));
+  for (const std::int64_t size : {65536, 1 << 20, (4 << 20) - 64, (4 << 20) + 1, 9 << 20}) held.push_back(bytes(size));
+  std::int64_t astray = 0;
+  for (const Tensor& tensor : held)
+    if (reinterpret_cast<std::uintptr_t>(tensor.data<std::uint8_t>()) % 64 != 0) ++astray;
+  BOOST_TEST(astray == 0);
+}
+
+BOOST_AUTO_TEST_CASE(blocks_do_not_overlap) {
+  std::vector<Tensor> held;
+  for (std::int64_t size = 1; size < 3000; size += 13) {
+    held.push_back(bytes(size));
+    fill(held.back(), static_cast<double>(held.size() % 251));
+  }
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    for (const std::uint8_t byte : held[i].span<std::uint8_t>())
+      if (byte != (i + 1) % 251) ++wrong;
+  }
+  BOOST_TEST(wrong == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(the_counters_follow_tensors) {
+  memory::release_kept();
+  const memory::Stats before = memory::stats();
+  memory::reset_peak();
+  BOOST_TEST(memory::stats().peak_bytes == before.live_bytes);
+  {
+    const Tensor a = bytes(100000);
+    const Tensor b = a;  // shares
+    const memory::Stats during = memory::stats();
+    BOOST_TEST(during.live_bytes >= before.live_bytes + 100000);
+    BOOST_TEST(during.live_bytes <= before.live_bytes + 112500 + 64);  // an eighth is the most a block wastes
+    BOOST_TEST(during.system_blocks == before.system_blocks + 1);
+    BOOST_TEST(during.peak_bytes == during.live_bytes);
+  }
+  const memory::Stats after = memory::stats();
+  BOOST_TEST(after.live_bytes == before.live_bytes);
+  BOOST_TEST(after.peak_bytes >= before.live_bytes + 100000);
+  memory::release_kept();
+  BOOST_TEST(memory::stats().system_bytes == before.system_bytes);
+}
+
+BOOST_AUTO_TEST_CASE(blocks_are_reused) {
+  if (!memory::pooled()) return;
+  const void* first = nullptr;
+  {
+    const Tensor tensor = bytes(10000);
+    first = tensor.data<std::uint8_t>();
+  }
+  BOOST_TEST(asked([&] { BOOST_TEST(bytes(10000).data<std::uint8_t>() == first); }) == 0u);
+  BOOST_TEST(asked([&] { BOOST_TEST(Tensor({50, 50}).data<float>() == first); }) == 0u);  // another type and shape
+}
+
+BOOST_AUTO_TEST_CASE(larger_blocks_serve_smaller_requests_within_reach) {
+  if (!memory::pooled()) return;
+  memory::release_kept();
+  { const Tensor tensor = bytes(80000); }
+  BOOST_TEST(asked([] { const Tensor tensor = bytes(70000); }) == 0u);
+  BOOST_TEST(asked([] { const Tensor tensor = bytes(20000); }) == 0u);
+  BOOST_TEST(asked([] { const Tensor tensor = bytes(1000); }) == 1u);  // 80 times smaller: a block of its own
+  BOOST_TEST(asked([] { const Tensor tensor = bytes(90000); }) == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_smaller_last_batch_asks_for_nothing) {
+  if (!memory::pooled()) return;
+  const auto step = [](std::int64_t batch) {
+    const Tensor images({batch, 28, 28, 1});
+    const Tensor hidden({batch, 24, 24, 6});
+    const Tensor pooled({batch, 12, 12, 6});
+    const Tensor logits({batch, 10});
+  };
+  step(128);
+  BOOST_TEST(asked([&] {
+               step(128);
+               step(37);
+               step(128);
+             }) == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(every_size_fits_its_block) {
+  memory::release_kept();
+  std::int64_t wrong = 0;
+  for (std::int64_t size = 1; size < (1 << 22); size += 1 + size / 7) {
+    const std::uint64_t before = memory::stats().live_bytes;
+    const Tensor tensor = bytes(size);
+    const auto got = static_cast<std::int64_t>(memory::stats().live_bytes - before);
+    if (got < size || got > size + size / 8 + 64) ++wrong;
+    memory::release_kept();
+  }
+  BOOST_TEST(wrong == 0);
+}
+
+BOOST_AUTO_TEST_CASE(poison_fills_new_blocks_with_nan) {
+  const bool before = memory::set_poison(true);
+  const Tensor tensor({1000});
+  const Tensor wide({77}, DType::f64);
+  memory::set_poison(before);
+  std::int64_t numbers = 0;
+  for (const double v : test::values(tensor)) numbers += std::isnan(v) ? 0 : 1;
+  for (const double v : test::values(wide)) numbers += std::isnan(v) ? 0 : 1;
+  BOOST_TEST(numbers == 0);
+  BOOST_TEST(test::values(Tensor::zeros({3})) == std::vector<double>(3, 0.0));
+}
+
+BOOST_AUTO_TEST_CASE(threads_may_drop_each_others_tensors) {
+  const std::uint64_t before = memory::stats().live_bytes;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([shared = Tensor::full({100}, 1), thread] {
+      std::vector<Tensor> held;
+      for (std::int64_t i = 0; i < 500; ++i) {
+        held.push_back(i % 3 == 0 ? shared : bytes(1 + 97 * i * (thread + 1)));
+        if (i % 5 == 0) held.clear();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  threads.clear();
+  BOOST_TEST(memory::stats().live_bytes == before);
+}
+
+BOOST_AUTO_TEST_CASE(what_nobody_has_is_an_error) {
+  const auto ask = [](std::int64_t size) { return test::error_of([size] { bytes(size); }); };
+  BOOST_TEST(
+      ask(std::int64_t{1} << 55) ==
+      "[memory] got no memory for 36028797018963968 bytes; wanted a smaller tensor; use a smaller batch or model");
+  BOOST_TEST(ask(std::int64_t{1} << 58).starts_with("[memory] got a request of 288230376151711744 bytes; wanted "));
+  BOOST_TEST(test::values(Tensor::full({3}, 2)) == std::vector<double>(3, 2.0));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb

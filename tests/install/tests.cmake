@@ -1,0 +1,10 @@
+# Sanitized libraries need a sanitized user: these tests are about what is installed, so they run without.
+if(NOT EBB_SANITIZE)
+  add_test(NAME install.user_program COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR}
+    -DSOURCE=${PROJECT_SOURCE_DIR}/tests/install -DWORK=${PROJECT_BINARY_DIR}/tests/install_trial
+    -DCXX=${CMAKE_CXX_COMPILER} -P ${PROJECT_SOURCE_DIR}/tests/install/run.cmake)
+  set_tests_properties(install.user_program PROPERTIES LABELS fast TIMEOUT 600)
+  add_test(NAME install.headers COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/tests/install/headers.py
+    ${CMAKE_CXX_COMPILER})
+  set_tests_properties(install.headers PROPERTIES LABELS slow TIMEOUT 3600)
+endif()
