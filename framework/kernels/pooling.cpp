@@ -76,7 +76,7 @@ inline auto channels_from(int64_t j, int64_t channels) {
 template <class T>
 inline Batch<T> larger(Batch<T> a, Batch<T> b) {
   const Batch<T> m = xsimd::max(a, b);  // b when one is NaN
-  return xsimd::select(a != a, a, m);
+  return xsimd::select(xsimd::isnan(a), a, m);
 }
 
 // One output row: taps of each window joined, then finish(result, taps inside the image). Rows of taps go one after the

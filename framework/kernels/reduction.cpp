@@ -64,7 +64,7 @@ void fill_table(Reduction<T>& table) {
     B best(T(0));
     for (; i < n; i += lanes<T>) {
       const B v = xsimd::abs(load(x, i, n - i < lanes<T> ? n - i : lanes<T>));
-      bad = bad || xsimd::any(v != v);
+      bad = bad || xsimd::any(xsimd::isnan(v));
       best = xsimd::max(best, v);
     }
     alignas(64) T part[lanes<T>];
@@ -77,7 +77,7 @@ void fill_table(Reduction<T>& table) {
     B best(lowest);
     for (int64_t i = 0; i < n; i += lanes<T>) {
       const B v = n - i < lanes<T> ? load_part(x + i, n - i, lowest) : B::load_unaligned(x + i);
-      if (xsimd::any(v != v)) {
+      if (xsimd::any(xsimd::isnan(v))) {
         while (x[i] == x[i]) ++i;
         return i;
       }

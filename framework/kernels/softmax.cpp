@@ -44,7 +44,7 @@ T largest(const T* x, int64_t n) {
   bool bad = false;
   each_register<T>(n, [&](int64_t j, int64_t count) {
     const B v = load(x + j, count, lowest);
-    bad = bad || xsimd::any(v != v);
+    bad = bad || xsimd::any(xsimd::isnan(v));
     best = xsimd::max(best, v);
   });
   alignas(64) T part[lanes<T>];

@@ -219,7 +219,7 @@ void step_at(const UpdateArguments<T>& a, const Registers<T>& r, int64_t i, At a
         B x = moved - target;
         if (a.threshold != T(0)) {
           const B rest = xsimd::abs(x) - r.threshold;
-          x = xsimd::select(rest > zero, sign<T>(x) * rest, xsimd::select(x != x, x, zero));
+          x = xsimd::select(rest > zero, sign<T>(x) * rest, xsimd::select(xsimd::isnan(x), x, zero));
         }
         moved = target + x / r.divide;
       }

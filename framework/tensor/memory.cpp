@@ -84,7 +84,8 @@ void to_system(Storage* block) {
 
 Storage* detail::acquire(std::size_t bytes) {
   const int wanted = class_of(bytes);
-  if (wanted >= classes) fail("memory", text("a request of ", bytes, " bytes"), "at most 2^56 bytes", "use a smaller batch or model");
+  if (wanted >= classes)
+    fail("memory", text("a request of ", bytes, " bytes"), "at most 2^56 bytes", "use a smaller batch or model");
   Pool& p = pool();
   const std::scoped_lock lock(p.mutex);
   Storage* block = nullptr;

@@ -122,6 +122,7 @@ Tensor Tensor::reshape(std::initializer_list<std::int64_t> dims) const {
 }
 
 Tensor Tensor::reshape(const Shape& shape) const {
+  require_defined("reshape", "tensor", *this);
   if (shape.size() != size_) fail("reshape", text("shape ", shape_, " as ", shape), "equal numbers of elements");
   Tensor out = *this;
   out.shape_ = shape;
