@@ -14,6 +14,6 @@ case "${1:-}" in
 esac
 
 sh tests/packages.sh run test
-cmake --preset release
+cmake --preset release -DEBB_BUILD_TESTS=ON -DEBB_BUILD_EXAMPLES=ON
 cmake --build --preset release
 ctest --preset release -L "$labels" --no-tests=error -j "$(nproc)"
