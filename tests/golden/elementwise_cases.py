@@ -47,8 +47,9 @@ def arithmetic():
             family.add(label(a, b), op, {"a": numbers.normal(a), "b": away_from_zero(numbers, b)}, function,
                        k={"da": max(1, y // math.prod(a)), "db": max(1, y // math.prod(b))})
         numbers = Numbers(f"{op} twice")
+        # The gradient of a / a is 1 / a - a / a^2 = 0, and |a| is at least 0.5.
         family.add("same_tensor", op, {"a": away_from_zero(numbers, (3, 5))}, lambda a, f=function: f(a, a),
-                   {"twice": True})
+                   {"twice": True}, scales={"da": 2.0} if op == "div" else None)
 
     def unary(op, function, x, name, options=None):
         family.add(name, op, {"x": x}, lambda x: function(x), options)
@@ -124,11 +125,15 @@ def activation():
         def f(x, function=function):
             return function(x)
 
+        scales = {"dx": 1.0} if op == "tanh" else None  # the derivative is 1 - y^2
         for shape in ((1,), (5, 7), (2, 3, 3, 17)):
-            family.add(label(shape) + suffix, op, {"x": Numbers(f"{op} {shape}").normal(shape, 0, 2)}, f, options)
-        family.add("wide" + suffix, op, {"x": Numbers(op).uniform((3, 11), -60, 60)}, f, options)
+            family.add(label(shape) + suffix, op, {"x": Numbers(f"{op} {shape}").normal(shape, 0, 2)}, f, options,
+                       scales=scales)
+        family.add("wide" + suffix, op, {"x": Numbers(op).uniform((3, 11), -60, 60)}, f, options,
+                       scales=scales)
         if op in ("relu", "leaky_relu", "elu"):
-            family.add("at_zero" + suffix, op, {"x": torch.tensor([-1.0, 0.0, 1.0]).double()}, f, options)
+            family.add("at_zero" + suffix, op, {"x": torch.tensor([-1.0, 0.0, 1.0]).double()}, f, options,
+                       scales=scales)
     return family
 
 

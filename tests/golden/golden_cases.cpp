@@ -27,6 +27,7 @@ std::vector<Case> load_family(const std::string& family) {
     c.gradients = entry.at("gradients");
     c.outputs = entry.at("outputs");
     c.terms = entry.at("k");
+    c.scales = entry.at("scales");
     const auto take = [&](const std::string& name) { c.tensors[name] = file.tensors.at(c.name + "/" + name); };
     for (const std::string& name : c.inputs) take(name);
     for (const std::string& name : c.outputs) take(name);
@@ -37,9 +38,14 @@ std::vector<Case> load_family(const std::string& family) {
   return cases;
 }
 
-boost::test_tools::assertion_result agrees(const Tensor& got, const Tensor& wanted, double relative) {
+boost::test_tools::assertion_result agrees(const Tensor& got, const Tensor& wanted, double relative, double scale) {
   const Tensor wide = got.defined() ? cast(got, DType::f64) : Tensor::zeros(wanted.shape(), DType::f64);
-  return test::close(wide, cast(wanted, DType::f64), relative);
+  return test::close(wide, cast(wanted, DType::f64), relative, relative * scale);
+}
+
+boost::test_tools::assertion_result agrees(const Case& c, const std::string& name, const Tensor& got, double relative) {
+  const auto scale = c.scales.find(name);
+  return agrees(got, c.tensors.at(name), relative, scale == c.scales.end() ? 0.0 : scale->second);
 }
 
 }  // namespace ebb::golden

@@ -73,11 +73,13 @@ class Family:
     def __init__(self, name):
         self.name, self.cases, self.tensors = name, [], {}
 
-    def add(self, label, op, inputs, function, options=None, k=1, gradients=None):
+    def add(self, label, op, inputs, function, options=None, k=1, gradients=None, scales=None):
         """Evaluates `function(**inputs)`, which gives the tensor y, or a dict of y and further results, and the
         gradients of all floating-point inputs (or of those named) for a random gradient of y.
 
         k: number of terms in the longest sum behind a result; a number, or a dict by result ("y", "dx", ...).
+        scales: for results in which larger terms cancel, by nature of the case: the size of those terms for a gradient
+        of y of size 1, by result. Rounding is relative to the terms, in PyTorch as in Ebb.
         """
         name = f"{op}.{label}"
         assert all(case["name"] != name for case in self.cases), name
@@ -98,9 +100,10 @@ class Family:
         for key, value in results.items():
             assert value.dtype == torch.float64 and torch.isfinite(value).all(), (name, key)
             self.tensors[f"{name}/{key}"] = value
+        sizes = {key: float(value) * dy.abs().max().item() for key, value in (scales or {}).items()}
         terms = {key: k.get(key, 1) if isinstance(k, dict) else k for key in results}
         self.cases.append({"name": name, "op": op, "options": options or {}, "inputs": list(inputs),
-                           "gradients": gradients, "outputs": list(outputs), "k": terms})
+                           "gradients": gradients, "outputs": list(outputs), "k": terms, "scales": sizes})
 
     def write(self, folder, metadata):
         """Writes FOLDER/NAME.safetensors and returns its size."""

@@ -143,7 +143,7 @@ std::map<std::string, Tensor> evaluate(const Case& c, const Maker& make) {
   layer->load_state(state_of(c, *layer));
   const bool steps = c.op == "batch_norm_steps";
   for (int step = 0; steps && step < option<int>(c, "steps"); ++step) {
-    (*layer)(cast(c.tensors.at("x" + std::to_string(step)), DType::f64));
+    (*layer)(cast(c.tensors.at(text("x", step)), DType::f64));
   }
   layer->train(steps ? false : c.options.value("training", true));
 
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(layers_give_what_pytorch_gives) {
         std::map<std::string, Tensor> results;
         BOOST_REQUIRE_NO_THROW(results = evaluate(c, make->second));
         for (const auto& [name, terms] : c.terms) {
-          BOOST_TEST_CONTEXT(name) { BOOST_TEST(agrees(results[name], c.tensors.at(name), 1e-12)); }
+          BOOST_TEST_CONTEXT(name) { BOOST_TEST(agrees(c, name, results[name], 1e-12)); }
         }
       }
     }

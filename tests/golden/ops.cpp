@@ -13,6 +13,7 @@
 #include "framework/ops/pooling.h"
 #include "framework/ops/reduction.h"
 #include "framework/ops/shape.h"
+#include "framework/tensor/error.h"
 
 namespace ebb::golden {
 namespace {
@@ -95,7 +96,7 @@ Var batch_norm_steps(Call& call) {
   const int steps = call.options.at("steps");
   for (int step = 0; step < steps; ++step) {
     if (call.options.at("cumulative")) options.new_weight = 1.0 / (step + 1);
-    batch_norm(call.at("x" + std::to_string(step)).detach(), scale.detach(), shift.detach(), state, options);
+    batch_norm(call.at(text("x", step)).detach(), scale.detach(), shift.detach(), state, options);
   }
   options.training = false;
   const Var y = batch_norm(call.at("x"), scale, shift, state, options);

@@ -20,6 +20,16 @@ def channels_last(x):
     return x.movedim(1, -1)
 
 
+def cancelling(statistics, scale, eps):
+    """Size of the terms of dx, where it is their small difference: with one or two values behind a statistic (one for
+    each row) the normalised values are 0 or about 1 and -1, whatever x is."""
+    if statistics.shape[1] > 2:
+        return None
+    deviation = (statistics.var(1, unbiased=False) + eps).sqrt()
+    size = (scale.abs().max() if scale is not None else 1.0) / deviation.min()
+    return {"dx": size, "dscale": 1.0}
+
+
 def batch_norm_case(family, name, x, training=True, affine=True, eps=1e-5, new_weight=0.1, activation="none", mean=0.0,
                     deviation=1.0):
     channels = x[-1]
@@ -39,7 +49,8 @@ def batch_norm_case(family, name, x, training=True, affine=True, eps=1e-5, new_w
     rows = math.prod(x[:-1])
     family.add(name, "batch_norm", inputs, function,
                {"training": training, "eps": eps, "new_weight": new_weight, "activation": activation}, k=rows,
-               gradients=[key for key in inputs if not key.startswith("running")])
+               gradients=[key for key in inputs if not key.startswith("running")],
+               scales=cancelling(inputs["x"].flatten(0, -2).t(), inputs.get("scale"), eps) if training else None)
 
 
 def normalization():
@@ -89,7 +100,8 @@ def normalization():
         rows = math.prod(x[:-1])
         family.add(label(x) + ("" if affine else "_plain"), "layer_norm", inputs,
                    lambda x, scale=None, shift=None, n=n, eps=eps: F.layer_norm(x, (n,), scale, shift, eps),
-                   {"eps": eps}, k={"y": n, "dx": n, "dscale": rows, "dshift": rows})
+                   {"eps": eps}, k={"y": n, "dx": n, "dscale": rows, "dshift": rows},
+                   scales=cancelling(inputs["x"].flatten(0, -2), inputs.get("scale"), eps))
 
     for x, groups, affine in (((2, 3, 4, 6), 2, True), ((2, 3, 4, 6), 3, False), ((2, 3, 3, 5), 1, True),
                               ((2, 3, 3, 5), 5, True), ((3, 8), 4, True), ((2, 5, 9), 3, True),
@@ -102,7 +114,9 @@ def normalization():
         family.add(f"{label(x)}_g{groups}" + ("" if affine else "_plain"), "group_norm", inputs,
                    lambda x, scale=None, shift=None, groups=groups: channels_last(
                        F.group_norm(channels_second(x), groups, scale, shift)), {"groups": groups, "eps": 1e-5},
-                   k={"y": count, "dx": count, "dscale": rows, "dshift": rows})
+                   k={"y": count, "dx": count, "dscale": rows, "dshift": rows},
+                   scales=cancelling(channels_second(inputs["x"]).reshape(x[0] * groups, -1), inputs.get("scale"),
+                                     1e-5))
     return family
 
 
@@ -119,6 +133,7 @@ def loss():
             numbers = Numbers(f"cross entropy {n} {classes} {reduction} {smoothing}")
             name = f"{n}x{classes}_{reduction}" + (f"_smooth_{smoothing}" if smoothing else "")
             options = {"reduction": reduction, "label_smoothing": smoothing}
+            scales = {"dlogits": 1.0 if reduction == "sum" else 1.0 / n}  # softmax - target
 
             def cross_entropy(logits, targets, reduction=reduction, smoothing=smoothing):
                 targets = targets if targets.dtype == torch.float64 else targets.long()
@@ -126,11 +141,11 @@ def loss():
 
             family.add(name, "softmax_cross_entropy",
                        {"logits": numbers.normal((n, classes), 0, 2), "targets": numbers.integers((n,), classes)},
-                       cross_entropy, options, k=n * classes)
+                       cross_entropy, options, k=n * classes, scales=scales)
             soft = torch.softmax(numbers.normal((n, classes)), 1).float().double()
             family.add("soft_" + name, "softmax_cross_entropy",
                        {"logits": numbers.normal((n, classes), 0, 2), "targets": soft}, cross_entropy, options,
-                       k=n * classes, gradients=["logits"])
+                       k=n * classes, gradients=["logits"], scales=scales)
     numbers = Numbers("cross entropy")
     for dtype in (torch.int32, torch.uint8):
         family.add(f"{str(dtype)[6:]}_labels", "softmax_cross_entropy",
