@@ -15,7 +15,8 @@ namespace ebb {
 /// keeps them.
 struct ConvolutionShape {
   std::int64_t images = 0;                     ///< Batch.
-  std::int64_t in = 0, out = 0;                ///< Channels.
+  std::int64_t in = 0;                         ///< Channels of the images.
+  std::int64_t out = 0;                        ///< Channels of the result.
   std::array<std::int64_t, 2> input{};         ///< Of the images.
   std::array<std::int64_t, 2> output{};        ///< Of the result.
   std::array<std::int64_t, 2> kernel{};        ///< Filter taps.

@@ -16,8 +16,8 @@ using Strides = std::array<std::int64_t, Shape::max_rank>;
 /// Strides of a contiguous tensor of this shape.
 Strides contiguous_strides(const Shape& shape);
 
-/// For every index within `dims`: element `to + index . to_strides` = element `from + index . from_strides`. The
-/// arrays may not overlap, and no element is written twice.
+/// For every index within `dims`: element `to + sum(index * to_strides)` = element `from + sum(index * from_strides)`.
+/// The arrays may not overlap, and no element is written twice.
 /// \param element_size bytes of an element: 1, 4 or 8.
 void copy_strided(const Shape& dims, std::size_t element_size, const std::byte* from, const Strides& from_strides,
                   std::byte* to, const Strides& to_strides);

@@ -38,10 +38,12 @@ struct Summary {
 /// Runs `model` once on zeros, in eval mode and without a tape, and notes every call of a layer. Results of ops that
 /// are called outside layers are not seen. The state and the mode are as before afterwards.
 /// \param input complete shape, batch included: multiply-adds and bytes are for that batch.
-/// \param dtype of the input, by default that of the model's first parameter; i64 for models that begin with indices.
 /// \throws Error when the model does not accept the shape.
 Summary summary(Layer& model, const Shape& input);
-Summary summary(Layer& model, const Shape& input, DType dtype);  ///< As above.
+
+/// As above with the dtype of the input (above: that of the model's first parameter): i64 for models that begin with
+/// indices.
+Summary summary(Layer& model, const Shape& input, DType dtype);
 
 /// Prints text().
 std::ostream& operator<<(std::ostream& out, const Summary& summary);
