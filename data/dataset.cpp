@@ -11,6 +11,17 @@ const char* name(Split split) { return split == Split::train ? "train" : "test";
 
 std::string Dataset::class_name(std::int64_t label) const { return text(label); }
 
+void Dataset::require_readable(std::span<const std::int64_t> indices, std::span<const float> samples,
+                               std::span<const std::int64_t> labels) const {
+  const std::int64_t count = size();
+  for (const std::int64_t index : indices)
+    if (index < 0 || index >= count) fail("data set", text("sample ", index), text("0 to ", count - 1));
+  const auto wanted = static_cast<std::size_t>(sample_shape().size()) * indices.size();
+  if (samples.size() != wanted || labels.size() != indices.size())
+    fail("data set", text("room for ", samples.size(), " numbers and ", labels.size(), " labels"),
+         text(wanted, " and ", indices.size()));
+}
+
 TensorDataset::TensorDataset(Tensor samples, Tensor labels, std::int64_t classes)
     : samples_(std::move(samples)), labels_(std::move(labels)), classes_(classes) {
   require_defined("TensorDataset", "samples", samples_);
@@ -32,6 +43,7 @@ Shape TensorDataset::sample_shape() const { return samples_.shape().without(0); 
 
 void TensorDataset::read(std::span<const std::int64_t> indices, std::span<float> samples,
                          std::span<std::int64_t> labels) const {
+  require_readable(indices, samples, labels);
   const auto length = static_cast<std::size_t>(sample_shape().size());
   const auto from = samples_.span<float>();
   const auto from_labels = labels_.span<std::int64_t>();

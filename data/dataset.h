@@ -37,6 +37,7 @@ class Dataset {
   /// Writes the samples at `indices` (each 0 .. size()-1), in that order.
   /// \param samples f32, indices.size() times sample_shape().size() numbers, to be filled completely.
   /// \param labels as many as indices.
+  /// \throws Error when there is no such sample or the spans do not fit (see require_readable()).
   virtual void read(std::span<const std::int64_t> indices, std::span<float> samples,
                     std::span<std::int64_t> labels) const = 0;
 
@@ -44,11 +45,16 @@ class Dataset {
   virtual std::string class_name(std::int64_t label) const;
 
  protected:
+  /// For the first line of read().
+  /// \throws Error when an index is not one of a sample or a span has another length than read() demands.
+  void require_readable(std::span<const std::int64_t> indices, std::span<const float> samples,
+                        std::span<const std::int64_t> labels) const;
+
   Dataset() = default;
-  Dataset(const Dataset&) = default;
-  Dataset(Dataset&&) = default;
-  Dataset& operator=(const Dataset&) = default;
-  Dataset& operator=(Dataset&&) = default;
+  Dataset(const Dataset&) = default;             ///< For data sets that can be copied.
+  Dataset(Dataset&&) = default;                  ///< For data sets that can be moved.
+  Dataset& operator=(const Dataset&) = default;  ///< As above.
+  Dataset& operator=(Dataset&&) = default;       ///< As above.
 };
 
 /// Samples from two tensors, whose numbers it shares.

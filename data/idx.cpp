@@ -56,11 +56,12 @@ Shape read_header(ByteSource& source) {
 Tensor read_gzip(ByteSource& compressed) {
   GzipSource source(compressed);
   const Shape shape = read_header(source);
-  constexpr std::size_t chunk = std::size_t{1} << 20;
   std::vector<std::vector<std::byte>> chunks;
+  std::size_t next = std::size_t{1} << 16;
   for (auto left = static_cast<std::size_t>(shape.size()); left > 0; left -= chunks.back().size()) {
-    chunks.emplace_back(std::min(left, chunk));
+    chunks.emplace_back(std::min(left, next));
     source.read_exactly(chunks.back(), "its contents");
+    next = std::min(2 * next, std::size_t{1} << 20);
   }
   source.expect_end();
   Tensor out(shape, DType::u8);

@@ -47,6 +47,7 @@ void ImageDataset::set_statistics(PixelStatistics statistics) {
 
 void ImageDataset::read(std::span<const std::int64_t> indices, std::span<float> samples,
                         std::span<std::int64_t> labels) const {
+  require_readable(indices, samples, labels);
   const std::size_t channels = table_.size();
   const auto length = static_cast<std::size_t>(pixels_.size() / labels_.size());
   const std::uint8_t* const bytes = pixels_.data<std::uint8_t>();

@@ -122,7 +122,8 @@ void AtomicFile::commit() {
   const int duplicate = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
   if (duplicate < 0) fail_errno(errno, "duplicating its descriptor");
   if (::close(duplicate) != 0 && errno != EINTR) fail_errno(errno, "closing");
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_errno(errno, text("renaming ", temporary_.string()));
+  if (retried([&] { return ::rename(temporary_.c_str(), path_.c_str()); }) != 0)
+    fail_errno(errno, text("renaming ", temporary_.string()));
   ::close(std::exchange(descriptor_, -1));
 
   const fs::path directory = path_.has_parent_path() ? path_.parent_path() : fs::path(".");

@@ -13,6 +13,7 @@ namespace ebb {
 
 struct Sha256::State {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
+  bool ended = false;
   ~State() { EVP_MD_CTX_free(context); }
 };
 
@@ -26,15 +27,18 @@ Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 void Sha256::add(std::span<const std::byte> bytes) {
+  if (state_->ended) fail("sha256", "bytes after the digest was taken", "a new Sha256");
   if (EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) != 1)
-    fail("sha256", "bytes after the digest was taken", "a new Sha256");
+    fail("sha256", "a failure of libcrypto", "a working OpenSSL");
 }
 
 std::string Sha256::hex() {
+  if (state_->ended) fail("sha256", "a second request for the digest", "a new Sha256");
+  state_->ended = true;
   std::array<unsigned char, 32> digest{};
   unsigned length = 0;
   if (EVP_DigestFinal_ex(state_->context, digest.data(), &length) != 1 || length != digest.size())
-    fail("sha256", "a second request for the digest", "a new Sha256");
+    fail("sha256", "a failure of libcrypto", "a working OpenSSL");
   std::string out;
   for (const unsigned char byte : digest) {
     out += "0123456789abcdef"[byte >> 4];

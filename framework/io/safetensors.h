@@ -30,11 +30,11 @@ struct SafetensorsOptions {
 };
 
 /// Reads a file completely. F32, F64, I32, I64 and U8 come as they are, F16 and BF16 converted to f32 (exactly);
-/// other types are refused. Files are not trusted: the header is at most 16 MB of strict JSON without duplicate keys,
-/// nested at most four deep, numbers are plain integers, at most 65,536 tensors with names of at most 512 bytes and
-/// at most six dimensions fill the data without gaps, overlaps or rest, metadata are strings, and checksums, where
-/// save_safetensors() wrote them, must be right. No memory is asked for but what a checked header and the size of the
-/// file account for.
+/// other types are refused. Files are not trusted: the header is at most 16 MB of strict JSON without duplicate keys
+/// or anything else than the format knows, numbers are plain integers, at most 65,536 tensors with names of at most 512
+/// bytes and at most six dimensions fill the data without gaps, overlaps or rest, metadata are strings, and checksums,
+/// where save_safetensors() wrote them, must be right. No memory is asked for but what a checked header and the size of
+/// the file account for.
 /// \throws Error naming the file, what is wrong and, where it is about one, the tensor.
 TensorFile load_safetensors(const std::filesystem::path& path, const SafetensorsOptions& options = {});
 

@@ -32,8 +32,8 @@ const Type& row(Stored type) { return types[static_cast<std::size_t>(type)]; }
 constexpr const char* metadata_key = "__metadata__";
 
 // Receives the events of the JSON parser and builds entries from them: nothing but what the grammar of a header
-// allows is ever stored. The depth is that of the value at hand: 0 outside, 1 in the root object, 2 in a tensor's
-// object or the metadata, 3 in a list.
+// allows is ever stored, and nothing nests deeper. The depth is that of the value at hand: 0 outside, 1 in the root
+// object, 2 in a tensor's object or the metadata, 3 in a list.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   HeaderReader(std::uint64_t data_size, std::string_view where) : data_size_(data_size), where_(where) {}
@@ -41,9 +41,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   Header take() { return std::move(header_); }
 
   bool start_object(std::size_t) override {
-    if (++depth_ > max_depth) bad("JSON nested more than four deep", "at most four");
-    if (depth_ == 1) return true;
-    if (depth_ > 2) bad(text("an object for ", place()), expected());
+    if (depth_ >= 2) bad(text("an object for ", place()), expected());
+    if (++depth_ == 1) return true;
     in_metadata_ = root_key_ == metadata_key;
     fields_ = 0;
     keys_.clear();
@@ -82,8 +81,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool start_array(std::size_t) override {
-    if (++depth_ > max_depth) bad("JSON nested more than four deep", "at most four");
-    if (depth_ != 3 || in_metadata_ || field_ == dtype) bad(text("a list for ", place()), expected());
+    if (depth_ != 2 || in_metadata_ || field_ == dtype) bad(text("a list for ", place()), expected());
+    ++depth_;
     count_ = 0;
     return true;
   }

@@ -16,7 +16,6 @@ namespace ebb::safetensors {
 constexpr std::uint64_t max_header = std::uint64_t{16} << 20;  ///< Bytes of JSON.
 constexpr std::size_t max_tensors = 65536;                     ///< Tensors in a file.
 constexpr std::size_t max_name = 512;                          ///< Bytes of a tensor's name.
-constexpr int max_depth = 4;                                   ///< Nesting of the JSON.
 
 /// How a file stores numbers. The half-precision types exist in files only: reading converts them to f32.
 enum class Stored : std::uint8_t { f32, f64, i32, i64, u8, f16, bf16 };

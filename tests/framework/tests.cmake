@@ -4,17 +4,30 @@ ebb_test(tensor
 ebb_test(compute SOURCES framework/compute/basic_test.cpp)
 ebb_test(parallel THREADS SOURCES framework/parallel/cpus_test.cpp framework/parallel/parallel_test.cpp)
 ebb_test(autograd SOURCES framework/autograd/tape_test.cpp framework/autograd/gradcheck_test.cpp)
+ebb_test(ops
+  SOURCES framework/ops/activation_test.cpp framework/ops/arithmetic_test.cpp framework/ops/embedding_test.cpp
+    framework/ops/penalty_test.cpp framework/ops/reduction_test.cpp framework/ops/shape_test.cpp
+    framework/kernels/elementwise_test.cpp)
 ebb_test(gradients
   SOURCES framework/ops/gradient_table_test.cpp framework/ops/gradient_rows_elementwise.cpp
     framework/ops/gradient_rows_layers.cpp framework/ops/gradient_rows_statistics.cpp
     framework/ops/gradient_rows_structure.cpp)
 ebb_test(normalization
-  SOURCES framework/ops/batch_norm_test.cpp framework/ops/group_norm_test.cpp framework/ops/layer_norm_test.cpp)
+  SOURCES framework/ops/batch_norm_fed_test.cpp framework/ops/batch_norm_test.cpp framework/ops/group_norm_test.cpp
+    framework/ops/layer_norm_test.cpp)
 ebb_test(losses
   SOURCES framework/ops/dropout_test.cpp framework/ops/loss_test.cpp framework/ops/pooling_test.cpp
     framework/ops/softmax_test.cpp)
-ebb_test(io SOURCES framework/io/safetensors_test.cpp support/temporary_directory.cpp)
+ebb_test(io
+  SOURCES framework/io/atomic_file_test.cpp framework/io/checksum_test.cpp framework/io/safetensors_damage_test.cpp
+    framework/io/safetensors_test.cpp support/allocations.cpp support/failing_calls.cpp support/mutate.cpp
+    support/temporary_directory.cpp
+  LIBRARIES nlohmann_json::nlohmann_json)
 ebb_test(nn
   SOURCES framework/nn/import_torch_test.cpp framework/nn/init_test.cpp framework/nn/layers_test.cpp
     framework/nn/module_test.cpp framework/nn/sequential_test.cpp framework/nn/summary_test.cpp)
 ebb_test(steady SOURCES framework/nn/steady_test.cpp LIBRARIES ebb::models ebb::optim)
+ebb_test(convolution THREADS
+  SOURCES framework/kernels/convolution_test.cpp framework/kernels/gemm_test.cpp framework/ops/convolution_test.cpp
+    framework/ops/matmul_test.cpp)
+ebb_test(determinism SOURCES framework/determinism_test.cpp LIBRARIES ebb::models ebb::optim)
