@@ -1,0 +1,248 @@
+#include "framework/ops/pooling.h"
+
+#include <boost/test/unit_test.hpp>
+#include <limits>
+
+#include "framework/autograd/gradcheck.h"
+#include "tests/support/tensors.h"
+
+namespace ebb {
+namespace {
+
+using namespace test;
+
+constexpr DType types[] = {DType::f32, DType::f64};
+
+struct Run {
+  Tensor y, dx;
+};
+
+enum class Kind { max, average };
+
+Run run(Kind kind, const Tensor& x, const Tensor& dy, const PoolGeometry& geometry) {
+  Tape tape;
+  const Var in = tape.input(x);
+  const Var y = kind == Kind::max ? max_pool2d(in, geometry) : avg_pool2d(in, geometry);
+  tape.backward(y, dy);
+  return {y.value(), tape.gradient(in)};
+}
+
+struct Sizes {
+  std::int64_t n, h, w, c, oh, ow;
+};
+
+Sizes sizes_of(const Shape& x, const PoolGeometry& g) {
+  const auto out = [&](std::size_t axis) {
+    const std::int64_t stride = g.stride[axis] == 0 ? g.kernel[axis] : g.stride[axis];
+    return (x[static_cast<int>(axis) + 1] + 2 * g.padding[axis] - g.kernel[axis]) / stride + 1;
+  };
+  return {x[0], x[1], x[2], x[3], out(0), out(1)};
+}
+
+// Loops over windows in f64; one rounding to the dtype at the end.
+Run reference(Kind kind, const Tensor& x, const Tensor& dy, const PoolGeometry& g) {
+  const Sizes s = sizes_of(x.shape(), g);
+  const std::vector<double> in = values(x), up = values(dy);
+  std::vector<double> y(static_cast<std::size_t>(s.n * s.oh * s.ow * s.c)), dx(in.size());
+  std::size_t o = 0;
+  for (std::int64_t n = 0; n < s.n; ++n)
+    for (std::int64_t oy = 0; oy < s.oh; ++oy)
+      for (std::int64_t ox = 0; ox < s.ow; ++ox)
+        for (std::int64_t c = 0; c < s.c; ++c, ++o) {
+          std::vector<std::size_t> taps;
+          for (std::int64_t ky = 0; ky < g.kernel[0]; ++ky)
+            for (std::int64_t kx = 0; kx < g.kernel[1]; ++kx) {
+              const std::int64_t iy = oy * (g.stride[0] == 0 ? g.kernel[0] : g.stride[0]) + ky - g.padding[0];
+              const std::int64_t ix = ox * (g.stride[1] == 0 ? g.kernel[1] : g.stride[1]) + kx - g.padding[1];
+              if (iy < 0 || ix < 0 || iy >= s.h || ix >= s.w) continue;
+              taps.push_back(static_cast<std::size_t>(((n * s.h + iy) * s.w + ix) * s.c + c));
+            }
+          if (kind == Kind::max) {
+            std::size_t best = taps[0];
+            for (const std::size_t t : taps) best = in[t] > in[best] ? t : best;
+            y[o] = in[best];
+            dx[best] += up[o];
+          } else {
+            const double size =
+                g.count_padding ? static_cast<double>(g.kernel[0] * g.kernel[1]) : static_cast<double>(taps.size());
+            for (const std::size_t t : taps) {
+              y[o] += in[t] / size;
+              dx[t] += up[o] / size;
+            }
+          }
+        }
+  return {cast(Tensor::from(std::span<const double>(y), {s.n, s.oh, s.ow, s.c}), x.dtype()),
+          cast(Tensor::from(std::span<const double>(dx), x.shape()), x.dtype())};
+}
+
+const PoolGeometry geometries[] = {
+    {},
+    {.kernel = {1, 1}},
+    {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}},
+    {.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}, .count_padding = false},
+    {.kernel = {2, 2}, .stride = {3, 3}},
+    {.kernel = {2, 3}, .stride = {2, 1}, .padding = {1, 0}},
+    {.kernel = {3, 2}, .stride = {1, 2}, .padding = {0, 1}, .count_padding = false},
+    {.kernel = {5, 5}, .padding = {2, 2}},
+    {.kernel = {7, 6}},
+};
+
+BOOST_AUTO_TEST_SUITE(pooling)
+
+BOOST_AUTO_TEST_CASE(matches_loops_on_every_instruction_set) {
+  for (const std::string& name : instruction_sets()) {
+    const InstructionSet use(name);
+    for (const DType dtype : types) {
+      for (const PoolGeometry& g : geometries) {
+        for (const std::int64_t channels : {1, 2, 3, 5, 6, 16, 17, 32, 67}) {
+          const Shape shape{3, 7, 6, channels};
+          const Sizes s = sizes_of(shape, g);
+          const Tensor x = random(shape, 1, -1, 1, dtype);
+          const Tensor dy = random({s.n, s.oh, s.ow, s.c}, 2, -1, 1, dtype);
+          BOOST_TEST_CONTEXT(name << ' ' << dtype << ' ' << channels << " channels, window " << g.kernel[0] << 'x'
+                                  << g.kernel[1]) {
+            const Run most = run(Kind::max, x, dy, g), want_most = reference(Kind::max, x, dy, g);
+            BOOST_TEST(close(most.y, want_most.y, 0));
+            BOOST_TEST(close(most.dx, want_most.dx, dtype == DType::f32 ? 1e-6 : 1e-15));
+            const Run mean = run(Kind::average, x, dy, g), want_mean = reference(Kind::average, x, dy, g);
+            BOOST_TEST(close(mean.y, want_mean.y, dtype == DType::f32 ? 1e-6 : 1e-15));
+            BOOST_TEST(close(mean.dx, want_mean.dx, dtype == DType::f32 ? 1e-6 : 1e-15));
+          }
+        }
+      }
+    }
+  }
+}
+
+// Pixels narrower than a register, images of one pixel.
+BOOST_AUTO_TEST_CASE(tiny_images) {
+  for (const Shape& shape : {Shape{1, 1, 1, 1}, Shape{5, 1, 1, 3}, Shape{2, 2, 1, 1}, Shape{1, 1, 3, 2}}) {
+    for (const PoolGeometry& g :
+         {PoolGeometry{.kernel = {1, 1}}, PoolGeometry{.kernel = {2, 2}, .stride = {1, 1}, .padding = {1, 1}}}) {
+      const Sizes s = sizes_of(shape, g);
+      const Tensor x = random(shape, 1), dy = random({s.n, s.oh, s.ow, s.c}, 2);
+      for (const Kind kind : {Kind::max, Kind::average}) {
+        const Run got = run(kind, x, dy, g), want = reference(kind, x, dy, g);
+        BOOST_TEST(close(got.y, want.y, 1e-6));
+        BOOST_TEST(close(got.dx, want.dx, 1e-6));
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(ties_give_the_gradient_to_the_first_place) {
+  for (const std::int64_t channels : {1, 3, 16, 19}) {
+    for (const PoolGeometry& g : {geometries[0], geometries[2], geometries[3]}) {
+      // Few different values: many ties.
+      Tensor x = random({2, 6, 6, channels}, 1, 0, 3);
+      for (float& v : x.mutable_span<float>()) v = std::floor(v);
+      const Sizes s = sizes_of(x.shape(), g);
+      const Tensor dy = random({s.n, s.oh, s.ow, s.c}, 2);
+      BOOST_TEST(close(run(Kind::max, x, dy, g).dx, reference(Kind::max, x, dy, g).dx, 1e-6));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(padding_never_wins) {
+  for (const std::int64_t channels : {1, 16}) {
+    const Tensor x = Tensor::full({1, 4, 4, channels}, -5);
+    const PoolGeometry g{.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}};
+    BOOST_TEST(close(max_pool2d(x, g).value(), x, 0));
+    const Tensor lowest = Tensor::full({1, 4, 4, channels}, -std::numeric_limits<double>::infinity());
+    BOOST_TEST(close(max_pool2d(lowest, g).value(), lowest, 0));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nan_stays_visible) {
+  for (int at = 0; at < 4; ++at) {
+    Tensor x = random({1, 2, 2, 3}, 1);
+    x.mutable_data<float>()[at * 3 + 1] = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<double> y = values(max_pool2d(x).value());
+    BOOST_TEST((!std::isnan(y[0]) && std::isnan(y[1]) && !std::isnan(y[2])));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(gradients) {
+  for (const std::int64_t channels : {1, 3, 17}) {
+    for (const PoolGeometry& g : geometries) {
+      // Numbers far from ties: a permutation in steps of 0.1.
+      Tensor x({1, 7, 6, channels}, DType::f64);
+      for (std::int64_t i = 0; i < x.size(); ++i)
+        x.mutable_data<double>()[i] = 0.1 * static_cast<double>(i * 101 % x.size());
+      const std::vector<Tensor> inputs = {x};
+      const GradcheckReport most = gradcheck(
+          "max_pool2d", [&](std::span<const Var> in) { return max_pool2d(in[0], g); }, inputs);
+      BOOST_TEST(most.passed, most.message);
+      const GradcheckReport mean = gradcheck(
+          "avg_pool2d", [&](std::span<const Var> in) { return avg_pool2d(in[0], g); }, inputs);
+      BOOST_TEST(mean.passed, mean.message);
+    }
+    const std::vector<Tensor> inputs = {random({2, 3, 5, channels}, 1, -1, 1, DType::f64)};
+    const GradcheckReport all = gradcheck(
+        "global_avg_pool2d", [](std::span<const Var> in) { return global_avg_pool2d(in[0]); }, inputs);
+    BOOST_TEST(all.passed, all.message);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(global_average) {
+  for (const std::string& name : instruction_sets()) {
+    const InstructionSet use(name);
+    for (const DType dtype : types) {
+      for (const std::int64_t channels : {1, 3, 17, 64}) {
+        const Tensor x = random({3, 5, 7, channels}, 1, -1, 1, dtype), dy = random({3, channels}, 2, -1, 1, dtype);
+        Tape tape;
+        const Var in = tape.input(x);
+        const Var y = global_avg_pool2d(in);
+        tape.backward(y, dy);
+        const Run want = reference(Kind::average, x, dy.reshape({3, 1, 1, channels}), {.kernel = {5, 7}});
+        BOOST_TEST(close(y.value(), want.y.reshape({3, channels}), dtype == DType::f32 ? 1e-6 : 1e-14));
+        BOOST_TEST(close(tape.gradient(in), want.dx, dtype == DType::f32 ? 1e-6 : 1e-14));
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(equal_bits_on_any_number_of_threads) {
+  for (const PoolGeometry& g : {geometries[0], geometries[2]}) {
+    for (const std::int64_t channels : {6, 16}) {
+      const Shape shape{30, 32, 32, channels};
+      const Sizes s = sizes_of(shape, g);
+      const Tensor x = random(shape, 1), dy = random({s.n, s.oh, s.ow, s.c}, 2);
+      for (const Kind kind : {Kind::max, Kind::average}) {
+        Run first;
+        for (const int threads : {1, 2, 3, 4, 8}) {
+          const Threads use(threads);
+          const Run now = run(kind, x, dy, g);
+          if (threads == 1) first = now;
+          BOOST_TEST(same_bits(now.y, first.y));
+          BOOST_TEST(same_bits(now.dx, first.dx));
+        }
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(bad_arguments) {
+  const Tensor x = random({2, 4, 4, 3}, 1);
+  const auto says = [&](const Tensor& image, const PoolGeometry& g, const std::string& part) {
+    for (const std::string& message :
+         {error_of([&] { max_pool2d(image, g); }), error_of([&] { avg_pool2d(image, g); })})
+      BOOST_TEST((message.find("_pool2d]") != std::string::npos && message.find(part) != std::string::npos), message);
+  };
+  says(Tensor(), {}, "undefined");
+  says(random({2, 4, 4}, 1), {}, "[2, 4, 4]");
+  says(Tensor::zeros({2, 4, 4, 3}, DType::u8), {}, "u8");
+  says(x, {.kernel = {0, 2}}, "height 0");
+  says(x, {.kernel = {2, 5}}, "width 5");
+  says(x, {.stride = {-1, 0}}, "stride of -1");
+  says(x, {.padding = {0, 2}}, "padding of 2");
+  says(x, {.padding = {-1, 0}}, "padding of -1");
+  says(Tensor({2, 0, 4, 3}), {.kernel = {1, 1}}, "at least one pixel");
+  BOOST_TEST(error_of([&] { global_avg_pool2d(random({2, 4}, 1)); }).find("[global_avg_pool2d]") == 0u);
+  BOOST_TEST(max_pool2d(Tensor({0, 4, 4, 3})).size() == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
