@@ -1,5 +1,5 @@
 /// \file
-/// Elementwise activations. Any shape, f32 or f64.
+/// Elementwise activations. Any shape, f32 or f64; other types are errors. NaN stays NaN.
 #pragma once
 
 #include "framework/autograd/tape.h"

@@ -30,14 +30,16 @@ inline Var operator-(const Var& a) { return mul(a, -1.0); }               ///< m
 Var operator-(double a, const Var& b);                                    ///< a - b
 Var operator/(double a, const Var& b);                                    ///< a / b
 
-Var neg(const Var& x);                             ///< -x
-Var exp(const Var& x);                             ///< e^x
-Var log(const Var& x);                             ///< Natural logarithm.
-Var sqrt(const Var& x);                            ///< Square root; the gradient at 0 is infinite.
-Var square(const Var& x);                          ///< x^2
-Var pow(const Var& x, double exponent);            ///< x^exponent; 0 for the gradient where exponent is 0.
-Var abs(const Var& x);                             ///< |x|; the gradient at 0 is 0.
-Var clamp(const Var& x, double low, double high);  ///< min(max(x, low), high); gradient 1 where low <= x <= high.
+Var neg(const Var& x);                   ///< -x
+Var exp(const Var& x);                   ///< e^x
+Var log(const Var& x);                   ///< Natural logarithm.
+Var sqrt(const Var& x);                  ///< Square root; the gradient at 0 is infinite.
+Var square(const Var& x);                ///< x^2
+Var pow(const Var& x, double exponent);  ///< x^exponent; 0 for the gradient where exponent is 0.
+Var abs(const Var& x);                   ///< |x|; the gradient at 0 is 0.
+
+/// min(max(x, low), high); the gradient is 1 where low <= x <= high, else 0. \throws Error unless low <= high.
+Var clamp(const Var& x, double low, double high);
 
 /// condition ? a : b, elementwise. `condition` is a u8 tensor (0 is false); the three shapes broadcast.
 Var where(const Tensor& condition, const Var& a, const Var& b);

@@ -23,6 +23,7 @@ Var transpose(const Var& x, std::initializer_list<int> order);
 Var transpose(const Var& x);  ///< Swaps the last two axes.
 
 /// Elements begin .. end-1 of one axis (negative numbers count from the end), every `step`-th (>= 1).
+/// \throws Error unless 0 <= begin <= end <= length of the axis, once negative numbers are counted from the end.
 Var slice(const Var& x, int axis, std::int64_t begin, std::int64_t end, std::int64_t step = 1);
 
 /// Joins along an axis; all other dimensions are equal. \throws Error on an empty list or other shapes.
@@ -30,6 +31,7 @@ Var concat(std::span<const Var> parts, int axis);
 Var concat(std::initializer_list<Var> parts, int axis);  ///< As above.
 
 /// Adds `before` and `after` elements equal to `value` to each axis: one pair for each axis of x.
+/// \throws Error when their number differs from the rank, or one is negative.
 Var pad(const Var& x, std::span<const std::array<std::int64_t, 2>> amounts, double value = 0.0);
 Var pad(const Var& x, std::initializer_list<std::array<std::int64_t, 2>> amounts, double value = 0.0);  ///< As above.
 
