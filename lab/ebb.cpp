@@ -1,6 +1,7 @@
 // The program `ebb`.
 #include <CLI/CLI.hpp>
 #include <array>
+#include <csignal>
 #include <exception>
 #include <iostream>
 
@@ -43,6 +44,8 @@ std::string footer() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A file above the limit of `ulimit -f` is an error with a message, as a full disk is, not the end of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
   CLI::App app{"Ebb trains small convolutional networks and shows what weight decay does to them."};
   app.set_version_flag("--version", EBB_VERSION);
   app.require_subcommand(1);
