@@ -37,6 +37,9 @@ Var BatchNorm::forward(const Var& x, Activation activation) {
   if (options_.track) {
     state.running_mean = running_mean->value();
     state.running_variance = running_variance->value();
+  } else {  // the op mixes into these, and they are dropped
+    state.running_mean = Tensor::zeros({options_.channels}, x.dtype());
+    state.running_variance = Tensor::zeros({options_.channels}, x.dtype());
   }
   if (mixes && options_.cumulative) how.new_weight = 1.0 / (batches->value().item() + 1.0);
   Var y = batch_norm(x, detail::optional_var(scale), detail::optional_var(shift), state, how);

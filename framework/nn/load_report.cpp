@@ -40,9 +40,9 @@ std::string LoadReport::text() const {
 
 namespace detail {
 
-std::string mismatch(std::string_view path, const Tensor& got, const Tensor& wanted) {
-  if (!got.defined()) return text(path, ": got nothing, wanted ", wanted.shape(), ' ', wanted.dtype());
-  return text(path, ": got ", got.shape(), ' ', got.dtype(), ", wanted ", wanted.shape(), ' ', wanted.dtype());
+std::string mismatch(std::string_view path, const Tensor& got, const Shape& shape, DType dtype) {
+  if (!got.defined()) return text(path, ": got nothing, wanted ", shape, ' ', dtype);
+  return text(path, ": got ", got.shape(), ' ', got.dtype(), ", wanted ", shape, ' ', dtype);
 }
 
 void fail_load(std::string_view where, const LoadReport& report, std::string_view remedy) {

@@ -179,7 +179,7 @@ LoadReport Module::load_state(const State& state, Strict strict) {
     }
     const Tensor& from = state.at(*path);
     if (!from.defined() || !(from.shape() == place.tensor->shape()) || from.dtype() != place.tensor->dtype()) {
-      report.misshaped.push_back(detail::mismatch(*path, from, *place.tensor));
+      report.misshaped.push_back(detail::mismatch(*path, from, place.tensor->shape(), place.tensor->dtype()));
     } else {
       report.loaded.push_back(*path);
       copies.emplace_back(place.tensor, &from);

@@ -9,8 +9,8 @@ Residual::Residual(const ResidualOptions& options, const Rng& rng)
     : main(*this, "main", rng), shortcut(*this, "shortcut", rng), activation_(options.activation) {}
 
 Var Residual::forward(const Var& x) {
-  const Var around = shortcut(x);
   const Var through = main(x);
+  const Var around = shortcut(x);
   if (!(around.shape() == through.shape()))
     fail("Residual", text(through.shape(), " from main and ", around.shape(), " from shortcut"), "equal shapes",
          "add a Conv2d with kernel {1, 1} and the stride of main to the shortcut");

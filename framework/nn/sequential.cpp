@@ -11,7 +11,7 @@ namespace ebb {
 
 Sequential::Sequential(const Rng& rng) : rng_(rng) {}
 
-void Sequential::append(std::unique_ptr<Layer> layer, std::string name) {
+void Sequential::append(const std::string& name, std::unique_ptr<Layer> layer) {
   // Exact types only: a class derived from one of these may compute something else.
   Layer& added = *layer;
   const std::type_info& type = typeid(added);
@@ -22,7 +22,7 @@ void Sequential::append(std::unique_ptr<Layer> layer, std::string name) {
   step.relu = type == typeid(ReLU);
   step.layer = std::move(layer);
   steps_.reserve(steps_.size() + 1);
-  register_child(std::move(name), added);
+  register_child(name, added);
   steps_.push_back(std::move(step));
 }
 

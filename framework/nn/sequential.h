@@ -31,10 +31,9 @@ class Sequential : public Layer {
   /// Adds a T with its options and returns it.
   /// \throws Error when the name is empty, has a dot, or is taken.
   template <std::derived_from<Layer> T>
-  requires(BuiltFromOptionsAndRng<T> || BuiltFromOptions<T>) T& add(std::string name, OptionsOf<T> options) {
-    if constexpr (BuiltFromOptionsAndRng<T>)
-      return take(std::make_unique<T>(std::move(options), rng_.at(name)), std::move(name));
-    else return take(std::make_unique<T>(std::move(options)), std::move(name));
+  requires(BuiltFromOptionsAndRng<T> || BuiltFromOptions<T>) T& add(const std::string& name, OptionsOf<T> options) {
+    if constexpr (BuiltFromOptionsAndRng<T>) return take(name, std::make_unique<T>(std::move(options), rng_.at(name)));
+    else return take(name, std::make_unique<T>(std::move(options)));
   }
 
   /// As above, named by its index.
@@ -45,12 +44,11 @@ class Sequential : public Layer {
 
   /// Adds a T without options, or with the default ones. (Name is deduced, so that braces mean options.)
   template <std::derived_from<Layer> T, std::convertible_to<std::string> Name>
-  T& add(Name given) {
-    std::string name = std::move(given);
-    if constexpr (BuiltFromOptionsAndRng<T> || BuiltFromOptions<T>) return add<T>(std::move(name), OptionsOf<T>{});
-    else if constexpr (std::constructible_from<T, const Rng&>)
-      return take(std::make_unique<T>(rng_.at(name)), std::move(name));
-    else return take(std::make_unique<T>(), std::move(name));
+  T& add(const Name& given) {
+    const std::string name = given;
+    if constexpr (BuiltFromOptionsAndRng<T> || BuiltFromOptions<T>) return add<T>(name, OptionsOf<T>{});
+    else if constexpr (std::constructible_from<T, const Rng&>) return take(name, std::make_unique<T>(rng_.at(name)));
+    else return take(name, std::make_unique<T>());
   }
 
   /// As above, named by its index.
@@ -64,9 +62,9 @@ class Sequential : public Layer {
   template <class Pointer>
   requires std::same_as<Pointer, std::unique_ptr<typename Pointer::element_type>> &&
       std::derived_from<typename Pointer::element_type, Layer>
-  auto& add(std::string name, Pointer layer) {
+  auto& add(const std::string& name, Pointer layer) {
     require_layer(layer.get());
-    return take(std::move(layer), std::move(name));
+    return take(name, std::move(layer));
   }
 
   Var forward(const Var& x) override;
@@ -94,14 +92,14 @@ class Sequential : public Layer {
   };
 
   template <class T>
-  T& take(std::unique_ptr<T> layer, std::string name) {
+  T& take(const std::string& name, std::unique_ptr<T> layer) {
     T& added = *layer;
-    append(std::move(layer), std::move(name));
+    append(name, std::move(layer));
     return added;
   }
 
   std::string next_name() const { return std::to_string(steps_.size()); }
-  void append(std::unique_ptr<Layer> layer, std::string name);
+  void append(const std::string& name, std::unique_ptr<Layer> layer);
   void require_layer(const Layer* layer) const;
   Var forward_merged(const Var& x);
 

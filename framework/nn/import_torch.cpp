@@ -1,0 +1,211 @@
+#include "framework/nn/import_torch.h"
+
+#include <algorithm>
+#include <set>
+
+#include "framework/autograd/tape.h"
+#include "framework/compute/basic.h"
+#include "framework/io/safetensors.h"
+#include "framework/nn/batch_norm.h"
+#include "framework/nn/conv2d.h"
+#include "framework/nn/conv_transpose2d.h"
+#include "framework/nn/dropout.h"
+#include "framework/nn/flatten.h"
+#include "framework/nn/group_norm.h"
+#include "framework/nn/layer_norm.h"
+#include "framework/nn/linear.h"
+#include "framework/nn/load_report.h"
+#include "framework/ops/shape.h"
+#include "framework/tensor/error.h"
+
+namespace ebb {
+namespace {
+
+// How PyTorch stores a tensor of ours.
+enum class Layout : std::uint8_t { same, linear, convolution, transposed_convolution };
+
+template <class T>
+bool is(const Module* module) {
+  return dynamic_cast<const T*>(module) != nullptr;
+}
+
+bool is_norm(const Module* module) { return is<BatchNorm>(module) || is<LayerNorm>(module) || is<GroupNorm>(module); }
+
+Layout layout_of(const Module* module, const Parameter& parameter) {
+  if (parameter.role() != Role::weight) return Layout::same;
+  if (is<Linear>(module)) return Layout::linear;
+  if (is<Conv2d>(module)) return Layout::convolution;
+  if (is<ConvTranspose2d>(module)) return Layout::transposed_convolution;
+  return Layout::same;
+}
+
+// PyTorch's name for the last part of a path.
+std::string torch_name(const Module* module, const std::string& path) {
+  if (!is_norm(module)) return path;
+  static const std::map<std::string, std::string> names{
+      {"scale", "weight"}, {"shift", "bias"}, {"running_variance", "running_var"}, {"batches", "num_batches_tracked"}};
+  const std::size_t dot = path.rfind('.');
+  const std::size_t begin = dot == std::string::npos ? 0 : dot + 1;
+  const auto name = names.find(path.substr(begin));
+  return name == names.end() ? path : path.substr(0, begin) + name->second;
+}
+
+// A tensor of the model, and where and how it stands in the file.
+struct Place {
+  Tensor* tensor = nullptr;
+  std::vector<std::string> names = {};
+  Layout layout = Layout::same;
+  Shape image = {};  // [h, w, c] when the first axis numbers the elements of flattened images
+  bool may_be_missing = false;
+
+  Shape torch_shape() const {
+    const Shape& s = tensor->shape();
+    switch (layout) {
+      case Layout::linear: return {s[1], s[0]};
+      case Layout::convolution: return {s[3], s[2], s[0], s[1]};
+      case Layout::transposed_convolution: return {s[2], s[3], s[0], s[1]};
+      case Layout::same: break;
+    }
+    return s;
+  }
+
+  // The file's numbers in our layout and dtype.
+  Tensor convert(const Tensor& stored) const {
+    const Var x(cast(stored, tensor->dtype()));
+    const std::int64_t h = image.rank() == 0 ? 1 : image[0];
+    const std::int64_t w = image.rank() == 0 ? 1 : image[1];
+    switch (layout) {
+      case Layout::linear:
+        return transpose(reshape(x, {x.dim(0), -1, h, w}), {2, 3, 1, 0}).value().reshape(tensor->shape());
+      case Layout::convolution: return transpose(x, {2, 3, 1, 0}).value();
+      case Layout::transposed_convolution: return transpose(x, {2, 3, 0, 1}).value();
+      case Layout::same: break;
+    }
+    if (image.rank() == 0) return x.value();
+    return transpose(reshape(x, {-1, h, w}), {1, 2, 0}).value().reshape(tensor->shape());
+  }
+};
+
+// The width of a norm over the last axis; 0 for other modules.
+std::int64_t width_of_norm(Module* module) {
+  if (!is<BatchNorm1d>(module) && !is<LayerNorm>(module)) return 0;
+  const std::vector<Parameter*> parameters = module->parameters();
+  if (!parameters.empty()) return parameters.front()->value().size();
+  const std::vector<NamedBuffer> buffers = module->named_buffers();
+  return buffers.empty() ? 0 : buffers.front().buffer->value().size();
+}
+
+// Modules whose inputs are flattened images, and the shape of those: what is declared behind a Flatten, up to the first
+// Linear.
+std::map<const Module*, Shape> flattened_inputs(Module& model, std::string_view where) {
+  std::map<const Module*, Shape> inputs;
+  const Flatten* flatten = nullptr;
+  std::string flatten_path;
+  for (const NamedModule& m : model.named_modules()) {
+    if (const auto* const found = dynamic_cast<const Flatten*>(m.module)) {
+      flatten = found;
+      flatten_path = m.path;
+      continue;
+    }
+    if (is<Conv2d>(m.module) || is<ConvTranspose2d>(m.module)) flatten = nullptr;
+    const auto* const linear = dynamic_cast<const Linear*>(m.module);
+    const std::int64_t width = linear != nullptr ? linear->weight.shape()[0] : width_of_norm(m.module);
+    if (flatten == nullptr || width == 0) continue;
+    const Shape& image = flatten->image();
+    if (image.rank() == 0)
+      fail(where, text("the Flatten \"", flatten_path, "\" that has not seen an image"),
+           text("the order of the inputs of \"", m.path, '"'),
+           "call the model once before, or give Flatten its image: {.image = {h, w, c}}");
+    if (image.size() != width)
+      fail(where, text('"', m.path, "\" with ", width, " inputs behind \"", flatten_path, "\" that saw ", image),
+           text(image.size(), " inputs"), "declare the layers in the order in which they are called");
+    if (image.rank() == 3) inputs.emplace(m.module, image);
+    if (linear != nullptr) flatten = nullptr;
+  }
+  return inputs;
+}
+
+std::vector<Place> places_of(Module& model, std::string_view where) {
+  const std::map<const Module*, Shape> flattened = flattened_inputs(model, where);
+  const auto image_of = [&](const Module* module) {
+    const auto found = flattened.find(module);
+    return found == flattened.end() ? Shape() : found->second;
+  };
+  std::vector<Place> places;
+  std::map<const Parameter*, std::size_t> place_of;
+  for (const NamedParameter& p : model.named_parameters(Tied::every_path)) {
+    const auto at = place_of.emplace(p.parameter, places.size());
+    if (at.second) {
+      // The bias of a Linear belongs to its outputs.
+      const bool inputs = !is<Linear>(p.module) || p.parameter->role() == Role::weight;
+      places.push_back({.tensor = &p.parameter->value(),
+                        .layout = layout_of(p.module, *p.parameter),
+                        .image = inputs ? image_of(p.module) : Shape()});
+    }
+    places[at.first->second].names.push_back(torch_name(p.module, p.path));
+  }
+  for (const NamedBuffer& b : model.named_buffers()) {
+    if (is<Dropout>(b.module)) continue;
+    const bool counter = is<BatchNorm>(b.module) && b.buffer->name() == "batches";
+    places.push_back({.tensor = &b.buffer->value(),
+                      .names = {torch_name(b.module, b.path)},
+                      .image = counter ? Shape() : image_of(b.module),
+                      .may_be_missing = counter});
+  }
+  return places;
+}
+
+State renamed(const State& state, std::string_view where, const ImportTorchOptions& options) {
+  State result;
+  for (const auto& entry : state) {
+    std::string name = entry.first;
+    for (const auto& rule : options.rename) {
+      if (!name.starts_with(rule.first)) continue;
+      name = rule.second + name.substr(rule.first.size());
+      break;
+    }
+    if (!result.emplace(name, entry.second).second)
+      fail(where, text("two tensors renamed to \"", name, '"'), "a name of its own for each", "correct the renaming");
+  }
+  return result;
+}
+
+}  // namespace
+
+LoadReport import_torch(Module& model, const State& state, std::string_view where, const ImportTorchOptions& options) {
+  const Tape::Pause pause;
+  const State stored = renamed(state, where, options);
+  LoadReport report;
+  std::set<std::string> known;
+  std::vector<std::pair<Tensor*, Tensor>> copies;
+  for (const Place& place : places_of(model, where)) {
+    known.insert(place.names.begin(), place.names.end());
+    const auto name = std::ranges::find_if(place.names, [&](const std::string& n) { return stored.contains(n); });
+    if (name == place.names.end()) {
+      if (!place.may_be_missing) report.missing.push_back(place.names.front());
+      continue;
+    }
+    const Tensor& from = stored.at(*name);
+    if (!from.defined() || !(from.shape() == place.torch_shape()) ||
+        is_float(from.dtype()) != is_float(place.tensor->dtype())) {
+      report.misshaped.push_back(detail::mismatch(*name, from, place.torch_shape(), place.tensor->dtype()));
+    } else {
+      report.loaded.push_back(*name);
+      copies.emplace_back(place.tensor, place.convert(from));
+    }
+  }
+  for (const auto& entry : stored)
+    if (!known.contains(entry.first)) report.extra.push_back(entry.first);
+  if (options.strict == Strict::yes && !report.exact())
+    detail::fail_load(
+        where, report,
+        "shapes are PyTorch's; rename with ImportTorchOptions::rename, or take what fits with Strict::no");
+  for (auto& copy : copies) copy_into(*copy.first, copy.second);
+  return report;
+}
+
+LoadReport import_torch(Module& model, const std::filesystem::path& file, const ImportTorchOptions& options) {
+  return import_torch(model, load_safetensors(file).tensors, file.string(), options);
+}
+
+}  // namespace ebb
