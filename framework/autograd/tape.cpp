@@ -267,7 +267,15 @@ bool Tape::recording() { return current != nullptr; }
 
 Tape::Pause::Pause() : suspended_(std::exchange(current, nullptr)) {}
 
-Tape::Pause::~Pause() { current = suspended_; }
+Tape::Pause::~Pause() {
+  // The tape may have ended meanwhile.
+  for (TapeState* tape = innermost; tape != nullptr; tape = tape->outer)
+    if (tape == suspended_) {
+      current = suspended_;
+      return;
+    }
+  current = nullptr;
+}
 
 std::int32_t InputGrads::source(int i) const {
   const Node& node = tape_.nodes[node_];
