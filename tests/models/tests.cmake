@@ -1,0 +1,1 @@
+ebb_test(models SOURCES models/models_test.cpp LIBRARIES ebb::models)
