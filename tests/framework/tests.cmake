@@ -16,10 +16,10 @@ ebb_test(gradients
     framework/ops/gradient_rows_structure.cpp)
 ebb_test(normalization
   SOURCES framework/ops/batch_norm_fed_test.cpp framework/ops/batch_norm_test.cpp framework/ops/group_norm_test.cpp
-    framework/ops/layer_norm_test.cpp)
+    framework/ops/layer_norm_test.cpp framework/kernels/normalization_test.cpp)
 ebb_test(losses
-  SOURCES framework/ops/dropout_test.cpp framework/ops/loss_test.cpp framework/ops/pooling_test.cpp
-    framework/ops/softmax_test.cpp)
+  SOURCES framework/kernels/dropout_test.cpp framework/ops/dropout_test.cpp framework/ops/loss_test.cpp
+    framework/ops/pooling_test.cpp framework/ops/softmax_test.cpp)
 ebb_test(io
   SOURCES framework/io/atomic_file_test.cpp framework/io/checksum_test.cpp framework/io/safetensors_damage_test.cpp
     framework/io/safetensors_test.cpp support/allocations.cpp support/failing_calls.cpp support/mutate.cpp
