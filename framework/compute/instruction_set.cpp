@@ -33,10 +33,12 @@ const std::vector<kernels::Table>& tables() {
     std::vector<kernels::Table> found;
     const auto add = [&](void (*make)(kernels::Table&)) { make(found.emplace_back()); };
 #ifdef EBB_X86_KERNELS
+#ifndef EBB_BASELINE_KERNELS
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("fma"))
       add(kernels::avx512::make_table);
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) add(kernels::avx2::make_table);
+#endif
     add(kernels::sse2::make_table);
 #else
     add(kernels::generic::make_table);
