@@ -42,9 +42,11 @@ def main():
         size, differences = training_cases.write_training(folder, kind, name, metadata)
         total += size
         print(f"{name:18} {size:19} bytes; f32 differs by {max(differences.values()):.1e}")
-    size = training_cases.write_state_dict(folder, metadata)
-    print(f"{'torch_lenet':18} {size:19} bytes")
-    print(f"{'':18} {cases:4} cases {total + size:8} bytes")
+    for model, name in training_cases.state_dicts():
+        size = training_cases.write_state_dict(folder, model, name, metadata)
+        total += size
+        print(f"{name:18} {size:19} bytes")
+    print(f"{'':18} {cases:4} cases {total:8} bytes")
 
 
 if __name__ == "__main__":

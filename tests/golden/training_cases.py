@@ -152,14 +152,20 @@ def write_training(folder, kind, name, metadata):
     return size, differences
 
 
-def write_state_dict(folder, metadata):
-    """LeNet-5 as PyTorch saves it, with images in PyTorch's layout and their logits."""
-    model = LeNet().to(torch.float64)
-    start(model, "state dict")
-    size = write_safetensors(f"{folder}/torch_lenet.safetensors",
-                             {path: as_input(value) for path, value in model.state_dict().items()}, metadata)
-    images = Numbers("state dict images").normal((3, 28, 28, 1))
+def write_state_dict(folder, model, name, metadata):
+    """Writes FOLDER/NAME.safetensors, a model of 32-bit floats as PyTorch saves it, and FOLDER/NAME_logits.safetensors,
+    what it gives in f64 and evaluation for three images. Returns their size."""
+    size = write_safetensors(f"{folder}/{name}.safetensors", model.state_dict(), metadata)
+    model = model.double().eval()
+    images = Numbers(f"{name} images").normal((3, *model.image))
     with torch.no_grad():
         logits = model(images.permute(0, 3, 1, 2))
-    return size + write_safetensors(f"{folder}/torch_lenet_logits.safetensors",
+    return size + write_safetensors(f"{folder}/{name}_logits.safetensors",
                                     {"images": as_input(images), "logits": logits}, metadata)
+
+
+def state_dicts():
+    """Models and file names for write_state_dict(): a fresh LeNet, and a trained net with running statistics."""
+    lenet = LeNet().double()
+    start(lenet, "state dict")
+    return [(lenet.float(), "torch_lenet"), (train(ConvNorm, torch.float32)[0], "torch_conv_norm")]

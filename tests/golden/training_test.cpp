@@ -6,17 +6,12 @@
 
 #include "framework/compute/basic.h"
 #include "framework/io/safetensors.h"
-#include "framework/nn/activations.h"
-#include "framework/nn/batch_norm.h"
-#include "framework/nn/conv2d.h"
-#include "framework/nn/linear.h"
-#include "framework/nn/pooling.h"
-#include "framework/nn/sequential.h"
 #include "framework/ops/loss.h"
 #include "framework/tensor/error.h"
 #include "models/lenet.h"
 #include "optim/sgd.h"
 #include "tests/golden/golden_cases.h"
+#include "tests/golden/training_models.h"
 #include "tests/support/tensors.h"
 
 namespace ebb::golden {
@@ -116,16 +111,8 @@ BOOST_AUTO_TEST_CASE(lenet) {
 BOOST_AUTO_TEST_CASE(convolutions_with_batch_norm) {
   for (const bool merged : {true, false}) {
     everywhere([merged](DType dtype) {
-      Sequential model{Rng(1)};
+      ConvNorm model{Rng(1)};
       model.merge(merged);
-      model.add<Conv2d>("conv1", {.in = 3, .out = 8, .padding = {1, 1}, .bias = false});
-      model.add<BatchNorm2d>("bn1", {.channels = 8});
-      model.add<ReLU>("relu1");
-      model.add<Conv2d>("conv2", {.in = 8, .out = 17, .stride = {2, 2}, .padding = {1, 1}, .bias = false});
-      model.add<BatchNorm2d>("bn2", {.channels = 17});
-      model.add<ReLU>("relu2");
-      model.add<GlobalAvgPool2d>("pool");
-      model.add<Linear>("fc", {.in = 17, .out = 10});
       train_and_compare(merged ? "merged" : "layer by layer", model, "train_conv_norm", dtype);
     });
   }

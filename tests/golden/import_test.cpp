@@ -1,0 +1,41 @@
+// State dicts that PyTorch saved give PyTorch's logits.
+#include <boost/test/unit_test.hpp>
+
+#include "framework/compute/basic.h"
+#include "framework/io/safetensors.h"
+#include "framework/nn/import_torch.h"
+#include "framework/tensor/error.h"
+#include "models/lenet.h"
+#include "tests/golden/golden_cases.h"
+#include "tests/golden/training_models.h"
+
+namespace ebb::golden {
+namespace {
+
+template <class Model>
+void import_and_compare(const std::string& name) {
+  const TensorFile file = load_safetensors(golden_path(name + "_logits.safetensors"));
+  for (const DType dtype : {DType::f64, DType::f32}) {
+    BOOST_TEST_CONTEXT(text(name, " in ", dtype)) {
+      Model model{Rng(1)};
+      model.to(dtype);
+      model.eval();
+      const LoadReport report = import_torch(model, golden_path(name + ".safetensors"));
+      BOOST_TEST(report.exact(), report.text());
+      const Var logits = model(cast(file.tensors.at("images"), dtype));
+      BOOST_TEST(agrees(logits.value(), file.tensors.at("logits"), dtype == DType::f64 ? 1e-12 : 1e-5));
+    }
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(golden_import)
+
+BOOST_AUTO_TEST_CASE(lenet) { import_and_compare<LeNet>("torch_lenet"); }
+
+BOOST_AUTO_TEST_CASE(running_statistics) { import_and_compare<ConvNorm>("torch_conv_norm"); }
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace ebb::golden
