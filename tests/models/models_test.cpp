@@ -97,13 +97,11 @@ BOOST_AUTO_TEST_CASE(sizes_are_those_of_pytorchs_models) {
     std::int64_t parameters;
     std::int64_t multiply_adds;
   };
-  const std::array sizes{Size{"lenet", {28, 28, 1}, 61706, 416520},
-                         Size{"mlp", {28, 28, 1}, 669706, 668672},
-                         Size{"mnistcnn", {28, 28, 1}, 1199882, 11992448},
-                         Size{"resnet20", {32, 32, 3}, 272474, 40813184},
-                         Size{"resnet18", {32, 32, 3}, 11173962, 555422720},
-                         Size{"resnet9", {32, 32, 3}, 6573130, 379261952},
-                         Size{"vgg11bn", {32, 32, 3}, 9228362, 152769536}};
+  const std::array sizes{
+      Size{"lenet", {28, 28, 1}, 61706, 416520},          Size{"mlp", {28, 28, 1}, 669706, 668672},
+      Size{"mnistcnn", {28, 28, 1}, 1199882, 11992448},   Size{"resnet20", {32, 32, 3}, 272474, 40813184},
+      Size{"resnet18", {32, 32, 3}, 11173962, 555422720}, Size{"resnet9", {32, 32, 3}, 6573130, 379261952},
+      Size{"vgg11bn", {32, 32, 3}, 9228362, 152769536}};
   for (const Size& size : sizes) {
     const std::unique_ptr<Layer> model = make_model(size.name, {.image = size.image}, Rng(1));
     const Summary s = summary(*model, size.image.insert(0, 1));
