@@ -39,7 +39,9 @@ class Pass {
     depthwise_ = a_.groups > 1 && source_ == 1 && result_ == 1;
     if (depthwise_) source_ = result_ = a_.result_channels;
     packed_groups_ = depthwise_ ? 1 : a_.groups;
-    block_ = depthwise_ ? source_ : kernel_.channel_block(source_);
+    planes_ = depthwise_ ? 0 : kernel_.plane_channels(result_);
+    block_ = depthwise_ ? source_ : planes_ > 0 ? 1 : kernel_.channel_block(source_);
+    panel_ = depthwise_ ? result_ : planes_ > 0 ? planes_ : 2 * kernel_.lanes;
     blocks_ = ceil_div(source_, block_);
     tap_count_ = rows_.kernel * columns_.kernel;
     span(rows_, first_row_, last_row_);
@@ -96,7 +98,19 @@ class Pass {
     }
   }
 
-  std::int64_t registers() const { return result_ > kernel_.lanes ? 2 : 1; }
+  // Cost of a row of so many positions, relative to others of this pass.
+  std::int64_t row_cost(std::int64_t positions) const {
+    return planes_ > 0 ? kernel_.plane_cost(positions, result_)
+                       : kernel_.row_cost(positions, result_ > kernel_.lanes ? 2 : 1);
+  }
+
+  // Width of the packed weights of a panel of so many channels.
+  std::int64_t width(std::int64_t channels) const {
+    return planes_ > 0 ? planes_ : channels > kernel_.lanes ? 2 * kernel_.lanes : kernel_.lanes;
+  }
+
+  // Elements between the packed weights of neighbouring steps, in the unit of ConvTap::w.
+  std::int64_t weight_step() const { return planes_ > 0 ? planes_ : kernel_.lanes; }
 
   // Elements of a packed row of `images` images in one channel block.
   std::int64_t packed_row(std::int64_t images) const { return columns_.step() * packed_columns_ * images * block_; }
@@ -117,9 +131,8 @@ class Pass {
       std::int64_t least = 0;
       for (std::int64_t n = 1; n <= std::min(a_.images, most_together); ++n) {
         if (n > 1 && bytes(std::min<std::int64_t>(all_rows, 4), n) > packed_bytes) break;
-        const std::int64_t cost = (a_.images / n * kernel_.row_cost(positions * n, registers()) +
-                                   kernel_.row_cost(positions * (a_.images % n), registers())) *
-                                  (100 + n);
+        const std::int64_t cost =
+            (a_.images / n * row_cost(positions * n) + row_cost(positions * (a_.images % n))) * (100 + n);
         if (n > 1 && cost >= least) continue;
         least = cost;
         together_ = n;
@@ -136,30 +149,33 @@ class Pass {
 
   // Packed weights: [group][panel][block][tap][channel of the block][1 or 2 registers].
   void pack_weights() {
-    const std::int64_t lanes = kernel_.lanes;
-    const std::int64_t panels = ceil_div(result_, 2 * lanes);
+    const std::int64_t panels = ceil_div(result_, panel_);
     const std::int64_t depth = blocks_ * tap_count_ * block_;
-    group_weights_ = ceil_div(result_, lanes) * lanes * depth;
+    group_weights_ = ((panels - 1) * panel_ + width(result_ - (panels - 1) * panel_)) * depth;
     weights_ = parallel::scratch<T>(weights_slot, a_.groups * group_weights_);
-    const std::int64_t each = std::max<std::int64_t>(1, 16384 / (2 * lanes * depth));
+    const std::int64_t each = std::max<std::int64_t>(1, 16384 / (panel_ * depth));
     const auto pack = kernels_of<T>().gemm.pack_columns;
     parallel::for_blocks(a_.groups * panels, each, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t at = begin; at < end; ++at) {
         const std::int64_t group = at / panels;
-        const std::int64_t column = at % panels * 2 * lanes;
-        const std::int64_t count = std::min(2 * lanes, result_ - column);
-        const std::int64_t width = count > lanes ? 2 * lanes : lanes;
+        const std::int64_t column = at % panels * panel_;
+        const std::int64_t count = std::min(panel_, result_ - column);
+        const std::int64_t columns = width(count);
         T* out = weights_ + group * group_weights_ + column * depth;
         for (std::int64_t b = 0; b < blocks_; ++b) {
-          for (std::int64_t t = 0; t < tap_count_; ++t, out += block_ * width) {
+          for (std::int64_t t = 0; t < tap_count_; ++t, out += block_ * columns) {
             const T* const from =
-                a_.w + t * a_.w_tap + group * a_.w_group + b * block_ * a_.w_source + column * a_.w_result;
-            pack({from, a_.w_source, a_.w_result}, std::min(block_, source_ - b * block_), count, block_, width, out);
+                a_.w + packed_tap(t) * a_.w_tap + group * a_.w_group + b * block_ * a_.w_source + column * a_.w_result;
+            pack({from, a_.w_source, a_.w_result}, std::min(block_, source_ - b * block_), count, block_, columns, out);
           }
         }
       }
     });
   }
+
+  // Packed weights run with ascending input offsets, so that neighbouring taps of stride 1 can be joined: backwards in
+  // the input gradient.
+  std::int64_t packed_tap(std::int64_t packed) const { return rows_.transposed ? tap_count_ - 1 - packed : packed; }
 
   Taps make_taps(std::int64_t images, int which) {
     const std::int64_t phases = rows_.phases() * columns_.phases();
@@ -170,22 +186,28 @@ class Pass {
     std::int64_t* const rows = tap_rows_ + which * (tap_count_ + phases + 1);
     const Taps taps{taps_ + which * tap_count_, rows, rows + tap_count_};
     const std::int64_t row_size = packed_row(images);
-    const std::int64_t weights = depthwise_ ? a_.w_tap : block_ * kernel_.lanes;
+    const std::int64_t weights = depthwise_ ? a_.w_tap : block_ * weight_step();
     std::int64_t n = 0;
     for (std::int64_t phase = 0; phase < phases; ++phase) {
       taps.first[phase] = n;
-      for (std::int64_t i = 0; i < rows_.kernel; ++i) {
-        const std::int64_t ki = rows_.transposed ? rows_.kernel - 1 - i : i;  // ascending input rows
+      for (std::int64_t packed = 0; packed < tap_count_; ++packed) {
+        const std::int64_t tap = packed_tap(packed);
         std::int64_t row = 0;
-        if (!rows_.meets(ki, phase / columns_.phases(), row)) continue;
-        for (std::int64_t j = 0; j < columns_.kernel; ++j) {
-          std::int64_t column = 0;
-          if (!columns_.meets(j, phase % columns_.phases(), column)) continue;
-          const std::int64_t at = column - first_column_;
-          const std::int64_t packed = at % columns_.step() * packed_columns_ + at / columns_.step();
-          taps.taps[n] = {row * row_size + packed * images * block_, (ki * columns_.kernel + j) * weights};
-          taps.row[n++] = row;
+        std::int64_t column = 0;
+        if (!rows_.meets(tap / columns_.kernel, phase / columns_.phases(), row)) continue;
+        if (!columns_.meets(tap % columns_.kernel, phase % columns_.phases(), column)) continue;
+        column -= first_column_;
+        const std::int64_t at = column % columns_.step() * packed_columns_ + column / columns_.step();
+        const ConvTap next{row * row_size + at * images * block_, (depthwise_ ? tap : packed) * weights, block_};
+        if (!depthwise_ && n > taps.first[phase] && taps.row[n - 1] == row) {
+          ConvTap& last = taps.taps[n - 1];
+          if (next.x == last.x + last.steps && next.w == last.w + last.steps * weight_step()) {
+            last.steps += block_;
+            continue;
+          }
         }
+        taps.row[n] = row;
+        taps.taps[n++] = next;
       }
     }
     taps.first[phases] = n;
@@ -210,12 +232,13 @@ class Pass {
     packing.block = block_;
     packing.out_row = packed_row(block.images);
     packing.out_block = packing.rows * packing.out_row;
-    packing.out = parallel::scratch<T>(images_slot, blocks_ * packing.out_block);
+    const std::int64_t size = blocks_ * packing.out_block;
+    packing.out = parallel::scratch<T>(images_slot, size + 4 * kernel_.lanes);
+    std::fill_n(packing.out + size, 4 * kernel_.lanes, T(0));
     for (std::int64_t group = 0; group < packed_groups_; ++group) {
       packing.x = a_.x + block.image * packing.x_image + begin * packing.x_row + group * source_;
       kernel_.pack_images(packing);
-      const std::int64_t panel = depthwise_ ? result_ : 2 * kernel_.lanes;
-      for (std::int64_t column = 0; column < result_; column += panel)
+      for (std::int64_t column = 0; column < result_; column += panel_)
         compute_panel(block, packing, last, begin, group, column);
     }
   }
@@ -253,17 +276,16 @@ class Pass {
           row.tap_count = end - first;
           row.blocks = blocks_;
           row.block = block_;
-          row.channels = std::min(2 * kernel_.lanes, result_ - column);
-          const std::int64_t width = row.channels > kernel_.lanes ? 2 * kernel_.lanes : kernel_.lanes;
+          row.channels = std::min(panel_, result_ - column);
           row.w = weights_ + group * group_weights_ + column * blocks_ * tap_count_ * block_;
-          row.w_block = tap_count_ * block_ * width;
+          row.w_block = tap_count_ * block_ * width(row.channels);
           row.columns = columns;
           row.images = block.images;
           row.y = y;
           row.y_column = columns_.phases() * pixel;
           row.y_image = rows_.result * columns_.result * pixel;
           row.bias = bias;
-          kernel_.row(row);
+          planes_ > 0 ? kernel_.plane_row(row) : kernel_.row(row);
         }
       }
     }
@@ -291,6 +313,8 @@ class Pass {
   bool depthwise_ = false;
   std::int64_t source_ = 0, result_ = 0;  // channels of a packed group
   std::int64_t packed_groups_ = 0;
+  std::int64_t planes_ = 0;              // width of the weights where positions are the lanes, else 0
+  std::int64_t panel_ = 0;               // result channels computed together
   std::int64_t block_ = 0, blocks_ = 0;  // of source channels
   std::int64_t tap_count_ = 0;
   std::int64_t first_row_ = 0, last_row_ = 0, first_column_ = 0, last_column_ = 0;  // offsets of taps

@@ -31,12 +31,17 @@ class Pass {
     groups_ = depthwise_ ? 1 : s_.groups;
     source_ = s_.in / groups_;
     result_ = s_.out / groups_;
-    block_ = depthwise_ || source_ <= whole_channels ? source_ : 16;
+    planes_ = !depthwise_ && kernel_.plane_gradient_cost(s_.output[1], result_) < s_.output[1];
+    block_ = planes_ ? 1 : depthwise_ || source_ <= whole_channels ? source_ : 16;
     blocks_ = ceil_div(source_, block_);
-    panel_ = depthwise_ ? result_ : 2 * kernel_.lanes;
+    panel_ = depthwise_ || planes_ ? result_ : 2 * kernel_.lanes;
     panels_ = ceil_div(result_, panel_);
     size_ = s_.kernel[0] * s_.kernel[1] * (s_.in / s_.groups) * s_.out;
-    columns_ = (s_.output[1] - 1) * s_.stride[1] + (s_.kernel[1] - 1) * s_.dilation[1] + 1;
+    const std::int64_t lanes = kernel_.lanes;
+    dy_columns_ = ceil_div(s_.output[1], lanes) * lanes;
+    step_ = planes_ ? s_.stride[1] : 1;
+    columns_ = planes_ ? dy_columns_ + ((s_.kernel[1] - 1) * s_.dilation[1]) / step_
+                       : (s_.output[1] - 1) * s_.stride[1] + (s_.kernel[1] - 1) * s_.dilation[1] + 1;
     choose_blocks();
   }
 
@@ -57,14 +62,15 @@ class Pass {
 
  private:
   std::int64_t input_rows(std::int64_t band) const {
-    return std::min(s_.input[0], (band - 1) * s_.stride[0] + (s_.kernel[0] - 1) * s_.dilation[0] + 1);
+    const std::int64_t rows = (band - 1) * s_.stride[0] + (s_.kernel[0] - 1) * s_.dilation[0] + 1;
+    return planes_ ? rows : std::min(s_.input[0], rows);
   }
 
   // Images are cut into bands of output rows where they are large or few; `block_units_` bands are summed in one
   // partial gradient, `together_` images in registers.
   void choose_blocks() {
     const auto bytes = [&](std::int64_t rows) {
-      return input_rows(rows) * columns_ * blocks_ * block_ * static_cast<std::int64_t>(sizeof(T));
+      return input_rows(rows) * step_ * columns_ * blocks_ * block_ * static_cast<std::int64_t>(sizeof(T));
     };
     band_rows_ = s_.output[0];
     while (band_rows_ > 1 && bytes(band_rows_) > packed_bytes) band_rows_ = ceil_div(band_rows_, 2);
@@ -93,6 +99,7 @@ class Pass {
       const std::int64_t begin = unit % bands_ * band_rows_;
       const Band band = pack(unit / bands_, images, begin, std::min(s_.output[0], begin + band_rows_), group);
       if (depthwise_) add_depthwise(band, to);
+      else if (planes_) add_planes(band, group, to);
       else add_panel(band, group, column, channels, to);
       unit += images;
     }
@@ -101,16 +108,18 @@ class Pass {
   // Packed images and the output rows they serve.
   struct Band {
     std::int64_t image, images;
-    std::int64_t first, last;  // output rows
-    std::int64_t source;       // first packed input row
+    std::int64_t first, last;   // output rows
+    std::int64_t source, rows;  // first packed input row, and their number
     kernels::ImagePacking<T> packed;
   };
 
   Band pack(std::int64_t image, std::int64_t images, std::int64_t first, std::int64_t last, std::int64_t group) {
-    const std::int64_t reach = (s_.kernel[0] - 1) * s_.dilation[0] + 1;
-    const std::int64_t begin = std::clamp<std::int64_t>(first * s_.stride[0] - s_.padding[0], 0, s_.input[0]);
-    const std::int64_t end = std::clamp((last - 1) * s_.stride[0] - s_.padding[0] + reach, begin, s_.input[0]);
-    Band band{image, images, first, last, begin, {}};
+    const std::int64_t top = first * s_.stride[0] - s_.padding[0];
+    const std::int64_t bottom = (last - 1) * s_.stride[0] - s_.padding[0] + (s_.kernel[0] - 1) * s_.dilation[0] + 1;
+    const std::int64_t begin = std::clamp<std::int64_t>(top, 0, s_.input[0]);
+    const std::int64_t end = std::clamp(bottom, begin, s_.input[0]);
+    // Planes keep the rows outside the image, as zeros, so that all taps meet all output rows.
+    Band band{image, images, first, last, planes_ ? top : begin, planes_ ? bottom - top : end - begin, {}};
     kernels::ImagePacking<T>& p = band.packed;
     p.x_pixel = s_.in;
     p.x_row = s_.input[1] * s_.in;
@@ -119,21 +128,71 @@ class Pass {
     p.rows = end - begin;
     p.first_column = -s_.padding[1];
     p.width = s_.input[1];
-    p.step = 1;
+    p.step = step_;
     p.columns = columns_;
     p.channels = source_;
     p.block = block_;
-    p.out_row = columns_ * block_;
-    const std::int64_t image_size = p.rows * p.out_row;
+    p.out_row = step_ * columns_ * block_;
+    const std::int64_t image_size = band.rows * p.out_row;
     p.out_block = images * image_size;
     T* const out = parallel::scratch<T>(images_slot, blocks_ * p.out_block);
+    if (p.rows < band.rows) std::fill_n(out, blocks_ * p.out_block, T(0));
     for (std::int64_t n = 0; n < images; ++n) {
       p.x = x_ + (image + n) * p.x_image + begin * p.x_row + group * source_;
-      p.out = out + n * image_size;
+      p.out = out + n * image_size + (begin - band.source) * p.out_row;
       kernel_.pack_images(p);
     }
     p.out = out;
     return band;
+  }
+
+  void add_planes(const Band& band, std::int64_t group, T* to) {
+    const std::int64_t rows = band.last - band.first;
+    kernels::ImagePacking<T> up{};
+    up.x_pixel = s_.out;
+    up.x_row = s_.output[1] * s_.out;
+    up.x_image = s_.output[0] * up.x_row;
+    up.x = dy_ + band.image * up.x_image + band.first * up.x_row + group * result_;
+    up.images = 1;
+    up.rows = rows;
+    up.width = s_.output[1];
+    up.step = 1;
+    up.columns = dy_columns_;
+    up.channels = result_;
+    up.block = 1;
+    up.out_row = dy_columns_;
+    up.out_block = band.images * rows * dy_columns_;
+    T* const planes = parallel::scratch<T>(dy_slot, result_ * up.out_block);
+    for (std::int64_t n = 0; n < band.images; ++n) {
+      up.out = planes + n * rows * dy_columns_;
+      kernel_.pack_images(up);
+      up.x += up.x_image;
+    }
+    const std::int64_t taps = s_.kernel[0] * s_.kernel[1];
+    std::int64_t* const offsets = parallel::scratch<std::int64_t>(taps_slot, taps * source_);
+    for (std::int64_t t = 0; t < taps; ++t) {
+      const std::int64_t row = t / s_.kernel[1] * s_.dilation[0];
+      const std::int64_t column = t % s_.kernel[1] * s_.dilation[1];
+      const std::int64_t at = row * band.packed.out_row + column % step_ * columns_ + column / step_;
+      for (std::int64_t c = 0; c < source_; ++c) offsets[t * source_ + c] = at + c * band.packed.out_block;
+    }
+    kernels::ConvPlanes<T> args{};
+    args.x = band.packed.out;
+    args.x_image = band.rows * band.packed.out_row;
+    args.x_row = s_.stride[0] * band.packed.out_row;
+    args.taps = offsets;
+    args.tap_count = taps * source_;
+    args.dy = planes;
+    args.dy_plane = up.out_block;
+    args.dy_image = rows * dy_columns_;
+    args.dy_row = dy_columns_;
+    args.images = band.images;
+    args.rows = rows;
+    args.columns = dy_columns_;
+    args.channels = result_;
+    args.dw = to;
+    args.dw_row = s_.out;
+    kernel_.plane_gradient(args);
   }
 
   // Output rows first .. last-1 of the band whose tap row k meets the image.
@@ -162,7 +221,7 @@ class Pass {
       args.dy_image = rows * s_.output[1] * width;
     }
     args.dy_row = s_.output[1] * args.dy_column;
-    args.x_image = band.packed.rows * band.packed.out_row;
+    args.x_image = band.rows * band.packed.out_row;
     args.x_row = s_.stride[0] * band.packed.out_row;
     args.x_column = s_.stride[1] * block_;
     args.images = band.images;
@@ -195,14 +254,14 @@ class Pass {
     ConvTap* const taps = parallel::scratch<ConvTap>(taps_slot, s_.kernel[1]);
     for (std::int64_t i = 0; i < s_.kernel[0]; ++i) {
       for (std::int64_t j = 0; j < s_.kernel[1]; ++j)
-        taps[j] = {j * s_.dilation[1] * block_, (i * s_.kernel[1] + j) * s_.out};
+        taps[j] = {j * s_.dilation[1] * block_, (i * s_.kernel[1] + j) * s_.out, 1};
       std::int64_t first = 0;
       std::int64_t last = 0;
       valid_rows(band, i, first, last);
       for (std::int64_t n = 0; n < band.images; ++n) {
         for (std::int64_t row = first; row < last; ++row) {
           const std::int64_t at = row * s_.stride[0] + i * s_.dilation[0] - s_.padding[0] - band.source;
-          const std::int64_t offset = (n * band.packed.rows + at) * band.packed.out_row;
+          const std::int64_t offset = (n * band.rows + at) * band.packed.out_row;
           const kernels::DepthwiseRow<T> args{band.packed.out,       offset, taps, s_.kernel[1], s_.output[1],
                                               s_.stride[1] * block_, s_.out};
           const T* const dy = dy_ + ((band.image + n) * s_.output[0] + row) * s_.output[1] * s_.out;
@@ -222,6 +281,9 @@ class Pass {
   std::int64_t block_ = 0, blocks_ = 0;              // of source channels
   std::int64_t panel_ = 0, panels_ = 0;              // of result channels
   std::int64_t size_ = 0;                            // numbers of the gradient
+  bool planes_ = false;                              // few result channels: positions are the lanes
+  std::int64_t step_ = 1;                            // of packed columns
+  std::int64_t dy_columns_ = 0;                      // of packed rows of dy planes
   std::int64_t columns_ = 0;                         // of packed rows
   std::int64_t band_rows_ = 1, bands_ = 1;           // of output rows
   std::int64_t together_ = 1;                        // images summed in registers

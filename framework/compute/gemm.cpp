@@ -12,7 +12,7 @@ namespace {
 
 using kernels::Strided;
 
-constexpr std::int64_t blocks_wanted = 16;       // enough for the threads of most machines
+constexpr std::int64_t blocks_wanted = 8;        // each packs its rows anew: no more than threads need
 constexpr std::int64_t depth_chunk = 1024;       // products summed in registers at a time: a panel stays in the cache
 constexpr std::int64_t split_depth = 512;        // least depth of a block of its own
 constexpr std::int64_t small_product = 1 << 18;  // multiply-adds worth a thread

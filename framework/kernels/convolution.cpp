@@ -9,11 +9,11 @@ namespace {
 
 int64_t channel_block(int64_t channels) {
   // Estimated share of the peak that blocks of each size reach, in percent.
-  constexpr int64_t sizes[] = {16, 4, 2, 1};
-  constexpr int64_t speed[] = {100, 97, 90, 80};
+  constexpr int64_t sizes[] = {16, 4, 3, 2, 1};
+  constexpr int64_t speed[] = {100, 97, 95, 92, 85};
   int64_t best = 1;
   int64_t least = -1;
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 5; ++i) {
     const int64_t cost = (channels + sizes[i] - 1) / sizes[i] * sizes[i] * 10000 / speed[i];
     if (least >= 0 && cost >= least) continue;
     least = cost;
@@ -32,18 +32,25 @@ void row_tile(const ConvRow<T>& row, int64_t first) {
   const T* x = row.x + (row.x_offset + first * C);
   const T* w = row.w;
   for (int64_t b = 0; b < row.blocks; ++b, x += row.x_block, w += row.w_block)
-    for (int64_t t = 0; t < row.tap_count; ++t) tile.template steps<C>(x + row.taps[t].x, w + row.taps[t].w * V);
+    for (const ConvTap* tap = row.taps; tap != row.taps + row.tap_count; ++tap)
+      tile.template run<C>(x + tap->x, w + tap->w * V, tap->steps);
+  // Where the pixels of an image row follow each other without a gap, full registers may be stored as long as they
+  // end inside the row: later positions overwrite what is too much.
+  const int64_t spare = (V * lanes<T> + row.channels - 1) / row.channels;
+  const int64_t dense = row.y_column == row.channels ? row.columns - spare : -1;
   T* to[M];
+  int64_t whole = 0;
   int64_t column = first / row.images;
   int64_t image = first % row.images;
   for (int m = 0; m < M; ++m) {
     to[m] = row.y + column * row.y_column + image * row.y_image;
+    if (column <= dense) whole = m + 1;
     if (++image == row.images) {
       image = 0;
       ++column;
     }
   }
-  tile.store([&](int m) { return to[m]; }, row.channels, row.bias);
+  tile.store([&](int m) { return to[m]; }, row.channels, row.bias, whole);
 }
 
 template <class T, int V, int C>
@@ -57,6 +64,7 @@ void row_blocks(const ConvRow<T>& row) {
   switch (row.block) {
     case 16: return row_tiles<T, V, 16>(row);
     case 4: return row_tiles<T, V, 4>(row);
+    case 3: return row_tiles<T, V, 3>(row);
     case 2: return row_tiles<T, V, 2>(row);
     default: return row_tiles<T, V, 1>(row);
   }
@@ -70,6 +78,7 @@ void fill_table(Convolution<T>& table) {
   table.row = [](const ConvRow<T>& row) { row.channels > lanes<T> ? row_blocks<T, 2>(row) : row_blocks<T, 1>(row); };
   fill_packing(table);
   fill_gradients(table);
+  fill_planes(table);
   fill_depthwise(table);
 }
 

@@ -25,10 +25,11 @@ struct ImagePacking {
   T* out;                       ///< The copy.
 };
 
-/// A filter tap: offsets of its input, and of its weights in a panel of one register (twice that in one of two).
+/// A filter tap, or several that stand side by side in the packed images and in the packed weights.
 struct ConvTap {
-  int64_t x;
-  int64_t w;
+  int64_t x;      ///< Offset of the input.
+  int64_t w;      ///< Offset of the weights in a panel of one register; twice that in one of two.
+  int64_t steps;  ///< Consecutive numbers of the input: a block for each tap.
 };
 
 /// Arguments of Convolution::row: one row of the output for a panel of up to 2 lanes channels.
@@ -39,7 +40,7 @@ struct ConvRow {
   int64_t x_block;            ///< Elements between packed blocks.
   const ConvTap* taps;        ///< Taps that meet the image in this row.
   int64_t tap_count;          ///< Their number, possibly 0.
-  int64_t blocks, block;      ///< Blocks of input channels and their size: 1, 2, 4 or 16.
+  int64_t blocks, block;      ///< Blocks of input channels and their size: 1, 2, 3, 4 or 16.
   const T* w;                 ///< Packed weights `[blocks][taps][block][width]`, width 1 or 2 registers.
   int64_t w_block;            ///< Elements between its blocks.
   int64_t columns, images;    ///< Positions: columns * images, images fastest.
@@ -64,6 +65,24 @@ struct ConvWeights {
   int64_t channels;                     ///< Output channels of the panel.
 };
 
+/// Arguments of Convolution::plane_gradient, for few output channels: planes of one channel of x and of dy.
+/// dw(t, k) += sum over images, rows and columns of x[taps[t]] dy[plane k].
+template <class T>
+struct ConvPlanes {
+  const T* x;                ///< Packed images, blocks of one channel.
+  int64_t x_image, x_row;    ///< Elements between images and between the inputs of output rows.
+  const int64_t* taps;       ///< Offsets of the input of each tap and input channel.
+  int64_t tap_count;         ///< Their number.
+  const T* dy;               ///< Packed gradient, blocks of one channel, rows filled up with zeros.
+  int64_t dy_plane;          ///< Elements between channels, ...
+  int64_t dy_image, dy_row;  ///< ... images and rows.
+  int64_t images, rows;      ///< Of the output.
+  int64_t columns;           ///< Of a packed row of dy: a multiple of lanes.
+  int64_t channels;          ///< Output channels.
+  T* dw;                     ///< The gradient.
+  int64_t dw_row;            ///< Elements between its rows, one a tap.
+};
+
 /// Arguments of the depthwise kernels: images packed with block = channels, one image.
 template <class T>
 struct DepthwiseRow {
@@ -82,7 +101,7 @@ template <class T>
 struct Convolution {
   int64_t lanes;  ///< Output channels in a register; a panel has up to two.
 
-  /// Size of the blocks that so many input channels are best packed in: 1, 2, 4 or 16.
+  /// Size of the blocks that so many input channels are best packed in: 1, 2, 3, 4 or 16.
   int64_t (*channel_block)(int64_t channels);
 
   /// Relative cost of a row of so many positions for a panel of 1 or 2 registers.
@@ -91,6 +110,20 @@ struct Convolution {
   void (*pack_images)(const ImagePacking<T>& args);     ///< See ImagePacking.
   void (*row)(const ConvRow<T>& args);                  ///< See ConvRow.
   void (*weight_gradient)(const ConvWeights<T>& args);  ///< See ConvWeights.
+
+  /// For so few output channels that positions are better lanes: the width of the weights' panel; else 0.
+  int64_t (*plane_channels)(int64_t channels);
+
+  /// Cost of plane_row() in the unit of row_cost().
+  int64_t (*plane_cost)(int64_t positions, int64_t channels);
+
+  /// row() for few output channels: images in blocks of 1, readable for 4 lanes numbers beyond their end.
+  void (*plane_row)(const ConvRow<T>& args);
+
+  /// Registers of sums that a row of columns takes for each tap; worth it when below `columns`.
+  int64_t (*plane_gradient_cost)(int64_t columns, int64_t channels);
+
+  void (*plane_gradient)(const ConvPlanes<T>& args);  ///< See ConvPlanes.
 
   /// y[column][channel] = bias[channel] + sum over taps of x w. Columns of y are y_column elements apart.
   void (*depthwise_row)(const DepthwiseRow<T>& args, const T* w, const T* bias, T* y, int64_t y_column);

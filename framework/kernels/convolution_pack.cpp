@@ -52,6 +52,7 @@ void pack_phase(const ImagePacking<T>& args, const T* from, int64_t begin, int64
   switch (args.block) {
     case 1: return pack_columns<T, 1>(args, from, begin, end, pitch, to);
     case 2: return pack_columns<T, 2>(args, from, begin, end, pitch, to);
+    case 3: return pack_columns<T, 3>(args, from, begin, end, pitch, to);
     case 4: return pack_columns<T, 4>(args, from, begin, end, pitch, to);
     case 16: return pack_columns<T, 16>(args, from, begin, end, pitch, to);
     default: return pack_columns<T, 0>(args, from, begin, end, pitch, to);

@@ -10,6 +10,8 @@ void fill_packing(Convolution<float>& table);
 void fill_packing(Convolution<double>& table);
 void fill_gradients(Convolution<float>& table);
 void fill_gradients(Convolution<double>& table);
+void fill_planes(Convolution<float>& table);
+void fill_planes(Convolution<double>& table);
 void fill_depthwise(Convolution<float>& table);
 void fill_depthwise(Convolution<double>& table);
 

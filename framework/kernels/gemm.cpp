@@ -43,7 +43,7 @@ void pack_strided(const Strided<T>& b, int64_t rows, int64_t columns, int64_t wi
 
 template <class T>
 void pack_columns(const Strided<T>& b, int64_t rows, int64_t columns, int64_t packed_rows, int64_t width, T* out) {
-  if (b.column == 1) pack_contiguous(b, rows, columns, width, out);
+  if (b.column == 1 && width % lanes<T> == 0) pack_contiguous(b, rows, columns, width, out);
   else pack_strided(b, rows, columns, width, out);
   for (int64_t i = rows * width; i < packed_rows * width; ++i) out[i] = T(0);
 }
@@ -72,7 +72,8 @@ void multiply_tile(const GemmPanel<T>& panel, int64_t first) {
   Tile<T, M, V> tile;
   const T* a = panel.a + first * panel.depth;
   const T* b = panel.b;
-  for (int64_t k = 0; k < panel.depth; k += run, a += M * run, b += V * run * lanes<T>) tile.template steps<run>(a, b);
+  for (int64_t k = 0; k < panel.depth; k += run, a += M * run, b += V * run * lanes<T>)
+    tile.template run<run>(a, b, run);
   const auto to = [&](int m) { return panel.c + (first + m) * panel.c_row; };
   if (panel.add) tile.add(to, panel.columns);
   else tile.store(to, panel.columns, panel.bias);

@@ -7,90 +7,9 @@
 #pragma once
 
 #include "framework/kernels/simd.h"
+#include "framework/kernels/tile_rows.h"
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {
-
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int registers = 32;
-#else
-constexpr int registers = 16;
-#endif
-
-/// A number as a type.
-template <int N>
-struct Int {
-  static constexpr int value = N;
-};
-
-/// Rows of the largest tile of V registers a row: the sums, V weights and a broadcast fit into the registers.
-template <int V>
-constexpr int most_rows = registers == 32 ? (V == 1 ? 16 : 14) : (V == 1 ? 12 : 6);
-
-/// True when there is a tile of M rows. Few sizes keep the code small; they reach every number of rows.
-template <int V>
-constexpr bool has_tile(int m) {
-  return m == 1 || m == 2 || m == 4 || m == most_rows<V> || (m < most_rows<V> && (m == 8 || m == 12));
-}
-
-/// Cost of a tile's step in half cycles: eight sums hide the latency of two multiply-adds per cycle.
-template <int V>
-constexpr int tile_cost(int m) {
-  return (m * V < 8 ? 8 : m * V) + 1 + V;
-}
-
-/// The cheapest way to make up to 2 most_rows rows of tiles.
-template <int V>
-struct Split {
-  static constexpr int most = 2 * most_rows<V>;
-  int first[most + 1] = {};  // tile to begin with
-  int cost[most + 1] = {};
-
-  constexpr Split() {
-    for (int n = 1; n <= most; ++n) {
-      for (int m = 1; m <= n && m <= most_rows<V>; ++m) {
-        if (!has_tile<V>(m)) continue;
-        const int total = tile_cost<V>(m) + cost[n - m];
-        if (first[n] != 0 && total > cost[n]) continue;
-        first[n] = m;
-        cost[n] = total;
-      }
-    }
-  }
-};
-
-template <int V>
-constexpr Split<V> split{};
-
-/// Rows of the next tile when `left` rows remain.
-template <int V>
-inline int next_tile(int64_t left) {
-  return left > Split<V>::most ? most_rows<V> : split<V>.first[left];
-}
-
-/// Cost of `rows` rows in half cycles per step.
-template <int V>
-inline int64_t rows_cost(int64_t rows) {
-  if (rows <= 0) return 0;
-  const int64_t full = rows > Split<V>::most ? (rows - Split<V>::most + most_rows<V> - 1) / most_rows<V> : 0;
-  return full * tile_cost<V>(most_rows<V>) + split<V>.cost[rows - full * most_rows<V>];
-}
-
-/// Calls f(Int<M>{}, begin) for tiles of M rows that together cover 0 .. rows-1.
-template <int V, class F>
-inline void for_tiles(int64_t rows, F f) {
-  for (int64_t begin = 0; begin < rows;) {
-    const int m = next_tile<V>(rows - begin);
-    if (m == most_rows<V>) f(Int<most_rows<V>>{}, begin);
-    if constexpr (most_rows < V >> 12)
-      if (m == 12) f(Int<12>{}, begin);
-    if constexpr (most_rows < V >> 8)
-      if (m == 8) f(Int<8>{}, begin);
-    if (m == 4) f(Int<4>{}, begin);
-    if (m == 2) f(Int<2>{}, begin);
-    if (m == 1) f(Int<1>{}, begin);
-    begin += m;
-  }
-}
 
 /// The sums of a tile.
 template <class T, int M, int V>
@@ -117,16 +36,22 @@ struct Tile {
     }
   }
 
-  /// C steps over consecutive numbers of each row: x[m * C + c] and the V registers at w[c].
-  template <int C>
-  [[gnu::always_inline]] void steps(const T* x, const T* w) {
+  /// `count` steps over consecutive numbers of each row, rows being S numbers apart: x[m * S + i] and the V registers
+  /// at w[i]. Where S is a multiple of 4, so is count.
+  template <int S>
+  [[gnu::always_inline]] void run(const T* x, const T* w, int64_t count) {
+    constexpr int unrolled = S % 4 == 0 ? 4 : 1;
+#pragma GCC unroll 1
+    for (int64_t i = 0; i < count; i += unrolled, x += unrolled, w += unrolled * V * lanes<T>) {
 #pragma GCC unroll 4
-    for (int c = 0; c < C; ++c) step(x + c, C, w + c * V * lanes<T>);
+      for (int j = 0; j < unrolled; ++j) step(x + j, S, w + j * V * lanes<T>);
+    }
   }
 
-  /// Writes `columns` <= V lanes numbers of each row m to to(m), plus bias where it is not null.
+  /// Writes `columns` <= V lanes numbers of each row m to to(m), plus bias where it is not null. The first `whole` rows
+  /// may be written as full registers: what follows them is written later.
   template <class To>
-  [[gnu::always_inline]] void store(To to, int64_t columns, const T* bias) {
+  [[gnu::always_inline]] void store(To to, int64_t columns, const T* bias, int64_t whole = 0) {
     constexpr int width = V * lanes<T>;
     alignas(64) T part[M * width];
     if (bias != nullptr) {
@@ -138,15 +63,22 @@ struct Tile {
         for (int m = 0; m < M; ++m) sum[m][v] += b;
       }
     }
-    if (columns == width) {
+    if (columns == width || whole >= M) {
 #pragma GCC unroll 16
       for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) sum[m][v].store_unaligned(to(m) + v * lanes<T>);
     } else {
       spill(part);
-      for (int m = 0; m < M; ++m)
-        for (int64_t j = 0; j < columns; ++j) to(m)[j] = part[m * width + j];
+      for (int m = 0; m < M; ++m) {
+        T* const at = to(m);
+        if (m < whole) {
+          for (int v = 0; v < V; ++v)
+            Batch<T>::load_aligned(part + m * width + v * lanes<T>).store_unaligned(at + v * lanes<T>);
+        } else {
+          for (int64_t j = 0; j < columns; ++j) at[j] = part[m * width + j];
+        }
+      }
     }
   }
 
@@ -170,7 +102,7 @@ struct Tile {
     }
   }
 
- private:
+  /// Writes the sums to `part`, 64-byte aligned: M rows of V lanes numbers.
   [[gnu::always_inline]] void spill(T* part) {
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m)

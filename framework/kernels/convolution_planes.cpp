@@ -1,0 +1,145 @@
+#include "framework/kernels/convolution_parts.h"
+#include "framework/kernels/tile.h"
+
+// Convolutions with few output channels: these would leave most lanes empty, so here positions are the lanes. Images
+// are packed in blocks of one channel, which makes neighbouring positions neighbours in memory.
+namespace ebb::kernels::EBB_KERNEL_ARCH {
+namespace {
+
+// Registers of positions in a tile of M channels.
+template <int M>
+constexpr int position_registers = M <= 2 ? 4 : 2;
+
+// M channels by V registers of positions: M V multiply-adds for M + V loads.
+template <class T, int M>
+void plane_tile(const ConvRow<T>& row, int64_t first) {
+  constexpr int V = position_registers<M>;
+  constexpr int width = V * lanes<T>;
+  Tile<T, M, V> tile;
+  const T* x = row.x + (row.x_offset + first);
+  const T* w = row.w;
+  for (int64_t b = 0; b < row.blocks; ++b, x += row.x_block, w += row.w_block)
+    for (const ConvTap* tap = row.taps; tap != row.taps + row.tap_count; ++tap)
+      for (int64_t i = 0; i < tap->steps; ++i) tile.step(w + (tap->w + i * M), 1, x + (tap->x + i));
+  alignas(64) T part[M * width];
+  tile.spill(part);
+  T bias[M];
+  for (int64_t m = 0; m < M; ++m) bias[m] = row.bias != nullptr && m < row.channels ? row.bias[m] : T(0);
+  const int64_t left = row.columns * row.images - first;
+  const int64_t count = left < width ? left : width;
+  int64_t column = first / row.images;
+  int64_t image = first % row.images;
+  for (int64_t p = 0; p < count; ++p) {
+    T* const to = row.y + column * row.y_column + image * row.y_image;
+    if (row.channels == M)
+      for (int m = 0; m < M; ++m) to[m] = part[m * width + p] + bias[m];
+    else
+      for (int m = 0; m < row.channels; ++m) to[m] = part[m * width + p] + bias[m];
+    if (++image == row.images) {
+      image = 0;
+      ++column;
+    }
+  }
+}
+
+template <class T, int M>
+void plane_tiles(const ConvRow<T>& row) {
+  for (int64_t first = 0; first < row.columns * row.images; first += position_registers<M> * lanes<T>)
+    plane_tile<T, M>(row, first);
+}
+
+template <class T>
+void plane_row(const ConvRow<T>& row) {
+  constexpr int most = lanes<T> / 2;
+  if constexpr (most >= 8)
+    if (row.channels > 6) return plane_tiles<T, 8>(row);
+  if constexpr (most >= 6)
+    if (row.channels > 4) return plane_tiles<T, 6>(row);
+  if constexpr (most >= 4)
+    if (row.channels > 2) return plane_tiles<T, 4>(row);
+  if constexpr (most >= 2)
+    if (row.channels > 1) return plane_tiles<T, 2>(row);
+  plane_tiles<T, 1>(row);
+}
+
+template <class T>
+int64_t plane_channels(int64_t channels) {
+  if (channels > lanes<T> / 2) return 0;
+  return channels <= 2 ? channels : (channels + 1) / 2 * 2;
+}
+
+template <class T>
+int64_t plane_cost(int64_t positions, int64_t channels) {
+  const int64_t width = (channels <= 2 ? 4 : 2) * lanes<T>;
+  return (positions + width - 1) / width * (width / lanes<T>)*plane_channels<T>(channels);
+}
+
+// Taps by channels of a tile of the gradient: their products and one register of each factor fit into the registers.
+constexpr int tile_taps = registers == 32 ? 4 : 3;
+constexpr int tile_channels = registers == 32 ? 6 : 3;
+
+template <class T>
+void plane_tile_gradient(const ConvPlanes<T>& args, int64_t tap, int64_t channel) {
+  Batch<T> sum[tile_taps][tile_channels];
+  const T* x[tile_taps];
+  const T* dy[tile_channels];
+  for (int t = 0; t < tile_taps; ++t) {
+    for (int k = 0; k < tile_channels; ++k) sum[t][k] = Batch<T>(T(0));
+    x[t] = args.x + args.taps[tap + t < args.tap_count ? tap + t : tap];  // products of a missing tap are not used
+  }
+  for (int k = 0; k < tile_channels; ++k)
+    dy[k] = args.dy + (channel + k < args.channels ? channel + k : channel) * args.dy_plane;
+  for (int64_t n = 0; n < args.images; ++n) {
+    for (int64_t i = 0; i < args.rows; ++i) {
+      const int64_t x_at = n * args.x_image + i * args.x_row;
+      const int64_t dy_at = n * args.dy_image + i * args.dy_row;
+#pragma GCC unroll 1
+      for (int64_t j = 0; j < args.columns; j += lanes<T>) {
+        Batch<T> up[tile_channels];
+#pragma GCC unroll 8
+        for (int k = 0; k < tile_channels; ++k) up[k] = Batch<T>::load_unaligned(dy[k] + (dy_at + j));
+#pragma GCC unroll 8
+        for (int t = 0; t < tile_taps; ++t) {
+          const Batch<T> value = Batch<T>::load_unaligned(x[t] + (x_at + j));
+#pragma GCC unroll 8
+          for (int k = 0; k < tile_channels; ++k) sum[t][k] = xsimd::fma(value, up[k], sum[t][k]);
+        }
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int t = 0; t < tile_taps; ++t) {
+#pragma GCC unroll 8
+    for (int k = 0; k < tile_channels; ++k)
+      if (tap + t < args.tap_count && channel + k < args.channels)
+        args.dw[(tap + t) * args.dw_row + channel + k] += static_cast<T>(sum_lanes<T>(sum[t][k]));
+  }
+}
+
+template <class T>
+void plane_gradient(const ConvPlanes<T>& args) {
+  for (int64_t tap = 0; tap < args.tap_count; tap += tile_taps)
+    for (int64_t channel = 0; channel < args.channels; channel += tile_channels)
+      plane_tile_gradient(args, tap, channel);
+}
+
+template <class T>
+int64_t plane_gradient_cost(int64_t columns, int64_t channels) {
+  return (channels + tile_channels - 1) / tile_channels * tile_channels * ((columns + lanes<T> - 1) / lanes<T>);
+}
+
+template <class T>
+void fill_table(Convolution<T>& table) {
+  table.plane_channels = plane_channels<T>;
+  table.plane_cost = plane_cost<T>;
+  table.plane_row = plane_row<T>;
+  table.plane_gradient_cost = plane_gradient_cost<T>;
+  table.plane_gradient = plane_gradient<T>;
+}
+
+}  // namespace
+
+void fill_planes(Convolution<float>& table) { fill_table(table); }
+void fill_planes(Convolution<double>& table) { fill_table(table); }
+
+}  // namespace ebb::kernels::EBB_KERNEL_ARCH
