@@ -3,29 +3,10 @@
 #include <math.h>
 
 #include "framework/kernels/fill.h"
-#include "framework/kernels/simd.h"
+#include "framework/kernels/rows.h"
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {
 namespace {
-
-template <class T>
-Batch<T> load(const T* x, int64_t count) {
-  return count == lanes<T> ? Batch<T>::load_unaligned(x) : load_part(x, count);
-}
-
-template <class T>
-void store(T* y, Batch<T> value, int64_t count) {
-  if (count == lanes<T>) value.store_unaligned(y);
-  else store_part<T>(y, value, count);
-}
-
-// Calls f(j, count) for the registers of one row of `width` numbers; count < lanes for the tail.
-template <class T, class F>
-inline void each_register(int64_t width, F f) {
-  int64_t j = 0;
-  for (; j + lanes<T> <= width; j += lanes<T>) f(j, int64_t{lanes<T>});
-  if (j < width) f(j, width - j);
-}
 
 // Calls f(i, j, count) for the registers of n numbers in wide rows: i counts numbers, j places in the wide row.
 template <class T, class F>
@@ -178,7 +159,7 @@ inline void sum_row(int64_t n, double* sums, F term) {
     const Terms<Sums, T> terms = term(j, count);
     for (int s = 0; s < Sums; ++s) total.value[s] += terms.value[s];
   });
-  for (int s = 0; s < Sums; ++s) sums[s] = sum_lanes<T>(total.value[s]);
+  for (int s = 0; s < Sums; ++s) sums[s] = sum_halves<T>(total.value[s]);
 }
 
 template <class T>

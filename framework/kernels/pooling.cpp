@@ -79,27 +79,47 @@ inline Batch<T> larger(Batch<T> a, Batch<T> b) {
   return xsimd::select(xsimd::isnan(a), a, m);
 }
 
-// One output row: taps of each window joined, then finish(result, taps inside the image). Rows of taps go one after the
-// other, so that each is found once; what has been joined so far stands in `sums`, a whole number of registers a pixel.
+// Rows of taps that are joined before the sums are stored.
+constexpr int64_t rows_at_once = 8;
+
+// The joined taps of `rows` rows and `taps` numbers (columns times channels) at `at` in each.
+template <class T, class Join>
+inline Batch<T> window(const T* const* row, int64_t rows, int64_t at, int64_t taps, int64_t channels, Join join) {
+  using B = Batch<T>;
+  // The common window of 2 x 2 without loops.
+  if (rows == 2 && taps == 2 * channels)
+    return join(join(B::load_unaligned(row[0] + at), B::load_unaligned(row[0] + at + channels)),
+                join(B::load_unaligned(row[1] + at), B::load_unaligned(row[1] + at + channels)));
+  B v = B::load_unaligned(row[0] + at);
+  for (int64_t k = channels; k < taps; k += channels) v = join(v, B::load_unaligned(row[0] + at + k));
+  for (int64_t r = 1; r < rows; ++r)
+    for (int64_t k = 0; k < taps; k += channels) v = join(v, B::load_unaligned(row[r] + at + k));
+  return v;
+}
+
+// One output row: taps of each window joined, then finish(result, taps inside the image). Of high windows, what has
+// been joined so far stands in `sums`, a whole number of registers a pixel.
 template <class T, class Join, class Finish>
 inline void forward_row(const PoolShape& s, const T* x, const T* x_end, int64_t image, int64_t out, T* to, T* sums,
-                        T* copy, Join join, Finish finish) {
+                        T* copies, Join join, Finish finish) {
   using B = Batch<T>;
   const int64_t c = s.channels;
   const int64_t pitch = wide<T>(s);
   const Range rows = rows_of(s, out);
-  for (int64_t iy = rows.begin; iy < rows.end; ++iy) {
-    const T* const row = readable(x + (image * s.height + iy) * s.width * c, s.width * c, x_end, margin<T>(s), copy);
+  for (int64_t iy = rows.begin; iy < rows.end; iy += rows_at_once) {
+    const T* row[rows_at_once];
+    const int64_t count = rows.end - iy < rows_at_once ? rows.end - iy : rows_at_once;
+    for (int64_t r = 0; r < count; ++r)
+      row[r] = readable(x + (image * s.height + iy + r) * s.width * c, s.width * c, x_end, margin<T>(s),
+                        copies + r * (s.width * c + 64));
     for (int64_t ox = 0; ox < s.out_width; ++ox) {
       const Range columns = columns_of(s, ox);
-      const T* const tap = row + columns.begin * c;
       const int64_t taps = (columns.end - columns.begin) * c;
       for (int64_t j = 0; j < c; j += lanes<T>) {
-        B v = B::load_unaligned(tap + j);
-        for (int64_t k = c; k < taps; k += c) v = join(v, B::load_unaligned(tap + k + j));
+        B v = window(row, count, columns.begin * c + j, taps, c, join);
         T* const sum = sums + ox * pitch + j;
         if (iy > rows.begin) v = join(B::load_unaligned(sum), v);
-        if (iy + 1 < rows.end) v.store_unaligned(sum);
+        if (iy + count < rows.end) v.store_unaligned(sum);
         else finish(v, (rows.end - rows.begin) * (columns.end - columns.begin)).store_unaligned(to + ox * c + j);
       }
     }
@@ -114,11 +134,11 @@ inline void forward(const PoolShape& s, const T* x, T* y, int64_t first, int64_t
   const T* const x_end = x + s.images * s.height * s.width * s.channels;
   T* const sums = work;
   T* const out = sums + s.out_width * wide<T>(s);
-  T* const copy = out + row + 64;
+  T* const copies = out + row + 64;
   const bool direct = margin<T>(s) == 0;
   for (int64_t r = first; r < last; ++r) {
     T* const to = direct ? y + r * row : out;
-    forward_row(s, x, x_end, r / s.out_height, r % s.out_height, to, sums, copy, join, finish);
+    forward_row(s, x, x_end, r / s.out_height, r % s.out_height, to, sums, copies, join, finish);
     if (!direct) memcpy(y + r * row, out, static_cast<size_t>(row) * sizeof(T));
   }
 }
@@ -141,21 +161,105 @@ void average_forward(const PoolShape& s, const T* x, T* y, int64_t first, int64_
       });
 }
 
-// Sets the input rows that output rows first .. last-1 own to zero, where not every one of them will be written.
+// Prepares the input rows of output row r: those that put_row() will not write, or will add to, become 0.
 template <class T>
 void clear_rows(const PoolShape& s, T* dx, int64_t r) {
   const int64_t row = s.width * s.channels;
   const int64_t image = r / s.out_height;
   const int64_t out = r % s.out_height;
-  const Range owned = pool_rows_apart(s) ? owned_rows(s, out) : Range{0, out == 0 ? s.height : 0};
-  for (int64_t iy = owned.begin; iy < owned.end; ++iy)
-    memset(dx + (image * s.height + iy) * row, 0, static_cast<size_t>(row) * sizeof(T));
+  const bool apart = pool_rows_apart(s);
+  const Range owned = apart ? owned_rows(s, out) : Range{0, out == 0 ? s.height : 0};
+  const Range written = apart ? rows_of(s, out) : Range{0, 0};
+  for (int64_t iy = owned.begin; iy < owned.end; ++iy) {
+    if (iy < written.begin || iy >= written.end)
+      memset(dx + (image * s.height + iy) * row, 0, static_cast<size_t>(row) * sizeof(T));
+  }
+}
+
+// Gives one input row its gradient, or adds to it where rows have several windows.
+template <class T>
+void put_row(const PoolShape& s, const T* from, T* into, int64_t n) {
+  if (pool_rows_apart(s)) memcpy(into, from, static_cast<size_t>(n) * sizeof(T));
+  else add_row(from, into, n);
+}
+
+// True when windows tile the image, the usual case: each input pixel then has one window at most.
+bool windows_tile(const PoolShape& s) {
+  return s.stride_height == s.kernel_height && s.stride_width == s.kernel_width && s.pad_height == 0 &&
+         s.pad_width == 0 && s.kernel_height <= rows_at_once;
+}
+
+// max_backward() for windows that tile the image: everything is read and written once.
+template <class T>
+void max_backward_tiled(const PoolShape& s, const T* x, const T* y, const T* dy, T* dx, int64_t first, int64_t last,
+                        T* work) {
+  using B = Batch<T>;
+  const int64_t c = s.channels, room = margin<T>(s), high = s.kernel_height;
+  const int64_t x_row = s.width * c, y_row = s.out_width * c;
+  const int64_t pitch = x_row + 64;
+  const T* const x_end = x + s.images * s.height * x_row;
+  const T* const y_end = y + s.images * s.out_height * y_row;
+  const T* const dy_end = dy + s.images * s.out_height * y_row;
+  T* const x_copies = work;
+  T* const outs = x_copies + high * pitch;
+  T* const y_copy = outs + high * pitch;
+  T* const dy_copy = y_copy + y_row + 64;
+  const B zero(T(0));
+  // With several registers a pixel, the last one of a tap comes after the first one of the next tap.
+  const bool keep = room != 0 && c > lanes<T>;
+  const int64_t last_register = wide<T>(s) - lanes<T>;
+  const auto mine = channels_from<T>(last_register, c);
+  for (int64_t r = first; r < last; ++r) {
+    const int64_t image = r / s.out_height, out = r % s.out_height;
+    const int64_t begin = image * s.height + out * high;
+    const T* from[rows_at_once];
+    T* to[rows_at_once];
+    for (int64_t k = 0; k < high; ++k) {
+      from[k] = readable(x + (begin + k) * x_row, x_row, x_end, room, x_copies + k * pitch);
+      to[k] = room == 0 ? dx + (begin + k) * x_row : outs + k * pitch;
+    }
+    const T* const best = readable(y + r * y_row, y_row, y_end, room, y_copy);
+    const T* const up = readable(dy + r * y_row, y_row, dy_end, room, dy_copy);
+    for (int64_t ox = 0; ox < s.out_width; ++ox) {
+      const int64_t at = ox * s.kernel_width * c;
+      for (int64_t j = 0; j < c; j += lanes<T>) {
+        const B top = B::load_unaligned(best + ox * c + j);
+        B left = B::load_unaligned(up + ox * c + j);
+        const auto tap = [&](int64_t k, int64_t i) {
+          // Not less than the largest: the largest, or NaN is among them.
+          const auto lost = B::load_unaligned(from[k] + i + j) < top;
+          B gradient = xsimd::select(lost, zero, left);
+          if (keep && j == last_register) gradient = xsimd::select(mine, gradient, B::load_unaligned(to[k] + i + j));
+          gradient.store_unaligned(to[k] + i + j);
+          left = xsimd::select(lost, left, zero);
+        };
+        if (high == 2 && s.kernel_width == 2) {
+          tap(0, at);
+          tap(0, at + c);
+          tap(1, at);
+          tap(1, at + c);
+          continue;
+        }
+        for (int64_t k = 0; k < high; ++k)
+          for (int64_t kx = 0; kx < s.kernel_width; ++kx) tap(k, at + kx * c);
+      }
+    }
+    const int64_t covered = s.out_width * s.kernel_width * c;
+    for (int64_t k = 0; k < high; ++k) {
+      T* const row = dx + (begin + k) * x_row;
+      if (room != 0) memcpy(row, to[k], static_cast<size_t>(covered) * sizeof(T));
+      if (covered < x_row) memset(row + covered, 0, static_cast<size_t>(x_row - covered) * sizeof(T));
+    }
+    if (out + 1 == s.out_height)
+      memset(dx + (begin + high) * x_row, 0, static_cast<size_t>((s.height - s.out_height * high) * x_row) * sizeof(T));
+  }
 }
 
 template <class T>
 void max_backward(const PoolShape& s, const T* x, const T* y, const T* dy, T* dx, int64_t first, int64_t last,
                   T* work) {
   using B = Batch<T>;
+  if (windows_tile(s)) return max_backward_tiled(s, x, y, dy, dx, first, last, work);
   const int64_t c = s.channels;
   const int64_t x_row = s.width * c, y_row = s.out_width * c;
   const int64_t pitch = wide<T>(s);
@@ -199,7 +303,7 @@ void max_backward(const PoolShape& s, const T* x, const T* y, const T* dy, T* dx
           left.store_unaligned(open + ox * pitch + j);
         }
       }
-      add_row(sum, dx + at, x_row);
+      put_row(s, sum, dx + at, x_row);
     }
   }
 }
@@ -234,7 +338,7 @@ void average_backward(const PoolShape& s, const T* dy, T* dx, int64_t first, int
         }
       }
     }
-    for (int64_t iy = rows.begin; iy < rows.end; ++iy) add_row(sum, dx + (image * s.height + iy) * x_row, x_row);
+    for (int64_t iy = rows.begin; iy < rows.end; ++iy) put_row(s, sum, dx + (image * s.height + iy) * x_row, x_row);
   }
 }
 

@@ -20,7 +20,8 @@ struct PoolShape {
 constexpr int64_t pool_work(const PoolShape& s) {
   constexpr int64_t margin = 64;  // at least a register
   const int64_t row = (s.width > s.out_width ? s.width : s.out_width) * s.channels + margin;
-  return 3 * row + s.out_width * (s.channels + margin);
+  const int64_t rows = s.kernel_height < 8 ? s.kernel_height : 8;
+  return (3 + 2 * rows) * row + s.out_width * (s.channels + margin);
 }
 
 /// True when each input row belongs to the windows of at most one output row; only then may the backward kernels be

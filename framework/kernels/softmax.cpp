@@ -3,23 +3,10 @@
 #include <math.h>
 
 #include "framework/kernels/fill.h"
-#include "framework/kernels/simd.h"
+#include "framework/kernels/rows.h"
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {
 namespace {
-
-template <class T>
-Batch<T> load(const T* x, int64_t count, T rest = T(0)) {
-  return count == lanes<T> ? Batch<T>::load_unaligned(x) : load_part(x, count, rest);
-}
-
-// Calls f(j, count) for the registers of n numbers; count < lanes for the tail.
-template <class T, class F>
-inline void each_register(int64_t n, F f) {
-  int64_t j = 0;
-  for (; j + lanes<T> <= n; j += lanes<T>) f(j, int64_t{lanes<T>});
-  if (j < n) f(j, n - j);
-}
 
 // Sum of term(j, count), in registers over short runs and in double over the runs. The term's lanes from `count` on
 // must be 0.
@@ -31,7 +18,7 @@ inline double sum_terms(int64_t n, F term) {
     Batch<T> part(T(0));
     each_register<T>(n - begin < run ? n - begin : run,
                      [&](int64_t j, int64_t count) { part += term(begin + j, count); });
-    total += sum_lanes<T>(part);
+    total += sum_halves<T>(part);
   }
   return total;
 }
@@ -54,9 +41,41 @@ T largest(const T* x, int64_t n) {
   return bad ? static_cast<T>(NAN) : most;
 }
 
+// Rows of so few numbers are worked on several at a time.
+constexpr int64_t narrow = 32;
+
+// statistics() of n <= narrow numbers a row: rows are the lanes.
+template <class T>
+void narrow_statistics(const T* x, int64_t rows, int64_t n, double* max, double* log_sum) {
+  using B = Batch<T>;
+  alignas(64) T tile[narrow * lanes<T>];
+  alignas(64) T most[lanes<T>], sum[lanes<T>];
+  for (int64_t row = 0; row < rows; row += lanes<T>) {
+    const int64_t count = rows - row < lanes<T> ? rows - row : lanes<T>;
+    for (int64_t r = 0; r < lanes<T>; ++r) {
+      const T* const from = x + (row + (r < count ? r : 0)) * n;
+      for (int64_t i = 0; i < n; ++i) tile[i * lanes<T> + r] = from[i];
+    }
+    B best = B::load_aligned(tile);
+    for (int64_t i = 1; i < n; ++i) {
+      const B v = B::load_aligned(tile + i * lanes<T>);
+      best = xsimd::select(xsimd::isnan(best), best, xsimd::max(best, v));  // max(a, NaN) is NaN
+    }
+    B total(T(0));
+    for (int64_t i = 0; i < n; ++i) total += xsimd::exp(B::load_aligned(tile + i * lanes<T>) - best);
+    best.store_aligned(most);
+    total.store_aligned(sum);
+    for (int64_t r = 0; r < count; ++r) {
+      max[row + r] = static_cast<double>(most[r]);
+      log_sum[row + r] = log(static_cast<double>(sum[r]));
+    }
+  }
+}
+
 template <class T>
 void statistics(const T* x, int64_t rows, int64_t n, double* max, double* log_sum) {
   using B = Batch<T>;
+  if (n <= narrow) return narrow_statistics(x, rows, n, max, log_sum);
   const T lowest = -static_cast<T>(INFINITY);
   for (int64_t row = 0; row < rows; ++row, x += n) {
     const T most = largest(x, n);
@@ -67,13 +86,29 @@ void statistics(const T* x, int64_t rows, int64_t n, double* max, double* log_su
   }
 }
 
-// Calls apply(log p) for each register of each row and stores the result.
+// y = apply(log p) for each number of each row. Narrow rows go several at a time, with max and log_sum repeated.
 template <class T, class F>
 inline void each_log(const T* x, T* y, int64_t rows, int64_t n, const double* max, const double* log_sum, F apply) {
   using B = Batch<T>;
-  for (int64_t row = 0; row < rows; ++row, x += n, y += n) {
-    const B most(static_cast<T>(max[row])), down(static_cast<T>(log_sum[row]));
-    map(x, y, n, [&](B v) { return apply((v - most) - down); });
+  if (n > narrow) {
+    for (int64_t row = 0; row < rows; ++row, x += n, y += n) {
+      const B most(static_cast<T>(max[row])), down(static_cast<T>(log_sum[row]));
+      map(x, y, n, [&](B v) { return apply((v - most) - down); });
+    }
+    return;
+  }
+  constexpr int64_t together = 16 * narrow;
+  T most[together], down[together];
+  for (int64_t row = 0; row < rows;) {
+    int64_t filled = 0;
+    const int64_t first = row;
+    for (; row < rows && filled + n <= together; ++row) {
+      for (int64_t i = 0; i < n; ++i, ++filled) {
+        most[filled] = static_cast<T>(max[row]);
+        down[filled] = static_cast<T>(log_sum[row]);
+      }
+    }
+    map(x + first * n, most, down, y + first * n, filled, [&](B v, B m, B d) { return apply((v - m) - d); });
   }
 }
 

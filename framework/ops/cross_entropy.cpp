@@ -109,12 +109,18 @@ Tensor backward(const Tensor& logits, const Tensor& targets, double smoothing, c
   Tensor out(logits.shape(), logits.dtype());
   T* const dx = out.mutable_data<T>();
   parallel::for_blocks(samples, rows_together(n), [&](std::int64_t begin, std::int64_t end) {
+    const double* const max = k + max_row * samples;
+    const double* const log_sum = k + log_sum_row * samples;
+    if (!soft) {
+      kernels.softmax(x + begin * n, dx + begin * n, end - begin, n, max + begin, log_sum + begin,
+                      static_cast<T>(factor), even);
+      for (std::int64_t i = begin; i < end; ++i) dx[i * n + labels[i]] += share;
+      return;
+    }
     for (std::int64_t i = begin; i < end; ++i) {
-      T* const row = dx + i * n;
-      kernels.softmax(x + i * n, row, 1, n, k + max_row * samples + i, k + log_sum_row * samples + i,
+      kernels.softmax(x + i * n, dx + i * n, 1, n, max + i, log_sum + i,
                       static_cast<T>(factor * k[weight_row * samples + i]), even);
-      if (soft) kernels.add_target(goal + i * n, share, row, n);
-      else row[labels[i]] += share;
+      kernels.add_target(goal + i * n, share, dx + i * n, n);
     }
   });
   return out;
