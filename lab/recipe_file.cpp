@@ -3,8 +3,8 @@
 #include <sstream>
 
 #include "framework/tensor/error.h"
-#include "lab/recipe.h"
 #include "framework/tensor/suggest.h"
+#include "lab/recipe.h"
 
 namespace ebb {
 namespace {
