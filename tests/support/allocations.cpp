@@ -15,11 +15,11 @@ std::atomic<std::size_t> live{0};
 std::atomic<std::size_t> peak{0};
 thread_local std::uint64_t calls_here = 0;
 
-void* counted(std::size_t size, std::size_t alignment) {
+void* counted_or_null(std::size_t size, std::size_t alignment) {
   void* block = nullptr;
   if (alignment <= alignof(std::max_align_t)) block = std::malloc(size == 0 ? 1 : size);
   else if (posix_memalign(&block, alignment, size) != 0) block = nullptr;
-  if (block == nullptr) throw std::bad_alloc();
+  if (block == nullptr) return nullptr;
   ++calls_here;
   calls.fetch_add(1, std::memory_order_relaxed);
   const std::size_t held = malloc_usable_size(block);
@@ -27,6 +27,12 @@ void* counted(std::size_t size, std::size_t alignment) {
   std::size_t old = peak.load(std::memory_order_relaxed);
   while (old < total && !peak.compare_exchange_weak(old, total, std::memory_order_relaxed)) {
   }
+  return block;
+}
+
+void* counted(std::size_t size, std::size_t alignment) {
+  void* const block = counted_or_null(size, alignment);
+  if (block == nullptr) throw std::bad_alloc();
   return block;
 }
 
@@ -41,6 +47,10 @@ void* operator new(std::size_t size) { return counted(size, 0); }
 void* operator new[](std::size_t size) { return counted(size, 0); }
 void* operator new(std::size_t size, std::align_val_t a) { return counted(size, static_cast<std::size_t>(a)); }
 void* operator new[](std::size_t size, std::align_val_t a) { return counted(size, static_cast<std::size_t>(a)); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted_or_null(size, 0); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted_or_null(size, 0); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { dropped(block); }
+void operator delete[](void* block, const std::nothrow_t&) noexcept { dropped(block); }
 void operator delete(void* block) noexcept { dropped(block); }
 void operator delete[](void* block) noexcept { dropped(block); }
 void operator delete(void* block, std::size_t) noexcept { dropped(block); }
