@@ -22,10 +22,14 @@ bool project(const Projection& projection, const detail::ChannelView& view, cons
   detail::channel_dots(view, g, g, gg);
   detail::channel_dots(view, w, g, wg);
   const double limit = projection.delta / std::sqrt(static_cast<double>(view.values()));
+  bool tells = false;  // a gradient of zero tells nothing
   for (std::int64_t c = 0; c < channels; ++c) {
     const double length = std::sqrt(ww[c]) * std::sqrt(gg[c]);
-    if (length > 0 && !(std::abs(wg[c]) < limit * length)) return false;
+    if (length == 0) continue;
+    if (!(std::abs(wg[c]) < limit * length)) return false;
+    tells = true;
   }
+  if (!tells) return false;
   detail::channel_dots(view, w, u, wu);
   for (std::int64_t c = 0; c < channels; ++c) wu[c] = ww[c] > 0 ? -wu[c] / ww[c] : 0;
   detail::channel_axpy(view, wu, w, u);

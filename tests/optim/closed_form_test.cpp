@@ -1,0 +1,259 @@
+// Fixed points and trajectories that are known in closed form (see docs/weight-decay.md for their derivation).
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "tests/optim/toys.h"
+#include "tests/support/tensors.h"
+
+namespace ebb::test {
+namespace {
+
+constexpr double a = 1.3, minimum = 2, eta = 0.05, lambda = 0.3, mu = 0.9;
+
+// Where the optimizer comes to rest on a/2 (w - minimum)^2, from `start`.
+template <class Make>
+double rest(Make make, int steps = 6000, double start = 0.5) {
+  const auto w = parameter("w", {start});
+  auto optimizer = make(groups({w.get()}, {{"all", everything_else()}}));
+  for (int step = 0; step < steps; ++step) {
+    quadratic_gradient(*w, a, minimum);
+    optimizer.step();
+  }
+  return w->value().item();
+}
+
+double ridge(double alpha) { return a * minimum / (a + alpha); }
+
+void check_rest(const char* what, double got, double want, double without = minimum) {
+  constexpr double tolerance = 1e-12;
+  BOOST_TEST(std::abs(got - want) <= tolerance * std::abs(want), what << ": " << got << " instead of " << want);
+  BOOST_TEST(std::abs(want - without) >= 1000 * tolerance, what << " has no effect");
+}
+
+double soft(double x, double by) { return x > by ? x - by : x < -by ? x + by : 0; }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(decay_in_closed_form)
+
+BOOST_AUTO_TEST_CASE(plain_sgd_does_not_tell_coupled_from_decoupled) {
+  const auto run = [](Decay decay) {
+    const auto w = random_parameter("w", {50}, 7);
+    Sgd optimizer(groups({w.get()}, {{"all", everything_else()}}), {.lr = eta, .decay = decay});
+    for (int step = 0; step < 1000; ++step) {
+      quadratic_gradient(*w, a, minimum);
+      optimizer.step();
+    }
+    return w->value();
+  };
+  const double bound = 8 * 0x1p-53 * 1000 * 4;
+  const Tensor coupled = run(coupled_l2(lambda));
+  BOOST_TEST(close(run(decoupled_lr(lambda)), coupled, 0, bound));
+  BOOST_TEST(close(run(decoupled_constant(eta * lambda)), coupled, 0, bound));
+  BOOST_TEST(max_abs(run(no_decay())) - max_abs(coupled) > 1000 * bound);
+}
+
+BOOST_AUTO_TEST_CASE(momentum_tells_them_apart_at_the_second_step) {
+  const auto run = [](Decay decay, int steps) {
+    const auto w = parameter("w", {0.7});
+    Sgd optimizer(groups({w.get()}, {{"all", everything_else()}}), {.lr = eta, .momentum = mu, .decay = decay});
+    for (int step = 0; step < steps; ++step) {
+      set_gradient(*w, {0.4 + 0.1 * step});
+      optimizer.step();
+    }
+    return w->value().item();
+  };
+  BOOST_TEST(std::abs(run(coupled_l2(lambda), 1) - run(decoupled_lr(lambda), 1)) < 1e-15);
+  const double apart = run(coupled_l2(lambda), 2) - run(decoupled_lr(lambda), 2);
+  BOOST_TEST(std::abs(apart - -eta * lambda * mu * 0.7) < 1e-15);
+}
+
+BOOST_AUTO_TEST_CASE(one_adam_step_on_two_axes) {
+  // Cold start: a full step whatever lambda is. Warm state: 1 - beta1 of what a frozen preconditioner would do.
+  for (const double strength : {1e-4, 1e-2}) {
+    const auto w = parameter("w", {1, 1});
+    Adam optimizer(groups({w.get()}, {{"all", everything_else()}}),
+                   {.lr = 0.1, .eps = 0, .decay = coupled_l2(strength)});
+    zero_gradient(*w);
+    optimizer.step();
+    BOOST_TEST(close(w->value(), Tensor::from({0.9, 0.9}, {2}), 1e-14));
+  }
+  const auto w = parameter("w", {1, 1});
+  Adam optimizer(groups({w.get()}, {{"all", everything_else()}}), {.lr = 0.1, .eps = 0, .decay = coupled_l2(0.01)});
+  OptimizerState state = optimizer.save_state();
+  state.tensors["w/first_moment"] = Tensor::from({0.0, 0.0}, {2});
+  state.tensors["w/second_moment"] = Tensor::from({4.0, 0.25}, {2});
+  state.tensors["w/updates"] = Tensor::from({std::int64_t{1000000}}, {});
+  optimizer.load_state(state);
+  zero_gradient(*w);
+  optimizer.step();
+  const auto moved = [](double v) { return 1 - 0.1 * 0.1 * 0.01 / std::sqrt(0.999 * v + (1 - 0.999) * 1e-4); };
+  BOOST_TEST(close(w->value(), Tensor::from({moved(4), moved(0.25)}, {2}), 1e-14));
+}
+
+BOOST_AUTO_TEST_CASE(fixed_points_on_a_quadratic) {
+  const auto sgd = [](Decay decay, double momentum = 0, double dampening = 0, bool nesterov = false) {
+    return [=](Groups table) {
+      return Sgd(table,
+                 {.lr = eta, .momentum = momentum, .dampening = dampening, .nesterov = nesterov, .decay = decay});
+    };
+  };
+  check_rest("coupled", rest(sgd(coupled_l2(lambda))), ridge(lambda));
+  check_rest("coupled, momentum", rest(sgd(coupled_l2(lambda), mu)), ridge(lambda));
+  check_rest("coupled, nesterov", rest(sgd(coupled_l2(lambda), mu, 0, true)), ridge(lambda));
+  check_rest("decoupled_lr", rest(sgd(decoupled_lr(lambda))), ridge(lambda));
+  check_rest("proximal_l2", rest(sgd(proximal_l2(lambda))), ridge(lambda));
+  check_rest("decoupled_constant", rest(sgd(decoupled_constant(0.01))), ridge(0.01 / eta));
+  check_rest("decoupled_lr, momentum", rest(sgd(decoupled_lr(lambda), mu)), ridge(lambda * (1 - mu)));
+  check_rest("decoupled_lr, nesterov", rest(sgd(decoupled_lr(lambda), mu, 0, true)), ridge(lambda * (1 - mu)));
+  for (const double tau : {0.5, 0.9})
+    check_rest("decoupled_lr, dampening", rest(sgd(decoupled_lr(lambda), mu, tau)),
+               ridge(lambda * (1 - mu) / (1 - tau)));
+  check_rest("decoupled_constant, momentum", rest(sgd(decoupled_constant(0.01), mu)), ridge(0.01 * (1 - mu) / eta));
+  check_rest("update_l2, momentum", rest(sgd(update_l2(lambda), mu)), ridge(lambda * (1 - mu)));
+  check_rest("toward_start", rest(sgd(toward_start(coupled_l2(lambda)))), (a * minimum + lambda * 0.5) / (a + lambda));
+  // Matched timescales: lambda / (1 - mu) decoupled rests where lambda coupled does.
+  check_rest("decoupled_lr, matched", rest(sgd(decoupled_lr(lambda / (1 - mu)), mu)), ridge(lambda));
+  // Cautious decay leaves the unregularised minimum, within its chatter.
+  BOOST_TEST(std::abs(rest(sgd(cautious(lambda))) - minimum) < eta * lambda * minimum);
+  BOOST_TEST(std::abs(ridge(lambda) - minimum) > 10 * eta * lambda * minimum);
+}
+
+BOOST_AUTO_TEST_CASE(fixed_points_along_a_schedule) {
+  // Quasi-static: at a constant multiplier s the decays stand in the ratios lambda/base, lambda s/1.
+  for (const double s : {1.0, 0.25}) {
+    const Schedule held("held", [s](std::int64_t) { return s; });
+    const auto sgd = [&](Decay decay) {
+      return [=](Groups table) { return Sgd(table, {.lr = eta, .schedule = held, .decay = decay}); };
+    };
+    check_rest("decoupled_schedule", rest(sgd(decoupled_schedule(0.01))), ridge(0.01 / eta));
+    check_rest("decoupled_constant", rest(sgd(decoupled_constant(0.01))), ridge(0.01 / (eta * s)));
+    check_rest("corrected", rest(sgd(corrected(lambda))), ridge(lambda * s));
+    check_rest("decoupled_lr", rest(sgd(decoupled_lr(lambda))), ridge(lambda));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(adamw_is_not_ridge_and_adam_with_l2_is) {
+  constexpr double tolerance = 1e-9;
+  for (const double eps : {0.1, 1.0})
+    for (const double strength : {0.3, 0.8}) {
+      const auto adam = [=](Decay decay) {
+        return [=](Groups table) { return Adam(table, {.lr = 1e-2, .eps = eps, .decay = decay}); };
+      };
+      const double b = a + strength * (a * minimum + eps);
+      const double want = (b - std::sqrt(b * b - 4 * strength * a * a * minimum)) / (2 * strength * a);
+      const double got = rest(adam(decoupled_lr(strength)), 60000);
+      BOOST_TEST(std::abs(got - want) <= tolerance * want, "AdamW, eps " << eps << ": " << got << " not " << want);
+      BOOST_TEST(std::abs(want - ridge(strength)) > 1000 * tolerance);
+      const double coupled = rest(adam(coupled_l2(strength)), 60000);
+      BOOST_TEST(std::abs(coupled - ridge(strength)) <= tolerance * coupled, "Adam + L2: " << coupled);
+    }
+  // eps near 0: the box |w| <= 1/lambda; Adam twitches there, so the bound is its twitch.
+  const auto clipped = [](Groups table) { return Adam(table, {.lr = 1e-3, .decay = decoupled_lr(0.8)}); };
+  BOOST_TEST(std::abs(rest(clipped, 60000) - 1.25) < 1e-4);
+  const auto constant_decay = [](Groups table) { return Adam(table, {.lr = 1e-3, .decay = decoupled_constant(8e-4)}); };
+  BOOST_TEST(std::abs(rest(constant_decay, 60000) - 1.25) < 1e-4);
+}
+
+BOOST_AUTO_TEST_CASE(what_adamw_minimises_under_gradient_noise) {
+  // Stationary mean: coupled 1/(1 + lambda) whatever the noise, decoupled 1/(1 + lambda sigma); within 4 standard
+  // errors of block means, and the approximation's own error of a few 1e-3.
+  constexpr double strength = 0.2;
+  const auto mean = [&](Decay decay, double sigma, double& error) {
+    Rng noise(11);
+    constexpr std::int64_t lanes = 64;
+    const auto w = std::make_unique<Parameter>("w", Role::weight, Tensor::full({lanes}, 0.7, DType::f64));
+    Adam optimizer(groups({w.get()}, {{"all", everything_else()}}), {.lr = 2e-3, .decay = decay});
+    std::vector<double> sums(lanes, 0.0);
+    int counted = 0;
+    for (int step = 0; step < 20000; ++step) {
+      Tensor g({lanes}, DType::f64);
+      fill_normal(g, noise.at(static_cast<std::uint64_t>(step)), 0, sigma);
+      axpy(1, w->value(), g);
+      for (double& x : g.mutable_span<double>()) x -= 1;
+      set_gradient(*w, g);
+      optimizer.step();
+      if (step < 10000) continue;
+      ++counted;
+      for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += w->value().data<double>()[i];
+    }
+    double total = 0, squares = 0;
+    for (double& x : sums) total += x /= counted;
+    total /= lanes;
+    for (const double x : sums) squares += (x - total) * (x - total);
+    error = std::sqrt(squares / lanes / (lanes - 1));
+    return total;
+  };
+  for (const double sigma : {1.0, 3.0}) {
+    double error = 0;
+    const double decoupled = mean(decoupled_lr(strength), sigma, error);
+    const double predicted = 1 / (1 + strength * sigma);
+    BOOST_TEST(std::abs(decoupled - predicted) < 4 * error + 5e-3, sigma << ": " << decoupled << " +- " << error);
+    const double coupled = mean(coupled_l2(strength), sigma, error);
+    BOOST_TEST(std::abs(coupled - 1 / (1 + strength)) < 4 * error + 5e-3, sigma << ": " << coupled << " +- " << error);
+    if (sigma > 1) BOOST_TEST(coupled - decoupled > 0.15);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_share_of_each_update_that_stays) {
+  // F16: the update of step s has weight eta_s prod_{r>s}(1 - shrink_r) in the end, the start prod(1 - shrink_r).
+  constexpr int steps = 100;
+  const auto schedule = [](int step) { return 0.5 * (1 + std::cos(3.14159265358979323846 * step / steps)); };
+  const auto end = [&](int impulse) {
+    const auto w = parameter("w", {1});
+    Sgd optimizer(groups({w.get()}, {{"all", everything_else()}}),
+                  {.lr = 0.1, .schedule = cosine(steps), .decay = decoupled_lr(0.4)});
+    for (int step = 0; step < steps; ++step) {
+      set_gradient(*w, {step == impulse ? 1.0 : 0.0});
+      optimizer.step();
+    }
+    return w->value().item();
+  };
+  double start = 1;
+  for (int step = 0; step < steps; ++step) start *= 1 - 0.1 * 0.4 * schedule(step);
+  BOOST_TEST(std::abs(end(-1) - start) < 1e-14);
+  for (const int impulse : {0, 30, 80}) {
+    double weight = 0.1 * schedule(impulse);
+    for (int step = impulse + 1; step < steps; ++step) weight *= 1 - 0.1 * 0.4 * schedule(step);
+    BOOST_TEST(std::abs(end(-1) - end(impulse) - weight) < 1e-14);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(gradient_descent_on_the_way_to_ridge) {
+  // F17 in the eigenbasis: w(t) = c/(s + lambda) (1 - (1 - eta (s + lambda))^t), at every t.
+  const double s[] = {0.1, 1, 4}, c[] = {0.3, -2, 1};
+  const auto w = parameter("w", {0, 0, 0});
+  Sgd optimizer(groups({w.get()}, {{"all", everything_else()}}), {.lr = eta, .decay = coupled_l2(lambda)});
+  for (int t = 1; t <= 200; ++t) {
+    Tensor g({3}, DType::f64);
+    for (std::size_t k = 0; k < 3; ++k) g.mutable_data<double>()[k] = s[k] * w->value().data<double>()[k] - c[k];
+    set_gradient(*w, g);
+    optimizer.step();
+    for (std::size_t k = 0; k < 3; ++k) {
+      const double want = c[k] / (s[k] + lambda) * (1 - std::pow(1 - eta * (s[k] + lambda), t));
+      BOOST_REQUIRE(std::abs(w->value().data<double>()[k] - want) < 1e-13);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(proximal_steps_rest_at_soft_thresholds) {
+  const auto sgd = [](Decay decay) { return [=](Groups table) { return Sgd(table, {.lr = eta, .decay = decay}); }; };
+  check_rest("l1", rest(sgd(proximal_l1(0.5))), soft(a * minimum, 0.5) / a);
+  BOOST_TEST(rest(sgd(proximal_l1(3))) == 0);
+  check_rest("elastic net", rest(sgd(elastic_net(0.5, 0.4))), soft(a * minimum, 0.5) / (a + 0.4));
+  check_rest("subgradient far from zero", rest(sgd(coupled_l1(0.5))), soft(a * minimum, 0.5) / a);
+  // The subgradient never stops at zero: it chatters in a band of width eta l1.
+  const double chatter = rest(sgd(coupled_l1(3)));
+  BOOST_TEST(chatter != 0);
+  BOOST_TEST(std::abs(chatter) < 2 * eta * 3);
+}
+
+BOOST_AUTO_TEST_CASE(normalized_lambda_keeps_the_timescale) {
+  BOOST_TEST(std::abs(normalized_lambda(0.05, 128, 50000, 100) - 0.05 * std::sqrt(128 / 5e6)) < 1e-18);
+  BOOST_TEST(std::abs(normalized_lambda(0.05, 128, 50000, 400) / normalized_lambda(0.05, 128, 50000, 100) - 0.5) <
+             1e-15);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace ebb::test

@@ -1,0 +1,127 @@
+// Every optimizer times every kind of decay against plain loops: 200 steps with warm-up from zero, a cosine, and two
+// groups of different learning rates.
+#include <boost/test/unit_test.hpp>
+
+#include "tests/optim/reference.h"
+#include "tests/optim/toys.h"
+#include "tests/support/tensors.h"
+
+namespace ebb::test {
+namespace {
+
+// Newton-Schulz amplifies roundings of small singular values by up to 3.4445^5 a step: fewer steps, a wider bound.
+struct Bound {
+  int steps = 200;
+  double tolerance = 1e-12;
+};
+Bound bound(const Maker& maker) { return maker.name == "muon" ? Bound{30, 1e-9} : Bound{}; }
+
+struct Kind {
+  std::string name;
+  Decay decay;
+  double lambda = 0, l1 = 0;
+};
+
+std::vector<Kind> kinds() {
+  return {{"none", no_decay()},
+          {"coupled_l2", coupled_l2(0.3), 0.3},
+          {"decoupled_lr", decoupled_lr(0.3), 0.3},
+          {"decoupled_schedule", decoupled_schedule(0.03), 0.03},
+          {"decoupled_constant", decoupled_constant(0.03), 0.03},
+          {"corrected", corrected(0.3), 0.3},
+          {"stable", stable(0.3), 0.3},
+          {"cautious", cautious(0.3), 0.3},
+          {"coupled_l1", coupled_l1(0.1), 0.1},
+          {"coupled_elastic_net", coupled_elastic_net(0.1, 0.2), 0.2, 0.1},
+          {"proximal_l1", proximal_l1(0.1), 0.1},
+          {"elastic_net", elastic_net(0.1, 0.2), 0.2, 0.1},
+          {"proximal_l2", proximal_l2(0.3), 0.3},
+          {"update_l2", update_l2(0.3), 0.3},
+          {"toward_start(decoupled_lr)", toward_start(decoupled_lr(0.3)), 0.3},
+          {"toward_start(coupled_l2)", toward_start(coupled_l2(0.3)), 0.3},
+          {"toward_start(elastic_net)", toward_start(elastic_net(0.02, 0.2)), 0.2, 0.02}};
+}
+
+// The gradient of a random quadratic plus noise that never repeats, as a function of the weights and the step.
+double gradient(double w, std::size_t i, int step) {
+  const double curvature = 0.5 + 0.1 * static_cast<double>(i % 7);
+  return curvature * (w - 0.3) + std::sin(1.7 * static_cast<double>(step) + static_cast<double>(i));
+}
+
+// Final weights of the library and of the reference.
+struct Pair {
+  std::vector<double> library, reference;
+};
+
+Pair run(const Maker& maker, const Kind& kind) {
+  std::vector<std::unique_ptr<Parameter>> owned;
+  owned.push_back(random_parameter("first", {3, 5}, 1));
+  owned.push_back(random_parameter("second", {2, 4}, 2));
+  owned.push_back(random_parameter("third", {1, 19}, 3));
+  const Groups table = groups({owned[0].get(), owned[1].get(), owned[2].get()},
+                              {{"slow", path("second"), {.lr_scale = 0.25}}, {"fast", everything_else()}});
+  const Schedule schedule = warmup(10, cosine(200));
+  const auto optimizer = maker.make(table, kind.decay, schedule);
+
+  ReferenceRun reference{.optimizer = maker.name, .kind = kind.name, .lambda = kind.lambda, .l1 = kind.l1};
+  reference.group_scale = {0.25, 1};
+  for (const auto& p : owned) {
+    ReferenceParameter copy{.rows = static_cast<std::size_t>(p->shape()[0]),
+                            .columns = static_cast<std::size_t>(p->shape()[1]),
+                            .group = p->name() == "second" ? 0 : 1,
+                            .w = values(p->value())};
+    reference.parameters.push_back(copy);
+  }
+  for (int step = 0; step < bound(maker).steps; ++step) {
+    for (std::size_t k = 0; k < owned.size(); ++k) {
+      Tensor g = owned[k]->value().clone();
+      std::size_t i = 0;
+      for (double& x : g.mutable_span<double>()) x = gradient(x, i++, step);
+      set_gradient(*owned[k], g);
+      ReferenceParameter& r = reference.parameters[k];
+      r.g.resize(r.w.size());
+      for (std::size_t j = 0; j < r.w.size(); ++j) r.g[j] = gradient(r.w[j], j, step);
+    }
+    optimizer->step();
+    // Warm-up from zero and the cosine, written out.
+    const double pi = 3.14159265358979323846;
+    reference.step(step < 10 ? step / 10.0 : 0.5 * (1 + std::cos(pi * (step - 10) / 200)));
+  }
+  Pair out;
+  for (std::size_t k = 0; k < owned.size(); ++k) {
+    for (const double x : values(owned[k]->value())) out.library.push_back(x);
+    for (const double x : reference.parameters[k].w) out.reference.push_back(x);
+  }
+  return out;
+}
+
+double largest(const std::vector<double>& a, const std::vector<double>& b) {
+  double worst = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a[i] - b[i]));
+  return worst;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(optimizers_against_plain_loops)
+
+BOOST_AUTO_TEST_CASE(every_kind_on_every_optimizer) {
+  for (const Maker& maker : makers()) {
+    const double tolerance = bound(maker).tolerance;
+    const std::vector<double> without = run(maker, kinds()[0]).reference;
+    for (const Kind& kind : kinds()) {
+      const Pair pair = run(maker, kind);
+      double scale = 0;
+      for (const double x : pair.reference) scale = std::max(scale, std::abs(x));
+      BOOST_TEST(largest(pair.library, pair.reference) <= tolerance * scale,
+                 maker.name << " with " << kind.name << ": off by " << largest(pair.library, pair.reference) / scale);
+      if (kind.name != "none")
+        BOOST_TEST(largest(pair.reference, without) >= 1000 * tolerance * scale,
+                   maker.name << " with " << kind.name << ": decay does nothing here");
+    }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace ebb::test
