@@ -33,13 +33,16 @@ struct BatchNormState {
 Var batch_norm(const Var& x, const Var& scale, const Var& shift, BatchNormState& state,
                const BatchNormOptions& options = {});
 
-/// Normalises each vector of the last axis: x `[..., n]`, scale and shift `[n]` or undefined. Biased variance.
+/// Normalises each vector of the last axis: x `[..., n]`, scale and shift `[n]` or undefined. Biased variance;
+/// with eps = 0 the inverse deviation of a constant row is 0.
+/// \throws Error when shapes do not match.
 /// Source: Ba, Kiros, Hinton 2016.
 Var layer_norm(const Var& x, const Var& scale, const Var& shift, double eps = 1e-5);
 
 /// Normalises groups of channels of each image: x `[n, ..., c]`, statistics over the inner axes and the c / groups
-/// channels of a group; scale and shift `[c]` or undefined. Biased variance. Source: Wu, He 2018.
-/// \throws Error when groups does not divide c.
+/// channels of a group; scale and shift `[c]` or undefined. Biased variance;
+/// with eps = 0 the inverse deviation of a constant group is 0. Source: Wu, He 2018.
+/// \throws Error when shapes do not match or groups does not divide c.
 Var group_norm(const Var& x, const Var& scale, const Var& shift, std::int64_t groups, double eps = 1e-5);
 
 }  // namespace ebb
