@@ -36,9 +36,13 @@ std::string clock_text(double seconds) {
 }
 
 std::string grouped(std::int64_t number) {
-  std::string digits = text(number < 0 ? -number : number);
-  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
-  return number < 0 ? "-" + digits : digits;
+  const std::string digits = text(number < 0 ? -number : number);
+  std::string out = number < 0 ? "-" : "";
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) out += ',';
+    out += digits[i];
+  }
+  return out;
 }
 
 std::string progress_line(const std::string& label, std::int64_t done, std::int64_t total, const std::string& unit,
@@ -71,7 +75,7 @@ void Progress::update(std::int64_t done, const std::string& note) {
   if (!due()) return;
   drawn_ = Clock::now();
   const double seconds = std::chrono::duration<double>(drawn_ - start_).count();
-  write_line("\r" + progress_line(label_, done, total_, unit_, seconds, note, columns()) + "\x1b[K");
+  write_line(text('\r', progress_line(label_, done, total_, unit_, seconds, note, columns()), "\x1b[K"));
 }
 
 }  // namespace ebb
