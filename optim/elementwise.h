@@ -10,9 +10,9 @@
 
 namespace ebb {
 
-/// SGDP and AdamP: takes the radial part out of the update of parameters that look scale-invariant, which are those of
-/// rank 2 or more whose gradient is nearly orthogonal to them and not zero, per output channel or else as a whole. Heo et al. 2021,
-/// https://arxiv.org/abs/2006.08217, and their code.
+/// SGDP and AdamP: takes the radial part out of the update of parameters that look scale-invariant: those of rank 2 or
+/// more whose gradient is nearly orthogonal to them and not zero, per output channel or else as a whole.
+/// Heo et al. 2021, https://arxiv.org/abs/2006.08217, and their code.
 struct Projection {
   double delta = 0.1;     ///< Orthogonal means: max |cos(w, g)| < delta / sqrt(values of a channel).
   double wd_ratio = 0.1;  ///< Multiplies shrink where the update was projected.

@@ -5,8 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <limits>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,24 +12,10 @@
 #include "framework/tensor/tensor.h"
 #include "optim/gradient.h"
 #include "optim/groups.h"
+#include "optim/optimizer_state.h"
+#include "optim/parameter_state.h"
 
 namespace ebb {
-
-/// What an optimizer needs to go on later: tensors by "path/what", e.g. "fc.weight/momentum", and settings as text.
-struct OptimizerState {
-  std::map<std::string, Tensor> tensors;        ///< State of the parameters, copied.
-  std::map<std::string, std::string> metadata;  ///< Optimizer, step, plateau, group table.
-};
-
-/// What load_state() found.
-struct OptimizerLoadReport {
-  std::vector<std::string> missing;  ///< Parameters of the optimizer without saved state: they start anew.
-  std::vector<std::string> extra;    ///< Saved tensors that no parameter takes.
-  std::vector<std::string> changed;  ///< Differences of settings and groups, a sentence each.
-
-  bool exact() const { return missing.empty() && extra.empty() && changed.empty(); }  ///< Nothing to report.
-  std::string text() const;                                                           ///< For people, a line each.
-};
 
 /// Settings that every optimizer has.
 struct CommonOptions {
@@ -41,27 +25,6 @@ struct CommonOptions {
   Decay decay = {};                            ///< Default of the groups' decay.
   GradientOptions gradient = {};               ///< Clipping, accumulation and so on.
   std::optional<PlateauOptions> plateau = {};  ///< Reduce-on-plateau; see Optimizer::observe().
-};
-
-/// A parameter and the optimizer's numbers for it.
-struct ParameterState {
-  std::string path;                ///< Key of the state.
-  Parameter* parameter = nullptr;  ///< Never null.
-  std::size_t group = 0;           ///< Index of its group.
-  std::array<Tensor, 3> s = {};    ///< As named by Optimizer::state_names(); undefined before the first update.
-  Tensor start = {};               ///< Value before the first step, when its decay needs it.
-  std::int64_t updates = 0;        ///< Updates it took part in: bias corrections count these.
-  double product = 1;              ///< A running product, for rules that keep one.
-  double last_change =
-      std::numeric_limits<double>::quiet_NaN();  ///< Norm of the change by the last step, when watched.
-};
-
-/// The numbers of one step for one group.
-struct Step {
-  StepContext context = {};   ///< What the decay rule saw.
-  DecayTerms terms = {};      ///< What it answered.
-  double gradient_scale = 1;  ///< Multiplies gradients: averaging and norm clipping.
-  double gradient_limit = 0;  ///< Largest |gradient|, 0 for none.
 };
 
 /// Base of all optimizers. One of your own derives from it and overrides base_update(); see docs/extending.md.

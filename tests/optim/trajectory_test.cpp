@@ -122,6 +122,40 @@ BOOST_AUTO_TEST_CASE(every_kind_on_every_optimizer) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(muon_hands_groups_to_adam) {
+  const auto matrix = random_parameter("matrix", {3, 4}, 1), vector = random_parameter("vector", {6}, 2);
+  const auto twin = random_parameter("vector", {6}, 2);
+  Muon muon(groups({matrix.get(), vector.get()},
+                   {{"matrices", path("matrix")}, {"rest", everything_else(), {.lr_scale = 0.5, .momentum = 0.9}}}),
+            {.adam_groups = {"rest"}, .adam_lr = 0.25, .decay = decoupled_lr(0.5)});
+  Adam adam(groups({twin.get()}, {{"all", everything_else()}}), {.lr = 0.125, .decay = decoupled_lr(0.5)});
+  for (std::uint64_t step = 0; step < 20; ++step) {
+    set_gradient(*matrix, random({3, 4}, 10 + step, -1, 1, DType::f64));
+    set_gradient(*vector, random({6}, 90 + step, -1, 1, DType::f64));
+    set_gradient(*twin, vector->grad());
+    muon.step();
+    adam.step();
+  }
+  BOOST_TEST(close(vector->value(), twin->value(), 1e-14));
+}
+
+BOOST_AUTO_TEST_CASE(trust_ratios_leave_biases_alone) {
+  const auto run = [](bool trusted, Role role) {
+    const auto w = random_parameter("w", {6}, 2, DType::f64, role);
+    const Groups table = groups({w.get()}, {{"all", everything_else()}});
+    std::unique_ptr<Optimizer> optimizer;
+    if (trusted) optimizer = std::make_unique<Lars>(table, LarsOptions{.lr = 0.25, .decay = coupled_l2(0.5)});
+    else optimizer = std::make_unique<Sgd>(table, SgdOptions{.lr = 0.25, .momentum = 0.9, .decay = coupled_l2(0.5)});
+    for (std::uint64_t step = 0; step < 5; ++step) {
+      set_gradient(*w, random({6}, 10 + step, -1, 1, DType::f64));
+      optimizer->step();
+    }
+    return w->value();
+  };
+  BOOST_TEST(same_bits(run(true, Role::bias), run(false, Role::bias)));
+  BOOST_TEST(!close(run(true, Role::weight), run(false, Role::weight), 1e-3));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace ebb::test
