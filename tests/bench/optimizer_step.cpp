@@ -84,10 +84,10 @@ int main(int argc, char** argv) {
   }
   const auto loop = [&](bool second) {
     for (std::size_t k = 0; k < parameters.size(); ++k) {
-      float* const w = parameters[k]->value().mutable_data<float>();
-      const float* const g = parameters[k]->grad().data<float>();
-      float* const a = m[k].mutable_data<float>();
-      float* const b = v[k].mutable_data<float>();
+      float* const __restrict w = parameters[k]->value().mutable_data<float>();
+      const float* const __restrict g = parameters[k]->grad().data<float>();
+      float* const __restrict a = m[k].mutable_data<float>();
+      float* const __restrict b = v[k].mutable_data<float>();
       parallel::for_blocks(m[k].size(), elementwise_block, [=](std::int64_t begin, std::int64_t end) {
         if (second) {
           for (std::int64_t i = begin; i < end; ++i) {

@@ -1,6 +1,7 @@
 // Saved state, what a changed table does to it, reports, and averages of weights.
 #include <boost/test/unit_test.hpp>
 
+#include "framework/io/safetensors.h"
 #include "optim/averaging.h"
 #include "optim/report.h"
 #include "tests/optim/toys.h"
@@ -50,6 +51,22 @@ BOOST_AUTO_TEST_CASE(training_goes_on_bit_for_bit) {
       BOOST_TEST(same_bits(other.weight.value(), straight.weight.value()), maker.name << ' ' << decay.text());
       BOOST_TEST(same_bits(other.bias.value(), straight.bias.value()), maker.name << ' ' << decay.text());
     }
+}
+
+BOOST_AUTO_TEST_CASE(through_a_safetensors_file) {
+  Net net;
+  NAdam first(decay_weights_only(net, toward_start(coupled_l2(0.1))), {.plateau = PlateauOptions{}});
+  train(net, first, 0, 5);
+  first.observe(0.25);
+  const OptimizerState saved = first.save_state();
+  const std::vector<std::byte> bytes = serialize_safetensors(saved.tensors, saved.metadata);
+  const TensorFile file = parse_safetensors(bytes, "memory");
+  NAdam second(decay_weights_only(net, toward_start(coupled_l2(0.1))), {.plateau = PlateauOptions{}});
+  const OptimizerLoadReport report = second.load_state({file.tensors, file.metadata});
+  BOOST_TEST(report.exact(), report.text());
+  BOOST_TEST(second.steps() == 5);
+  for (const char* what : {"first_moment", "second_moment", "start"})
+    BOOST_TEST(same_bits(second.state("weight", what), first.state("weight", what)));
 }
 
 BOOST_AUTO_TEST_CASE(state_goes_by_name) {
