@@ -10,7 +10,7 @@ namespace {
 int64_t channel_block(int64_t channels) {
   // Estimated share of the peak that blocks of each size reach, in percent.
   constexpr int64_t sizes[] = {16, 4, 3, 2, 1};
-  constexpr int64_t speed[] = {100, 97, 95, 92, 85};
+  constexpr int64_t speed[] = {100, 97, 85, 92, 82};
   int64_t best = 1;
   int64_t least = -1;
   for (int i = 0; i < 5; ++i) {

@@ -22,15 +22,20 @@ void pack_columns(const ImagePacking<T>& args, const T* from, int64_t begin, int
   const int64_t block = Block > 0 ? Block : args.block;
   const int64_t full = args.channels / block;
   const int64_t rest = args.channels - full * block;
-  for (int64_t j = begin; j < end; ++j) {
-    const T* pixel = from + j * args.step * args.x_pixel;
-    T* out = to + j * pitch;
-    for (int64_t b = 0; b < full; ++b, pixel += block, out += args.out_block) {
-      if constexpr (Block > 0) __builtin_memcpy(out, pixel, Block * sizeof(T));
-      else copy(pixel, out, block);
+  const int64_t pixel = args.step * args.x_pixel;
+  for (int64_t b = 0; b < full; ++b) {
+    const T* x = from + begin * pixel + b * block;
+    T* out = to + begin * pitch + b * args.out_block;
+    for (int64_t j = begin; j < end; ++j, x += pixel, out += pitch) {
+      if constexpr (Block > 0) __builtin_memcpy(out, x, Block * sizeof(T));
+      else copy(x, out, block);
     }
-    if (rest == 0) continue;
-    for (int64_t c = 0; c < block; ++c) out[c] = c < rest ? pixel[c] : T(0);
+  }
+  if (rest == 0) return;
+  for (int64_t j = begin; j < end; ++j) {
+    const T* const x = from + j * pixel + full * block;
+    T* const out = to + j * pitch + full * args.out_block;
+    for (int64_t c = 0; c < block; ++c) out[c] = c < rest ? x[c] : T(0);
   }
 }
 
