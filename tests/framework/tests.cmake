@@ -34,7 +34,3 @@ ebb_test(convolution THREADS
   SOURCES framework/kernels/convolution_test.cpp framework/kernels/gemm_test.cpp framework/ops/convolution_test.cpp
     framework/ops/matmul_test.cpp)
 ebb_test(determinism SOURCES framework/determinism_test.cpp LIBRARIES ebb::models ebb::optim)
-if(NOT EBB_SANITIZE)
-  add_test(NAME determinism.backends COMMAND sh ${PROJECT_SOURCE_DIR}/tests/compare_backends.sh)
-  set_tests_properties(determinism.backends PROPERTIES LABELS slow TIMEOUT 3600 RUN_SERIAL ON)
-endif()
