@@ -11,11 +11,6 @@ void copy(const T* from, T* to, int64_t n) {
   for (; i < n; ++i) to[i] = from[i];
 }
 
-template <class T>
-void zero(T* to, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) to[i] = T(0);
-}
-
 // Columns begin .. end-1 of a phase of one row of one image. Block = 0: any size.
 template <class T, int Block>
 void pack_columns(const ImagePacking<T>& args, const T* from, int64_t begin, int64_t end, int64_t pitch, T* to) {
@@ -24,11 +19,18 @@ void pack_columns(const ImagePacking<T>& args, const T* from, int64_t begin, int
   const int64_t rest = args.channels - full * block;
   const int64_t pixel = args.step * args.x_pixel;
   for (int64_t b = 0; b < full; ++b) {
-    const T* x = from + begin * pixel + b * block;
-    T* out = to + begin * pitch + b * args.out_block;
-    for (int64_t j = begin; j < end; ++j, x += pixel, out += pitch) {
-      if constexpr (Block > 0) __builtin_memcpy(out, x, Block * sizeof(T));
-      else copy(x, out, block);
+    const T* const x = from + b * block;
+    T* const out = to + b * args.out_block;
+    int64_t j = begin;
+    if constexpr (Block == 1) {
+      if (pitch == 1) {
+        for (; j + 4 <= end; j += 4)
+          for (int64_t i = 0; i < 4; ++i) out[j + i] = x[(j + i) * pixel];
+      }
+    }
+    for (; j < end; ++j) {
+      if constexpr (Block > 0) __builtin_memcpy(out + j * pitch, x + j * pixel, Block * sizeof(T));
+      else copy(x + j * pixel, out + j * pitch, block);
     }
   }
   if (rest == 0) return;
@@ -39,28 +41,34 @@ void pack_columns(const ImagePacking<T>& args, const T* from, int64_t begin, int
   }
 }
 
-// Zeros in columns begin .. end-1.
-template <class T>
+// Zeros in columns begin .. end-1. Few numbers at a time: a constant size spares the call of memset().
+template <class T, int Block>
 void pad_columns(const ImagePacking<T>& args, int64_t begin, int64_t end, int64_t pitch, T* to) {
+  const size_t block = static_cast<size_t>(Block > 0 ? Block : args.block);
   const int64_t blocks = (args.channels + args.block - 1) / args.block;
   for (int64_t b = 0; b < blocks; ++b)
-    for (int64_t j = begin; j < end; ++j) zero(to + b * args.out_block + j * pitch, args.block);
+    for (int64_t j = begin; j < end; ++j) __builtin_memset(to + b * args.out_block + j * pitch, 0, block * sizeof(T));
+}
+
+template <class T, int Block>
+void pack_block(const ImagePacking<T>& args, const T* from, int64_t begin, int64_t end, T* to) {
+  const int64_t pitch = args.images * args.block;
+  pad_columns<T, Block>(args, 0, begin, pitch, to);
+  pad_columns<T, Block>(args, end, args.columns, pitch, to);
+  if (args.block == args.channels && args.images == 1 && args.step == 1 && args.x_pixel == args.channels)
+    copy(from + begin * args.channels, to + begin * args.channels, (end - begin) * args.channels);
+  else pack_columns<T, Block>(args, from, begin, end, pitch, to);
 }
 
 template <class T>
 void pack_phase(const ImagePacking<T>& args, const T* from, int64_t begin, int64_t end, T* to) {
-  const int64_t pitch = args.images * args.block;
-  pad_columns(args, 0, begin, pitch, to);
-  pad_columns(args, end, args.columns, pitch, to);
-  if (args.block == args.channels && args.images == 1 && args.step == 1 && args.x_pixel == args.channels)
-    return copy(from + begin * args.channels, to + begin * args.channels, (end - begin) * args.channels);
   switch (args.block) {
-    case 1: return pack_columns<T, 1>(args, from, begin, end, pitch, to);
-    case 2: return pack_columns<T, 2>(args, from, begin, end, pitch, to);
-    case 3: return pack_columns<T, 3>(args, from, begin, end, pitch, to);
-    case 4: return pack_columns<T, 4>(args, from, begin, end, pitch, to);
-    case 16: return pack_columns<T, 16>(args, from, begin, end, pitch, to);
-    default: return pack_columns<T, 0>(args, from, begin, end, pitch, to);
+    case 1: return pack_block<T, 1>(args, from, begin, end, to);
+    case 2: return pack_block<T, 2>(args, from, begin, end, to);
+    case 3: return pack_block<T, 3>(args, from, begin, end, to);
+    case 4: return pack_block<T, 4>(args, from, begin, end, to);
+    case 16: return pack_block<T, 16>(args, from, begin, end, to);
+    default: return pack_block<T, 0>(args, from, begin, end, to);
   }
 }
 
