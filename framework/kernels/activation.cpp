@@ -21,6 +21,13 @@ B sigmoid_of(B x) {
   return B(1) / (B(1) + xsimd::exp(-x));
 }
 
+// sigmoid(x) sigmoid(-x), the derivative of sigmoid, without the cancellation of s (1 - s).
+template <class B>
+B sigmoid_slope(B x) {
+  const B e = xsimd::exp(-xsimd::abs(x));
+  return e / ((B(1) + e) * (B(1) + e));
+}
+
 // Phi(x), the normal distribution function.
 template <class T>
 Batch<T> normal_cdf(Batch<T> x) {
@@ -28,10 +35,12 @@ Batch<T> normal_cdf(Batch<T> x) {
   return B(as<T>(0.5)) * (B(1) + xsimd::erf(x * B(as<T>(sqrt_half))));
 }
 
+// The argument of tanh in the tanh form of GELU, doubled: (1 + tanh(u)) / 2 is sigmoid(2 u), which keeps its accuracy
+// where 1 + tanh(u) and 1 - tanh(u)^2 cancel.
 template <class T>
 Batch<T> gelu_tanh_inner(Batch<T> x) {
   using B = Batch<T>;
-  return xsimd::tanh(B(as<T>(sqrt_2_over_pi)) * (x + B(as<T>(gelu_cubic)) * x * x * x));
+  return B(as<T>(2 * sqrt_2_over_pi)) * x * (B(1) + B(as<T>(gelu_cubic)) * x * x);
 }
 
 // A function and its derivative from two lambdas that know alpha and beta: f(x, alpha, beta) on registers, and
@@ -72,17 +81,14 @@ void fill_smooth(Activation<T>& table) {
                           const B density = B(as<T>(inverse_sqrt_2pi)) * xsimd::exp(B(as<T>(-0.5)) * x * x);
                           return dy * (normal_cdf<T>(x) + x * density);
                         });
-  table.gelu_tanh = unary<T>([](B x, B, B) { return B(as<T>(0.5)) * x * (B(1) + gelu_tanh_inner<T>(x)); },
+  table.gelu_tanh = unary<T>([](B x, B, B) { return x * sigmoid_of(gelu_tanh_inner<T>(x)); },
                              [](B x, B dy, B, B) {
-                               const B t = gelu_tanh_inner<T>(x);
-                               const B inner = B(as<T>(sqrt_2_over_pi)) * (B(1) + B(as<T>(3 * gelu_cubic)) * x * x);
-                               return B(as<T>(0.5)) * dy * (B(1) + t + x * (B(1) - t * t) * inner);
+                               const B inner = gelu_tanh_inner<T>(x);
+                               const B slope = B(as<T>(2 * sqrt_2_over_pi)) * (B(1) + B(as<T>(3 * gelu_cubic)) * x * x);
+                               return dy * (sigmoid_of(inner) + x * slope * sigmoid_slope(inner));
                              });
   table.silu = unary<T>([](B x, B, B) { return x * sigmoid_of(x); },
-                        [](B x, B dy, B, B) {
-                          const B s = sigmoid_of(x);
-                          return dy * s * (B(1) + x * (B(1) - s));
-                        });
+                        [](B x, B dy, B, B) { return dy * (sigmoid_of(x) + x * sigmoid_slope(x)); });
   table.softplus =
       unary<T>([](B x, B, B) { return xsimd::select(x > B(0), x, B(0)) + xsimd::log1p(xsimd::exp(-xsimd::abs(x))); },
                [](B x, B dy, B, B) { return dy * sigmoid_of(x); });
