@@ -68,7 +68,8 @@ void broadcast(Rows<T> a, Rows<T> b, T* y, int64_t rows, int64_t width, F f) {
       row(a.data + r * a.row_stride, a.stride, b.data + r * b.row_stride, b.stride, y + r * width, width, f);
     return;
   }
-  const int64_t fit = run_size / width;
+  int64_t fit = run_size / width;
+  if (fit > lanes<T>) fit -= fit % lanes<T>;  // whole registers, whatever the width
   const int64_t step = fit < rows ? fit : rows;
   Run<T> p(a, width, step);
   Run<T> q(b, width, step);
