@@ -1,5 +1,7 @@
 #include "framework/kernels/broadcast.h"
 
+#include <string.h>
+
 #include "framework/kernels/fill.h"
 #include "framework/kernels/simd.h"
 
@@ -35,10 +37,16 @@ struct Run {
   }
 
   void write(int64_t first, int64_t count) {
-    for (int64_t r = 0; r < count; ++r) {
-      const T* const from = rows.data + (first + r) * rows.row_stride;
-      for (int64_t i = 0; i < width; ++i) buffer[r * width + i] = from[i * rows.stride];
+    const T* const from = rows.data + first * rows.row_stride;
+    const int64_t written = periodic ? 1 : count;
+    for (int64_t r = 0; r < written; ++r) {
+      const T* const row = from + r * rows.row_stride;
+      for (int64_t i = 0; i < width; ++i) buffer[r * width + i] = rows.stride == 0 ? *row : row[i];
     }
+    // Of a row that repeats, what is there is doubled until it suffices.
+    const int64_t total = count * width;
+    for (int64_t have = written * width; have < total; have *= 2)
+      memcpy(buffer + have, buffer, static_cast<size_t>(have < total - have ? have : total - have) * sizeof(T));
   }
 };
 
