@@ -1,6 +1,7 @@
 #include "framework/tensor/random.h"
 
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <set>
 
 namespace ebb {
@@ -23,8 +24,13 @@ BOOST_AUTO_TEST_CASE(philox_known_answers) {
 
 BOOST_AUTO_TEST_CASE(parts_have_keys_of_their_own) {
   const Rng root(7);
-  std::set<std::uint64_t> keys{root.key(), root.at("a").key(), root.at("b").key(), root.at("a").at("b").key(),
-                               root.at("b").at("a").key(), root.at(std::uint64_t{0}).key(), Rng(8).key()};
+  std::set<std::uint64_t> keys{root.key(),
+                               root.at("a").key(),
+                               root.at("b").key(),
+                               root.at("a").at("b").key(),
+                               root.at("b").at("a").key(),
+                               root.at(std::uint64_t{0}).key(),
+                               Rng(8).key()};
   BOOST_TEST(keys.size() == 7u);
   BOOST_TEST(Rng(7).at("a").key() == root.at("a").key());
 }
