@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "framework/tensor/error.h"
 #include "framework/tensor/random.h"
 
 namespace ebb {
@@ -59,7 +60,7 @@ void write_idx(const fs::path& directory, const std::string& stem, std::uint32_t
 }
 
 struct SmallData {
-  SmallData() : root(fs::temp_directory_path() / ("ebb-program-test-" + std::to_string(getpid()))) {
+  SmallData() : root(fs::temp_directory_path() / text("ebb-program-test-", getpid())) {
     fs::create_directories(root / "data");
     write_idx(root / "data", "train", 400, Rng(1));
     write_idx(root / "data", "t10k", 100, Rng(2));
@@ -83,7 +84,7 @@ BOOST_AUTO_TEST_CASE(a_training_reports_and_leaves_its_results) {
   BOOST_REQUIRE(done.status == 0);
   for (const char* const part :
        {" kernels, 2 threads", "mnist: 400 training and 100 test images of [28, 28, 1]", "61,706", "no decay",
-        "decoupled_lr 0.0005", "images/s", "most often taken for", "test accuracy"})
+        "decoupled_lr 5e-04", "images/s", "most often taken for", "test accuracy"})
     BOOST_TEST(has(done.output, part), "no \"" << part << "\" in\n" << done.output);
   BOOST_TEST(!has(done.output, "\r"), "a progress line where there is no terminal");
   const nlohmann::json json = summary("run");
@@ -104,9 +105,11 @@ BOOST_AUTO_TEST_CASE(a_training_reports_and_leaves_its_results) {
 
 BOOST_AUTO_TEST_CASE(equal_seeds_give_equal_weights_on_any_number_of_threads) {
   std::set<std::string> hashes;
-  for (const int threads : {1, 2, 3})
-    if (run(train("t" + std::to_string(threads), "--epochs 1 --threads " + std::to_string(threads))).status == 0)
-      hashes.insert(summary("t" + std::to_string(threads)).at("weights_sha256").get<std::string>());
+  for (const int threads : {1, 2, 3}) {
+    const std::string out = text("threads-", threads);
+    BOOST_REQUIRE(run(train(out, text("--epochs 1 --threads ", threads))).status == 0);
+    hashes.insert(summary(out).at("weights_sha256").get<std::string>());
+  }
   BOOST_TEST(hashes.size() == 1u);
   BOOST_REQUIRE(run(train("other", "--epochs 1 --seed 2")).status == 0);
   BOOST_TEST(hashes.count(summary("other").at("weights_sha256").get<std::string>()) == 0u);

@@ -23,8 +23,8 @@ ARCHS = {
     "avx512": ("xsimd::avx512bw", None, r"vfmadd\w*\s.*%zmm"),
     "generic": ("xsimd::", None, None),
 }
-# Families whose work is multiply-add: each of their objects must have the instruction above.
-MULTIPLY_ADD = r"(elementwise|reduction|gemm|matmul|convolution\w*|conv\w*|winograd\w*)\.cpp\.o$"
+# Families whose work is multiply-add: each of their objects but those that only pack must have the instruction above.
+MULTIPLY_ADD = r"(elementwise|reduction|gemm|matmul|conv\w*|winograd\w*)(?<!_pack)\.cpp\.o$"
 
 
 def tool(*command):
