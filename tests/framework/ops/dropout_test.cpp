@@ -108,8 +108,7 @@ BOOST_AUTO_TEST_CASE(limits_of_p) {
   // What is dropped is gone, even infinities.
   const Tensor wild = Tensor::full({1000}, std::numeric_limits<double>::infinity());
   const Tensor kept = dropout(wild, 0.5, Rng(1)).value();
-  for (const float v : kept.span<float>())
-    BOOST_TEST_REQUIRE((v == 0 || v == std::numeric_limits<float>::infinity()));
+  for (const float v : kept.span<float>()) BOOST_TEST_REQUIRE((v == 0 || v == std::numeric_limits<float>::infinity()));
   BOOST_TEST(all_finite(dropout(x, 1 - 0x1p-53, Rng(1)).value()));
 }
 
