@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE(shared_data_set) {
 }
 
 BOOST_AUTO_TEST_CASE(steady_memory) {
-  const Loader batches(Counting(1000), {.batch = 64});
+  const Loader batches(Counting(1000), {.batch = 64, .prefetch = 0});
   std::int64_t seen = 0;
   const auto pass = [&](std::int64_t epoch) {
     for (const auto& [images, labels] : batches.epoch(epoch)) seen += labels.size();
@@ -200,6 +200,17 @@ BOOST_AUTO_TEST_CASE(steady_memory) {
   BOOST_TEST(watch.calls_here() == 0u);
   BOOST_TEST(seen == 5000);
   if (memory::pooled()) BOOST_TEST(blocks == 0u);
+}
+
+// A walk that made its thread makes nothing else.
+BOOST_AUTO_TEST_CASE(steady_memory_of_a_walk) {
+  const Loader loader(Counting(6400), {.batch = 64, .augment = {.flip = Flip::random, .cutout = 1, .mixup = 1}});
+  const Epoch epoch = loader.epoch(0);
+  auto at = epoch.begin();
+  for (int i = 0; i < 10; ++i) ++at;
+  const test::AllocationWatch watch;
+  for (int i = 0; i < 80; ++i) ++at;
+  BOOST_TEST(watch.calls() == 0u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

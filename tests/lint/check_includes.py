@@ -20,7 +20,7 @@ MAY_INCLUDE = {
     "framework/io": ["framework/tensor"],
     "models": ["framework/nn", "framework/ops", "framework/autograd", "framework/tensor"],
     "optim": ["framework/autograd/parameter.h", "framework/nn/module.h", *FOUNDATION],
-    "data": ["framework/compute", "framework/io/byte_source.h", "framework/tensor"],
+    "data": ["framework/compute", "framework/io", "framework/parallel", "framework/tensor"],
     "lab": ["framework", "optim", "data", "models"],
     "tests": ["framework", "optim", "data", "models", "lab", "examples"],
     "examples": ["framework", "optim", "data", "models", "lab"],
