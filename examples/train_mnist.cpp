@@ -44,10 +44,8 @@ int main(int argc, char** argv) try {
   Rng rng(1);
   LeNet model(rng);
   Loader batches(Mnist(directory, Split::train), {.batch = 128, .seed = 1});
-  Sgd optimizer(groups(model, {{"no decay", biases(), {.decay = no_decay()}},
-                               {"decayed", everything_else(), {.decay = decoupled_lr(5e-4)}}}),
+  Sgd optimizer(decay_weights_only(model, decoupled_lr(5e-4)),  // norms and biases do not decay
                 {.lr = 0.02, .momentum = 0.9, .schedule = cosine(epochs * batches.batches())});
-  std::cout << summary(model, {1, 28, 28, 1}) << report(optimizer);
   for (int epoch = 0; epoch < epochs; ++epoch) {
     for (const auto& [images, labels] : batches.epoch(epoch)) {
       Tape tape;
@@ -59,6 +57,7 @@ int main(int argc, char** argv) try {
     std::cout << "epoch " << epoch + 1 << ": test accuracy " << 100 * accuracy(model, test) << " %\n";
   }
   // code: end
+  std::cout << summary(model, {1, 28, 28, 1}) << report(optimizer);
 } catch (const std::exception& error) {
   std::cerr << error.what() << '\n';
   return 1;

@@ -19,6 +19,8 @@ target_compile_features(ebb_options INTERFACE cxx_std_20)
 target_compile_options(ebb_options INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Werror
   -fno-math-errno -fno-trapping-math -ffp-contract=off -fvisibility-inlines-hidden)
+# What is hot stands in kernels, which have options of their own; for the rest -O3 costs build time and gains nothing.
+target_compile_options(ebb_options INTERFACE $<$<CONFIG:Release>:-O2>)
 if(EBB_NATIVE)
   target_compile_options(ebb_options INTERFACE -march=native)
 endif()
@@ -27,6 +29,10 @@ if(EBB_SANITIZE)
     -fsanitize=${EBB_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(ebb_options INTERFACE -fsanitize=${EBB_SANITIZE})
 endif()
+
+# The standard headers that most sources include: read once for a library they save a third of its compile time.
+set(EBB_PRECOMPILED <algorithm> <array> <cmath> <cstdint> <filesystem> <functional> <limits> <map> <memory> <optional>
+  <set> <span> <string> <string_view> <utility> <vector>)
 
 # ebb_library(NAME sources...): the library target ebb_NAME with the alias ebb::NAME.
 function(ebb_library name)
@@ -37,4 +43,5 @@ function(ebb_library name)
   target_include_directories(ebb_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/ebb>)
   target_link_libraries(ebb_${name} PRIVATE $<BUILD_INTERFACE:ebb_options>)
+  target_precompile_headers(ebb_${name} PRIVATE ${EBB_PRECOMPILED})
 endfunction()

@@ -34,7 +34,7 @@ constexpr const char* metadata_key = "__metadata__";
 // Receives the events of the JSON parser and builds entries from them: nothing but what the grammar of a header
 // allows is ever stored, and nothing nests deeper. The depth is that of the value at hand: 0 outside, 1 in the root
 // object, 2 in a tensor's object or the metadata, 3 in a list.
-class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
+class HeaderReader : public nlohmann::json_sax<nlohmann::ordered_json> {
  public:
   HeaderReader(std::uint64_t data_size, std::string_view where) : data_size_(data_size), where_(where) {}
 
@@ -130,9 +130,9 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
   bool null() override { refuse("null"); }
   bool boolean(bool value) override { refuse(text(value)); }
-  bool binary(nlohmann::json::binary_t&) override { refuse("binary data"); }
+  bool binary(nlohmann::ordered_json::binary_t&) override { refuse("binary data"); }
 
-  bool parse_error(std::size_t position, const std::string& token, const nlohmann::json::exception&) override {
+  bool parse_error(std::size_t position, const std::string& token, const nlohmann::ordered_json::exception&) override {
     bad(text("a header that is no JSON at byte ", position, ", at ", printable(token)), "JSON in UTF-8",
         "the file is damaged or no safetensors file");
   }
@@ -218,7 +218,7 @@ Header parse_header(std::string_view json, std::uint64_t data_size, std::string_
   if (json.empty() || json.front() != '{')
     fail(where, "a header that does not begin with a brace", "a JSON object", "this is no safetensors file");
   HeaderReader reader(data_size, where);
-  nlohmann::json::sax_parse(json.begin(), json.end(), &reader);
+  nlohmann::ordered_json::sax_parse(json.begin(), json.end(), &reader);
   Header header = reader.take();
   std::ranges::sort(header.entries, [](const Entry& a, const Entry& b) {
     return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
@@ -255,7 +255,7 @@ std::string write_header(const Header& header, std::string_view where) {
                         {"data_offsets", {entry.begin, entry.end}}});
     }
     out += '}';
-  } catch (const nlohmann::json::exception&) {
+  } catch (const nlohmann::ordered_json::exception&) {
     fail(where, "a name or metadata string that is not UTF-8", "UTF-8");
   }
   out.resize((out.size() + 7) / 8 * 8, ' ');

@@ -35,31 +35,46 @@ inline void store_part(T* to, Batch<T> value, int64_t count) {
   for (int64_t i = 0; i < count; ++i) to[i] = part[i];
 }
 
+/// A register's worth of numbers of which `count` < lanes come from memory and the others are 0.
+template <class T>
+struct Padded {
+  Padded(const T* from, int64_t count) { load_part(from, count).store_aligned(numbers); }
+  alignas(64) T numbers[lanes<T>];
+};
+
+/// y[i] = f(x[i] ...) for whole registers: n is a multiple of lanes. Not inlined, so that map() holds f once.
+template <class T, class F, class... X>
+[[gnu::noinline]] void map_registers(F f, T* y, int64_t n, const X*... x) {
+  for (int64_t i = 0; i < n; i += lanes<T>) f(Batch<T>::load_unaligned(x + i)...).store_unaligned(y + i);
+}
+
+template <class T, class F, class... X>
+inline void map_arrays(F f, T* y, int64_t n, const X*... x) {
+  const int64_t rest = n % lanes<T>;
+  const int64_t whole = n - rest;
+  map_registers<T>(f, y, whole, x...);
+  if (rest == 0) return;
+  Padded<T> last(y, 0);
+  map_registers<T>(f, last.numbers, lanes<T>, Padded<T>(x + whole, rest).numbers...);
+  for (int64_t i = 0; i < rest; ++i) y[whole + i] = last.numbers[i];
+}
+
 /// y[i] = f(x[i]). `f` maps a register to a register; the pointers may be equal.
 template <class T, class F>
 inline void map(const T* x, T* y, int64_t n, F f) {
-  int64_t i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>) f(Batch<T>::load_unaligned(x + i)).store_unaligned(y + i);
-  if (i < n) store_part<T>(y + i, f(load_part(x + i, n - i)), n - i);
+  map_arrays(f, y, n, x);
 }
 
 /// y[i] = f(a[i], b[i]).
 template <class T, class F>
 inline void map(const T* a, const T* b, T* y, int64_t n, F f) {
-  int64_t i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>)
-    f(Batch<T>::load_unaligned(a + i), Batch<T>::load_unaligned(b + i)).store_unaligned(y + i);
-  if (i < n) store_part<T>(y + i, f(load_part(a + i, n - i), load_part(b + i, n - i)), n - i);
+  map_arrays(f, y, n, a, b);
 }
 
 /// y[i] = f(a[i], b[i], c[i]).
 template <class T, class F>
 inline void map(const T* a, const T* b, const T* c, T* y, int64_t n, F f) {
-  int64_t i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>)
-    f(Batch<T>::load_unaligned(a + i), Batch<T>::load_unaligned(b + i), Batch<T>::load_unaligned(c + i))
-        .store_unaligned(y + i);
-  if (i < n) store_part<T>(y + i, f(load_part(a + i, n - i), load_part(b + i, n - i), load_part(c + i, n - i)), n - i);
+  map_arrays(f, y, n, a, b, c);
 }
 
 /// The sum of the lanes in double, in lane order.

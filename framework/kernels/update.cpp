@@ -6,27 +6,14 @@
 namespace ebb::kernels::EBB_KERNEL_ARCH {
 namespace {
 
-// The four bodies of a step. The first two are the common cases: they spare the terms that are zero.
-enum class Body { bare, linear, general, emit };
+// The three bodies of a step. The first two are the common cases: they spare the terms that are zero.
+enum class Body { bare, linear, general };
 
 template <class T>
 Batch<T> sign(Batch<T> x) {
   using B = Batch<T>;
   return xsimd::select(x > B(T(0)), B(T(1)), xsimd::select(x < B(T(0)), B(T(-1)), B(T(0))));
 }
-
-// Full registers, and the last part of one.
-template <class T>
-struct Full {
-  Batch<T> load(const T* p) const { return Batch<T>::load_unaligned(p); }
-  void store(T* p, Batch<T> x) const { x.store_unaligned(p); }
-};
-template <class T>
-struct Part {
-  int64_t count;
-  Batch<T> load(const T* p) const { return load_part(p, count); }
-  void store(T* p, Batch<T> x) const { store_part<T>(p, x, count); }
-};
 
 // The rules: u from g, the state s (written back when `writes`) and the coefficients c. `root` is what stands under
 // the root afterwards, where there is one.
@@ -186,110 +173,155 @@ Batch<T> full_gradient(Batch<T> g, Batch<T> d, const Registers<T>& r) {
   return xsimd::fma(r.l2_gradient, d, xsimd::fma(r.l1_gradient, sign<T>(d), g));
 }
 
-template <class T, UpdateRule rule, Body body, class At>
-void step_at(const UpdateArguments<T>& a, const Registers<T>& r, int64_t i, At at) {
+// w after the step u and the decay.
+template <class T>
+Batch<T> moved_weight(const UpdateArguments<T>& a, const Registers<T>& r, Batch<T> w, Batch<T> target, Batch<T> u) {
+  using B = Batch<T>;
+  const B zero(T(0));
+  const B d = w - target;
+  B decay = r.shrink * d;
+  if (a.cautious) decay = xsimd::select(u * d >= zero, decay, zero);
+  const B moved = w - xsimd::fma(r.lr, u, decay);
+  if (a.threshold == T(0) && a.divide == T(1)) return moved;
+  B x = moved - target;
+  if (a.threshold != T(0)) {
+    const B rest = xsimd::abs(x) - r.threshold;
+    x = xsimd::select(rest > zero, sign<T>(x) * rest, xsimd::select(xsimd::isnan(x), x, zero));
+  }
+  return target + x / r.divide;
+}
+
+// The step for begin <= i < end, whole registers.
+template <class T, UpdateRule rule, Body body>
+void registers_step(const UpdateArguments<T>& a, int64_t begin, int64_t end) {
   using B = Batch<T>;
   using Rule = Base<T, rule>;
+  const Registers<T> r(a);
   const B zero(T(0));
-  B s[3] = {zero, zero, zero};
-  for (int k = 0; k < Rule::states; ++k)
-    if (a.s[k] != nullptr) s[k] = at.load(a.s[k] + i);
-  B g = zero;
-  if constexpr (Rule::reads_gradient) g = at.load(a.g + i);
-  const B w = at.load(a.w + i);
+  for (int64_t i = begin; i < end; i += lanes<T>) {
+    B s[3] = {zero, zero, zero};
+    for (int k = 0; k < Rule::states; ++k)
+      if (a.s[k] != nullptr) s[k] = B::load_unaligned(a.s[k] + i);
+    B g = zero;
+    if constexpr (Rule::reads_gradient) g = B::load_unaligned(a.g + i);
+    const B w = B::load_unaligned(a.w + i);
 
-  if constexpr (body == Body::bare || body == Body::linear) {
-    g = g * r.gradient_scale;
-    if constexpr (body == Body::linear) g = xsimd::fma(r.l2_gradient, w, g);
-    const B u = Rule::update(g, s, r.c);
-    if constexpr (body == Body::linear) at.store(a.w + i, w - xsimd::fma(r.lr, u, r.shrink * w));
-    else at.store(a.w + i, xsimd::fnma(r.lr, u, w));
-  } else {
-    const B target = a.target == nullptr ? zero : at.load(a.target + i);
-    const B d = w - target;
-    B u = Rule::update(full_gradient<T>(g, d, r), s, r.c);
-    u = xsimd::fma(r.l2_update, d, u);
-    if constexpr (body == Body::emit) {
-      at.store(a.out + i, u);
+    if constexpr (body == Body::bare || body == Body::linear) {
+      g = g * r.gradient_scale;
+      if constexpr (body == Body::linear) g = xsimd::fma(r.l2_gradient, w, g);
+      const B u = Rule::update(g, s, r.c);
+      const B moved = body == Body::linear ? w - xsimd::fma(r.lr, u, r.shrink * w) : xsimd::fnma(r.lr, u, w);
+      moved.store_unaligned(a.w + i);
     } else {
-      B decay = r.shrink * d;
-      if (a.cautious) decay = xsimd::select(u * d >= zero, decay, zero);
-      B moved = w - xsimd::fma(r.lr, u, decay);
-      if (a.threshold != T(0) || a.divide != T(1)) {
-        B x = moved - target;
-        if (a.threshold != T(0)) {
-          const B rest = xsimd::abs(x) - r.threshold;
-          x = xsimd::select(rest > zero, sign<T>(x) * rest, xsimd::select(xsimd::isnan(x), x, zero));
-        }
-        moved = target + x / r.divide;
-      }
-      at.store(a.w + i, moved);
+      const B target = a.target == nullptr ? zero : B::load_unaligned(a.target + i);
+      const B d = w - target;
+      B u = Rule::update(full_gradient<T>(g, d, r), s, r.c);
+      u = xsimd::fma(r.l2_update, d, u);
+      if (a.out != nullptr) u.store_unaligned(a.out + i);
+      else moved_weight<T>(a, r, w, target, u).store_unaligned(a.w + i);
+    }
+    if constexpr (Rule::writes) {
+      for (int k = 0; k < Rule::states; ++k)
+        if (a.s[k] != nullptr) s[k].store_unaligned(a.s[k] + i);
     }
   }
-  if constexpr (Rule::writes) {
-    for (int k = 0; k < Rule::states; ++k)
-      if (a.s[k] != nullptr) at.store(a.s[k] + i, s[k]);
+}
+
+// The last part of a register, padded with zeros: what it points to is as long as a register.
+template <class T>
+class LastPart {
+ public:
+  LastPart(const UpdateArguments<T>& a, int64_t begin, int64_t count) : from_(a), begin_(begin), count_(count) {
+    arguments = a;
+    int next = 0;
+    const auto pad = [&](auto*& pointer) {
+      if (pointer == nullptr) return;
+      T* const numbers = numbers_[next++];
+      load_part(pointer + begin, count).store_aligned(numbers);
+      pointer = numbers;
+    };
+    pad(arguments.w);
+    pad(arguments.g);
+    pad(arguments.target);
+    pad(arguments.out);
+    for (T*& state : arguments.s) pad(state);
   }
-}
 
-template <class T, UpdateRule rule, Body body>
-void run(const UpdateArguments<T>& a, int64_t begin, int64_t end) {
-  const Registers<T> r(a);
-  int64_t i = begin;
-  for (; i + lanes<T> <= end; i += lanes<T>) step_at<T, rule, body>(a, r, i, Full<T>{});
-  if (i < end) step_at<T, rule, body>(a, r, i, Part<T>{end - i});
-}
+  void write_back() const {
+    const auto copy = [&](T* to, const T* numbers) {
+      for (int64_t i = 0; to != nullptr && i < count_; ++i) to[begin_ + i] = numbers[i];
+    };
+    if (from_.out != nullptr) copy(from_.out, arguments.out);
+    else copy(from_.w, arguments.w);
+    for (int k = 0; k < 3; ++k) copy(from_.s[k], arguments.s[k]);
+  }
 
+  UpdateArguments<T> arguments;
+
+ private:
+  alignas(64) T numbers_[7][lanes<T>];
+  const UpdateArguments<T>& from_;
+  int64_t begin_, count_;
+};
+
+// One instantiation for f64, whose steps need not be the fastest: kernels are the bulk of the build.
 template <class T, UpdateRule rule>
 void step(const UpdateArguments<T>& a, int64_t begin, int64_t end) {
-  const bool general = a.target != nullptr || a.gradient_limit > T(0) || a.l1_gradient != T(0) || a.l2_update != T(0) ||
-                       a.divide != T(1) || a.threshold != T(0) || (a.cautious && a.shrink != T(0));
-  if (a.out != nullptr) run<T, rule, Body::emit>(a, begin, end);
-  else if (general) run<T, rule, Body::general>(a, begin, end);
-  else if (a.l2_gradient != T(0) || a.shrink != T(0)) run<T, rule, Body::linear>(a, begin, end);
-  else run<T, rule, Body::bare>(a, begin, end);
-}
-
-// Sum over registers of value(i, at), carried in T over short runs and in double between them.
-template <class T, class Value>
-double summed(int64_t begin, int64_t end, Value value) {
-  using B = Batch<T>;
-  constexpr int64_t run_length = 256;
-  double total = 0;
-  for (int64_t i = begin; i < end;) {
-    const int64_t stop = end - i < run_length ? end : i + run_length;
-    B sum(T(0));
-    for (; i + lanes<T> <= stop; i += lanes<T>) sum += value(i, Full<T>{});
-    if (i < stop) {
-      B part = value(i, Part<T>{stop - i});
-      alignas(64) T numbers[lanes<T>];
-      part.store_aligned(numbers);
-      for (int64_t k = stop - i; k < lanes<T>; ++k) numbers[k] = T(0);
-      sum += B::load_aligned(numbers);
-      i = stop;
-    }
-    total += sum_lanes<T>(sum);
+  auto* body = registers_step<T, rule, Body::general>;
+  if constexpr (sizeof(T) == sizeof(float)) {
+    const bool general = a.out != nullptr || a.target != nullptr || a.gradient_limit > T(0) || a.l1_gradient != T(0) ||
+                         a.l2_update != T(0) || a.divide != T(1) || a.threshold != T(0) ||
+                         (a.cautious && a.shrink != T(0));
+    if (!general)
+      body = a.l2_gradient != T(0) || a.shrink != T(0) ? registers_step<T, rule, Body::linear>
+                                                       : registers_step<T, rule, Body::bare>;
   }
-  return total;
+  const int64_t rest = (end - begin) % lanes<T>;
+  body(a, begin, end - rest);
+  if (rest == 0) return;
+  LastPart<T> last(a, end - rest, rest);
+  body(last.arguments, 0, lanes<T>);
+  last.write_back();
 }
 
-template <class T, class At>
-Batch<T> gradient_at(const UpdateArguments<T>& a, const Registers<T>& r, int64_t i, At at) {
-  const Batch<T> target = a.target == nullptr ? Batch<T>(T(0)) : at.load(a.target + i);
-  return full_gradient<T>(at.load(a.g + i), at.load(a.w + i) - target, r);
+// Sum of value(a, r, i) over the registers from begin to end, carried in T over short runs and in double between them.
+// value() is 0 where everything that it reads is 0, so the last part needs no mask.
+template <class T, class Value>
+double summed(const UpdateArguments<T>& a, int64_t begin, int64_t end, Value value) {
+  constexpr int64_t run_length = 256;
+  const auto sum_registers = [&](const UpdateArguments<T>& at, int64_t from, int64_t to) __attribute__((noinline)) {
+    const Registers<T> r(at);
+    double total = 0;
+    for (int64_t i = from; i < to;) {
+      const int64_t stop = to - i < run_length ? to : i + run_length;
+      Batch<T> sum(T(0));
+      for (; i < stop; i += lanes<T>) sum += value(at, r, i);
+      total += sum_lanes<T>(sum);
+    }
+    return total;
+  };
+  const int64_t rest = (end - begin) % lanes<T>;
+  const double total = sum_registers(a, begin, end - rest);
+  return rest == 0 ? total : total + sum_registers(LastPart<T>(a, end - rest, rest).arguments, 0, lanes<T>);
+}
+
+template <class T>
+Batch<T> gradient_at(const UpdateArguments<T>& a, const Registers<T>& r, int64_t i) {
+  using B = Batch<T>;
+  const B target = a.target == nullptr ? B(T(0)) : B::load_unaligned(a.target + i);
+  return full_gradient<T>(B::load_unaligned(a.g + i), B::load_unaligned(a.w + i) - target, r);
 }
 
 template <class T, UpdateRule rule>
-double second_moment(const UpdateArguments<T>& a, int64_t begin, int64_t end) {
+double second_moment(const UpdateArguments<T>& arguments, int64_t begin, int64_t end) {
   using Rule = Base<T, rule>;
   if constexpr (!Rule::has_root) {
     return 0;
   } else {
-    const Registers<T> r(a);
-    return summed<T>(begin, end, [&](int64_t i, auto at) {
+    return summed(arguments, begin, end, [](const UpdateArguments<T>& a, const Registers<T>& r, int64_t i) {
       Batch<T> s[3] = {Batch<T>(T(0)), Batch<T>(T(0)), Batch<T>(T(0))};
-      for (int k = 0; k < Rule::states; ++k) s[k] = at.load(a.s[k] + i);
-      return Rule::root(gradient_at<T>(a, r, i, at), s, r.c);
+      for (int k = 0; k < Rule::states; ++k) s[k] = Batch<T>::load_unaligned(a.s[k] + i);
+      return Rule::root(gradient_at(a, r, i), s, r.c);
     });
   }
 }
@@ -327,10 +359,9 @@ void fill_table(Update<T>& table) {
       default: return 0.0;
     }
   };
-  table.gradient_squares = [](const UpdateArguments<T>& a, int64_t begin, int64_t end) {
-    const Registers<T> r(a);
-    return summed<T>(begin, end, [&](int64_t i, auto at) {
-      const Batch<T> g = gradient_at<T>(a, r, i, at);
+  table.gradient_squares = [](const UpdateArguments<T>& arguments, int64_t begin, int64_t end) {
+    return summed(arguments, begin, end, [](const UpdateArguments<T>& a, const Registers<T>& r, int64_t i) {
+      const Batch<T> g = gradient_at(a, r, i);
       return g * g;
     });
   };
