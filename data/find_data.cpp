@@ -45,6 +45,7 @@ std::vector<fs::path> find_data(const DataSearch& search) {
       if (found.back().empty()) missing += text(missing.empty() ? "" : ", ", names.front());
     }
     if (missing.empty()) return found;
+    if (const fs::path archive = first_of(place, search.archives); !archive.empty()) return {archive};
     std::error_code error;
     if (!fs::is_directory(place, error)) missing = "no such directory";
     else missing = text("without ", missing);

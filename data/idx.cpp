@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <vector>
 
+#include "data/chunks.h"
 #include "data/gzip.h"
 #include "framework/tensor/error.h"
 
@@ -56,21 +56,15 @@ Shape read_header(ByteSource& source) {
 Tensor read_gzip(ByteSource& compressed) {
   GzipSource source(compressed);
   const Shape shape = read_header(source);
-  std::vector<std::vector<std::byte>> chunks;
-  std::size_t next = std::size_t{1} << 16;
-  for (auto left = static_cast<std::size_t>(shape.size()); left > 0; left -= chunks.back().size()) {
-    chunks.emplace_back(std::min(left, next));
-    source.read_exactly(chunks.back(), "its contents");
-    next = std::min(2 * next, std::size_t{1} << 20);
-  }
+  Chunks chunks;
+  chunks.read(source, static_cast<std::uint64_t>(shape.size()), "its contents");
   source.expect_end();
   Tensor out(shape, DType::u8);
-  std::span<std::byte> rest = out.mutable_bytes();
-  for (std::vector<std::byte>& part : chunks) {
-    std::memcpy(rest.data(), part.data(), part.size());
-    rest = rest.subspan(part.size());
-    part = {};
-  }
+  std::byte* to = out.mutable_bytes().data();
+  chunks.consume([&to](std::span<const std::byte> piece) {
+    std::memcpy(to, piece.data(), piece.size());
+    to += piece.size();
+  });
   return out;
 }
 

@@ -27,7 +27,7 @@ install(FILES ${PROJECT_BINARY_DIR}/ebbConfig.cmake ${PROJECT_BINARY_DIR}/ebbCon
   DESTINATION ${package})
 
 # Static libraries in the order that linkers want: what uses before what is used.
-set(pkgconfig_requires "zlib libcrypto")
+set(pkgconfig_requires "zlib libarchive libcrypto")
 if(EBB_PARALLEL STREQUAL "tbb")
   string(APPEND pkgconfig_requires " tbb")
 endif()

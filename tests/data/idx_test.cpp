@@ -1,13 +1,12 @@
 // IDX and gzip: each rule by hand, every prefix, every flipped bit, and random damage.
 #include "data/idx.h"
 
-#include <zlib.h>
-
 #include <boost/test/unit_test.hpp>
 #include <map>
 #include <optional>
 
 #include "data/gzip.h"
+#include "tests/data/packed.h"
 #include "tests/support/allocations.h"
 #include "tests/support/errors.h"
 #include "tests/support/mutate.h"
@@ -20,27 +19,13 @@ using test::AllocationWatch;
 using test::Bytes;
 using test::Dice;
 using test::fails_with;
+using test::gzip;
 
 Bytes idx(std::vector<std::uint32_t> dims, std::size_t contents) {
   Bytes out{std::byte{0}, std::byte{0}, std::byte{8}, static_cast<std::byte>(dims.size())};
   for (const std::uint32_t dim : dims)
     for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::byte>(dim >> shift));
   for (std::size_t i = 0; i < contents; ++i) out.push_back(static_cast<std::byte>(i * 5 + 3));
-  return out;
-}
-
-Bytes gzip(const Bytes& plain, int level = 6) {
-  z_stream stream{};
-  deflateInit2(&stream, level, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);
-  Bytes out(deflateBound(&stream, plain.size()) + 64);
-  Bytes copy = plain;
-  stream.next_in = reinterpret_cast<Bytef*>(copy.data());
-  stream.avail_in = static_cast<uInt>(copy.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
   return out;
 }
 

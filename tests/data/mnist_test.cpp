@@ -3,11 +3,11 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
-#include <cstdlib>
 #include <numeric>
 
 #include "data/idx.h"
 #include "data/loader.h"
+#include "tests/support/environment.h"
 #include "tests/support/errors.h"
 #include "tests/support/shared_data.h"
 #include "tests/support/temporary_directory.h"
@@ -16,6 +16,7 @@ namespace ebb {
 namespace {
 
 namespace fs = std::filesystem;
+using test::Environment;
 using test::fails_with;
 using test::put_file;
 using test::TemporaryDirectory;
@@ -45,24 +46,6 @@ void check_standardised(const ImageDataset& set, double tolerance) {
   BOOST_TEST(std::abs(mean) < tolerance);
   BOOST_TEST(std::abs(std::sqrt(squares / static_cast<double>(count) - mean * mean) - 1) < tolerance);
 }
-
-// Sets an environment variable for the length of a test.
-class Environment {
- public:
-  Environment(const char* name, const char* value) : name_(name) {
-    if (const char* const old = std::getenv(name)) old_ = old;
-    if (value != nullptr) ::setenv(name, value, 1);
-    else ::unsetenv(name);
-  }
-  ~Environment() {
-    if (old_) ::setenv(name_, old_->c_str(), 1);
-    else ::unsetenv(name_);
-  }
-
- private:
-  const char* name_;
-  std::optional<std::string> old_;
-};
 
 constexpr std::string_view one_image("\0\0\x08\x03\0\0\0\x01\0\0\0\x02\0\0\0\x01\xFF\x00", 18);
 constexpr std::string_view one_label("\0\0\x08\x01\0\0\0\x01\x07", 9);
