@@ -10,7 +10,6 @@
 
 #include "data/loader.h"
 #include "data/mnist.h"
-#include "framework/nn/summary.h"
 #include "framework/ops/loss.h"
 #include "models/lenet.h"
 #include "optim/report.h"
@@ -46,7 +45,8 @@ int main(int argc, char** argv) try {
   Loader batches(Mnist(directory, Split::train), {.batch = 128, .seed = 1});
   Sgd optimizer(decay_weights_only(model, decoupled_lr(5e-4)),  // norms and biases do not decay
                 {.lr = 0.02, .momentum = 0.9, .schedule = cosine(epochs * batches.batches())});
-  for (int epoch = 0; epoch < epochs; ++epoch) {
+  std::cout << report(optimizer);
+  for (int epoch = 0; epoch < epochs; ++epoch)
     for (const auto& [images, labels] : batches.epoch(epoch)) {
       Tape tape;
       Var loss = softmax_cross_entropy(model(images), labels);
@@ -54,10 +54,8 @@ int main(int argc, char** argv) try {
       optimizer.step();
       optimizer.zero_grad();
     }
-    std::cout << "epoch " << epoch + 1 << ": test accuracy " << 100 * accuracy(model, test) << " %\n";
-  }
+  std::cout << "test accuracy " << 100 * accuracy(model, test) << " %\n";
   // code: end
-  std::cout << summary(model, {1, 28, 28, 1}) << report(optimizer);
 } catch (const std::exception& error) {
   std::cerr << error.what() << '\n';
   return 1;

@@ -19,8 +19,9 @@ target_compile_features(ebb_options INTERFACE cxx_std_20)
 target_compile_options(ebb_options INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Werror
   -fno-math-errno -fno-trapping-math -ffp-contract=off -fvisibility-inlines-hidden)
-# What is hot stands in kernels, which have options of their own; for the rest -O3 costs build time and gains nothing.
-target_compile_options(ebb_options INTERFACE $<$<CONFIG:Release>:-O2>)
+# What is hot stands in kernels, which have options of their own; for the rest -O3 costs build time and gains nothing
+# beside its vectorised loops.
+target_compile_options(ebb_options INTERFACE "$<$<CONFIG:Release>:-O2;-fvect-cost-model=dynamic>")
 if(EBB_NATIVE)
   target_compile_options(ebb_options INTERFACE -march=native)
 endif()
