@@ -13,7 +13,7 @@ struct BlockSize {
   int64_t channels, speed;
 };
 template <class T>
-constexpr BlockSize block_sizes[] = {{16, 100}, {4, 97}, {3, 85}, {2, 92}, {1, 82}};
+constexpr BlockSize block_sizes[] = {{16, 100}, {4, 97}, {3, 85}, {1, 82}};
 template <>
 constexpr BlockSize block_sizes<double>[] = {{4, 97}, {1, 82}};
 
@@ -73,7 +73,6 @@ void row_blocks(const ConvRow<T>& row) {
   if constexpr (sizeof(T) == sizeof(float)) {
     if (row.block == 16) return row_tiles<T, V, 16>(row);
     if (row.block == 3) return row_tiles<T, V, 3>(row);
-    if (row.block == 2) return row_tiles<T, V, 2>(row);
   }
   row_tiles<T, V, 1>(row);
 }

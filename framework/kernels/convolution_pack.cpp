@@ -64,7 +64,6 @@ template <class T>
 void pack_phase(const ImagePacking<T>& args, const T* from, int64_t begin, int64_t end, T* to) {
   switch (args.block) {
     case 1: return pack_block<T, 1>(args, from, begin, end, to);
-    case 2: return pack_block<T, 2>(args, from, begin, end, to);
     case 3: return pack_block<T, 3>(args, from, begin, end, to);
     case 4: return pack_block<T, 4>(args, from, begin, end, to);
     case 16: return pack_block<T, 16>(args, from, begin, end, to);

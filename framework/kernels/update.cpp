@@ -6,8 +6,8 @@
 namespace ebb::kernels::EBB_KERNEL_ARCH {
 namespace {
 
-// The three bodies of a step. The first two are the common cases: they spare the terms that are zero.
-enum class Body { bare, linear, general };
+// The two bodies of a step. The first is the common case: it spares the terms that are zero.
+enum class Body { linear, general };
 
 template <class T>
 Batch<T> sign(Batch<T> x) {
@@ -206,12 +206,9 @@ void registers_step(const UpdateArguments<T>& a, int64_t begin, int64_t end) {
     if constexpr (Rule::reads_gradient) g = B::load_unaligned(a.g + i);
     const B w = B::load_unaligned(a.w + i);
 
-    if constexpr (body == Body::bare || body == Body::linear) {
-      g = g * r.gradient_scale;
-      if constexpr (body == Body::linear) g = xsimd::fma(r.l2_gradient, w, g);
-      const B u = Rule::update(g, s, r.c);
-      const B moved = body == Body::linear ? w - xsimd::fma(r.lr, u, r.shrink * w) : xsimd::fnma(r.lr, u, w);
-      moved.store_unaligned(a.w + i);
+    if constexpr (body == Body::linear) {
+      const B u = Rule::update(xsimd::fma(r.l2_gradient, w, g * r.gradient_scale), s, r.c);
+      (w - xsimd::fma(r.lr, u, r.shrink * w)).store_unaligned(a.w + i);
     } else {
       const B target = a.target == nullptr ? zero : B::load_unaligned(a.target + i);
       const B d = w - target;
@@ -264,17 +261,20 @@ class LastPart {
   int64_t begin_, count_;
 };
 
-// One instantiation for f64, whose steps need not be the fastest: kernels are the bulk of the build.
+// Kernels are the bulk of the build: only what most trainings use has a body of its own.
+template <class T, UpdateRule rule>
+constexpr bool has_linear_body = sizeof(T) == sizeof(float) &&
+                                 (rule == UpdateRule::gradient || rule == UpdateRule::momentum ||
+                                  rule == UpdateRule::moments);
+
 template <class T, UpdateRule rule>
 void step(const UpdateArguments<T>& a, int64_t begin, int64_t end) {
   auto* body = registers_step<T, rule, Body::general>;
-  if constexpr (sizeof(T) == sizeof(float)) {
+  if constexpr (has_linear_body<T, rule>) {
     const bool general = a.out != nullptr || a.target != nullptr || a.gradient_limit > T(0) || a.l1_gradient != T(0) ||
                          a.l2_update != T(0) || a.divide != T(1) || a.threshold != T(0) ||
                          (a.cautious && a.shrink != T(0));
-    if (!general)
-      body = a.l2_gradient != T(0) || a.shrink != T(0) ? registers_step<T, rule, Body::linear>
-                                                       : registers_step<T, rule, Body::bare>;
+    if (!general) body = registers_step<T, rule, Body::linear>;
   }
   const int64_t rest = (end - begin) % lanes<T>;
   body(a, begin, end - rest);
