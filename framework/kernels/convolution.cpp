@@ -36,7 +36,7 @@ int64_t row_cost(int64_t positions, int64_t registers_wide) {
 
 template <class T, int M, int V, int C>
 void row_tile(const ConvRow<T>& row, int64_t first) {
-  Tile<T, M, V> tile;
+  Tile<T, M, V> tile(row.bias, row.channels);
   const T* x = row.x + (row.x_offset + first * C);
   const T* w = row.w;
   for (int64_t b = 0; b < row.blocks; ++b, x += row.x_block, w += row.w_block)
@@ -58,7 +58,7 @@ void row_tile(const ConvRow<T>& row, int64_t first) {
       ++column;
     }
   }
-  tile.store([&](int m) { return to[m]; }, row.channels, row.bias, whole);
+  tile.store(to, row.channels, whole);
 }
 
 template <class T, int V, int C>

@@ -16,7 +16,9 @@ void weight_tile(const ConvWeights<T>& args, int64_t first) {
       for (int64_t j = 0; j < args.columns; ++j, x += args.x_column, dy += args.dy_column) tile.step(x, 1, dy);
     }
   }
-  tile.add([&](int m) { return args.dw + (first + m) * args.dw_row; }, args.channels);
+  T* to[M];
+  for (int m = 0; m < M; ++m) to[m] = args.dw + (first + m) * args.dw_row;
+  tile.add(to, args.channels);
 }
 
 template <class T, int V>

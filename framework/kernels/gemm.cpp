@@ -69,14 +69,15 @@ void pack_rows(const Strided<T>& a, int64_t rows, int64_t depth, int64_t packed_
 
 template <class T, int V, int M>
 void multiply_tile(const GemmPanel<T>& panel, int64_t first) {
-  Tile<T, M, V> tile;
+  Tile<T, M, V> tile(panel.add ? nullptr : panel.bias, panel.columns);
   const T* a = panel.a + first * panel.depth;
   const T* b = panel.b;
   for (int64_t k = 0; k < panel.depth; k += run, a += M * run, b += V * run * lanes<T>)
     tile.template run<run>(a, b, run);
-  const auto to = [&](int m) { return panel.c + (first + m) * panel.c_row; };
+  T* to[M];
+  for (int m = 0; m < M; ++m) to[m] = panel.c + (first + m) * panel.c_row;
   if (panel.add) tile.add(to, panel.columns);
-  else tile.store(to, panel.columns, panel.bias);
+  else tile.store(to, panel.columns);
 }
 
 template <class T>

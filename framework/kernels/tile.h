@@ -11,9 +11,45 @@
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {
 
+/// Writes rows of a spilled tile, `width` numbers apart in `part`: `columns` <= width numbers of each to to[m], or all
+/// of them for the first `whole` rows. Not inlined, since tiles are many and this is their rare end.
+template <class T>
+[[gnu::noinline]] void write_rows(const T* part, int64_t width, T* const* to, int64_t rows, int64_t columns,
+                                  int64_t whole) {
+  for (int64_t m = 0; m < rows; ++m, part += width) {
+    T* const at = to[m];
+    if (m < whole) {
+      for (int64_t j = 0; j < width; j += lanes<T>) Batch<T>::load_aligned(part + j).store_unaligned(at + j);
+    } else {
+      for (int64_t j = 0; j < columns; ++j) at[j] = part[j];
+    }
+  }
+}
+
+/// Adds rows of a spilled tile to `columns` <= width numbers at to[m].
+template <class T>
+[[gnu::noinline]] void add_rows(const T* part, int64_t width, T* const* to, int64_t rows, int64_t columns) {
+  for (int64_t m = 0; m < rows; ++m, part += width) {
+    T* const at = to[m];
+    if (columns == width) {
+      for (int64_t j = 0; j < width; j += lanes<T>)
+        (Batch<T>::load_unaligned(at + j) + Batch<T>::load_aligned(part + j)).store_unaligned(at + j);
+    } else {
+      for (int64_t j = 0; j < columns; ++j) at[j] += part[j];
+    }
+  }
+}
+
+/// `columns` <= width numbers of a bias, then zeros.
+template <class T>
+[[gnu::noinline]] void pad_bias(const T* bias, int64_t columns, int64_t width, T* out) {
+  for (int64_t j = 0; j < width; ++j) out[j] = j < columns ? bias[j] : T(0);
+}
+
 /// The sums of a tile.
 template <class T, int M, int V>
 struct Tile {
+  static constexpr int width = V * lanes<T>;
   Batch<T> sum[M][V];
 
   [[gnu::always_inline]] Tile() {
@@ -21,6 +57,23 @@ struct Tile {
     for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) sum[m][v] = Batch<T>(T(0));
+  }
+
+  /// Sums that start from the `columns` <= V lanes numbers of a bias, or from 0 where it is null.
+  [[gnu::always_inline]] Tile(const T* bias, int64_t columns) {
+    Batch<T> start[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) start[v] = Batch<T>(T(0));
+    if (bias != nullptr) {
+      alignas(64) T padded[width];
+      pad_bias(bias, columns, width, padded);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) start[v] = Batch<T>::load_aligned(padded + v * lanes<T>);
+    }
+#pragma GCC unroll 16
+    for (int m = 0; m < M; ++m)
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sum[m][v] = start[v];
   }
 
   /// One step: row m's factor is x[m * x_row], the columns' factors are the V registers at w.
@@ -48,58 +101,26 @@ struct Tile {
     }
   }
 
-  /// Writes `columns` <= V lanes numbers of each row m to to(m), plus bias where it is not null. The first `whole` rows
-  /// may be written as full registers: what follows them is written later.
-  template <class To>
-  [[gnu::always_inline]] void store(To to, int64_t columns, const T* bias, int64_t whole = 0) {
-    constexpr int width = V * lanes<T>;
-    alignas(64) T part[M * width];
-    if (bias != nullptr) {
-      for (int64_t j = 0; j < width; ++j) part[j] = j < columns ? bias[j] : T(0);
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) {
-        const Batch<T> b = Batch<T>::load_aligned(part + v * lanes<T>);
-#pragma GCC unroll 16
-        for (int m = 0; m < M; ++m) sum[m][v] += b;
-      }
-    }
+  /// Writes `columns` <= V lanes numbers of each row m to to[m]. The first `whole` rows may be written as full
+  /// registers: what follows them is written later.
+  [[gnu::always_inline]] void store(T* const* to, int64_t columns, int64_t whole = 0) {
     if (columns == width || whole >= M) {
 #pragma GCC unroll 16
       for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) sum[m][v].store_unaligned(to(m) + v * lanes<T>);
+        for (int v = 0; v < V; ++v) sum[m][v].store_unaligned(to[m] + v * lanes<T>);
     } else {
+      alignas(64) T part[M * width];
       spill(part);
-      for (int m = 0; m < M; ++m) {
-        T* const at = to(m);
-        if (m < whole) {
-          for (int v = 0; v < V; ++v)
-            Batch<T>::load_aligned(part + m * width + v * lanes<T>).store_unaligned(at + v * lanes<T>);
-        } else {
-          for (int64_t j = 0; j < columns; ++j) at[j] = part[m * width + j];
-        }
-      }
+      write_rows(part, width, to, M, columns, whole);
     }
   }
 
-  /// Adds to `columns` <= V lanes numbers of each row m at to(m).
-  template <class To>
-  [[gnu::always_inline]] void add(To to, int64_t columns) {
-    constexpr int width = V * lanes<T>;
+  /// Adds to `columns` <= V lanes numbers of each row m at to[m].
+  [[gnu::always_inline]] void add(T* const* to, int64_t columns) {
     alignas(64) T part[M * width];
     spill(part);
-    for (int m = 0; m < M; ++m) {
-      T* const at = to(m);
-      if (columns == width) {
-        for (int v = 0; v < V; ++v) {
-          T* const here = at + v * lanes<T>;
-          (Batch<T>::load_unaligned(here) + Batch<T>::load_aligned(part + m * width + v * lanes<T>))
-              .store_unaligned(here);
-        }
-      } else {
-        for (int64_t j = 0; j < columns; ++j) at[j] += part[m * width + j];
-      }
-    }
+    add_rows(part, width, to, M, columns);
   }
 
   /// Writes the sums to `part`, 64-byte aligned: M rows of V lanes numbers.

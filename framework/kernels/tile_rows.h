@@ -25,7 +25,7 @@ constexpr int most_rows = registers == 32 ? (V == 1 ? 16 : 14) : (V == 1 ? 12 : 
 /// True when there is a tile of M rows. Few sizes keep the code small; they reach every number of rows.
 template <int V>
 constexpr bool has_tile(int m) {
-  return m == 1 || m == 2 || m == 4 || m == most_rows<V> || (m < most_rows<V> && (m == 8 || m == 12));
+  return m == 1 || m == 2 || m == 4 || m == most_rows<V> || (m < most_rows<V> && m == 8);
 }
 
 /// Cost of a tile's step in half cycles: eight sums hide the latency of two multiply-adds per cycle.
@@ -77,9 +77,7 @@ inline void for_tiles(int64_t rows, F f) {
   for (int64_t begin = 0; begin < rows;) {
     const int m = next_tile<V>(rows - begin);
     if (m == most_rows<V>) f(Int<most_rows<V>>{}, begin);
-    if constexpr (most_rows < V >> 12)
-      if (m == 12) f(Int<12>{}, begin);
-    if constexpr (most_rows < V >> 8)
+    if constexpr (has_tile<V>(8))
       if (m == 8) f(Int<8>{}, begin);
     if (m == 4) f(Int<4>{}, begin);
     if (m == 2) f(Int<2>{}, begin);
