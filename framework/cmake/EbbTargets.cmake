@@ -44,6 +44,9 @@ function(ebb_library name)
   target_include_directories(ebb_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/ebb>)
   target_link_libraries(ebb_${name} PRIVATE $<BUILD_INTERFACE:ebb_options>)
+  set_target_properties(ebb_${name} PROPERTIES UNITY_BUILD ${EBB_UNITY} UNITY_BUILD_BATCH_SIZE 8)
+  # In a batch the compiler takes a source's private types for those of a header.
+  target_compile_options(ebb_${name} PRIVATE $<$<BOOL:${EBB_UNITY}>:-Wno-subobject-linkage>)
   if(name STREQUAL "framework")
     target_precompile_headers(ebb_${name} PRIVATE ${EBB_PRECOMPILED})
   else()

@@ -44,7 +44,7 @@ struct Padded {
 
 /// y[i] = f(x[i] ...) for whole registers: n is a multiple of lanes. Not inlined, so that map() holds f once.
 template <class T, class F, class... X>
-[[gnu::noinline]] void map_registers(F f, T* y, int64_t n, const X*... x) {
+[[gnu::noinline]] static void map_registers(F f, T* y, int64_t n, const X*... x) {
   for (int64_t i = 0; i < n; i += lanes<T>) f(Batch<T>::load_unaligned(x + i)...).store_unaligned(y + i);
 }
 
