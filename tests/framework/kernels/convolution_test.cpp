@@ -87,20 +87,22 @@ ConvolutionShape square(std::int64_t images, std::int64_t size, std::int64_t in,
           .padding = {padding, padding}};
 }
 
-}  // namespace
-
-BOOST_AUTO_TEST_SUITE(convolution_kernels)
-
-BOOST_AUTO_TEST_CASE(random_shapes_in_every_instruction_set) {
+void check_random_shapes(std::uint64_t first, std::uint64_t count) {
   for (const std::string& name : instruction_sets()) {
     const InstructionSet use(name);
-    for (std::uint64_t i = 0; i < 150; ++i) {
+    for (std::uint64_t i = first; i < first + count; ++i) {
       Draw draw(Rng(11).at(i));
       const ConvolutionShape shape = random_shape(draw);
       BOOST_REQUIRE(check_passes(shape, draw.one_in(2) ? DType::f32 : DType::f64, i));
     }
   }
 }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(convolution_kernels)
+
+BOOST_AUTO_TEST_CASE(random_shapes_in_every_instruction_set) { check_random_shapes(0, 150); }
 
 // The layers of LeNet, ResNet and others, small batches: tiles, bands and blocks of full size.
 BOOST_AUTO_TEST_CASE(real_layers_in_every_instruction_set) {
@@ -133,6 +135,12 @@ BOOST_AUTO_TEST_CASE(an_empty_batch_gives_empty_results_and_a_zero_gradient) {
   BOOST_TEST(convolution_input_gradient(Tensor(s.output_shape()), w, {}, s).shape() == s.input_shape());
   BOOST_TEST(max_abs(convolution_weight_gradient(Tensor(s.input_shape()), Tensor(s.output_shape()), s)) == 0);
 }
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(convolution_kernels_slow)
+
+BOOST_AUTO_TEST_CASE(many_random_shapes_in_every_instruction_set) { check_random_shapes(150, 2000); }
 
 BOOST_AUTO_TEST_SUITE_END()
 
