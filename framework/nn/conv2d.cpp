@@ -50,6 +50,12 @@ Var Conv2d::forward(const Var& x, bool channel_sums) {
   return conv2d(x, weight, detail::optional_var(bias), geometry);
 }
 
+Var Conv2d::apply(const Var& x, const Var& filters, const Var& offsets) const {
+  Conv2dGeometry geometry = geometry_;
+  geometry.channel_sums = false;
+  return conv2d(x, filters, offsets, geometry);
+}
+
 std::string Conv2d::describe() const {
   const Shape& s = weight.shape();
   std::string out = text(s[2] * geometry_.groups, " -> ", s[3], ", ", by({s[0], s[1]}));

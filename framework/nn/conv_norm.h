@@ -8,7 +8,8 @@
 namespace ebb {
 
 /// activation(norm(conv(x))): in training the convolution computes the statistics on the way, and the norm applies the
-/// activation in its own pass. Equal to the three calls up to rounding.
+/// activation in its own pass. With running statistics and no tape the norm is folded into the filters, and one
+/// convolution is left. Equal to the three calls up to rounding.
 Var conv_norm(Conv2d& conv, BatchNorm2d& norm, const Var& x, Activation activation = Activation::none);
 
 }  // namespace ebb

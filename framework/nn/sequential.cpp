@@ -5,6 +5,7 @@
 #include "framework/nn/activations.h"
 #include "framework/nn/batch_norm.h"
 #include "framework/nn/conv2d.h"
+#include "framework/nn/conv_norm.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -48,8 +49,11 @@ Var Sequential::forward_merged(const Var& x) {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];
     const Step* const next = i + 1 < steps_.size() ? &steps_[i + 1] : nullptr;
-    if (step.conv != nullptr && next != nullptr && next->norm_of_images && next->norm->uses_batch()) {
-      y = step.conv->forward(y, true);
+    if (step.conv != nullptr && next != nullptr && next->norm_of_images) {
+      const bool relu_follows = i + 2 < steps_.size() && steps_[i + 2].relu;
+      auto& norm = static_cast<BatchNorm2d&>(*next->norm);
+      y = conv_norm(*step.conv, norm, y, relu_follows ? Activation::relu : norm.options().activation);
+      i += relu_follows ? 2 : 1;
     } else if (step.norm != nullptr && next != nullptr && next->relu) {
       y = step.norm->forward(y, Activation::relu);
       ++i;

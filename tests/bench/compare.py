@@ -122,9 +122,9 @@ def main():
             table.append(f"| {model} | {batch} | {mode} | {t} | {ours:,.0f} | {theirs:,.0f} | {ours / theirs:.2f} | {least} | "
                          f"{gflops:.0f} | {100 * gflops / peak if peak else 0:.0f} % |")
     print("\n".join(table))
-    starts = compare_starts(options, environment, threads[0])
+    starts = [] if options.models else compare_starts(options, environment, threads[0])
     print("\n".join(starts))
-    optimizers = compare_optimizers(options, environment)
+    optimizers = [] if options.models else compare_optimizers(options, environment)
     print("\n".join(optimizers))
     if options.write:
         processor = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if "model name" in line),

@@ -114,6 +114,38 @@ BOOST_AUTO_TEST_CASE(merged_equals_plain) {
   }
 }
 
+// With running statistics and no tape the norm is folded into the filters; a tape keeps the two apart.
+BOOST_AUTO_TEST_CASE(folded_equals_plain) {
+  for (const DType dtype : {DType::f32, DType::f64})
+    for (const bool affine : {true, false})
+      for (const bool bias : {true, false}) {
+        Sequential net{Rng(6)};
+        net.add<Conv2d>("conv", {.in = 3, .out = 5, .stride = {2, 2}, .padding = {1, 1}, .bias = bias});
+        auto& norm = net.add<BatchNorm2d>("bn", {.channels = 5, .eps = 0, .affine = affine});
+        net.add<ReLU>();
+        net.to(dtype);
+        net.eval();
+        const auto fill = [&](Tensor& values, std::uint64_t seed, double low, double high) {
+          values = random({5}, seed, low, high, dtype);
+        };
+        fill(norm.running_mean->value(), 1, -2, 2);
+        fill(norm.running_variance->value(), 2, 0.01, 3);
+        dispatch("test", dtype,
+                 [&](auto zero) { norm.running_variance->value().mutable_data<decltype(zero)>()[3] = 0; });
+        if (affine) {
+          fill(norm.scale->value(), 3, -2, 2);
+          fill(norm.shift->value(), 4, -2, 2);
+        }
+        const Tensor x = random({4, 9, 8, 3}, 5, -1, 2, dtype);
+        Tensor plain;
+        {
+          Tape tape;
+          plain = net(tape.input(x)).value();
+        }
+        BOOST_TEST(close(net(x).value(), plain, dtype == DType::f32 ? 1e-5 : 1e-13));
+      }
+}
+
 BOOST_AUTO_TEST_CASE(merging_records_fewer_values) {
   Sequential net{Rng(6)};
   add_layers(net);
