@@ -3,25 +3,34 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "framework/nn/layer.h"
+#include "models/norm.h"
+#include "models/resnet.h"
 
 namespace ebb {
 
-/// What every model of the registry must be told.
+/// What every model of the registry must be told, and what some can be told.
 struct ModelOptions {
-  Shape image{28, 28, 1};     ///< `[h, w, c]` of an input.
-  std::int64_t classes = 10;  ///< Number of logits.
+  Shape image{28, 28, 1};                  ///< `[h, w, c]` of an input.
+  std::int64_t classes = 10;               ///< Number of logits.
+  NormOptions norm = {};                   ///< Of convolutional networks, lenet and mnistcnn excepted.
+  std::optional<Shortcut> shortcut = {};   ///< Of resnets that are not pre-activated; by default a projection.
+  std::optional<double> dropout = {};      ///< Of wrn, preresnet and mobilenetv2; by default none.
+  std::optional<std::int64_t> width = {};  ///< Channels of the first convolution, of resnet9; by default 64.
 };
 
-/// The model called `name`, built from `rng`: `[n, h, w, c]` -> `[n, classes]` logits.
-/// \throws Error with the known names, and the nearest one, when there is no such model.
+/// The model called `name`, built from `rng`: `[n, h, w, c]` -> `[n, classes]` logits. Besides model_names() every
+/// resnet-DEPTH and preresnet-DEPTH (depth 6 n + 2) and wrn-DEPTH-WIDTH (depth 6 n + 4) is known; hyphens behind
+/// letters may be left out: resnet56. \throws Error with the known names, and the nearest one, when there is no such
+/// model; and when an option was set that the model does not have.
 std::unique_ptr<Layer> make_model(std::string_view name, const ModelOptions& options, const Rng& rng);
 
-/// All names, sorted.
+/// The names of the models of papers, sorted.
 std::vector<std::string> model_names();
 
 }  // namespace ebb

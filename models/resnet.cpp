@@ -1,43 +1,45 @@
 #include "models/resnet.h"
 
-#include "framework/nn/conv_norm.h"
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/pooling.h"
 #include "framework/ops/shape.h"
 #include "framework/tensor/error.h"
+#include "models/parts.h"
 
 namespace ebb {
 namespace {
 
-Conv2dOptions conv3x3(std::int64_t in, std::int64_t out, std::int64_t stride) {
-  return {.in = in,
-          .out = out,
-          .stride = {stride, stride},
-          .padding = {1, 1},
-          .bias = false,
-          .init = init::kaiming_normal({.mode = FanMode::out})};
+const ResNetOptions& sound(const ResNetOptions& o) {
+  bool good = !o.widths.empty() && o.widths.size() == o.blocks.size();
+  for (const std::int64_t blocks : o.blocks) good = good && blocks >= 1;
+  if (!good)
+    fail("ResNet", text(o.widths.size(), " widths and ", o.blocks.size(), " numbers of blocks"),
+         "as many of both, at least one, and at least one block in each stage");
+  return o;
 }
 
 }  // namespace
 
-BasicBlock::BasicBlock(std::int64_t in, std::int64_t out, std::int64_t stride, Shortcut shortcut, const Rng& rng)
-    : stride_(stride),
-      new_channels_(shortcut == Shortcut::padding ? out - in : 0),
-      conv1_(*this, "conv1", conv3x3(in, out, stride), rng),
-      bn1_(*this, "bn1", {.channels = out}),
-      conv2_(*this, "conv2", conv3x3(out, out, 1), rng),
-      bn2_(*this, "bn2", {.channels = out}),
+const char* name(Shortcut shortcut) { return shortcut == Shortcut::padding ? "padding" : "projection"; }
+
+BasicBlock::BasicBlock(const BasicBlockOptions& o, const Rng& rng)
+    : stride_(o.stride),
+      new_channels_(o.shortcut == Shortcut::padding ? o.out - o.in : 0),
+      conv1_(*this, "conv1", conv_options(o.in, o.out, 3, o.stride, o.norm), rng),
+      norm1_(std::make_unique<Normalizer>(*this, "1", o.out, o.norm)),
+      conv2_(*this, "conv2", last_conv_options(o.out, o.out, 3, o.norm), rng),
+      norm2_(std::make_unique<Normalizer>(*this, "2", o.out, o.norm)),
       shortcut_(*this, "shortcut", rng) {
-  if (shortcut == Shortcut::projection && (stride != 1 || in != out)) {
-    shortcut_->add<Conv2d>("conv", {.in = in,
-                                    .out = out,
-                                    .kernel = {1, 1},
-                                    .stride = {stride, stride},
-                                    .bias = false,
-                                    .init = init::kaiming_normal({.mode = FanMode::out})});
-    shortcut_->add<BatchNorm2d>("bn", {.channels = out});
+  if (new_channels_ < 0)
+    fail("BasicBlock", text(o.in, " channels to ", o.out, " with shortcut padding"), "no fewer channels than before",
+         "use Shortcut::projection");
+  if (o.shortcut == Shortcut::projection && (o.stride != 1 || o.in != o.out)) {
+    shortcut_->add<Conv2d>("conv", conv_options(o.in, o.out, 1, o.stride, o.norm));
+    add_norm(*shortcut_, o.norm.kind == Norm::batch ? "bn" : "norm", o.out, o.norm);
   }
 }
+
+BasicBlock::~BasicBlock() = default;
 
 Var BasicBlock::around(const Var& x) {
   if (shortcut_->size() > 0) return shortcut_(x);
@@ -51,38 +53,43 @@ Var BasicBlock::around(const Var& x) {
 }
 
 Var BasicBlock::forward(const Var& x) {
-  const Var y = conv_norm(*conv1_, *bn1_, x, Activation::relu);
-  return add_relu(conv_norm(*conv2_, *bn2_, y, Activation::none), around(x));
+  const Var y = norm1_->after(*conv1_, x, Activation::relu);
+  return add_relu(norm2_->after(*conv2_, y, Activation::none), around(x));
 }
 
-ResNet::ResNet(const ResNetOptions& options, const Rng& rng)
-    : conv1_(*this, "conv1", conv3x3(options.channels, options.widths.empty() ? 0 : options.widths.front(), 1), rng),
-      bn1_(*this, "bn1", {.channels = options.widths.front()}),
+ResNet::ResNet(const ResNetOptions& o, const Rng& rng)
+    : conv1_(*this, "conv1", conv_options(sound(o).channels, o.widths.front(), 3, 1, o.norm), rng),
+      norm1_(std::make_unique<Normalizer>(*this, "1", o.widths.front(), o.norm)),
       blocks_(*this, "blocks", rng),
-      fc_(*this, "fc", {.in = options.widths.back(), .out = options.classes}, rng) {
-  if (options.blocks < 1) fail("ResNet", text(options.blocks, " blocks in a stage"), "at least 1");
-  std::int64_t in = options.widths.front();
-  for (std::size_t stage = 0; stage < options.widths.size(); ++stage) {
-    for (std::int64_t block = 0; block < options.blocks; ++block) {
-      const std::string name = text(blocks_->size());
-      const std::int64_t stride = stage > 0 && block == 0 ? 2 : 1;
-      blocks_->add(name, std::make_unique<BasicBlock>(in, options.widths[stage], stride, options.shortcut,
-                                                      blocks_->rng().at(name)));
-      in = options.widths[stage];
+      fc_(*this, "fc", {.in = o.widths.back(), .out = o.classes}, rng) {
+  std::int64_t in = o.widths.front();
+  for (std::size_t stage = 0; stage < o.widths.size(); ++stage) {
+    for (std::int64_t block = 0; block < o.blocks[stage]; ++block) {
+      blocks_->add<BasicBlock>({.in = in,
+                                .out = o.widths[stage],
+                                .stride = stage > 0 && block == 0 ? 2 : 1,
+                                .shortcut = o.shortcut,
+                                .norm = o.norm});
+      in = o.widths[stage];
     }
   }
 }
 
+ResNet::~ResNet() = default;
+
 Var ResNet::forward(const Var& x) {
-  return fc_(global_avg_pool2d(blocks_(conv_norm(*conv1_, *bn1_, x, Activation::relu))));
+  return fc_(global_avg_pool2d(blocks_(norm1_->after(*conv1_, x, Activation::relu))));
 }
 
 ResNetOptions cifar_resnet(std::int64_t depth, Shortcut shortcut) {
-  if (depth < 8 || (depth - 2) % 6 != 0)
+  if (depth < 8 || depth > 1202 || (depth - 2) % 6 != 0)
     fail("ResNet", text("depth ", depth), "6 n + 2, for example 20, 32, 44, 56, 110");
-  return {.blocks = (depth - 2) / 6, .shortcut = shortcut};
+  const std::int64_t blocks = (depth - 2) / 6;
+  return {.blocks = {blocks, blocks, blocks}, .shortcut = shortcut};
 }
 
-ResNetOptions resnet18() { return {.widths = {64, 128, 256, 512}, .blocks = 2}; }
+ResNetOptions resnet18() { return {.widths = {64, 128, 256, 512}, .blocks = {2, 2, 2, 2}}; }
+
+ResNetOptions resnet34() { return {.widths = {64, 128, 256, 512}, .blocks = {3, 4, 6, 3}}; }
 
 }  // namespace ebb

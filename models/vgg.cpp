@@ -3,32 +3,31 @@
 #include <vector>
 
 #include "framework/nn/activations.h"
-#include "framework/nn/batch_norm.h"
 #include "framework/nn/conv2d.h"
 #include "framework/nn/flatten.h"
 #include "framework/nn/pooling.h"
 #include "framework/nn/residual.h"
 #include "framework/tensor/error.h"
+#include "models/parts.h"
 
 namespace ebb {
 namespace {
 
-// 3x3 convolution, batch norm, ReLU and, if wanted, 2x2 max pooling, as layers NAME.0 to NAME.3.
-void add_conv(Sequential& net, std::int64_t in, std::int64_t out, bool pool) {
+// A 3x3 convolution, norm, ReLU and, if wanted, 2x2 max pooling, as layers NAME.0 to NAME.3.
+void add_conv(Sequential& net, const Conv2dOptions& conv, const NormOptions& norm, bool pool = false) {
   const std::string name = text(net.size());
   auto& part = net.add(name, std::make_unique<Sequential>(net.rng().at(name)));
-  part.add<Conv2d>(
-      {.in = in, .out = out, .padding = {1, 1}, .bias = false, .init = init::kaiming_normal({.mode = FanMode::out})});
-  part.add<BatchNorm2d>({.channels = out});
+  part.add<Conv2d>(conv);
+  add_norm(part, text(part.size()), conv.out, norm);
   part.add<ReLU>();
   if (pool) part.add<MaxPool2d>();
 }
 
-// x + conv(conv(x)), both convolutions with batch norm and ReLU.
-void add_residual(Sequential& net, std::int64_t channels) {
+// x + conv(conv(x)), both convolutions with norm and ReLU.
+void add_residual(Sequential& net, std::int64_t channels, const NormOptions& norm) {
   Residual& block = net.add<Residual>({.activation = Activation::none});
-  add_conv(*block.main, channels, channels, false);
-  add_conv(*block.main, channels, channels, false);
+  add_conv(*block.main, conv_options(channels, channels, 3, 1, norm), norm);
+  add_conv(*block.main, last_conv_options(channels, channels, 3, norm), norm);
 }
 
 // Channels of each convolution; 0 is a pooling.
@@ -48,7 +47,7 @@ Vgg::Vgg(const VggOptions& options, const Rng& rng) : net_(*this, "net", rng) {
   std::int64_t in = options.channels;
   for (std::size_t i = 0; i < widths.size(); ++i) {
     if (widths[i] == 0) continue;
-    add_conv(*net_, in, widths[i], widths[i + 1] == 0);
+    add_conv(*net_, conv_options(in, widths[i], 3, 1, options.norm), options.norm, widths[i + 1] == 0);
     in = widths[i];
   }
   net_->add<Flatten>();
@@ -57,16 +56,19 @@ Vgg::Vgg(const VggOptions& options, const Rng& rng) : net_(*this, "net", rng) {
 
 Var Vgg::forward(const Var& x) { return net_(x); }
 
-ResNet9::ResNet9(const ResNet9Options& options, const Rng& rng) : net_(*this, "net", rng) {
-  add_conv(*net_, options.channels, 64, false);
-  add_conv(*net_, 64, 128, true);
-  add_residual(*net_, 128);
-  add_conv(*net_, 128, 256, true);
-  add_conv(*net_, 256, 512, true);
-  add_residual(*net_, 512);
+ResNet9::ResNet9(const ResNet9Options& o, const Rng& rng) : net_(*this, "net", rng) {
+  const auto conv = [&](std::int64_t in, std::int64_t out, bool pool) {
+    add_conv(*net_, conv_options(in, out, 3, 1, o.norm), o.norm, pool);
+  };
+  conv(o.channels, o.width, false);
+  conv(o.width, 2 * o.width, true);
+  add_residual(*net_, 2 * o.width, o.norm);
+  conv(2 * o.width, 4 * o.width, true);
+  conv(4 * o.width, 8 * o.width, true);
+  add_residual(*net_, 8 * o.width, o.norm);
   net_->add<MaxPool2d>({.kernel = {4, 4}});
   net_->add<Flatten>();
-  net_->add<Linear>({.in = 512, .out = options.classes});
+  net_->add<Linear>({.in = 8 * o.width, .out = o.classes});
 }
 
 Var ResNet9::forward(const Var& x) { return net_(x); }

@@ -14,6 +14,7 @@ import sys
 import torch
 
 import elementwise_cases
+import model_cases
 import statistics_cases
 import training_cases
 import window_cases
@@ -46,6 +47,10 @@ def main():
         size = training_cases.write_state_dict(folder, model, name, metadata)
         total += size
         print(f"{name:18} {size:19} bytes")
+    for model, name in model_cases.models():
+        size = model_cases.write_model(folder, model, name, metadata)
+        total += size
+        print(f"{name:25} {size:12} bytes")
     print(f"{'':18} {cases:4} cases {total:8} bytes")
 
 
