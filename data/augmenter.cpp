@@ -12,21 +12,23 @@ namespace ebb {
 namespace {
 
 // Numbers of a sample's Rng. The tests pin what they give.
-enum Draw : std::uint64_t {
-  flip,
-  row,
-  column,
-  down,
-  right,
-  angle,
-  brightness,
-  contrast,
-  saturation,
-  cut_row,
-  cut_column
+struct Draw {
+  enum Number : std::uint64_t {
+    flip,
+    row,
+    column,
+    down,
+    right,
+    angle,
+    brightness,
+    contrast,
+    saturation,
+    cut_row,
+    cut_column
+  };
 };
 
-double symmetric(const Rng& rng, Draw draw, double reach) { return reach * (2 * rng.uniform(draw) - 1); }
+double symmetric(const Rng& rng, Draw::Number draw, double reach) { return reach * (2 * rng.uniform(draw) - 1); }
 
 std::int64_t reflect(std::int64_t i, std::int64_t n) {
   if (n == 1) return 0;

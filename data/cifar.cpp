@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "data/chunks.h"
-#include "data/find_data.h"
 #include "data/gzip.h"
+#include "data/published.h"
 #include "data/tar.h"
 #include "framework/tensor/error.h"
 
@@ -113,61 +113,41 @@ CifarRecords decode(std::vector<Part>& parts, const Layout& layout) {
   return out;
 }
 
-struct Kind {
-  const char* set;
-  const char* folder;  // in which archives unpack
-  const char* archive;
-  std::vector<std::string> train, test;       // files
-  std::uint64_t train_records, test_records;  // in each file
+const PublishedSet& set_of(CifarFormat format) {
+  return published_set(format == CifarFormat::cifar10 ? "cifar-10" : "cifar-100");
+}
+
+// The names of one half's files, and the records in each of them (0: any number).
+struct Half {
+  std::vector<std::string> files;
+  std::vector<std::uint64_t> records;
 };
 
-Kind cifar10() {
-  return {"cifar-10",
-          "cifar-10-batches-bin",
-          "cifar-10-binary.tar.gz",
-          {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"},
-          {"test_batch.bin"},
-          10'000,
-          10'000};
-}
-
-Kind cifar100() {
-  return {"cifar-100", "cifar-100-binary", "cifar-100-binary.tar.gz", {"train.bin"}, {"test.bin"}, 50'000, 10'000};
-}
-
-Kind kind_of(CifarFormat format) { return format == CifarFormat::cifar10 ? cifar10() : cifar100(); }
-
-const std::vector<std::string>& files_of(const Kind& kind, Split split) {
-  return split == Split::train ? kind.train : kind.test;
-}
-
-std::uint64_t records_of(const Kind& kind, Split split, bool any_count) {
-  return any_count ? 0 : split == Split::train ? kind.train_records : kind.test_records;
+Half half_of(CifarFormat format, Split split, bool any_count) {
+  Half half;
+  for (const PublishedContent& content : set_of(format).contents) {
+    if (content.split != split) continue;
+    half.files.push_back(content.name);
+    half.records.push_back(any_count ? 0 : content.bytes / layout_of(format).record());
+  }
+  return half;
 }
 
 ImageDataset load(const fs::path& directory, Split split, CifarFormat format, std::vector<std::string> class_names,
                   PixelStatistics published, const CifarOptions& options) {
-  const Kind kind = kind_of(format);
-  const std::vector<std::string>& files = files_of(kind, split);
-  DataSearch search{.set = kind.set,
-                    .directory = directory,
-                    .archives = {kind.archive},
-                    .remedy = text("run `ebb data fetch ", kind.set, "`, or put ", kind.archive,
-                                   " from https://www.cs.toronto.edu/~kriz/cifar.html into a directory and name it: "
-                                   "--data DIR or EBB_DATA")};
-  for (const std::string& file : files) search.files.push_back({file, text(kind.folder, "/", file)});
-  const std::vector<fs::path> found = find_data(search);
-
+  const PublishedSet& set = set_of(format);
+  const std::vector<fs::path> found = find_published(set, directory, split);
   CifarRecords records;
-  if (found.front().filename() == kind.archive) {
+  if (found.front().filename() == set.archive) {
     FileSource archive(found.front());
     records = read_cifar_archive(archive, split, format, options.any_count);
   } else {
     const Layout layout = layout_of(format);
+    const Half half = half_of(format, split, options.any_count);
     std::vector<Part> parts;
-    for (const fs::path& path : found) {
-      FileSource source(path);
-      parts.push_back(read_part(source, source.size(), layout, records_of(kind, split, options.any_count)));
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      FileSource source(found[i]);
+      parts.push_back(read_part(source, source.size(), layout, half.records[i]));
     }
     records = decode(parts, layout);
   }
@@ -212,22 +192,22 @@ CifarRecords read_cifar(ByteSource& source, std::uint64_t size, CifarFormat form
 }
 
 CifarRecords read_cifar_archive(ByteSource& archive, Split split, CifarFormat format, bool any_count) {
-  const Kind kind = kind_of(format);
-  const std::vector<std::string>& files = files_of(kind, split);
+  const Half half = half_of(format, split, any_count);
   const Layout layout = layout_of(format);
   GzipSource inflated(archive);
   TarReader tar(inflated);
-  std::vector<Part> parts(files.size());
+  std::vector<Part> parts(half.files.size());
   while (tar.next()) {
-    const auto at = std::ranges::find(files, fs::path(tar.path()).filename().string());
-    if (at == files.end()) continue;
-    Part& part = parts[static_cast<std::size_t>(at - files.begin())];
-    if (!part.name.empty()) fail(archive.name(), text("two files ", *at), "one");
-    part = read_part(tar.contents(), tar.size(), layout, records_of(kind, split, any_count));
+    const auto found = std::ranges::find(half.files, fs::path(tar.path()).filename().string());
+    if (found == half.files.end()) continue;
+    const auto at = static_cast<std::size_t>(found - half.files.begin());
+    if (!parts[at].name.empty()) fail(archive.name(), text("two files ", *found), "one");
+    parts[at] = read_part(tar.contents(), tar.size(), layout, half.records[at]);
   }
-  for (std::size_t i = 0; i < files.size(); ++i)
+  for (std::size_t i = 0; i < parts.size(); ++i)
     if (parts[i].name.empty())
-      fail(archive.name(), text("no file ", files[i], " in the archive"), "the complete archive", "download it again");
+      fail(archive.name(), text("no file ", half.files[i], " in the archive"), "the complete archive",
+           "download it again");
   return decode(parts, layout);
 }
 

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "data/find_data.h"
 #include "data/idx.h"
+#include "data/published.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -17,45 +17,19 @@ struct Kind {
   std::vector<std::string> class_names;
   double mean;
   double deviation;
-  std::vector<fs::path> system_directories;
-  const char* remedy;
 };
 
-Kind mnist() {
-  return {"mnist",
-          {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
-          0.1307,
-          0.3081,
-          {},
-          "put the four files {train,t10k}-{images-idx3,labels-idx1}-ubyte.gz (published at yann.lecun.com/exdb/mnist, "
-          "mirrored at https://ossci-datasets.s3.amazonaws.com/mnist/) into a directory and name it: --data DIR or "
-          "EBB_DATA"};
-}
+Kind mnist() { return {"mnist", {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, 0.1307, 0.3081}; }
 
 Kind fashion_mnist() {
-  return {
-      "fashion-mnist",
-      {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"},
-      0.2860,
-      0.3530,
-      {"/usr/share/datasets/fashion-mnist"},
-      "install the package (apt install dataset-fashion-mnist), or put the four files "
-      "{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz from https://github.com/zalandoresearch/fashion-mnist into a "
-      "directory and name it: --data DIR or EBB_DATA"};
+  return {"fashion-mnist",
+          {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"},
+          0.2860,
+          0.3530};
 }
 
 ImageDataset load(const Kind& kind, const fs::path& directory, Split split, const MnistOptions& options) {
-  const auto names = [split](const char* what) {
-    const std::string stem = text(split == Split::train ? "train-" : "t10k-", what, "-ubyte");
-    std::string dotted = stem;  // as some archives unpack
-    dotted[dotted.rfind("-idx")] = '.';
-    return std::vector<std::string>{stem + ".gz", stem, dotted};
-  };
-  const auto files = find_data({.set = kind.set,
-                                .directory = directory,
-                                .files = {names("images-idx3"), names("labels-idx1")},
-                                .system_directories = kind.system_directories,
-                                .remedy = kind.remedy});
+  const std::vector<fs::path> files = find_published(published_set(kind.set), directory, split);
   Tensor images = read_idx(files[0]);
   Tensor labels = read_idx(files[1]);
   if (images.rank() != 3) fail(files[0].string(), text("labels ", images.shape()), "images [n, rows, columns]");

@@ -1,7 +1,7 @@
 #include "data/optdigits.h"
 
 #include "data/csv.h"
-#include "data/find_data.h"
+#include "data/published.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -9,28 +9,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t side = 8;
-constexpr std::int64_t columns = side * side + 1;
+constexpr std::int64_t digit_side = 8;
+constexpr std::int64_t columns = digit_side * digit_side + 1;
 constexpr int most_ink = 16;
 
 ImageDataset load(const fs::path& directory, Split split, const OptdigitsOptions& options) {
-  const std::string file = split == Split::train ? "optdigits.tra" : "optdigits.tes";
-  const fs::path path = find_data({.set = "optdigits",
-                                   .directory = directory,
-                                   .files = {{file}},
-                                   .remedy = "put optdigits.tra and optdigits.tes (published at "
-                                             "https://archive.ics.uci.edu/dataset/80) into a directory and name it: "
-                                             "--data DIR or EBB_DATA"})
-                            .front();
+  const fs::path path = find_published(published_set("optdigits"), directory, split).front();
   FileSource source(path);
   const Tensor table = read_csv(source, columns);
   const std::int64_t lines = table.dim(0);
-  Tensor pixels({lines, side, side, 1}, DType::u8);
+  Tensor pixels({lines, digit_side, digit_side, 1}, DType::u8);
   Tensor labels({lines}, DType::u8);
   const std::uint8_t* from = table.data<std::uint8_t>();
   std::uint8_t* to = pixels.mutable_data<std::uint8_t>();
   for (std::int64_t line = 0; line < lines; ++line, ++from) {
-    for (int i = 0; i < side * side; ++i, ++from, ++to) {
+    for (int i = 0; i < digit_side * digit_side; ++i, ++from, ++to) {
       if (*from > most_ink)
         fail(path.string(), text("a count of ", int{*from}, " in line ", line + 1), text("0 to ", most_ink));
       *to = static_cast<std::uint8_t>((*from * 255 + most_ink / 2) / most_ink);

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "framework/tensor/error.h"
+#include "lab/data_command_line.h"
 #include "lab/recipe.h"
 #include "lab/train_command.h"
 #include "models/registry.h"
@@ -58,9 +59,11 @@ int main(int argc, char** argv) {
   train->add_option("--set", command.settings, "key=value: sets any key of the recipe; may stand several times");
   train->add_flag("--print-recipe", command.print_recipe, "print the resolved recipe and stop");
   train->footer(footer);
+  const ebb::DataCommandLine data(app);
 
   CLI11_PARSE(app, argc, argv);
   try {
+    if (data.chosen()) return data.run();
     for (std::size_t i = 0; i < shorts.size(); ++i)
       if (!values[i].empty()) command.settings.push_back(std::string(shorts[i].key) + '=' + values[i]);
     ebb::run(command);

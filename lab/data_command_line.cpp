@@ -1,0 +1,37 @@
+#include "lab/data_command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "data/published.h"
+
+namespace ebb {
+namespace {
+
+std::string names() {
+  std::string out;
+  for (const std::string& name : published_names()) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+}  // namespace
+
+DataCommandLine::DataCommandLine(CLI::App& program)
+    : data_(program.add_subcommand("data", "Downloads and verifies data sets")),
+      fetch_(data_->add_subcommand("fetch", "Downloads a data set by curl and checks its contents")),
+      verify_(data_->add_subcommand("verify", "Compares files with what is published, and looks into the images")) {
+  data_->require_subcommand(1);
+  fetch_->add_option("set", fetching_.set, names())->required();
+  fetch_->add_option("--to", fetching_.to, "directory, in which a folder of the set's name is made; default EBB_DATA");
+  fetch_->add_option("--from", fetching_.source, "another address to download from, also file:///directory");
+  verify_->add_option("set", verifying_.set, names())->required();
+  verify_->add_option("--data", verifying_.directory, "where its files are; default EBB_DATA");
+}
+
+bool DataCommandLine::chosen() const { return data_->parsed(); }
+
+int DataCommandLine::run() const {
+  return fetch_->parsed() ? ebb::run(fetching_, std::cout) : ebb::run(verifying_, std::cout);
+}
+
+}  // namespace ebb
