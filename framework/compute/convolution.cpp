@@ -10,6 +10,9 @@
 #include "framework/compute/instruction_set.h"
 #include "framework/compute/moments.h"
 #include "framework/compute/strided.h"
+#include "framework/compute/winograd.h"
+#include "framework/compute/winograd_choice.h"
+#include "framework/compute/winograd_weights.h"
 #include "framework/parallel/parallel.h"
 
 namespace ebb {
@@ -69,6 +72,23 @@ detail::Gather<T> gather_of(const Tensor& weight, const Tensor& bias, const Conv
   return args;
 }
 
+// By Winograd's method where that is chosen, else directly.
+template <class T>
+void gather(const detail::Gather<T>& args, const ConvolutionShape& shape) {
+  if constexpr (std::is_same_v<T, float>)
+    if (const kernels::Winograd* const kernel = detail::winograd_kernel(shape))
+      return detail::winograd_gather(args, *kernel);
+  detail::gather(args);
+}
+
+template <class T>
+void weight_gradient(const T* x, const T* dy, T* dw, const ConvolutionShape& shape) {
+  if constexpr (std::is_same_v<T, float>)
+    if (const auto* const kernel = detail::winograd_kernel(shape))
+      return detail::winograd_weight_gradient(x, dy, dw, shape, *kernel);
+  detail::weight_gradient(x, dy, dw, shape);
+}
+
 // Moments of the channels of y, in blocks of rows.
 template <class T>
 void measure(const Tensor& y, double* moments) {
@@ -108,7 +128,7 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, co
     args.x = x.data<T>();
     args.y = y.mutable_data<T>();
     args.stats = moments;
-    detail::gather(args);
+    gather(args, shape);
   });
   return y;
 }
@@ -128,7 +148,7 @@ Tensor convolution_input_gradient(const Tensor& dy, const Tensor& weight, const 
     detail::Gather<T> args = gather_of<T>(weight, bias, shape, true);
     args.x = dy.data<T>();
     args.y = dx.mutable_data<T>();
-    detail::gather(args);
+    gather(args, shape);
   });
   return dx;
 }
@@ -146,7 +166,7 @@ Tensor convolution_weight_gradient(const Tensor& x, const Tensor& dy, const Conv
         gemm<T>(in, shape.out, pixels(shape), {x.data<T>(), 1, shape.in}, {dy.data<T>(), shape.out, 1},
                 dw.mutable_data<T>(), shape.out);
       } else {
-        detail::weight_gradient(x.data<T>(), dy.data<T>(), dw.mutable_data<T>(), shape);
+        weight_gradient(x.data<T>(), dy.data<T>(), dw.mutable_data<T>(), shape);
       }
     });
   }

@@ -10,6 +10,20 @@
 
 namespace ebb {
 
+/// How a convolution of 3x3 filters with stride 1, dilation 1, one group and padding up to 2 is computed in f32.
+/// Others, and all of f64, take the direct method whatever is asked for.
+///
+/// Winograd's F(m x m, 3x3) needs 2.25 (m = 2) or 4 (m = 4) times fewer multiplications. Rounding errors of F(2x2) are
+/// no larger than those of the direct method, those of F(4x4) about twice as large. A number that is not finite makes
+/// all outputs of its tiles NaN, where the direct method keeps it to the outputs under the filter.
+enum class Winograd {
+  automatic,  ///< What is fastest for the shape, up to the m of the environment variable EBB_WINOGRAD: 4 (default), 2,
+              ///< 0.
+  off,        ///< Direct.
+  f2,         ///< F(2x2, 3x3).
+  f4,         ///< F(4x4, 3x3).
+};
+
 /// Sizes of a convolution from `in` to `out` channels; pairs are {height, width}. Weights are
 /// `[kh, kw, in/groups, out]`, or with `weight_out_first` `[kh, kw, out, in/groups]`, as a transposed convolution
 /// keeps them.
@@ -25,6 +39,7 @@ struct ConvolutionShape {
   std::array<std::int64_t, 2> dilation{1, 1};  ///< Step between filter taps.
   std::int64_t groups = 1;                     ///< Divides in and out.
   bool weight_out_first = false;               ///< See above.
+  Winograd winograd = Winograd::automatic;     ///< How it is computed.
 
   /// `[images, input height, input width, in]`
   Shape input_shape() const { return {images, input[0], input[1], in}; }

@@ -1,6 +1,7 @@
 #include "framework/kernels/table.h"
 
 #include "framework/kernels/fill.h"
+#include "framework/kernels/winograd_parts.h"
 
 #define EBB_TEXT_OF(name) #name
 #define EBB_TEXT(name) EBB_TEXT_OF(name)
@@ -30,6 +31,10 @@ void make_table(Table& table) {
   table.name = EBB_TEXT(EBB_KERNEL_ARCH);
   fill_all(table.f32);
   fill_all(table.f64);
+  fill_transforms_2(table.winograd_2);
+  fill_transforms_4(table.winograd_4);
+  fill_products(table.winograd_2);
+  fill_products(table.winograd_4);
 }
 
 }  // namespace ebb::kernels::EBB_KERNEL_ARCH

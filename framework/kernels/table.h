@@ -16,6 +16,7 @@
 #include "framework/kernels/reduction.h"
 #include "framework/kernels/softmax.h"
 #include "framework/kernels/update.h"
+#include "framework/kernels/winograd.h"
 
 namespace ebb::kernels {
 
@@ -41,6 +42,8 @@ struct Table {
   const char* name;     ///< "sse2", "avx2", "avx512" or "generic".
   Kernels<float> f32;   ///< Kernels for float.
   Kernels<double> f64;  ///< Kernels for double.
+  Winograd winograd_2;  ///< F(2x2, 3x3) for float.
+  Winograd winograd_4;  ///< F(4x4, 3x3) for float.
 };
 
 }  // namespace ebb::kernels

@@ -36,7 +36,8 @@ Conv2d::Conv2d(const Conv2dOptions& options, const Rng& rng)
                 .padding = options.padding,
                 .dilation = options.dilation,
                 .groups = options.groups,
-                .channel_sums = options.channel_sums} {
+                .channel_sums = options.channel_sums,
+                .winograd = options.winograd} {
   if (options.bias)
     bias.emplace(*this, "bias", Role::bias,
                  initial({options.out}, options.bias_init, init::fan_in_uniform(), fans(options), rng.at("bias")));
@@ -63,6 +64,9 @@ std::string Conv2d::describe() const {
   if (geometry_.padding != std::array<std::int64_t, 2>{0, 0}) out += ", padding " + by(geometry_.padding);
   if (geometry_.dilation != std::array<std::int64_t, 2>{1, 1}) out += ", dilation " + by(geometry_.dilation);
   if (geometry_.groups != 1) out += text(", groups ", geometry_.groups);
+  if (geometry_.winograd == Winograd::off) out += ", direct";
+  if (geometry_.winograd == Winograd::f2) out += ", F(2x2)";
+  if (geometry_.winograd == Winograd::f4) out += ", F(4x4)";
   return out;
 }
 

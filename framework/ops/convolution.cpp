@@ -22,6 +22,7 @@ ConvolutionShape shape_of(const Var& x, const Var& weight, const Var& bias, cons
   s.padding = g.padding;
   s.dilation = g.dilation;
   s.groups = g.groups;
+  s.winograd = g.winograd;
   const auto got = [&] { return text("input ", x.shape(), ", weight ", weight.shape(), ", ", g.groups, " groups"); };
   if (s.in % s.groups != 0 || s.out % s.groups != 0)
     fail(op, got(), "a number of groups that divides input and output channels");

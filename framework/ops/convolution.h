@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "framework/autograd/tape.h"
+#include "framework/compute/convolution.h"
 
 namespace ebb {
 
@@ -16,6 +17,7 @@ struct Conv2dGeometry {
   std::array<std::int64_t, 2> dilation{1, 1};  ///< Step between filter taps, >= 1.
   std::int64_t groups = 1;                     ///< Divides input and output channels; `in` groups is depthwise.
   bool channel_sums = false;  ///< Also compute Var::channel_stats() of the output, for a batch_norm that follows.
+  Winograd winograd = Winograd::automatic;  ///< How 3x3 filters with stride 1 are computed in f32, in all three passes.
 };
 
 /// x `[n, h, w, in]`, weight `[kh, kw, in/groups, out]`, bias `[out]` or undefined -> `[n, oh, ow, out]` with

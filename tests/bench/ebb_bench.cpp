@@ -14,6 +14,7 @@
 #include "framework/tensor/memory.h"
 #include "models/registry.h"
 #include "optim/sgd.h"
+#include "tests/bench/layer_rows.h"
 
 namespace ebb {
 namespace {
@@ -24,6 +25,7 @@ struct Settings {
   std::string models = "lenet,mnistcnn,resnet20,resnet9,vgg11bn,resnet18,mlp";
   std::string batches = "128";
   std::string modes = "train";
+  std::string layers;  // sets of single layers; instead of models
   int threads = 0;
   double seconds = 1.5;
   bool json = false;
@@ -151,12 +153,20 @@ int main(int argc, char** argv) {
   app.add_option("--models", settings.models, "names, separated by commas")->capture_default_str();
   app.add_option("--batches", settings.batches, "batch sizes, separated by commas")->capture_default_str();
   app.add_option("--modes", settings.modes, "train and infer, separated by commas")->capture_default_str();
+  app.add_option("--layers", settings.layers,
+                 "single layers instead of models: resnet20, resnet18, resnet9, vgg11, mnistcnn, narrow");
   app.add_option("--threads", settings.threads, "threads; 0 for the default");
   app.add_option("--seconds", settings.seconds, "time for each row")->capture_default_str();
   app.add_flag("--json", settings.json, "one JSON object a line");
   CLI11_PARSE(app, argc, argv);
   try {
     if (settings.threads > 0) ebb::parallel::set_thread_count(settings.threads);
+    if (!settings.layers.empty()) {
+      for (const std::string& batch : ebb::split(settings.batches))
+        ebb::print_layer_rows({std::stoll(batch), ebb::split(settings.layers), settings.seconds, settings.json},
+                              ebb::fma_peak());
+      return 0;
+    }
     for (const std::string& model : ebb::split(settings.models))
       for (const std::string& batch : ebb::split(settings.batches))
         for (const std::string& mode : ebb::split(settings.modes))

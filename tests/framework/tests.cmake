@@ -34,3 +34,4 @@ ebb_test(convolution THREADS
   SOURCES framework/kernels/convolution_test.cpp framework/kernels/gemm_test.cpp framework/ops/convolution_test.cpp
     framework/ops/matmul_test.cpp)
 ebb_test(determinism SOURCES framework/determinism_test.cpp LIBRARIES ebb::models ebb::optim)
+ebb_test(winograd THREADS SOURCES framework/kernels/winograd_test.cpp)
