@@ -26,7 +26,7 @@ template <int Count, class Factor, class X>
 }
 
 template <class F>
-void weights(const float* w, int64_t depth, int64_t width, float* u, int64_t point) {
+static void weights(const float* w, int64_t depth, int64_t width, float* u, int64_t point) {
   const int64_t tap = depth * width;
   for (int64_t i = 0; i < tap; i += lanes<float>) {
     Lanes rows[F::size][3];
@@ -53,8 +53,8 @@ void weights(const float* w, int64_t depth, int64_t width, float* u, int64_t poi
 }
 
 template <class F>
-void finish(const float* s, int64_t point, int64_t depth, int64_t width, int64_t channels, float* dw, int64_t dw_tap,
-            int64_t dw_depth) {
+static void finish(const float* s, int64_t point, int64_t depth, int64_t width, int64_t channels, float* dw,
+                   int64_t dw_tap, int64_t dw_depth) {
   for (int64_t i = 0; i < depth; ++i, s += width, dw += dw_depth) {
     each_register<float>(channels, [&](int64_t c, int64_t count) {
       Lanes rows[3][F::size];
@@ -82,7 +82,7 @@ void finish(const float* s, int64_t point, int64_t depth, int64_t width, int64_t
 
 /// The part of the table that concerns filters.
 template <class F>
-void fill_filters(Winograd& table) {
+static void fill_filters(Winograd& table) {
   table.weights = weights<F>;
   table.finish = finish<F>;
 }

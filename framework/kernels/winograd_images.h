@@ -15,8 +15,8 @@ namespace ebb::kernels::EBB_KERNEL_ARCH {
 /// `count` registers of channels of a tile whose rows begin at `rows`; Left and Right: its first or last column is
 /// not in the image, and rows begin at the second column or end before the last.
 template <class F, bool Left, bool Right>
-[[gnu::noinline]] void input_tile(const float* const* rows, int64_t pixel, int64_t count, float* to, int64_t point,
-                                  int64_t step) {
+[[gnu::noinline]] static void input_tile(const float* const* rows, int64_t pixel, int64_t count, float* to,
+                                         int64_t point, int64_t step) {
   const float* row[F::size];
 #pragma GCC unroll 6
   for (int y = 0; y < F::size; ++y) row[y] = rows[y];
@@ -34,7 +34,7 @@ template <class F, bool Left, bool Right>
 }
 
 template <class F>
-void input(const WinogradTiles& tiles, const float* x, const float* zeros, float* v) {
+static void input(const WinogradTiles& tiles, const float* x, const float* zeros, float* v) {
   constexpr auto whole = input_tile<F, false, false>;
   constexpr decltype(whole) places[] = {whole, input_tile<F, true, false>, input_tile<F, false, true>,
                                         input_tile<F, true, true>};
@@ -69,7 +69,8 @@ void input(const WinogradTiles& tiles, const float* x, const float* zeros, float
 
 /// A tile of one register of outputs at y.
 template <class F>
-[[gnu::noinline]] void output_tile(const float* m, int64_t point, Lanes bias, float* y, int64_t row, int64_t pixel) {
+[[gnu::noinline]] static void output_tile(const float* m, int64_t point, Lanes bias, float* y, int64_t row,
+                                          int64_t pixel) {
   collect<F>(
       [&](int i, int j) __attribute__((always_inline)) { return Lanes::load_unaligned(m + (i * F::size + j) * point); },
       [&](int i, int j, Lanes value)
@@ -77,7 +78,8 @@ template <class F>
 }
 
 template <class F>
-void output(const WinogradTiles& tiles, const float* m, int64_t channels, int64_t width, const float* bias, float* y) {
+static void output(const WinogradTiles& tiles, const float* m, int64_t channels, int64_t width, const float* bias,
+                   float* y) {
   alignas(64) float patch[F::outputs * F::outputs * vector];
   each_tile(tiles, [&](int64_t image, int64_t row, int64_t column) {
     const Window<F::outputs> window(tiles, image, row * F::outputs, column * F::outputs);
@@ -94,7 +96,7 @@ void output(const WinogradTiles& tiles, const float* m, int64_t channels, int64_
 
 /// The transform of a tile of one register of gradients at dy.
 template <class F>
-[[gnu::noinline]] void gradient_tile(const float* dy, int64_t row, int64_t pixel, float* d, int64_t point) {
+[[gnu::noinline]] static void gradient_tile(const float* dy, int64_t row, int64_t pixel, float* d, int64_t point) {
   spread<typename F::Gradient, F::size>(
       [&](int i, int j) __attribute__((always_inline)) { return Lanes::load_unaligned(dy + i * row + j * pixel); },
       [&](int i, int j, Lanes value)
@@ -102,7 +104,7 @@ template <class F>
 }
 
 template <class F>
-void gradient(const WinogradTiles& tiles, const float* dy, int64_t channels, int64_t width, float* d) {
+static void gradient(const WinogradTiles& tiles, const float* dy, int64_t channels, int64_t width, float* d) {
   alignas(64) float patch[F::outputs * F::outputs * vector];
   each_tile(tiles, [&](int64_t image, int64_t row, int64_t column) {
     const Window<F::outputs> window(tiles, image, row * F::outputs, column * F::outputs);
@@ -118,7 +120,7 @@ void gradient(const WinogradTiles& tiles, const float* dy, int64_t channels, int
 
 /// The part of the table that concerns images.
 template <class F>
-void fill_images(Winograd& table) {
+static void fill_images(Winograd& table) {
   table.outputs = F::outputs;
   table.points = F::size * F::size;
   table.lanes = vector;
