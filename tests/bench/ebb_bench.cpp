@@ -9,12 +9,11 @@
 #include "framework/compute/basic.h"
 #include "framework/compute/instruction_set.h"
 #include "framework/nn/summary.h"
-#include "framework/ops/loss.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/memory.h"
-#include "models/registry.h"
 #include "optim/sgd.h"
 #include "tests/bench/layer_rows.h"
+#include "tests/bench/work.h"
 
 namespace ebb {
 namespace {
@@ -26,6 +25,7 @@ struct Settings {
   std::string batches = "128";
   std::string modes = "train";
   std::string layers;  // sets of single layers; instead of models
+  std::string start;   // a model whose start-up is measured instead
   int threads = 0;
   double seconds = 1.5;
   bool json = false;
@@ -65,11 +65,6 @@ double fma_peak() {
   return best;
 }
 
-Shape image_shape(const std::string& model) {
-  const bool grey = model == "lenet" || model == "mnistcnn" || model == "mlp" || model == "linear";
-  return grey ? Shape{28, 28, 1} : Shape{32, 32, 3};
-}
-
 template <class Step>
 double median_seconds(double budget, Step step) {
   for (int warm = 0; warm < 3; ++warm) step();
@@ -98,30 +93,18 @@ double flop_of(Layer& model, const Shape& input, const std::string& mode) {
 }
 
 Row measure(const std::string& name, std::int64_t batch, const std::string& mode, double budget) {
-  const Shape image = image_shape(name);
-  const Rng rng(1);
-  const auto model = make_model(name, {.image = image, .classes = 10}, rng.at("model"));
-  Tensor images(image.insert(0, batch));
-  fill_normal(images, rng.at("images"), 0, 1);
-  Tensor labels({batch}, DType::i64);
-  for (std::int64_t i = 0; i < batch; ++i)
-    labels.mutable_data<std::int64_t>()[i] = static_cast<std::int64_t>(rng.below(10, static_cast<std::uint64_t>(i)));
+  const Work work = make_work(name, batch);
   Row row{.model = name, .mode = mode, .batch = batch};
-  row.flop = flop_of(*model, image.insert(0, batch), mode);
+  row.flop = flop_of(*work.model, work.input, mode);
   row.peak = fma_peak();
   memory::release_kept();
   memory::reset_peak();
   if (mode == "train") {
-    Sgd optimizer(*model, {.lr = 0.01, .momentum = 0.9});
-    row.seconds = median_seconds(budget, [&] {
-      Tape tape;
-      tape.backward(softmax_cross_entropy((*model)(images), labels));
-      optimizer.step();
-      optimizer.zero_grad();
-    });
+    Sgd optimizer(*work.model, {.lr = 0.01, .momentum = 0.9});
+    row.seconds = median_seconds(budget, [&] { work.train(optimizer); });
   } else {
-    model->eval();
-    row.seconds = median_seconds(budget, [&] { (*model)(images); });
+    work.model->eval();
+    row.seconds = median_seconds(budget, [&] { (*work.model)(work.images); });
   }
   row.peak_mib = static_cast<double>(memory::stats().peak_bytes) / (1 << 20);
   return row;
@@ -155,12 +138,18 @@ int main(int argc, char** argv) {
   app.add_option("--modes", settings.modes, "train and infer, separated by commas")->capture_default_str();
   app.add_option("--layers", settings.layers,
                  "single layers instead of models: resnet20, resnet18, resnet9, vgg11, mnistcnn, narrow");
+  app.add_option("--start", settings.start,
+                 "a model: time from the start of the process to its first step, and peak memory after three");
   app.add_option("--threads", settings.threads, "threads; 0 for the default");
   app.add_option("--seconds", settings.seconds, "time for each row")->capture_default_str();
   app.add_flag("--json", settings.json, "one JSON object a line");
   CLI11_PARSE(app, argc, argv);
   try {
     if (settings.threads > 0) ebb::parallel::set_thread_count(settings.threads);
+    if (!settings.start.empty()) {
+      ebb::print_start(settings.start, std::stoll(ebb::split(settings.batches).front()), 3);
+      return 0;
+    }
     if (!settings.layers.empty()) {
       for (const std::string& batch : ebb::split(settings.batches))
         ebb::print_layer_rows({std::stoll(batch), ebb::split(settings.layers), settings.seconds, settings.json},

@@ -1,0 +1,38 @@
+#include "tests/bench/work.h"
+
+#include "framework/compute/basic.h"
+#include "framework/ops/loss.h"
+#include "models/registry.h"
+
+namespace ebb {
+namespace {
+
+Shape image_shape(const std::string& model) {
+  const bool grey = model == "lenet" || model == "mnistcnn" || model == "mlp" || model == "linear";
+  return grey ? Shape{28, 28, 1} : Shape{32, 32, 3};
+}
+
+}  // namespace
+
+void Work::train(Sgd& optimizer) const {
+  Tape tape;
+  tape.backward(softmax_cross_entropy((*model)(images), labels));
+  optimizer.step();
+  optimizer.zero_grad();
+}
+
+Work make_work(const std::string& name, std::int64_t batch) {
+  const Shape image = image_shape(name);
+  const Rng rng(1);
+  Work work{.model = make_model(name, {.image = image, .classes = 10}, rng.at("model")),
+            .input = image.insert(0, batch),
+            .images = Tensor(image.insert(0, batch)),
+            .labels = Tensor({batch}, DType::i64)};
+  fill_normal(work.images, rng.at("images"), 0, 1);
+  for (std::int64_t i = 0; i < batch; ++i)
+    work.labels.mutable_data<std::int64_t>()[i] =
+        static_cast<std::int64_t>(rng.below(10, static_cast<std::uint64_t>(i)));
+  return work;
+}
+
+}  // namespace ebb

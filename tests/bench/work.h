@@ -1,0 +1,29 @@
+// A model and a batch for it, the same in every row of the benchmark.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "framework/nn/layer.h"
+#include "optim/sgd.h"
+
+namespace ebb {
+
+struct Work {
+  std::unique_ptr<Layer> model;
+  Shape input;  // of the batch
+  Tensor images, labels;
+
+  // A step of training with an optimizer of the model.
+  void train(Sgd& optimizer) const;
+};
+
+// `name` is one of models/registry's.
+Work make_work(const std::string& name, std::int64_t batch);
+
+// Takes `steps` training steps and prints a JSON object: seconds from the start of the process to the end of the first
+// step, and the peak of the process's resident memory in MiB.
+void print_start(const std::string& model, std::int64_t batch, int steps);
+
+}  // namespace ebb
