@@ -8,4 +8,4 @@ if [ ! -f build/release/CMakeCache.txt ]; then
   cmake --preset release -DEBB_BUILD_TESTS=OFF -DEBB_BUILD_EXAMPLES=OFF
 fi
 cmake --build --preset release --target ebb
-exec build/release/ebb train fashion-mnist --out runs/quickstart "$@"
+exec build/release/ebb train fashion-mnist --out runs/quickstart --overwrite "$@"

@@ -1,79 +1,58 @@
 #include "lab/build.h"
 
-#include <cmath>
-
+#include "data/cifar.h"
 #include "data/mnist.h"
+#include "data/optdigits.h"
+#include "data/split.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/suggest.h"
 #include "models/registry.h"
-#include "optim/sgd.h"
 
 namespace ebb {
 namespace {
 
-std::shared_ptr<const Dataset> make_data(const Recipe& recipe, Split split) {
-  if (recipe.data == "mnist") return std::make_shared<Mnist>(recipe.data_dir, split);
-  return std::make_shared<FashionMnist>(recipe.data_dir, split);
+// A data set is a line here.
+struct Source {
+  const char* name;
+  ImageDataset (*read)(const std::string& directory, Split split);
+};
+
+template <class Set>
+ImageDataset read(const std::string& directory, Split split) {
+  return Set(directory, split);
 }
 
-Decay make_decay(const Recipe& recipe) {
-  struct Kind {
-    const char* name;
-    Decay (*make)(Lambda);
-  };
-  static constexpr Kind kinds[] = {
-      {"coupled_l2", coupled_l2},
-      {"decoupled_lr", decoupled_lr},
-      {"decoupled_schedule", decoupled_schedule},
-      {"decoupled_constant", decoupled_constant},
-      {"corrected", corrected},
-      {"stable", stable},
-      {"cautious", cautious},
-      {"coupled_l1", coupled_l1},
-      {"proximal_l1", proximal_l1},
-  };
-  for (const Kind& kind : kinds)
-    if (recipe.decay == kind.name) return kind.make(recipe.lambda);
-  return no_decay();
-}
-
-Groups make_groups(const Recipe& recipe, Layer& model) {
-  const Decay decay = make_decay(recipe);
-  if (recipe.decay_on == "everything") return groups(model, {{"decayed", everything_else(), {.decay = decay}}});
-  return groups(model, {
-                           {"no decay", norms() || biases(), {.decay = no_decay(), .may_be_empty = true}},
-                           {"decayed", everything_else(), {.decay = decay}},
-                       });
-}
-
-Schedule make_schedule(const Recipe& recipe, std::int64_t steps_per_epoch) {
-  const auto rise =
-      static_cast<std::int64_t>(std::llround(recipe.warmup_epochs * static_cast<double>(steps_per_epoch)));
-  const std::int64_t rest = std::max<std::int64_t>(1, recipe.epochs * steps_per_epoch - rise);
-  const Schedule then = recipe.schedule == "cosine" ? cosine(rest) : constant();
-  return rise > 0 ? warmup(rise, then) : then;
-}
+constexpr Source sources[] = {{"mnist", read<Mnist>},
+                              {"fashion-mnist", read<FashionMnist>},
+                              {"cifar10", read<Cifar10>},
+                              {"cifar100", read<Cifar100>},
+                              {"optdigits", read<Optdigits>}};
 
 }  // namespace
 
-Loader make_train_loader(const Recipe& recipe) {
-  return Loader(make_data(recipe, Split::train), {.batch = recipe.batch, .seed = recipe.seed});
+std::vector<std::string> data_names() {
+  std::vector<std::string> names;
+  for (const Source& source : sources) names.emplace_back(source.name);
+  return names;
 }
 
-Loader make_test_loader(const Recipe& recipe) {
-  return Loader(make_data(recipe, Split::test), {.batch = 500, .shuffle = false});
+RecipeData read_data(const Recipe& recipe) {
+  for (const Source& source : sources) {
+    if (recipe.data != source.name) continue;
+    const auto shared = [](ImageDataset set) { return std::make_shared<const ImageDataset>(std::move(set)); };
+    ImageDataset train = source.read(recipe.data_dir, Split::train);
+    ImageDataset test = source.read(recipe.data_dir, Split::test);
+    if (recipe.validation == 0) return {shared(std::move(train)), nullptr, shared(std::move(test))};
+    ImageParts parts = select(train, split(train, recipe.validation, {.seed = recipe.seed}));
+    test.set_statistics(parts.train.statistics());
+    return {shared(std::move(parts.train)), shared(std::move(parts.held_out)), shared(std::move(test))};
+  }
+  fail("data", text('"', recipe.data, '"'), "a data set", suggestion(recipe.data, data_names()));
 }
 
 std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data) {
   return make_model(recipe.model, {.image = data.sample_shape(), .classes = data.classes()},
                     Rng(recipe.seed).at("model"));
-}
-
-std::unique_ptr<Optimizer> make_optimizer(const Recipe& recipe, Layer& model, std::int64_t steps_per_epoch) {
-  return std::make_unique<Sgd>(make_groups(recipe, model),
-                               SgdOptions{.lr = recipe.lr,
-                                          .momentum = recipe.momentum,
-                                          .nesterov = recipe.nesterov,
-                                          .schedule = make_schedule(recipe, steps_per_epoch)});
 }
 
 std::string run_directory(const Recipe& recipe) {

@@ -51,6 +51,14 @@ void Confusion::add(const Tensor& logits, const Tensor& labels) {
   });
 }
 
+void Confusion::add(std::int64_t truth, std::int64_t predicted, std::int64_t count) {
+  if (std::min(truth, predicted) < 0 || std::max(truth, predicted) >= classes_ || count < 0)
+    fail("confusion", text(count, " samples of class ", truth, " taken for ", predicted),
+         text("classes 0 to ", classes_ - 1, ", 0 or more samples"));
+  counts_[static_cast<std::size_t>(truth * classes_ + predicted)] += count;
+  total_ += count;
+}
+
 std::int64_t Confusion::count(std::int64_t truth, std::int64_t predicted) const {
   return counts_[static_cast<std::size_t>(truth * classes_ + predicted)];
 }

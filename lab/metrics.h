@@ -21,6 +21,10 @@ class Confusion {
   /// \throws Error when shapes do not match or a label is out of range.
   void add(const Tensor& logits, const Tensor& labels);
 
+  /// Adds `count` samples of class `truth` that were predicted as `predicted`.
+  /// \throws Error when a class or the count is out of range.
+  void add(std::int64_t truth, std::int64_t predicted, std::int64_t count);
+
   std::int64_t classes() const { return classes_; }  ///< Number of classes.
   std::int64_t total() const { return total_; }      ///< Samples counted.
   double accuracy() const;                           ///< Share of right predictions, 0 for no samples.

@@ -46,9 +46,8 @@ std::string grouped(std::int64_t number) {
 }
 
 std::string progress_line(const std::string& label, std::int64_t done, std::int64_t total, const std::string& unit,
-                          double seconds, const std::string& note, int width) {
+                          double rate, const std::string& note, int width) {
   const double share = total > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(total)) : 1.0;
-  const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0.0;
   const double left = rate > 0 ? static_cast<double>(total - done) / rate : 0.0;
   const std::string head = label + " [";
   const std::string tail = text("] ", static_cast<int>(share * 100), "%  ", grouped(std::llround(rate)), ' ', unit,
@@ -62,8 +61,12 @@ std::string progress_line(const std::string& label, std::int64_t done, std::int6
   return line;
 }
 
-Progress::Progress(std::string label, std::int64_t total, std::string unit)
-    : label_(std::move(label)), total_(total), unit_(std::move(unit)), visible_(isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(std::string label, std::int64_t total, std::string unit, std::int64_t begun)
+    : label_(std::move(label)),
+      total_(total),
+      unit_(std::move(unit)),
+      begun_(begun),
+      visible_(isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() {
   if (visible_) write_line("\r\x1b[K");
@@ -75,7 +78,8 @@ void Progress::update(std::int64_t done, const std::string& note) {
   if (!due()) return;
   drawn_ = Clock::now();
   const double seconds = std::chrono::duration<double>(drawn_ - start_).count();
-  write_line(text('\r', progress_line(label_, done, total_, unit_, seconds, note, columns()), "\x1b[K"));
+  const double rate = seconds > 0 ? static_cast<double>(done - begun_) / seconds : 0.0;
+  write_line(text('\r', progress_line(label_, done, total_, unit_, rate, note, columns()), "\x1b[K"));
 }
 
 }  // namespace ebb

@@ -15,7 +15,8 @@ class Progress {
   /// \param label what runs, e.g. "epoch 3/10".
   /// \param total items in all, for share and time left.
   /// \param unit name of the items for the rate, e.g. "images".
-  Progress(std::string label, std::int64_t total, std::string unit);
+  /// \param begun items that were finished before, and do not count for the rate.
+  Progress(std::string label, std::int64_t total, std::string unit, std::int64_t begun = 0);
   ~Progress();  ///< Wipes the line.
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -31,14 +32,16 @@ class Progress {
   std::string label_;
   std::int64_t total_;
   std::string unit_;
+  std::int64_t begun_;
   Clock::time_point start_ = Clock::now();
   Clock::time_point drawn_{};
   bool visible_;
 };
 
 /// The line's text in `width` columns, as update() draws it; for tests.
+/// \param rate items in a second.
 std::string progress_line(const std::string& label, std::int64_t done, std::int64_t total, const std::string& unit,
-                          double seconds, const std::string& note, int width);
+                          double rate, const std::string& note, int width);
 
 /// "1:23:45" or "2:05": hours only where there are any.
 std::string clock_text(double seconds);

@@ -1,9 +1,9 @@
 #include <toml++/toml.h>
 #include <fstream>
-#include <sstream>
 
 #include "framework/tensor/error.h"
 #include "framework/tensor/suggest.h"
+#include "lab/built_in.h"
 #include "lab/recipe.h"
 
 namespace ebb {
@@ -11,33 +11,29 @@ namespace {
 
 constexpr std::size_t largest_file = 1 << 20;
 
-Recipe mnist() {
-  Recipe recipe;
-  recipe.name = "mnist";
-  recipe.data = "mnist";
-  return recipe;
-}
-
-Recipe fashion_mnist() {
-  Recipe recipe;
-  recipe.name = "fashion-mnist";
-  recipe.epochs = 10;
-  return recipe;
-}
-
-struct BuiltIn {
-  const char* name;
-  Recipe (*make)();
-};
-
-constexpr BuiltIn built_in[] = {{"mnist", mnist}, {"fashion-mnist", fashion_mnist}};
-
 std::string value_text(const std::string& where, std::string_view key, const toml::node& node) {
   if (const auto* s = node.as_string()) return s->get();
   if (const auto* b = node.as_boolean()) return b->get() ? "true" : "false";
   if (const auto* i = node.as_integer()) return text(i->get());
   if (const auto* f = node.as_floating_point()) return text(f->get());
-  fail(where, text("a table, list or date for \"", key, "\""), "a string, a number, true or false");
+  if (const auto* list = node.as_array()) {
+    std::string out;
+    for (const toml::node& one : *list) {
+      if (!one.is_number()) fail(where, text("a list with something else than numbers for \"", key, '"'), "numbers");
+      out += (out.empty() ? "" : ", ") + value_text(where, key, one);
+    }
+    return out;
+  }
+  fail(where, text("a table or date for \"", key, '"'), "a string, a number, a list of numbers, true or false");
+}
+
+GroupRecipe group_from(const std::string& where, const toml::node& node) {
+  const toml::table* const table = node.as_table();
+  if (table == nullptr) fail(where, "an entry of groups that is no table", "[[groups]]");
+  GroupRecipe group;
+  for (const auto& [key, value] : *table) set(group, key.str(), value_text(where, key.str(), value));
+  if (group.name.empty()) fail(where, "[[groups]] without a name", "name = \"...\"");
+  return group;
 }
 
 std::string read(const std::string& path) {
@@ -56,7 +52,14 @@ Recipe recipe_from_toml(std::string_view content, const std::string& where) {
   Recipe recipe;
   try {
     const toml::table table = toml::parse(content, where);
-    for (const auto& [key, node] : table) set(recipe, key.str(), value_text(where, key.str(), node));
+    for (const auto& [key, node] : table) {
+      if (key.str() != "groups") {
+        set(recipe, key.str(), value_text(where, key.str(), node));
+        continue;
+      }
+      if (!node.is_array()) fail(where, "groups that are no list of tables", "[[groups]]");
+      for (const toml::node& group : *node.as_array()) recipe.groups.push_back(group_from(where, group));
+    }
   } catch (const toml::parse_error& error) {
     fail(where, text(error.description(), " in line ", static_cast<unsigned>(error.source().begin.line)), "TOML");
   }
@@ -65,14 +68,14 @@ Recipe recipe_from_toml(std::string_view content, const std::string& where) {
 
 std::vector<std::string> recipe_names() {
   std::vector<std::string> names;
-  for (const BuiltIn& recipe : built_in) names.emplace_back(recipe.name);
+  for (const detail::BuiltIn& recipe : detail::built_in_recipes()) names.emplace_back(recipe.name);
   return names;
 }
 
 Recipe find_recipe(const std::string& what) {
   if (what.ends_with(".toml")) return recipe_from_toml(read(what), what);
-  for (const BuiltIn& recipe : built_in)
-    if (what == recipe.name) return recipe.make();
+  for (const detail::BuiltIn& recipe : detail::built_in_recipes())
+    if (what == recipe.name) return recipe_from_toml(recipe.text, what);
   fail("train", text("\"", what, "\""), "a built-in recipe or a .toml file", suggestion(what, recipe_names()));
 }
 

@@ -1,91 +1,104 @@
-#include "lab/train_command.h"
-
-#include <cstdio>
+// `ebb train` and `ebb resume`.
+#include <algorithm>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 
-#include "framework/compute/instruction_set.h"
-#include "framework/io/atomic_file.h"
-#include "framework/nn/summary.h"
-#include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
-#include "lab/build.h"
-#include "lab/metrics.h"
-#include "lab/progress.h"
-#include "lab/recipe.h"
-#include "lab/trainer.h"
-#include "optim/report.h"
+#include "lab/commands.h"
+#include "lab/environment.h"
+#include "lab/memory_estimate.h"
+#include "lab/training.h"
 
 namespace ebb {
 namespace {
 
-Recipe resolve(const TrainCommand& command) {
-  Recipe recipe = find_recipe(command.what);
-  for (const std::string& setting : command.settings) {
-    const auto equals = setting.find('=');
-    if (equals == std::string::npos) fail("--set", text("\"", setting, "\""), "key=value, for example --set lr=0.05");
-    set(recipe, setting.substr(0, equals), setting.substr(equals + 1));
-  }
-  return recipe;
+namespace fs = std::filesystem;
+
+// Keys that change no bit of the result.
+constexpr const char* harmless[] = {"threads", "prefetch", "save_minutes", "save_steps"};
+
+// The directory asked for; by default a new one.
+fs::path directory_for(const Recipe& recipe, bool overwrite) {
+  const fs::path wanted = run_directory(recipe);
+  if (!recipe.out.empty() || overwrite) return wanted;
+  fs::path free = wanted;
+  for (int number = 2; fs::exists(free); ++number) free = text(wanted.string(), '-', number);
+  return free;
 }
 
-void print_header(const Recipe& recipe, const Loader& train, const Loader& test, Layer& model,
-                  const Optimizer& optimizer) {
-  std::cout << "Ebb " << EBB_VERSION << ", " << instruction_set() << " kernels, " << parallel::thread_count()
-            << (parallel::thread_count() == 1 ? " thread, " : " threads, ") << parallel::backend() << "\n\n"
-            << "data    " << recipe.data << ": " << grouped(train.dataset().size()) << " training and "
-            << grouped(test.dataset().size()) << " test images of " << text(train.dataset().sample_shape()) << "\n\n"
-            << summary(model, train.dataset().sample_shape().insert(0, 1)) << '\n'
-            << report(optimizer) << '\n'
-            << "lr " << text(recipe.lr) << ", schedule " << recipe.schedule << ", batch " << recipe.batch << ", seed "
-            << recipe.seed << "\n\n"
-            << "epoch        lr  train loss  train acc   test loss   test acc   images/s   seconds\n"
-            << std::flush;
+SaveOptions save_options(const Session& session) {
+  return {.minutes = session.recipe.save_minutes, .steps = session.recipe.save_steps, .judged_on = session.judged_on()};
 }
 
-void print_epoch(const EpochResult& e) {
-  std::printf("%5lld  %8.5f  %10.4f  %8.2f %%  %10.4f  %7.2f %%  %9s  %8.1f\n", static_cast<long long>(e.epoch), e.lr,
-              e.train_loss, 100 * e.train_accuracy, e.test_loss, 100 * e.test_accuracy,
-              grouped(static_cast<std::int64_t>(e.images_per_second)).c_str(), e.seconds);
-  std::fflush(stdout);
+MemoryEstimate memory_of(Session& session) {
+  return estimate_memory(*session.model, *session.optimizer, session.trainer.options(),
+                         session.data.train->sample_shape(),
+                         std::min(session.recipe.batch, session.data.train->size()));
 }
 
-std::vector<std::string> class_names(const Dataset& data) {
-  std::vector<std::string> names;
-  for (std::int64_t c = 0; c < data.classes(); ++c) names.push_back(data.class_name(c));
-  return names;
+std::string environment_of(const Session& session) {
+  return environment_json(dataset_sha256(*session.data.train), dataset_sha256(*session.data.test));
+}
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
 
-void run(const TrainCommand& command) {
-  const Recipe recipe = resolve(command);
+void apply_settings(Recipe& recipe, const std::vector<std::string>& settings) {
+  for (const std::string& setting : settings) {
+    const auto equals = setting.find('=');
+    if (equals == std::string::npos) fail("--set", text("\"", setting, "\""), "key=value, for example --set lr=0.05");
+    set(recipe, setting.substr(0, equals), setting.substr(equals + 1));
+  }
+}
+
+int run(const TrainCommand& command) {
+  Recipe recipe = find_recipe(command.what);
+  apply_settings(recipe, command.settings);
   if (command.print_recipe) {
     std::cout << to_toml(recipe);
-    return;
+    return 0;
   }
-  if (recipe.threads > 0) parallel::set_thread_count(static_cast<int>(recipe.threads));
-  const Loader train = make_train_loader(recipe);
-  const Loader test = make_test_loader(recipe);
-  const auto model = make_model(recipe, train.dataset());
-  const auto optimizer = make_optimizer(recipe, *model, train.batches());
-  print_header(recipe, train, test, *model, *optimizer);
+  Session session(recipe);
+  require_memory(memory_of(session), available_memory());
+  RunDirectory directory(directory_for(recipe, command.overwrite),
+                         command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh,
+                         save_options(session));
+  directory.describe(recipe, environment_of(session));
+  std::cout << session.header() << "run directory " << directory.path().string() << "\n\n" << std::flush;
+  return train_in(session, directory);
+}
 
-  Trainer trainer(*model, *optimizer, train, test,
-                  {.epochs = recipe.epochs, .label_smoothing = recipe.label_smoothing, .on_epoch = print_epoch});
-  TrainSummary summary = trainer.run();
-  summary.recipe = recipe.name;
-  summary.data = recipe.data;
-  summary.model = recipe.model;
-  summary.seed = recipe.seed;
-  const std::string directory = run_directory(recipe);
-  save_run(directory, *model, summary);
-  write_file(directory + "/recipe.toml", to_toml(recipe));
-
-  std::cout << '\n' << class_table(trainer.confusion(), class_names(train.dataset())) << '\n';
-  std::printf("test accuracy %.2f %% after %lld epochs in %s\n", 100 * summary.test_accuracy,
-              static_cast<long long>(summary.epochs), clock_text(summary.seconds).c_str());
-  std::cout << "weights " << summary.weights_sha256 << "\nresults in " << directory
-            << ": model.safetensors, summary.json, recipe.toml\n";
+int run(const ResumeCommand& command) {
+  Recipe recipe = RunDirectory(command.directory, RunDirectory::Open::existing).recipe();
+  const Recipe before = recipe;
+  apply_settings(recipe, command.settings);
+  for (const RecipeKey& key : recipe_keys()) {
+    const bool changed = get(recipe, key.key) != get(before, key.key);
+    if (changed && !command.allow_change &&
+        std::ranges::find(harmless, std::string_view(key.key)) == std::end(harmless))
+      fail(key.key, text('"', get(recipe, key.key), "\" in a run with \"", get(before, key.key), '"'),
+           "the settings that the run began with", "--allow-change accepts another training from here on");
+  }
+  Session session(recipe);
+  require_memory(memory_of(session), available_memory());
+  RunDirectory directory(command.directory, RunDirectory::Open::existing, save_options(session));
+  const std::string environment = environment_of(session);
+  const fs::path file = directory.path() / "environment.json";
+  if (data_checksums(environment, "data") != data_checksums(read(file), file.string()) && !command.allow_change)
+    fail(file.string(), "checksums of other data", "the data that the run began with",
+         "--allow-change accepts other data from here on");
+  const bool found = directory.resume(session.trainer);
+  if (!command.settings.empty()) directory.describe(recipe, environment);
+  std::cout << session.header() << "run directory " << directory.path().string() << ", "
+            << (found ? text("resumed after batch ", session.trainer.batches_done()) : "begun anew: no checkpoint")
+            << "\n\n"
+            << std::flush;
+  return train_in(session, directory);
 }
 
 }  // namespace ebb

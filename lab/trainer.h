@@ -1,68 +1,147 @@
 /// \file
-/// Trainer: epochs, evaluation, progress and the run directory, for people who write their own main.
+/// Trainer: steps, epochs, evaluation and the state of a training, for people who write their own main.
 #pragma once
 
-#include <filesystem>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "data/loader.h"
 #include "framework/nn/layer.h"
-#include "lab/metrics.h"
+#include "lab/evaluation.h"
+#include "lab/guard.h"
 #include "lab/summary.h"
+#include "lab/train_observer.h"
+#include "lab/train_state.h"
+#include "optim/averaging.h"
 #include "optim/optimizer.h"
 
 namespace ebb {
 
-/// What a model does on a data set.
-struct Evaluation {
-  double loss = 0;      ///< Mean cross-entropy, without label smoothing.
-  double accuracy = 0;  ///< Share of right predictions, 0 to 1.
-  Confusion confusion;  ///< Counts by class.
-};
-
-/// Runs `model` in eval mode over one epoch of `batches`, without recording, and restores its mode.
-Evaluation evaluate(Layer& model, const Loader& batches);
-
 /// How a Trainer runs.
 struct TrainerOptions {
-  std::int64_t epochs = 5;                                     ///< Passes over the training data.
-  double label_smoothing = 0;                                  ///< Of the training loss, in [0, 1).
-  bool progress = true;                                        ///< Draw a progress line when there is a terminal.
-  std::function<void(const EpochResult&)> on_epoch = nullptr;  ///< Called after each epoch.
+  std::int64_t epochs = 5;                         ///< Passes over the training data.
+  double label_smoothing = 0;                      ///< Of the training loss, in [0, 1).
+  std::int64_t evaluate_every = 1;                 ///< Epochs between evaluations; the last epoch always has one.
+  EvaluateOptions evaluation = {};                 ///< Test-time augmentation.
+  std::optional<EmaOptions> ema = {};              ///< Evaluate and end with an average of the weights.
+  std::optional<LookaheadOptions> lookahead = {};  ///< Slow weights beside the optimizer's.
+  bool keep_best = false;                          ///< End with the weights of the best evaluation.
+  std::int64_t patience = 0;                       ///< Evaluations without improvement that end the run; 0: never.
+  double min_improvement = 0;                      ///< Accuracy by which the best must be exceeded.
+  OnNonFinite non_finite = OnNonFinite::abort;     ///< At a loss or gradient that is NaN or infinite.
+  std::int64_t snapshot_every = 100;               ///< Batches between the snapshots of rollback.
+  int rollbacks = 3;                               ///< At most so many; then abort.
+  double rollback_factor = 0.5;                    ///< Multiplies the learning rate at each.
+  std::int64_t measure_every = 0;                  ///< Batches between measurements of the groups; 0: never.
 };
 
-/// Trains a classifier with softmax cross-entropy.
+/// Trains a classifier with softmax cross-entropy, batch by batch:
 ///
 ///     Trainer trainer(model, optimizer, train, test, {.epochs = 10});
-///     const TrainSummary summary = trainer.run();
-///     save_run("runs/mine", model, summary);
+///     while (!trainer.done()) trainer.step();
+///     std::cout << trainer.summary().test_accuracy;
+///
+/// The same data, options and seeds give the same bits, however often the training was saved and loaded on the way.
 class Trainer {
  public:
   /// The model, the optimizer and the loaders must outlive the trainer.
-  Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const Loader& test, TrainerOptions options);
+  /// \param judged the data of the evaluations: validation or test data, not shuffled.
+  /// \throws Error for options that make no sense.
+  Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const Loader& judged, TrainerOptions options = {});
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
 
-  /// All epochs. The summary has everything but the names of recipe, data and model.
-  /// \throws Error when the loss becomes NaN or infinite, naming epoch and step.
-  TrainSummary run();
+  /// Trains on the next batch. The last batch of an epoch brings its evaluation.
+  /// \throws Error when done, and as TrainerOptions::non_finite says.
+  StepResult step();
 
-  /// Of the last evaluation; for no epochs, of the untrained model.
-  const Confusion& confusion() const { return confusion_; }
+  /// True after the last epoch, or when patience ran out.
+  bool done() const;
+
+  /// Steps until done, or until `stop` (asked before each step) says so.
+  /// \returns done().
+  bool run(const std::function<bool()>& stop = {});
+
+  /// Tells `observer` what happens from now on; it must outlive the trainer.
+  void add(TrainObserver& observer) { observers_.push_back(&observer); }
+
+  /// Tells the observers of an event.
+  void report(const TrainEvent& event) const;
+
+  /// False in the middle of an accumulated update: gradients are not part of the state.
+  bool can_save() const { return !optimizer_.accumulating(); }
+
+  /// A copy of everything. \throws Error unless can_save().
+  TrainState save_state() const;
+
+  /// Goes on from there. Nothing is changed unless everything was checked.
+  /// \throws Error for a state of another model, optimizer, group table or data set size.
+  void load_state(const TrainState& state);
+
+  /// The weights that the training ends with at this moment: the best ones, their average, or the model's own.
+  State final_weights() const;
+
+  /// What final_weights() do on `data`.
+  Evaluation evaluate_final(const Loader& data) const;
+
+  /// What the training came to so far, but for the names of recipe, data and model; its test figures are those of the
+  /// last evaluation.
+  TrainSummary summary() const;
+
+  std::int64_t batches_done() const { return epoch_ * train_.batches() + position_; }  ///< Batches so far.
+  std::int64_t epoch() const { return epoch_; }                                        ///< Complete epochs.
+  std::int64_t best_step() const { return best_step_; }             ///< batches_done() at the best evaluation; 0: none.
+  const Evaluation& evaluation() const;                             ///< The last one; made now if there was none.
+  const std::vector<EpochResult>& curve() const { return curve_; }  ///< A point for each epoch.
+  const TrainerOptions& options() const { return options_; }        ///< As given.
+  const Optimizer& optimizer() const { return optimizer_; }         ///< As given.
 
  private:
-  EpochResult train_epoch(std::int64_t epoch);
+  struct Walk;  // an epoch and the place in it
+
+  void begin_epoch();
+  void leave_epoch();
+  void finish_epoch();
+  bool learn(const Batch& batch, StepResult& result);
+  bool judge(EpochResult& result);
+  void handle_non_finite(const Batch& batch, const std::string& what);
+  void count(const Tensor& logits, const Tensor& labels, double loss);
+  std::vector<GroupMeasure> measure() const;
+  Evaluation evaluate_now() const;
 
   Layer& model_;
   Optimizer& optimizer_;
   const Loader& train_;
-  const Loader& test_;
+  const Loader& judged_;
   TrainerOptions options_;
-  Confusion confusion_;
-};
+  std::vector<TrainObserver*> observers_;
+  std::unique_ptr<Walk> walk_;
+  std::optional<Ema> ema_;
+  std::optional<Lookahead> lookahead_;
+  BufferSnapshot buffers_;
+  double base_lr_;
+  mutable std::optional<Evaluation> evaluation_;
 
-/// Writes `model.safetensors` (parameters and buffers) and `summary.json` into a directory, which is made if need be.
-/// Each file is replaced as a whole or not at all.
-/// \throws Error naming the file and the cause.
-void save_run(const std::filesystem::path& directory, Module& model, const TrainSummary& summary);
+  // The state beside model, optimizer and averages.
+  std::int64_t epoch_ = 0;     // complete ones
+  std::int64_t position_ = 0;  // batches of the current one
+  std::int64_t samples_ = 0;   // of the current one
+  std::int64_t hits_ = 0;
+  double loss_sum_ = 0;
+  double lr_sum_ = 0;
+  double epoch_seconds_ = 0;
+  double seconds_ = 0;  // of all complete epochs, evaluations included
+  std::vector<EpochResult> curve_;
+  double best_ = -1;
+  std::int64_t best_step_ = 0;
+  std::int64_t bad_ = 0;  // evaluations since the best one
+  std::int64_t rollbacks_ = 0;
+  State best_weights_;
+  std::optional<TrainState> snapshot_;
+};
 
 }  // namespace ebb

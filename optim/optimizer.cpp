@@ -89,6 +89,12 @@ void Optimizer::zero_grad() {
   for (ParameterState& p : parameters_) p.parameter->zero_grad();
 }
 
+void Optimizer::skip() {
+  gathered_ = 0;
+  ++skipped_;
+  zero_grad();
+}
+
 void Optimizer::observe(double metric) {
   if (!common_.plateau) fail(name_, "observe() without a plateau", "the option .plateau", "set it, or a schedule");
   plateau_.observe(metric);

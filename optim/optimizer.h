@@ -43,15 +43,21 @@ class Optimizer {
   /// Forgets the gradients; does nothing between the calls of step() that belong to one accumulated update.
   void zero_grad();
 
+  /// Drops the gradients of the update that is being made ready, accumulated ones too; skipped_steps() counts it.
+  void skip();
+
+  /// True between the calls of step() that belong to one accumulated update.
+  bool accumulating() const { return gathered_ != 0; }
+
   /// Feeds reduce-on-plateau with a metric, usually once an epoch.
   /// \throws Error when the optimizer has no plateau option, or the metric is NaN.
   void observe(double metric);
 
-  const std::string& name() const { return name_; }             ///< "sgd", "adam", ...
-  std::int64_t steps() const { return step_; }                  ///< Updates made.
-  std::int64_t skipped_steps() const { return skipped_; }       ///< Updates skipped; see NonFinite::skip.
-  const std::vector<Group>& groups() const { return groups_; }  ///< The table.
-  const CommonOptions& common() const { return common_; }       ///< Settings.
+  const std::string& name() const { return name_; }                              ///< "sgd", "adam", ...
+  std::int64_t steps() const { return step_; }                                   ///< Updates made.
+  std::int64_t skipped_steps() const { return skipped_; }                        ///< By skip() or NonFinite::skip.
+  const std::vector<Group>& groups() const { return groups_; }                   ///< The table.
+  const CommonOptions& common() const { return common_; }                        ///< Settings.
   const std::vector<ParameterState>& parameters() const { return parameters_; }  ///< In the order of the table.
 
   /// What the next step will tell the decay rule of group number `group`; mean_v_hat is that of the last step.
@@ -79,6 +85,9 @@ class Optimizer {
   /// A tensor of the state: `state("fc.weight", "momentum")`. Undefined before the first update.
   /// \throws Error when there is no such parameter or no such name.
   Tensor state(const std::string& path, const std::string& what) const;
+
+  /// Bytes that state_names() take after the first update.
+  std::int64_t state_bytes() const;
 
   /// Copies of everything that a later run needs, by name.
   OptimizerState save_state() const;

@@ -73,6 +73,15 @@ Tensor Optimizer::state(const std::string& path, const std::string& what) const 
   fail(name_, text("no parameter \"", path, '"'), "the path of a parameter");
 }
 
+std::int64_t Optimizer::state_bytes() const {
+  std::int64_t bytes = 0;
+  const std::array<const char*, 3> names = state_names();
+  for (const ParameterState& p : parameters_)
+    for (std::size_t k = 0; k < names.size(); ++k)
+      if (names[k] != nullptr) bytes += static_cast<std::int64_t>(p.parameter->value().bytes().size());
+  return bytes;
+}
+
 std::string Optimizer::group_settings(std::size_t group) const {
   const GroupOptions& options = groups_[group].options;
   std::string out = text("decay ", decay(group).text(), ", base lr ", common_.lr * options.lr_scale, ", schedule ",

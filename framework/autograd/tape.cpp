@@ -11,6 +11,9 @@
 
 namespace ebb {
 namespace detail {
+
+constinit thread_local OpObserver* op_observer = nullptr;
+
 namespace {
 
 // Memory for backward rules: chunks filled from the front, kept from tape to tape.
@@ -149,6 +152,7 @@ Var append_node(const char* op, std::span<const Var> inputs, Tensor output, Rule
   node.edges = static_cast<std::uint32_t>(inputs.size());
   node.rule = rule;
   for (const Var& input : inputs) tape.edges.push_back(input.node_);
+  if (op_observer != nullptr) op_observer->forward(op, tape.nodes.size() - 1, output);
   return Var(std::move(output), static_cast<std::int32_t>(tape.nodes.size()) - 1, tape.serial);
 }
 
@@ -221,6 +225,17 @@ void Tape::backward(const Var& value, const Tensor& seed) {
   walk(value, seed);
 }
 
+// Shows what the rule of node i has added to.
+void Tape::show_gradients(std::size_t i) const {
+  const Node& node = state_->nodes[i];
+  for (std::uint32_t e = node.first_edge; e < node.first_edge + node.edges; ++e) {
+    const std::int32_t from = state_->edges[e];
+    if (from < 0) continue;
+    const Tensor& gradient = state_->nodes[static_cast<std::size_t>(from)].grad;
+    if (gradient.defined()) detail::op_observer->backward(node.op, i, gradient);
+  }
+}
+
 void Tape::walk(const Var& value, Tensor seed) {
   if (!value.tracked())
     fail("backward", "a constant", "a value that depends on a parameter or an input of this tape",
@@ -242,6 +257,7 @@ void Tape::walk(const Var& value, Tensor seed) {
       InputGrads dx(*state_, i);
       const detail::Running mark(node.op);
       node.rule.run(node.rule.object, dy, dx);
+      if (detail::op_observer != nullptr) show_gradients(i);
     }
     TapeState::drop(node);
   }

@@ -29,6 +29,19 @@ struct Rule {
 
 void* allocate_rule(std::size_t size, std::size_t alignment);
 
+/// Learns of what this thread's tape records and walks back; find_non_finite() is one.
+class OpObserver {
+ public:
+  virtual ~OpObserver() = default;
+  /// An op was recorded as value number `node` of the tape.
+  virtual void forward(const char* op, std::size_t node, const Tensor& output) = 0;
+  /// The backward rule of value number `node` has added `gradient` to one of its inputs.
+  virtual void backward(const char* op, std::size_t node, const Tensor& gradient) = 0;
+};
+
+/// Null, but while someone looks on.
+extern constinit thread_local OpObserver* op_observer;
+
 }  // namespace detail
 
 /// While a Tape lives, its thread records; without one, ops just compute. Leaving the scope frees everything.
@@ -82,6 +95,7 @@ class Tape {
 
  private:
   void walk(const Var& value, Tensor seed);
+  void show_gradients(std::size_t node) const;
 
   detail::TapeState* state_;
 };

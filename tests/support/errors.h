@@ -10,6 +10,17 @@
 
 namespace ebb::test {
 
+// The message of the Error that `call` throws, or "no error".
+template <class Call>
+std::string message_of(const Call& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
 // Passes when `call` throws an Error whose message contains all of `parts`.
 template <class Call>
 boost::test_tools::assertion_result fails_with(std::initializer_list<std::string_view> parts, const Call& call) {

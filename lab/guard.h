@@ -1,0 +1,49 @@
+/// \file
+/// Guards of a training: NaN and infinity, and where they come from.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "framework/nn/layer.h"
+
+namespace ebb {
+
+/// What a training does when the loss or a gradient is NaN or infinite.
+enum class OnNonFinite : std::uint8_t {
+  abort,     ///< Throws an Error that names op, layer and parameter.
+  skip,      ///< Leaves the batch out and goes on; running statistics stay as they were before it.
+  rollback,  ///< Goes back to the last snapshot with a lower learning rate; aborts after some times.
+};
+
+/// "abort", "skip", "rollback".
+const char* name(OnNonFinite policy);
+
+/// The policy of that name. \throws Error with the known names.
+OnNonFinite non_finite_policy(std::string_view name);
+
+/// The buffers of a model (running statistics, counters) as they were, to be put back.
+class BufferSnapshot {
+ public:
+  /// The model must outlive it.
+  explicit BufferSnapshot(Module& model);
+  void take();           ///< Copies the numbers; allocates nothing after the first time.
+  void restore() const;  ///< Puts the numbers of the last take() back.
+
+ private:
+  std::vector<Tensor*> values_;
+  std::vector<Tensor> copies_;
+};
+
+/// Paths of parameters whose gradient has NaN or infinity in it.
+std::vector<std::string> non_finite_gradients(Module& model);
+
+/// Where NaN or infinity first comes up in a training step: in the input, a parameter, the result of an op in a layer,
+/// or a gradient that an op's backward rule computes. Runs the step once more, with a look at every result, and
+/// restores gradients and buffers.
+/// \param loss computes the loss of the step, recording.
+/// \returns a sentence such as `the result of log in layer "head"`; empty when everything is finite.
+std::string find_non_finite(Layer& model, const Tensor& images, const std::function<Var()>& loss);
+
+}  // namespace ebb

@@ -1,0 +1,19 @@
+/// \file
+/// The complete state of a training, as data.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "framework/nn/module.h"
+
+namespace ebb {
+
+/// Everything that a training needs to go on bit for bit: tensors by "model/PATH", "optimizer/PATH/WHAT", "ema/PATH",
+/// "lookahead/PATH", "best/PATH", and text by "trainer" (counters, curve) and "optimizer/..." (name, step, groups).
+struct TrainState {
+  State tensors;                                ///< Copies; the bytes of a checkpoint.
+  std::map<std::string, std::string> metadata;  ///< The rest.
+};
+
+}  // namespace ebb
