@@ -9,7 +9,7 @@
 namespace ebb {
 namespace {
 
-std::string fixed(double value, int digits) {
+std::string decimal(double value, int digits) {
   char out[32];
   std::snprintf(out, sizeof out, "%.*f", digits, value);
   return out;
@@ -17,7 +17,7 @@ std::string fixed(double value, int digits) {
 
 // A number of an evaluation, or a dash in an epoch without one.
 std::string judged(double value, int digits, const char* unit = "") {
-  return std::isfinite(value) ? fixed(value, digits) + unit : "-";
+  return std::isfinite(value) ? decimal(value, digits) + unit : "-";
 }
 
 }  // namespace
@@ -40,7 +40,7 @@ void ProgressDisplay::on_step(const Trainer& trainer, const StepResult& step) {
   const auto left = static_cast<double>((trainer.options().epochs - step.epoch + 1) * step.batches - step.position);
   const double seconds = left * step.seconds / static_cast<double>(step.position);
   const bool last = step.epoch == trainer.options().epochs;
-  line_->update(step.samples, text("loss ", fixed(step.mean_loss, 4),
+  line_->update(step.samples, text("loss ", decimal(step.mean_loss, 4),
                                    last ? std::string() : text(", run ", clock_text(seconds), " left")));
 }
 

@@ -18,7 +18,7 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 
 // A model with every role that image nets have: weights, biases, norm scales and shifts.
 struct Net {
-  Net() : model({.widths = {2, 4, 4}, .blocks = 1, .channels = 1, .classes = 3}, Rng(1)) {}
+  Net() : model({.widths = {2, 4, 4}, .blocks = {1, 1, 1}, .channels = 1, .classes = 3}, Rng(1)) {}
   ResNet model;
 };
 

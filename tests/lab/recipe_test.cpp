@@ -14,7 +14,7 @@ namespace {
 
 // A model with every role that image nets have: weights, biases, norm scales and shifts.
 struct Net {
-  Net() : model({.widths = {2, 4, 4}, .blocks = 1, .channels = 1, .classes = 3}, Rng(1)) {}
+  Net() : model({.widths = {2, 4, 4}, .blocks = {1, 1, 1}, .channels = 1, .classes = 3}, Rng(1)) {}
   ResNet model;
 };
 
