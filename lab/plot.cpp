@@ -6,7 +6,9 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <system_error>
 
 #include "framework/tensor/error.h"
 
@@ -29,8 +31,9 @@ std::string quoted(const std::string& text) {
 class Script {
  public:
   Script() {
-    const char* const folder = std::getenv("TMPDIR");
-    path_ = text(folder != nullptr ? folder : "/tmp", "/ebb-plot-XXXXXX");
+    std::error_code error;  // without such a folder the current one serves
+    path_ = (std::filesystem::temp_directory_path(error) / "ebb-plot-").string();
+    path_.append(6, 'X');  // as mkstemp() wants it
     descriptor_ = ::mkstemp(path_.data());
   }
   ~Script() {

@@ -22,6 +22,10 @@ target_compile_options(ebb_options INTERFACE
 # What is hot stands in kernels, which have options of their own; for the rest -O3 costs build time and gains nothing
 # beside its vectorised loops.
 target_compile_options(ebb_options INTERFACE "$<$<CONFIG:Release>:-O2;-fvect-cost-model=dynamic>")
+
+# For sources whose own speed matters little, to be linked after ebb_options: less optimisation, quicker to build.
+add_library(ebb_glue_options INTERFACE)
+target_compile_options(ebb_glue_options INTERFACE $<$<CONFIG:Release>:-O1>)
 if(EBB_NATIVE)
   target_compile_options(ebb_options INTERFACE -march=native)
 endif()

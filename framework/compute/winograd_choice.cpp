@@ -28,7 +28,7 @@ bool possible(const ConvolutionShape& s) {
 // Channels as the kernels see them, in registers of 16.
 double padded(std::int64_t channels) { return static_cast<double>((channels + 15) / 16 * 16); }
 
-// Time of a pass in multiply-adds. Measured: transforms of a tile take about as long as so many multiply-adds for each
+// Time of a pass in multiply-adds, roughly: transforms of a tile take about as long as so many multiply-adds for each
 // channel of the images on either side, those of the weights as so many for each pair of channels.
 double cost(const ConvolutionShape& s, double side) {
   const auto tiles = [&](std::int64_t outputs) { return std::ceil(static_cast<double>(outputs) / side); };

@@ -1,4 +1,5 @@
 #include "framework/kernels/convolution_parts.h"
+#include "framework/kernels/interleave.h"
 #include "framework/kernels/simd.h"
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {
@@ -11,79 +12,130 @@ void copy(const T* from, T* to, int64_t n) {
   for (; i < n; ++i) to[i] = from[i];
 }
 
-// Columns begin .. end-1 of a phase of one row of one image. Block = 0: any size.
+template <class T>
+void zero(T* to, int64_t n) {
+  int64_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) Batch<T>(T(0)).store_unaligned(to + i);
+  for (; i < n; ++i) to[i] = T(0);
+}
+
+// A row of a phase: its columns begin .. end-1 come from the images, the others are zeros.
+template <class T>
+struct Row {
+  const T* from;  // where column 0 of the first image would stand
+  int64_t begin, end;
+  T* to;
+};
+
+// The columns of one image. Block = 0: any size.
 template <class T, int Block>
-void pack_columns(const ImagePacking<T>& args, const T* from, int64_t begin, int64_t end, int64_t pitch, T* to) {
+void pack_image(const ImagePacking<T>& args, const Row<T>& row, int64_t image) {
   const int64_t block = Block > 0 ? Block : args.block;
+  const int64_t pitch = args.images * block;
+  const T* const from = row.from + image * args.x_image;
+  T* const to = row.to + image * block;
+  if (block == args.channels && args.images == 1 && args.step == 1 && args.x_pixel == block)
+    return copy(from + row.begin * block, to + row.begin * block, (row.end - row.begin) * block);
   const int64_t full = args.channels / block;
   const int64_t rest = args.channels - full * block;
   const int64_t pixel = args.step * args.x_pixel;
   for (int64_t b = 0; b < full; ++b) {
     const T* const x = from + b * block;
     T* const out = to + b * args.out_block;
-    int64_t j = begin;
-    if constexpr (Block == 1) {
-      if (pitch == 1) {
-        for (; j + 4 <= end; j += 4)
-          for (int64_t i = 0; i < 4; ++i) out[j + i] = x[(j + i) * pixel];
-      }
-    }
-    for (; j < end; ++j) {
+    for (int64_t j = row.begin; j < row.end; ++j) {
       if constexpr (Block > 0) __builtin_memcpy(out + j * pitch, x + j * pixel, Block * sizeof(T));
       else copy(x + j * pixel, out + j * pitch, block);
     }
   }
   if (rest == 0) return;
-  for (int64_t j = begin; j < end; ++j) {
+  for (int64_t j = row.begin; j < row.end; ++j) {
     const T* const x = from + j * pixel + full * block;
     T* const out = to + j * pitch + full * args.out_block;
     for (int64_t c = 0; c < block; ++c) out[c] = c < rest ? x[c] : T(0);
   }
 }
 
-// Zeros in columns begin .. end-1. Few numbers at a time: a constant size spares the call of memset().
 template <class T, int Block>
-void pad_columns(const ImagePacking<T>& args, int64_t begin, int64_t end, int64_t pitch, T* to) {
-  const size_t block = static_cast<size_t>(Block > 0 ? Block : args.block);
-  const int64_t blocks = (args.channels + args.block - 1) / args.block;
-  for (int64_t b = 0; b < blocks; ++b)
-    for (int64_t j = begin; j < end; ++j) __builtin_memset(to + b * args.out_block + j * pitch, 0, block * sizeof(T));
+void pack_row(const ImagePacking<T>& args, const Row<T>& row) {
+  for (int64_t image = 0; image < args.images; ++image) pack_image<T, Block>(args, row, image);
 }
 
-template <class T, int Block>
-void pack_block(const ImagePacking<T>& args, const T* from, int64_t begin, int64_t end, T* to) {
-  const int64_t pitch = args.images * args.block;
-  pad_columns<T, Block>(args, 0, begin, pitch, to);
-  pad_columns<T, Block>(args, end, args.columns, pitch, to);
-  if (args.block == args.channels && args.images == 1 && args.step == 1 && args.x_pixel == args.channels)
-    copy(from + begin * args.channels, to + begin * args.channels, (end - begin) * args.channels);
-  else pack_columns<T, Block>(args, from, begin, end, pitch, to);
+// Images of one channel: N rows of numbers side by side.
+template <class T, int N>
+void pack_gray(const ImagePacking<T>& args, const Row<T>& row) {
+  const T* from[N];
+  for (int image = 0; image < N; ++image) from[image] = row.from + image * args.x_image + row.begin;
+  const int64_t count = row.end - row.begin;
+  rows_to_columns<N>(from, count, count, row.to + row.begin * N, N);
+}
+
+// Planes of single channels: eight positions at a time, each a row of channels.
+template <class T>
+void pack_planes(const ImagePacking<T>& args, const Row<T>& row) {
+  constexpr int together = 8;
+  const int64_t pixel = args.step * args.x_pixel;
+  const int64_t end = row.end * args.images;
+  int64_t column = row.begin;
+  int64_t image = 0;
+  const auto next = [&] {
+    const T* const at = row.from + column * pixel + image * args.x_image;
+    if (++image == args.images) {
+      image = 0;
+      ++column;
+    }
+    return at;
+  };
+  int64_t position = row.begin * args.images;
+  while (position < end) {
+    const T* from[together];
+    const int64_t count = end - position < together ? end - position : together;
+    for (int64_t m = 0; m < count; ++m) from[m] = next();
+    const int64_t last = (position + count - 1) / args.images;
+    const int64_t readable = (row.end - 1 - last) * pixel + args.channels;
+    if (count == together) {
+      rows_to_columns<together>(from, args.channels, readable, row.to + position, args.out_block);
+    } else {
+      for (int64_t c = 0; c < args.channels; ++c)
+        for (int64_t m = 0; m < count; ++m) row.to[c * args.out_block + position + m] = from[m][c];
+    }
+    position += count;
+  }
 }
 
 template <class T>
-void pack_phase(const ImagePacking<T>& args, const T* from, int64_t begin, int64_t end, T* to) {
-  switch (args.block) {
-    case 1: return pack_block<T, 1>(args, from, begin, end, to);
-    case 3: return pack_block<T, 3>(args, from, begin, end, to);
-    case 4: return pack_block<T, 4>(args, from, begin, end, to);
-    case 16: return pack_block<T, 16>(args, from, begin, end, to);
-    default: return pack_block<T, 0>(args, from, begin, end, to);
+void pack_ones(const ImagePacking<T>& args, const Row<T>& row) {
+  if (args.channels > 1) return pack_planes(args, row);
+  if (args.step * args.x_pixel == 1) {
+    if (args.images == 8) return pack_gray<T, 8>(args, row);
+    if (args.images == 4) return pack_gray<T, 4>(args, row);
+    if (args.images == 2) return pack_gray<T, 2>(args, row);
   }
+  pack_row<T, 1>(args, row);
 }
 
 template <class T>
 void pack_images(const ImagePacking<T>& args) {
   const auto clamp = [&](int64_t j) { return j < 0 ? 0 : (j > args.columns ? args.columns : j); };
   const auto ceil_div = [](int64_t a, int64_t b) { return a >= 0 ? (a + b - 1) / b : -(-a / b); };
+  const int64_t column = args.images * args.block;
+  const int64_t blocks = (args.channels + args.block - 1) / args.block;
   for (int64_t phase = 0; phase < args.step; ++phase) {
     const int64_t first = args.first_column + phase;
     const int64_t begin = clamp(ceil_div(-first, args.step));
     const int64_t end = clamp(ceil_div(args.width - first, args.step));
-    for (int64_t row = 0; row < args.rows; ++row) {
-      for (int64_t image = 0; image < args.images; ++image) {
-        const T* const from = args.x + image * args.x_image + row * args.x_row + first * args.x_pixel;
-        T* const to = args.out + row * args.out_row + (phase * args.columns * args.images + image) * args.block;
-        pack_phase(args, from, begin, end < begin ? begin : end, to);
+    for (int64_t i = 0; i < args.rows; ++i) {
+      const Row<T> row{args.x + i * args.x_row + first * args.x_pixel, begin, end < begin ? begin : end,
+                       args.out + i * args.out_row + phase * args.columns * column};
+      for (int64_t b = 0; b < blocks; ++b) {
+        zero(row.to + b * args.out_block, row.begin * column);
+        zero(row.to + b * args.out_block + row.end * column, (args.columns - row.end) * column);
+      }
+      switch (args.block) {
+        case 1: pack_ones(args, row); break;
+        case 3: pack_row<T, 3>(args, row); break;
+        case 4: pack_row<T, 4>(args, row); break;
+        case 16: pack_row<T, 16>(args, row); break;
+        default: pack_row<T, 0>(args, row);
       }
     }
   }

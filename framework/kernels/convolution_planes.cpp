@@ -1,4 +1,5 @@
 #include "framework/kernels/convolution_parts.h"
+#include "framework/kernels/interleave.h"
 #include "framework/kernels/tile.h"
 
 // Convolutions with few output channels: these would leave most lanes empty, so here positions are the lanes. Images
@@ -10,36 +11,56 @@ namespace {
 template <int M>
 constexpr int position_registers = M <= 2 ? 4 : 2;
 
+// Writes the sums of up to V lanes positions, M channels each, to their pixels.
+template <class T, int M, int V>
+void write_positions(const Batch<T> (&sum)[M][V], const ConvRow<T>& row, int64_t first) {
+  constexpr int columns = M > 4 ? 8 : M;  // M, rounded up to a power of two
+  const int64_t end = row.columns * row.images;
+  int64_t column = first / row.images;
+  int64_t image = first % row.images;
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
+    Batch<T> channels[columns];
+#pragma GCC unroll 8
+    for (int m = 0; m < columns; ++m) channels[m] = m < M ? sum[m][v] : Batch<T>(T(0));
+    if constexpr (columns > 1) interleave(channels);
+    alignas(64) T part[columns * lanes<T>];
+#pragma GCC unroll 8
+    for (int m = 0; m < columns; ++m) channels[m].store_aligned(part + m * lanes<T>);
+    const int64_t left = end - first - v * lanes<T>;
+    const int64_t count = left < lanes<T> ? left : lanes<T>;
+    for (int64_t p = 0; p < count; ++p) {
+      T* const to = row.y + column * row.y_column + image * row.y_image;
+      if (row.channels == M) __builtin_memcpy(to, part + p * columns, M * sizeof(T));
+      else
+        for (int64_t m = 0; m < row.channels; ++m) to[m] = part[p * columns + m];
+      if (++image == row.images) {
+        image = 0;
+        ++column;
+      }
+    }
+  }
+}
+
 // M channels by V registers of positions: M V multiply-adds for M + V loads.
 template <class T, int M>
 void plane_tile(const ConvRow<T>& row, int64_t first) {
   constexpr int V = position_registers<M>;
-  constexpr int width = V * lanes<T>;
   Tile<T, M, V> tile;
+  if (row.bias != nullptr) {
+    T bias[M];
+    pad_bias(row.bias, row.channels, M, bias);
+#pragma GCC unroll 8
+    for (int m = 0; m < M; ++m)
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) tile.sum[m][v] = Batch<T>(bias[m]);
+  }
   const T* x = row.x + (row.x_offset + first);
   const T* w = row.w;
   for (int64_t b = 0; b < row.blocks; ++b, x += row.x_block, w += row.w_block)
     for (const ConvTap* tap = row.taps; tap != row.taps + row.tap_count; ++tap)
       for (int64_t i = 0; i < tap->steps; ++i) tile.step(w + (tap->w + i * M), 1, x + (tap->x + i));
-  alignas(64) T part[M * width];
-  tile.spill(part);
-  T bias[M];
-  for (int64_t m = 0; m < M; ++m) bias[m] = row.bias != nullptr && m < row.channels ? row.bias[m] : T(0);
-  const int64_t left = row.columns * row.images - first;
-  const int64_t count = left < width ? left : width;
-  int64_t column = first / row.images;
-  int64_t image = first % row.images;
-  for (int64_t p = 0; p < count; ++p) {
-    T* const to = row.y + column * row.y_column + image * row.y_image;
-    if (row.channels == M)
-      for (int m = 0; m < M; ++m) to[m] = part[m * width + p] + bias[m];
-    else
-      for (int m = 0; m < row.channels; ++m) to[m] = part[m * width + p] + bias[m];
-    if (++image == row.images) {
-      image = 0;
-      ++column;
-    }
-  }
+  write_positions<T, M, V>(tile.sum, row, first);
 }
 
 template <class T, int M>

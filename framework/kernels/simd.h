@@ -48,6 +48,7 @@ template <class T, class F, class... X>
   for (int64_t i = 0; i < n; i += lanes<T>) f(Batch<T>::load_unaligned(x + i)...).store_unaligned(y + i);
 }
 
+/// y[i] = f(x[i] ...) for any n: the last, partial register is filled up with zeros.
 template <class T, class F, class... X>
 inline void map_arrays(F f, T* y, int64_t n, const X*... x) {
   const int64_t rest = n % lanes<T>;

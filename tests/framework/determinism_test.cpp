@@ -26,16 +26,13 @@
 #include "framework/tensor/error.h"
 #include "models/lenet.h"
 #include "optim/sgd.h"
+#include "tests/support/instrumented.h"
 #include "tests/support/tensors.h"
 
 namespace ebb {
 namespace {
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int steps = 4;  // instrumented code runs some thirty times slower
-#else
-constexpr int steps = 100;
-#endif
+constexpr int steps = test::instrumented ? 4 : 100;
 
 constexpr std::int64_t batch = 16;
 
