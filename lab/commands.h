@@ -9,10 +9,6 @@
 
 namespace ebb {
 
-/// Sets the keys of `recipe` from texts "key=value".
-/// \throws Error naming what is no setting.
-void apply_settings(Recipe& recipe, const std::vector<std::string>& settings);
-
 /// What the command line of `ebb train` says.
 struct TrainCommand {
   std::string what = {};                   ///< A built-in recipe or a .toml file.

@@ -13,9 +13,13 @@
 #include "data/inspect.h"
 #include "data/mnist.h"
 #include "data/optdigits.h"
+#include "framework/io/atomic_file.h"
 #include "framework/tensor/error.h"
+#include "lab/contact_sheet.h"
 #include "lab/fetch.h"
+#include "lab/png.h"
 #include "lab/progress.h"
+#include "lab/recipe.h"
 
 namespace ebb {
 namespace {
@@ -73,6 +77,23 @@ void print_equal(const std::vector<EqualImages>& pairs, const char* where, const
         << " and " << second << ' ' << pairs[0].second << '\n';
 }
 
+// What trainings usually do with such images, to be looked at.
+Augmentation usual_augmentation(const PublishedSet& set) {
+  if (set.name.starts_with("cifar")) return {.flip = Flip::random, .crop = 4, .cutout = 8};
+  if (set.name == "fashion-mnist") return {.flip = Flip::random, .crop = 2, .border = Border::reflect};
+  return {.border = Border::reflect, .translate = 1, .rotate = 10};
+}
+
+// What the settings ask for. Other keys of recipes say nothing about images.
+Augmentation augmentation_from(const std::vector<std::string>& settings) {
+  Recipe recipe;
+  apply_settings(recipe, settings);
+  for (const RecipeKey& key : recipe_keys())
+    if (std::string_view(key.section) != "augmentation" && get(recipe, key.key) != get(Recipe{}, key.key))
+      fail("--set", text('"', key.key, '"'), "a key of augmentation", "see `ebb train --help`");
+  return recipe.augment;
+}
+
 }  // namespace
 
 int run(const DataFetchCommand& command, std::ostream& out) {
@@ -111,6 +132,20 @@ int run(const DataVerifyCommand& command, std::ostream& out) {
   print_equal(equal_images(train, test), "in train and test", "train", "test", out);
   out << (good ? "\nall files are as published\n" : "\nthe files are not as published\n");
   return good ? 0 : 1;
+}
+
+int run(const DataShowCommand& command, std::ostream& out) {
+  const PublishedSet& set = published_set(command.set);
+  const Augmentation augment = command.settings.empty() ? usual_augmentation(set) : augmentation_from(command.settings);
+  const ContactSheetOptions options{.images = command.columns, .seed = command.seed};
+  const ImageDataset images = load(set, command.directory, command.test ? Split::test : Split::train);
+  const std::string file = command.file.empty() ? text(set.name, ".png") : command.file;
+  write_file(file, png(contact_sheet(images, augment, options)));
+  out << file << ": a row for each class (";
+  for (std::int64_t label = 0; label < std::min(images.classes(), options.classes); ++label)
+    out << (label == 0 ? "" : ", ") << images.class_name(label);
+  out << "), each image plain and behind it as " << options.epochs << " epochs show it\n";
+  return 0;
 }
 
 }  // namespace ebb

@@ -1,9 +1,11 @@
 /// \file
-/// The commands `ebb data fetch` and `ebb data verify`.
+/// The commands `ebb data fetch`, `ebb data verify` and `ebb data show`.
 #pragma once
 
+#include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 namespace ebb {
 
@@ -28,5 +30,20 @@ struct DataVerifyCommand {
 /// 1.
 /// \throws Error when the data are not found or cannot be read.
 int run(const DataVerifyCommand& command, std::ostream& out);
+
+/// What the command line of `ebb data show` says.
+struct DataShowCommand {
+  std::string set = {};                    ///< Name of the data set.
+  std::string directory = {};              ///< Where it is; empty: as for training.
+  std::string file = {};                   ///< The picture; empty: SET.png.
+  bool test = false;                       ///< Show the test half.
+  std::int64_t columns = 3;                ///< Images of each class, 1 to 20.
+  std::uint64_t seed = 1;                  ///< Chooses images and augmentation.
+  std::vector<std::string> settings = {};  ///< "key=value" of augmentation; empty: what suits the set.
+};
+
+/// Draws a contact sheet: a row for each class, each image plain and, behind it, as three epochs show it.
+/// \throws Error when the data are not found or the picture cannot be written.
+int run(const DataShowCommand& command, std::ostream& out);
 
 }  // namespace ebb

@@ -24,8 +24,10 @@ class DataCommandLine {
   CLI::App* data_;
   CLI::App* fetch_;
   CLI::App* verify_;
+  CLI::App* show_;
   DataFetchCommand fetching_;
   DataVerifyCommand verifying_;
+  DataShowCommand showing_;
 };
 
 }  // namespace ebb

@@ -351,6 +351,14 @@ std::vector<RecipeKey> recipe_keys() {
 
 void set(Recipe& recipe, std::string_view key, std::string_view value) { field(key).set(recipe, value); }
 
+void apply_settings(Recipe& recipe, const std::vector<std::string>& settings) {
+  for (const std::string& setting : settings) {
+    const auto equals = setting.find('=');
+    if (equals == std::string::npos) fail("--set", text("\"", setting, "\""), "key=value, for example --set lr=0.05");
+    set(recipe, setting.substr(0, equals), setting.substr(equals + 1));
+  }
+}
+
 std::string get(const Recipe& recipe, std::string_view key) { return field(key).get(recipe); }
 
 void set(GroupRecipe& group, std::string_view key, std::string_view value) {

@@ -121,6 +121,10 @@ void set(Recipe& recipe, std::string_view key, std::string_view value);
 /// As above, for a key of `[[groups]]`.
 void set(GroupRecipe& group, std::string_view key, std::string_view value);
 
+/// Sets the keys of `recipe` from texts "key=value".
+/// \throws Error naming what is no setting.
+void apply_settings(Recipe& recipe, const std::vector<std::string>& settings);
+
 /// The value of `key` as set() takes it.
 std::string get(const Recipe& recipe, std::string_view key);
 

@@ -48,14 +48,6 @@ std::string read(const fs::path& path) {
 
 }  // namespace
 
-void apply_settings(Recipe& recipe, const std::vector<std::string>& settings) {
-  for (const std::string& setting : settings) {
-    const auto equals = setting.find('=');
-    if (equals == std::string::npos) fail("--set", text("\"", setting, "\""), "key=value, for example --set lr=0.05");
-    set(recipe, setting.substr(0, equals), setting.substr(equals + 1));
-  }
-}
-
 int run(const TrainCommand& command) {
   Recipe recipe = find_recipe(command.what);
   apply_settings(recipe, command.settings);

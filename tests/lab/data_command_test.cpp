@@ -168,5 +168,35 @@ BOOST_AUTO_TEST_CASE(real_digits) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_AUTO_TEST_SUITE(data_show)
+
+BOOST_AUTO_TEST_CASE(draws_what_the_settings_ask_for) {
+  const fs::path directory = test::shared_data("optdigits");
+  if (directory.empty()) return;
+  const TemporaryDirectory folder;
+  std::ostringstream out;
+  const auto picture = [&](const std::vector<std::string>& settings, std::int64_t columns = 2) {
+    const fs::path file = folder / "digits.png";
+    BOOST_TEST(run(DataShowCommand{.set = "optdigits",
+                                   .directory = directory.string(),
+                                   .file = file.string(),
+                                   .columns = columns,
+                                   .settings = settings},
+                   out) == 0);
+    return file_bytes(file);
+  };
+  const auto usual = picture({});
+  BOOST_TEST((std::string(reinterpret_cast<const char*>(usual.data()), 8) == "\x89PNG\r\n\x1a\n"));
+  BOOST_TEST(out.str().find("a row for each class (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)") != std::string::npos);
+  BOOST_TEST((picture({}) == usual));
+  BOOST_TEST((picture({"flip=random"}) != usual));
+  BOOST_TEST((picture({"flip=none"}) != picture({"cutout=3"})));
+  BOOST_TEST((picture({}, 1) != usual));
+  BOOST_TEST(fails_with({"[--set]", "\"lr\"", "a key of augmentation"}, [&] { picture({"lr=1"}); }));
+  BOOST_TEST(fails_with({"\"cutuot\"", "cutout"}, [&] { picture({"cutuot=1"}); }));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 }  // namespace
 }  // namespace ebb

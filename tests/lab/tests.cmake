@@ -5,7 +5,8 @@ if(EBB_BUILD_LAB)
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   target_compile_definitions(test_lab PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_lab ebb)
-  ebb_test(data_command SOURCES lab/data_command_test.cpp support/mutate.cpp support/temporary_directory.cpp
+  ebb_test(data_command
+    SOURCES lab/contact_sheet_test.cpp lab/data_command_test.cpp support/mutate.cpp support/temporary_directory.cpp
     LIBRARIES ebb::lab ZLIB::ZLIB)
 
   # Trainings that are killed, measured and starved of memory: instrumented programs are too slow and too large for it.
