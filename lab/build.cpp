@@ -51,8 +51,17 @@ RecipeData read_data(const Recipe& recipe) {
 }
 
 std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data) {
-  return make_model(recipe.model, {.image = data.sample_shape(), .classes = data.classes()},
-                    Rng(recipe.seed).at("model"));
+  if (recipe.norm_groups && recipe.norm != Norm::group)
+    fail("norm_groups", text(*recipe.norm_groups, " for norm = ", get(recipe, "norm")), "norm = group",
+         "leave it out, or choose another norm");
+  ModelOptions options{.image = data.sample_shape(), .classes = data.classes()};
+  if (recipe.norm) options.norm = NormOptions{.kind = *recipe.norm};
+  if (recipe.norm_groups) options.norm->groups = *recipe.norm_groups;
+  options.shortcut = recipe.shortcut;
+  options.dropout = recipe.dropout;
+  options.width = recipe.width;
+  options.hidden = recipe.hidden;
+  return make_model(recipe.model, options, Rng(recipe.seed).at("model"));
 }
 
 std::string run_directory(const Recipe& recipe) {

@@ -33,7 +33,7 @@ struct Section {
   std::vector<Field<Recipe>> fields;
 };
 
-// What an optional number is that is not set.
+// What an optional value is that is not set.
 constexpr std::string_view unset = "default";
 
 template <class Number>
@@ -145,23 +145,37 @@ Field<KeysOf<Owner>> words(const char* key, const std::string& help, std::string
           [=](const Keys& keys) { return at(keys, member); }};
 }
 
-// An enumeration whose values are 0, 1, ... in the order of `choices`.
-template <class Owner, class Enum>
-Field<KeysOf<Owner>> word(const char* key, const std::string& help, Enum Owner::*member,
+// An enumeration, optional or not, whose values are 0, 1, ... in the order of `choices`.
+template <class Owner, class T>
+Field<KeysOf<Owner>> word(const char* key, const std::string& help, T Owner::*member,
                           const std::vector<std::string>& choices) {
   using Keys = KeysOf<Owner>;
+  constexpr bool optional = requires(T value) { value.reset(); };
   return {key, with_choices(help, choices), Written::quoted,
           [=](Keys& keys, std::string_view value) {
+            if constexpr (optional) {
+              if (value == unset) return at(keys, member).reset();
+            }
             require_choice(key, value, choices);
-            at(keys, member) = static_cast<Enum>(std::ranges::find(choices, value) - choices.begin());
+            at(keys, member) = static_cast<InnerOf<T>>(std::ranges::find(choices, value) - choices.begin());
           },
-          [=](const Keys& keys) { return choices[static_cast<std::size_t>(at(keys, member))]; }};
+          [=](const Keys& keys) {
+            const std::optional<InnerOf<T>> value = at(keys, member);
+            return value ? choices[static_cast<std::size_t>(*value)] : std::string(unset);
+          }};
 }
 
-Field<Recipe> numbers(const char* key, const char* help, std::vector<double> Recipe::*member, double low, double high) {
+// A list of numbers, optional or not.
+template <class T>
+Field<Recipe> numbers(const char* key, const char* help, T Recipe::*member, typename InnerOf<T>::value_type low,
+                      typename InnerOf<T>::value_type high) {
+  constexpr bool optional = requires(T value) { value.reset(); };
   return {key, help, Written::list,
           [=](Recipe& recipe, std::string_view value) {
-            std::vector<double> list;
+            if constexpr (optional) {
+              if (value == unset) return (recipe.*member).reset();
+            }
+            InnerOf<T> list;
             while (!value.empty()) {
               const std::size_t comma = std::min(value.find(','), value.size());
               std::string_view one = value.substr(0, comma);
@@ -173,8 +187,10 @@ Field<Recipe> numbers(const char* key, const char* help, std::vector<double> Rec
             recipe.*member = std::move(list);
           },
           [=](const Recipe& recipe) {
+            const std::optional<InnerOf<T>> list = recipe.*member;
             std::string out;
-            for (const double value : recipe.*member) out += (out.empty() ? "" : ", ") + text(value);
+            if (!list) return std::string(unset);
+            for (const auto value : *list) out += (out.empty() ? "" : ", ") + text(value);
             return out;
           }};
 }
@@ -215,6 +231,12 @@ const std::vector<Section>& sections() {
     }},
     {"model", {
       words("model", "model by name", &R::model, model_names()),
+      word("norm", "of convolutional networks but lenet, mnistcnn", &R::norm, {"batch", "layer", "group", "none"}),
+      number("norm_groups", "groups of channels of the norm group", &R::norm_groups, 1, 4096),
+      word("shortcut", "where the shape changes, of resnets", &R::shortcut, {"padding", "projection"}),
+      number("dropout", "probability of dropping: wrn, preresnet, mobilenetv2", &R::dropout, 0.0, below_one),
+      number("width", "channels of the first convolution of resnet9", &R::width, 1, 4096),
+      numbers("hidden", "widths of the hidden layers of mlp", &R::hidden, 1, 65536),
     }},
     {"optimizer", {
       words("optimizer", "optimizer by name", &R::optimizer, optimizer_names()),
@@ -337,7 +359,7 @@ template <class Keys>
 std::string toml_line(const Field<Keys>& f, const Keys& keys) {
   const std::string value = f.get(keys);
   const bool quoted = f.written == Written::quoted || value == unset;
-  return text(f.key, " = ", f.written == Written::list ? text('[', value, ']') : quoted ? quote(value) : value, '\n');
+  return text(f.key, " = ", quoted ? quote(value) : f.written == Written::list ? text('[', value, ']') : value, '\n');
 }
 
 }  // namespace

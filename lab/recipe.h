@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "data/augment.h"
+#include "models/norm.h"
+#include "models/shortcut.h"
 
 namespace ebb {
 
@@ -28,80 +30,86 @@ struct GroupRecipe {
 
 /// The settings of one training. Every member is a key of `ebb train --set key=value` and of recipe files, where
 /// `ebb train --help` lists them with their choices; the defaults below are those of a recipe that says nothing.
-/// Optional numbers that are not set are the optimizer's own defaults.
+/// What is optional and not set is the model's or the optimizer's own default.
 struct Recipe {
-  std::string name = "custom";               ///< Printed, and part of the default run directory.
-  std::string data = "fashion-mnist";        ///< Data set.
-  std::string data_dir;                      ///< Where its files are; empty: EBB_DATA, then the system's directory.
-  double validation = 0;                     ///< Share of the training half that is held out to judge by.
-  std::int64_t batch = 128;                  ///< Images in a step.
-  bool drop_last = false;                    ///< Leave out a last batch that is smaller than the others.
-  std::int64_t prefetch = 2;                 ///< Batches made ahead by a thread; 0: none.
-  Augmentation augment;                      ///< Random changes of training images; its members are keys.
-  std::string model = "lenet";               ///< A name of model_names().
-  std::string optimizer = "sgd";             ///< A name of optimizer_names().
-  double lr = 0.02;                          ///< Learning rate at the peak of the schedule.
-  std::optional<double> momentum;            ///< Of SGD (recipes: 0.9), LARS, RMSprop and Muon.
-  std::optional<double> dampening;           ///< Of SGD's momentum.
-  std::optional<bool> nesterov;              ///< Nesterov's form of momentum: SGD, Muon.
-  std::optional<double> beta1;               ///< Mean of gradients: the Adam family, Lion.
-  std::optional<double> beta2;               ///< Mean of squares: the Adam family, Lion.
-  std::optional<double> alpha;               ///< Mean of squares of RMSprop, rho of Adadelta.
-  std::optional<double> eps;                 ///< Under or beside the root, of all that have one.
-  std::optional<bool> amsgrad;               ///< Largest second moment so far: Adam, AdamW.
-  std::optional<bool> centered;              ///< RMSprop without the mean.
-  std::optional<double> trust;               ///< Trust coefficient of LARS.
-  std::optional<double> momentum_decay;      ///< psi of NAdam.
-  std::optional<double> lr_decay;            ///< Of Adagrad.
-  std::optional<double> adam_lr;             ///< Learning rate of the groups that Muon leaves to Adam.
-  std::int64_t epochs = 5;                   ///< Passes over the training data.
-  std::string schedule = "cosine";           ///< A name of schedule_names().
-  double warmup_epochs = 0;                  ///< Linear warm-up before the schedule, in epochs.
-  double warmup_start = 0.04;                ///< Multiplier that the warm-up begins with.
-  double schedule_start = 0.04;              ///< Multiplier that one_cycle begins with.
-  double schedule_end = 0;                   ///< Multiplier that the falling schedules end with.
-  double rising = 0.3;                       ///< Share of the run that one_cycle, triangular, trapezoid rise.
-  double falling = 0.3;                      ///< Share of the run that trapezoid falls.
-  double power = 2;                          ///< Of the schedule polynomial.
-  double factor = 0.1;                       ///< Of step, multi_step and exponential.
-  double step_epochs = 30;                   ///< Epochs between the steps of the schedule step.
-  std::vector<double> milestones;            ///< Epochs of the steps of multi_step.
-  double period_epochs = 10;                 ///< First period of cosine_restarts.
-  double period_growth = 2;                  ///< Growth of its periods.
-  bool plateau = false;                      ///< Reduce the lr when the judged loss stops falling.
-  double plateau_factor = 0.1;               ///< What it multiplies the lr by.
-  std::int64_t plateau_patience = 5;         ///< Evaluations without improvement that it bears.
-  std::string decay = "decoupled_lr";        ///< A name of decay_names().
-  double lambda = 5e-4;                      ///< Its strength.
-  double l1 = 0;                             ///< Strength of the L1 part of the elastic nets.
-  std::string decay_on = "weights";          ///< A name of decay_policies(); "groups": the table below.
-  std::string lambda_schedule = "constant";  ///< "constant", "cosine" or "linear" to zero, "same" as the lr.
-  double decay_from_epoch = 0;               ///< No decay before this epoch.
-  double decay_until_epoch = 0;              ///< No decay from this epoch on; 0: to the end.
-  bool toward_start = false;                 ///< Decay towards the starting values instead of zero.
-  double layerwise_lr = 1;                   ///< Each layer's lr is this times that of the next one.
-  double label_smoothing = 0;                ///< Of the cross-entropy, in [0, 1).
-  std::string clip = "none";                 ///< "value", "norm", "group_norm" or "none".
-  double clip_limit = 1;                     ///< Largest size of what is clipped.
-  std::int64_t accumulate = 1;               ///< Batches whose gradients are averaged for one update.
-  double ema = 0;                            ///< Moving average of the weights: share that stays; 0: none.
-  bool ema_warm_up = true;                   ///< Whether its start is forgotten quickly.
-  std::int64_t lookahead = 0;                ///< Steps between the synchronisations of lookahead; 0: none.
-  double lookahead_alpha = 0.5;              ///< How far its slow weights go.
-  std::int64_t evaluate_every = 1;           ///< Epochs between evaluations; the last epoch always has one.
-  bool tta_flip = false;                     ///< Judge the mean over each image and its mirror image.
-  std::int64_t tta_translate = 0;            ///< Judge the mean over shifts by this many pixels, too.
-  bool use_best = false;                     ///< End with the weights of the best evaluation; needs validation.
-  std::int64_t patience = 0;                 ///< Evaluations without improvement that end the run; 0: never.
-  double min_improvement = 0;                ///< Accuracy that counts as an improvement.
-  std::string non_finite = "abort";          ///< "abort", "skip" or "rollback" at NaN or infinity.
-  std::uint64_t seed = 1;                    ///< Of initialisation, order, augmentation and dropout.
-  std::int64_t threads = 0;                  ///< 0: as many as the process may use.
-  std::string out;                           ///< Run directory; empty: runs/NAME-seedN.
-  std::int64_t log_every = 50;               ///< Steps between lines of the log; 0: epochs only.
-  double save_minutes = 5;                   ///< Minutes between checkpoints within an epoch; 0: none.
-  std::int64_t save_steps = 0;               ///< Steps between checkpoints; 0: none.
-  std::vector<GroupRecipe> groups;           ///< `[[groups]]` of a file, for decay_on = "groups".
+  std::string name = "custom";              ///< Printed, and part of the default run directory.
+  std::string data = "fashion-mnist";       ///< Data set.
+  std::string data_dir;                     ///< Where its files are; empty: EBB_DATA, then the system's directory.
+  double validation = 0;                    ///< Share of the training half that is held out to judge by.
+  std::int64_t batch = 128;                 ///< Images in a step.
+  bool drop_last = false;                   ///< Leave out a last batch that is smaller than the others.
+  std::int64_t prefetch = 2;                ///< Batches made ahead by a thread; 0: none.
+  Augmentation augment;                     ///< Random changes of training images; its members are keys.
+  std::string model = "lenet";              ///< A name of model_names().
+  std::optional<Norm> norm;                 ///< Normalisation of convolutional networks; see ModelOptions.
+  std::optional<std::int64_t> norm_groups;  ///< Groups of channels of norm = "group".
+  std::optional<Shortcut> shortcut;         ///< Where the shape changes, of resnets.
+  std::optional<double> dropout;            ///< Of wrn, preresnet and mobilenetv2.
+  std::optional<std::int64_t> width;        ///< Channels of the first convolution, of resnet9.
+  std::optional<std::vector<std::int64_t>> hidden;  ///< Widths of the hidden layers, of mlp.
+  std::string optimizer = "sgd";                    ///< A name of optimizer_names().
+  double lr = 0.02;                                 ///< Learning rate at the peak of the schedule.
+  std::optional<double> momentum;                   ///< Of SGD (recipes: 0.9), LARS, RMSprop and Muon.
+  std::optional<double> dampening;                  ///< Of SGD's momentum.
+  std::optional<bool> nesterov;                     ///< Nesterov's form of momentum: SGD, Muon.
+  std::optional<double> beta1;                      ///< Mean of gradients: the Adam family, Lion.
+  std::optional<double> beta2;                      ///< Mean of squares: the Adam family, Lion.
+  std::optional<double> alpha;                      ///< Mean of squares of RMSprop, rho of Adadelta.
+  std::optional<double> eps;                        ///< Under or beside the root, of all that have one.
+  std::optional<bool> amsgrad;                      ///< Largest second moment so far: Adam, AdamW.
+  std::optional<bool> centered;                     ///< RMSprop without the mean.
+  std::optional<double> trust;                      ///< Trust coefficient of LARS.
+  std::optional<double> momentum_decay;             ///< psi of NAdam.
+  std::optional<double> lr_decay;                   ///< Of Adagrad.
+  std::optional<double> adam_lr;                    ///< Learning rate of the groups that Muon leaves to Adam.
+  std::int64_t epochs = 5;                          ///< Passes over the training data.
+  std::string schedule = "cosine";                  ///< A name of schedule_names().
+  double warmup_epochs = 0;                         ///< Linear warm-up before the schedule, in epochs.
+  double warmup_start = 0.04;                       ///< Multiplier that the warm-up begins with.
+  double schedule_start = 0.04;                     ///< Multiplier that one_cycle begins with.
+  double schedule_end = 0;                          ///< Multiplier that the falling schedules end with.
+  double rising = 0.3;                              ///< Share of the run that one_cycle, triangular, trapezoid rise.
+  double falling = 0.3;                             ///< Share of the run that trapezoid falls.
+  double power = 2;                                 ///< Of the schedule polynomial.
+  double factor = 0.1;                              ///< Of step, multi_step and exponential.
+  double step_epochs = 30;                          ///< Epochs between the steps of the schedule step.
+  std::vector<double> milestones;                   ///< Epochs of the steps of multi_step.
+  double period_epochs = 10;                        ///< First period of cosine_restarts.
+  double period_growth = 2;                         ///< Growth of its periods.
+  bool plateau = false;                             ///< Reduce the lr when the judged loss stops falling.
+  double plateau_factor = 0.1;                      ///< What it multiplies the lr by.
+  std::int64_t plateau_patience = 5;                ///< Evaluations without improvement that it bears.
+  std::string decay = "decoupled_lr";               ///< A name of decay_names().
+  double lambda = 5e-4;                             ///< Its strength.
+  double l1 = 0;                                    ///< Strength of the L1 part of the elastic nets.
+  std::string decay_on = "weights";                 ///< A name of decay_policies(); "groups": the table below.
+  std::string lambda_schedule = "constant";         ///< "constant", "cosine" or "linear" to zero, "same" as the lr.
+  double decay_from_epoch = 0;                      ///< No decay before this epoch.
+  double decay_until_epoch = 0;                     ///< No decay from this epoch on; 0: to the end.
+  bool toward_start = false;                        ///< Decay towards the starting values instead of zero.
+  double layerwise_lr = 1;                          ///< Each layer's lr is this times that of the next one.
+  double label_smoothing = 0;                       ///< Of the cross-entropy, in [0, 1).
+  std::string clip = "none";                        ///< "value", "norm", "group_norm" or "none".
+  double clip_limit = 1;                            ///< Largest size of what is clipped.
+  std::int64_t accumulate = 1;                      ///< Batches whose gradients are averaged for one update.
+  double ema = 0;                                   ///< Moving average of the weights: share that stays; 0: none.
+  bool ema_warm_up = true;                          ///< Whether its start is forgotten quickly.
+  std::int64_t lookahead = 0;                       ///< Steps between the synchronisations of lookahead; 0: none.
+  double lookahead_alpha = 0.5;                     ///< How far its slow weights go.
+  std::int64_t evaluate_every = 1;                  ///< Epochs between evaluations; the last epoch always has one.
+  bool tta_flip = false;                            ///< Judge the mean over each image and its mirror image.
+  std::int64_t tta_translate = 0;                   ///< Judge the mean over shifts by this many pixels, too.
+  bool use_best = false;                            ///< End with the weights of the best evaluation; needs validation.
+  std::int64_t patience = 0;                        ///< Evaluations without improvement that end the run; 0: never.
+  double min_improvement = 0;                       ///< Accuracy that counts as an improvement.
+  std::string non_finite = "abort";                 ///< "abort", "skip" or "rollback" at NaN or infinity.
+  std::uint64_t seed = 1;                           ///< Of initialisation, order, augmentation and dropout.
+  std::int64_t threads = 0;                         ///< 0: as many as the process may use.
+  std::string out;                                  ///< Run directory; empty: runs/NAME-seedN.
+  std::int64_t log_every = 50;                      ///< Steps between lines of the log; 0: epochs only.
+  double save_minutes = 5;                          ///< Minutes between checkpoints within an epoch; 0: none.
+  std::int64_t save_steps = 0;                      ///< Steps between checkpoints; 0: none.
+  std::vector<GroupRecipe> groups;                  ///< `[[groups]]` of a file, for decay_on = "groups".
 };
 
 /// One key of a recipe, as text.
@@ -114,7 +122,7 @@ struct RecipeKey {
 /// All keys but `groups`, in the order of the members.
 std::vector<RecipeKey> recipe_keys();
 
-/// Sets `key` from text. Lists are numbers with commas between them; "default" unsets an optional number.
+/// Sets `key` from text. Lists are numbers with commas between them; "default" unsets what is optional.
 /// \throws Error on an unknown key, with the nearest known one, and on a value that does not parse or is out of range.
 void set(Recipe& recipe, std::string_view key, std::string_view value);
 

@@ -18,7 +18,7 @@ namespace ebb {
 namespace {
 
 // Options that not all models have.
-enum Has : unsigned { nothing = 0, has_norm = 1, has_shortcut = 2, has_dropout = 4, has_width = 8 };
+enum Has : unsigned { nothing = 0, has_norm = 1, has_shortcut = 2, has_dropout = 4, has_width = 8, has_hidden = 16 };
 
 using Made = std::unique_ptr<Layer>;
 
@@ -30,7 +30,7 @@ struct Entry {
 
 Made make_resnet(ResNetOptions options, const ModelOptions& o, const Rng& rng) {
   options.shortcut = o.shortcut.value_or(options.shortcut);
-  options.norm = o.norm;
+  options.norm = o.norm.value_or(options.norm);
   options.channels = o.image[2];
   options.classes = o.classes;
   return std::make_unique<ResNet>(options, rng);
@@ -38,15 +38,16 @@ Made make_resnet(ResNetOptions options, const ModelOptions& o, const Rng& rng) {
 
 Made make_preact(PreactResNetOptions options, const ModelOptions& o, const Rng& rng) {
   options.dropout = o.dropout.value_or(0);
-  options.norm = o.norm;
+  options.norm = o.norm.value_or(options.norm);
   options.channels = o.image[2];
   options.classes = o.classes;
   return std::make_unique<PreactResNet>(options, rng);
 }
 
 Made make_vgg(std::int64_t depth, const ModelOptions& o, const Rng& rng) {
-  return std::make_unique<Vgg>(VggOptions{.depth = depth, .norm = o.norm, .channels = o.image[2], .classes = o.classes},
-                               rng);
+  return std::make_unique<Vgg>(
+      VggOptions{.depth = depth, .norm = o.norm.value_or(NormOptions{}), .channels = o.image[2], .classes = o.classes},
+      rng);
 }
 
 // Sorted by name. A new model is one entry here.
@@ -59,9 +60,11 @@ constexpr std::array entries{
           [](const ModelOptions& o, const Rng& rng) -> Made {
             return std::make_unique<Mlp>(MlpOptions{.image = o.image, .hidden = {}, .classes = o.classes}, rng);
           }},
-    Entry{"mlp", nothing,
+    Entry{"mlp", has_hidden,
           [](const ModelOptions& o, const Rng& rng) -> Made {
-            return std::make_unique<Mlp>(MlpOptions{.image = o.image, .classes = o.classes}, rng);
+            MlpOptions options{.image = o.image, .classes = o.classes};
+            options.hidden = o.hidden.value_or(options.hidden);
+            return std::make_unique<Mlp>(options, rng);
           }},
     Entry{"mnistcnn", nothing,
           [](const ModelOptions& o, const Rng& rng) -> Made {
@@ -69,10 +72,11 @@ constexpr std::array entries{
           }},
     Entry{"mobilenetv2", has_norm | has_dropout,
           [](const ModelOptions& o, const Rng& rng) -> Made {
-            return std::make_unique<MobileNetV2>(
-                MobileNetV2Options{
-                    .dropout = o.dropout.value_or(0), .norm = o.norm, .channels = o.image[2], .classes = o.classes},
-                rng);
+            return std::make_unique<MobileNetV2>(MobileNetV2Options{.dropout = o.dropout.value_or(0),
+                                                                    .norm = o.norm.value_or(NormOptions{}),
+                                                                    .channels = o.image[2],
+                                                                    .classes = o.classes},
+                                                 rng);
           }},
     Entry{"resnet18", has_norm | has_shortcut,
           [](const ModelOptions& o, const Rng& rng) { return make_resnet(resnet18(), o, rng); }},
@@ -80,10 +84,11 @@ constexpr std::array entries{
           [](const ModelOptions& o, const Rng& rng) { return make_resnet(resnet34(), o, rng); }},
     Entry{"resnet9", has_norm | has_width,
           [](const ModelOptions& o, const Rng& rng) -> Made {
-            return std::make_unique<ResNet9>(
-                ResNet9Options{
-                    .width = o.width.value_or(64), .norm = o.norm, .channels = o.image[2], .classes = o.classes},
-                rng);
+            return std::make_unique<ResNet9>(ResNet9Options{.width = o.width.value_or(64),
+                                                            .norm = o.norm.value_or(NormOptions{}),
+                                                            .channels = o.image[2],
+                                                            .classes = o.classes},
+                                             rng);
           }},
     Entry{"vgg11bn", has_norm, [](const ModelOptions& o, const Rng& rng) { return make_vgg(11, o, rng); }},
     Entry{"vgg13bn", has_norm, [](const ModelOptions& o, const Rng& rng) { return make_vgg(13, o, rng); }},
@@ -150,13 +155,22 @@ std::optional<Numbers> numbers_of(std::string_view name, const Family& family) {
 
 void require_options(std::string_view name, const ModelOptions& o, unsigned has) {
   if (o.image.rank() != 3) fail("make_model", text("images ", o.image), "[height, width, channels]");
-  const auto refuse = [&](unsigned option, bool given, const char* what) {
-    if (given && (has & option) == 0) fail("make_model", text(what, " for ", name), text(name, " without it"));
+  struct Option {
+    unsigned has;
+    const char* name;
+    bool given;
   };
-  refuse(has_norm, o.norm.kind != Norm::batch, "a choice of norm");
-  refuse(has_shortcut, o.shortcut.has_value(), "a kind of shortcut");
-  refuse(has_dropout, o.dropout.has_value(), "dropout");
-  refuse(has_width, o.width.has_value(), "a width");
+  const std::array options{
+      Option{has_norm, "norm", o.norm.has_value()}, Option{has_shortcut, "shortcut", o.shortcut.has_value()},
+      Option{has_dropout, "dropout", o.dropout.has_value()}, Option{has_width, "width", o.width.has_value()},
+      Option{has_hidden, "hidden", o.hidden.has_value()}};
+  std::string takes;
+  for (const Option& option : options)
+    if ((has & option.has) != 0) takes += text(takes.empty() ? "" : ", ", option.name);
+  for (const Option& option : options)
+    if (option.given && (has & option.has) == 0)
+      fail("make_model", text(option.name, " for ", name), takes.empty() ? "no option" : text("one of ", takes),
+           "leave it out, or choose another model");
 }
 
 }  // namespace

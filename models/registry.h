@@ -10,18 +10,20 @@
 
 #include "framework/nn/layer.h"
 #include "models/norm.h"
-#include "models/resnet.h"
+#include "models/shortcut.h"
 
 namespace ebb {
 
-/// What every model of the registry must be told, and what some can be told.
+/// What every model of the registry must be told, and what some can be told. Options that are not set are the model's
+/// own defaults.
 struct ModelOptions {
-  Shape image{28, 28, 1};                  ///< `[h, w, c]` of an input.
-  std::int64_t classes = 10;               ///< Number of logits.
-  NormOptions norm = {};                   ///< Of convolutional networks, lenet and mnistcnn excepted.
-  std::optional<Shortcut> shortcut = {};   ///< Of resnets that are not pre-activated; by default a projection.
-  std::optional<double> dropout = {};      ///< Of wrn, preresnet and mobilenetv2; by default none.
-  std::optional<std::int64_t> width = {};  ///< Channels of the first convolution, of resnet9; by default 64.
+  Shape image{28, 28, 1};                                ///< `[h, w, c]` of an input.
+  std::int64_t classes = 10;                             ///< Number of logits.
+  std::optional<NormOptions> norm = {};                  ///< Of convolutional networks but lenet and mnistcnn.
+  std::optional<Shortcut> shortcut = {};                 ///< Of resnets that are not pre-activated, resnet9 excepted.
+  std::optional<double> dropout = {};                    ///< Of wrn, preresnet and mobilenetv2; by default none.
+  std::optional<std::int64_t> width = {};                ///< Channels of the first convolution, of resnet9.
+  std::optional<std::vector<std::int64_t>> hidden = {};  ///< Widths of the hidden layers, of mlp.
 };
 
 /// The model called `name`, built from `rng`: `[n, h, w, c]` -> `[n, classes]` logits. Besides model_names() every

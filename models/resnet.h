@@ -8,19 +8,11 @@
 #include "framework/nn/linear.h"
 #include "framework/nn/sequential.h"
 #include "models/norm.h"
+#include "models/shortcut.h"
 
 namespace ebb {
 
 class Normalizer;
-
-/// How a block's shortcut gets from one number of channels and size to the next.
-enum class Shortcut : std::uint8_t {
-  padding,     ///< Every second pixel, new channels are zero: no parameters (option A of the paper).
-  projection,  ///< A 1x1 convolution and a norm (option B).
-};
-
-/// "padding" or "projection".
-const char* name(Shortcut shortcut);
 
 /// Options of ResNet.
 struct ResNetOptions {

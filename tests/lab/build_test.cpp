@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "data/dataset.h"
 #include "framework/ops/loss.h"
 #include "models/resnet.h"
 #include "tests/support/errors.h"
@@ -65,6 +66,47 @@ BOOST_FIXTURE_TEST_CASE(settings_reach_the_optimizer_and_none_is_set_in_vain, Ne
                                               {"adamw", "adam_lr", "0.1"}}) {
     const std::string message = message_of([&] { settings(optimizer, key, value); });
     BOOST_TEST(has(message, std::string("for the optimizer ") + optimizer), message);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(options_reach_the_model_and_none_is_set_in_vain) {
+  const TensorDataset data(Tensor::zeros({4, 32, 32, 3}), Tensor::zeros({4}, DType::i64), 10);
+  const auto made = [&](const char* model, const std::vector<std::pair<const char*, const char*>>& settings) {
+    Recipe recipe;
+    recipe.model = model;
+    for (const auto& [key, value] : settings) set(recipe, key, value);
+    return make_model(recipe, data);
+  };
+  const auto count = [&](const char* model, const char* key, const char* value) {
+    return made(model, {{key, value}})->parameter_count();
+  };
+  BOOST_TEST(count("resnet20", "shortcut", "default") == 272474);
+  BOOST_TEST(count("resnet20", "shortcut", "padding") == 269722);
+  BOOST_TEST(count("mlp", "hidden", "4, 3") == 3072 * 4 + 4 + 4 * 3 + 3 + 3 * 10 + 10);
+  BOOST_TEST(count("resnet9", "width", "8") < count("resnet9", "width", "16") / 3);
+  const auto modules = [&](const std::unique_ptr<Layer>& model, const char* type) {
+    return std::ranges::count(model->named_modules(), type, [](const NamedModule& m) { return m.module->type(); });
+  };
+  BOOST_TEST(modules(made("resnet20", {}), "BatchNorm2d") == 21);
+  BOOST_TEST(modules(made("resnet20", {{"norm", "layer"}}), "GroupNorm") == 21);
+  BOOST_TEST(modules(made("resnet20", {{"norm", "none"}}), "BatchNorm2d") == 0);
+  BOOST_TEST(modules(made("wrn-10-1", {}), "Dropout") == 0);
+  BOOST_TEST(modules(made("wrn-10-1", {{"dropout", "0.25"}}), "Dropout") == 3);
+  const auto answer = [&](const std::vector<std::pair<const char*, const char*>>& settings) {
+    const auto model = made("resnet8", settings);
+    return (*model)(Tensor::full({1, 32, 32, 3}, 0.5)).value().at({0, 0});
+  };
+  BOOST_TEST(answer({{"norm", "group"}, {"norm_groups", "1"}}) == answer({{"norm", "layer"}}));
+  BOOST_TEST(answer({{"norm", "group"}, {"norm_groups", "4"}}) != answer({{"norm", "layer"}}));
+  for (const auto& [model, key, value, part] :
+       {std::tuple{"lenet", "norm", "batch", "got norm for lenet; wanted no option"},
+        {"resnet20", "dropout", "0.1", "got dropout for resnet20; wanted one of norm, shortcut"},
+        {"wrn-16-4", "shortcut", "padding", "shortcut for wrn-16-4"},
+        {"resnet18", "width", "8", "width for resnet18"},
+        {"linear", "hidden", "8", "hidden for linear"},
+        {"resnet20", "norm_groups", "4", "[norm_groups] got 4 for norm = default"}}) {
+    const std::string message = message_of([&, m = model, k = key, v = value] { made(m, {{k, v}}); });
+    BOOST_TEST(has(message, part), message);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -42,6 +43,12 @@ inline std::string program() { return std::string("PATH=/nowhere ").append(EBB_P
 inline Finished ebb(const std::string& arguments) { return shell(program() + arguments); }
 
 inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+// A whole file.
+inline std::string read(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 // Ten classes of 28 x 28 images in MNIST's files: class c is a bright bar in rows 2c .. 2c+3 over noise.
 inline void write_idx(const std::filesystem::path& directory, const std::string& stem, std::uint32_t count,

@@ -59,6 +59,22 @@ BOOST_AUTO_TEST_CASE(the_recipe_that_a_run_leaves_gives_the_run_again) {
   BOOST_TEST(summary("first").at("weights_sha256") == summary("second").at("weights_sha256"));
 }
 
+BOOST_AUTO_TEST_CASE(options_of_the_model_stay_with_the_run) {
+  const std::string out = (root / "run").string();
+  BOOST_REQUIRE(test::ebb(train("run", "--epochs 1 --model mlp --set hidden=12,7")).status == 0);
+  BOOST_TEST(summary("run").at("parameters") == 784 * 12 + 12 + 12 * 7 + 7 + 7 * 10 + 10);
+  BOOST_TEST(has(test::read(root / "run" / "recipe.toml"), "hidden = [12, 7]"));
+  const Finished judged = test::ebb("eval " + out);
+  BOOST_TEST(judged.status == 0, judged.output);
+  BOOST_TEST(has(judged.output, "on 100 test images"));
+  BOOST_TEST(has(test::ebb(resume("run", "--set hidden=default")).output, "\"default\" in a run with \"12, 7\""));
+  const Finished longer = test::ebb(resume("run", "--set epochs=2 --allow-change"));
+  BOOST_TEST(longer.status == 0, longer.output);
+  BOOST_TEST(has(longer.output, "resumed after batch 20"));
+  BOOST_REQUIRE(test::ebb("report " + out).status == 0);
+  BOOST_TEST(has(test::read(root / "run" / "report.html"), "hidden = [12, 7]"));
+}
+
 BOOST_AUTO_TEST_CASE(bad_input_is_named_and_ends_with_status_one) {
   const auto fails_with = [&](const std::string& arguments, const std::string& part) {
     const Finished done = test::ebb(arguments);
@@ -78,6 +94,7 @@ BOOST_AUTO_TEST_CASE(bad_input_is_named_and_ends_with_status_one) {
   fails_with("resume " + (root / "data").string(), "a directory without a run");
   fails_with("resume /nowhere", "a directory without a run");
   fails_with(train("x", "--set use_best=true"), "true without validation data");
+  fails_with(train("x", "--set norm=layer"), "got norm for lenet; wanted no option");
   BOOST_TEST(test::ebb("").status != 0);
   BOOST_TEST(has(test::ebb("train --help").output, "Keys of --set"));
 }

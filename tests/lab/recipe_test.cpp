@@ -37,6 +37,32 @@ BOOST_AUTO_TEST_CASE(every_key_goes_through_text_and_back) {
   for (const RecipeKey& key : recipe_keys()) BOOST_TEST(get(back, key.key) == get(recipe, key.key));
 }
 
+BOOST_AUTO_TEST_CASE(options_of_models_are_optional) {
+  Recipe recipe;
+  const std::string untouched = to_toml(recipe);
+  for (const auto& [key, value, line] : {std::tuple{"norm", "layer", "norm = \"layer\""},
+                                         {"norm_groups", "4", "norm_groups = 4"},
+                                         {"shortcut", "padding", "shortcut = \"padding\""},
+                                         {"dropout", "0.25", "dropout = 0.25"},
+                                         {"width", "8", "width = 8"},
+                                         {"hidden", "64, 32", "hidden = [64, 32]"},
+                                         {"hidden", "", "hidden = []"}}) {
+    BOOST_TEST(get(recipe, key) == "default");
+    set(recipe, key, value);
+    BOOST_TEST(get(recipe, key) == value);
+    BOOST_TEST(has(to_toml(recipe), std::string("\n") + line + "\n"), line << " in\n" << to_toml(recipe));
+    BOOST_TEST(to_toml(recipe_from_toml(to_toml(recipe), "test")) == to_toml(recipe));
+    set(recipe, key, "default");
+    BOOST_TEST(to_toml(recipe) == untouched);
+  }
+  BOOST_TEST((recipe_from_toml("hidden = [7]", "test").hidden == std::vector<std::int64_t>{7}));
+  BOOST_TEST((recipe_from_toml("norm = \"none\"", "test").norm == Norm::none));
+  BOOST_TEST((recipe_from_toml("shortcut = \"projection\"", "test").shortcut == Shortcut::projection));
+  BOOST_TEST(has(message_of([&] { set(recipe, "norm", "instance"); }), "one of batch, layer, group, none"));
+  BOOST_TEST(has(message_of([&] { set(recipe, "hidden", "64, 0"); }), "[hidden] got \"0\""));
+  BOOST_TEST(has(message_of([&] { set(recipe, "dropout", "1"); }), "[dropout]"));
+}
+
 BOOST_AUTO_TEST_CASE(wrong_keys_and_values_are_named) {
   Recipe recipe;
   const auto message = [&](const char* key, const char* value) {

@@ -7,6 +7,7 @@
 #include "models/mobilenet.h"
 #include "models/preact_resnet.h"
 #include "models/registry.h"
+#include "models/resnet.h"
 #include "tests/support/instrumented.h"
 #include "tests/support/tensors.h"
 
@@ -83,7 +84,7 @@ BOOST_AUTO_TEST_CASE(every_norm_in_every_network) {
   for (const char* const name : {"resnet20", "preresnet20", "wrn-10-1", "resnet9", "vgg11bn", "mobilenetv2"}) {
     std::int64_t with_batch = 0;
     for (const Norm norm : {Norm::batch, Norm::layer, Norm::group, Norm::none}) {
-      ModelOptions options{.norm = {.kind = norm}};
+      ModelOptions options{.norm = NormOptions{.kind = norm}};
       if (std::string_view(name) == "resnet9") options.width = 8;
       const auto model = make(name, options);
       BOOST_TEST(answers(*model), name << " with " << ebb::name(norm));
@@ -100,7 +101,8 @@ BOOST_AUTO_TEST_CASE(every_norm_in_every_network) {
       BOOST_TEST(scales == (norm == Norm::none ? 0 : with_batch));
     }
   }
-  BOOST_TEST(with_message(error_of([] { make("resnet20", {.norm = {.kind = Norm::group, .groups = 5}}); }), "5"));
+  BOOST_TEST(
+      with_message(error_of([] { make("resnet20", {.norm = NormOptions{.kind = Norm::group, .groups = 5}}); }), "5"));
 }
 
 // One group normalises over the image, several do not.
@@ -116,7 +118,7 @@ BOOST_AUTO_TEST_CASE(layer_is_group_with_one_group) {
 BOOST_AUTO_TEST_CASE(deep_networks_without_norm_begin_shallow) {
   const Tensor x = test::random({2, 32, 32, 3}, 9);
   for (const char* const name : {"resnet110", "preresnet110"}) {
-    const auto model = make(name, {.norm = {.kind = Norm::none}});
+    const auto model = make(name, {.norm = NormOptions{.kind = Norm::none}});
     BOOST_TEST(max_abs((*model)(x).value()) < 100, name);
     for (const NamedParameter& p : model->named_parameters())
       if (p.path.ends_with("conv2.weight")) BOOST_TEST(max_abs(p.parameter->value()) == 0);
@@ -183,10 +185,14 @@ BOOST_AUTO_TEST_CASE(names) {
   BOOST_TEST(refused("wrn-28-10-1", {}, "make_model"));
   BOOST_TEST(refused("wrn-99999999999999999999-1", {}, "make_model"));
   BOOST_TEST(refused("resnetx", {}, "did you mean"));
-  BOOST_TEST(refused("mlp", {.norm = {.kind = Norm::group}}, "a choice of norm for mlp"));
-  BOOST_TEST(refused("vgg11bn", {.shortcut = Shortcut::padding}, "a kind of shortcut for vgg11bn"));
-  BOOST_TEST(refused("resnet20", {.dropout = 0.5}, "dropout for resnet20"));
-  BOOST_TEST(refused("resnet20", {.width = 8}, "a width for resnet20"));
+  BOOST_TEST(refused("mlp", {.norm = NormOptions{.kind = Norm::group}}, "got norm for mlp; wanted one of hidden"));
+  BOOST_TEST(refused("lenet", {.norm = NormOptions{}}, "got norm for lenet; wanted no option"));
+  BOOST_TEST(refused("vgg11bn", {.shortcut = Shortcut::padding}, "shortcut for vgg11bn"));
+  BOOST_TEST(refused("resnet20", {.dropout = 0.5}, "dropout for resnet20; wanted one of norm, shortcut"));
+  BOOST_TEST(refused("resnet20", {.width = 8}, "width for resnet20"));
+  BOOST_TEST(refused("linear", {.hidden = std::vector<std::int64_t>{8}}, "hidden for linear"));
+  BOOST_TEST(make("mlp", {.hidden = std::vector<std::int64_t>{4, 3}})->parameter_count() ==
+             3072 * 4 + 4 + 4 * 3 + 3 + 3 * 10 + 10);
   BOOST_TEST(with_message(error_of([] { make_model("resnet20", {.image = {784}}, Rng(1)); }), "[784]"));
   BOOST_TEST(error_of([] { ResNet({.widths = {16}, .blocks = {}}, Rng(1)); }) != "no error");
   BOOST_TEST(error_of([] { PreactResNet({.widths = {}, .blocks = {}}, Rng(1)); }) != "no error");
