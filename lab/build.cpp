@@ -1,5 +1,7 @@
 #include "lab/build.h"
 
+#include <algorithm>
+
 #include "data/cifar.h"
 #include "data/mnist.h"
 #include "data/optdigits.h"
@@ -27,6 +29,17 @@ constexpr Source sources[] = {{"mnist", read<Mnist>},
                               {"cifar10", read<Cifar10>},
                               {"cifar100", read<Cifar100>},
                               {"optdigits", read<Optdigits>}};
+
+// Up to a thousand samples from all over the set.
+Tensor some_images(const Dataset& data) {
+  const std::int64_t count = std::min<std::int64_t>(data.size(), 1000);
+  std::vector<std::int64_t> indices;
+  for (std::int64_t i = 0; i < count; ++i) indices.push_back(i * data.size() / count);
+  Tensor images(data.sample_shape().insert(0, count), DType::f32);
+  std::vector<std::int64_t> labels(indices.size());
+  data.read(indices, images.mutable_span<float>(), labels);
+  return images;
+}
 
 }  // namespace
 
@@ -61,6 +74,7 @@ std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data) {
   options.dropout = recipe.dropout;
   options.width = recipe.width;
   options.hidden = recipe.hidden;
+  options.images = [&data] { return some_images(data); };
   return make_model(recipe.model, options, Rng(recipe.seed).at("model"));
 }
 

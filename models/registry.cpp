@@ -12,6 +12,7 @@
 #include "models/mobilenet.h"
 #include "models/preact_resnet.h"
 #include "models/resnet.h"
+#include "models/speednet.h"
 #include "models/vgg.h"
 
 namespace ebb {
@@ -89,6 +90,13 @@ constexpr std::array entries{
                                                             .channels = o.image[2],
                                                             .classes = o.classes},
                                              rng);
+          }},
+    Entry{"speednet", nothing,
+          [](const ModelOptions& o, const Rng& rng) -> Made {
+            return std::make_unique<SpeedNet>(
+                SpeedNetOptions{
+                    .channels = o.image[2], .classes = o.classes, .images = o.images ? o.images() : Tensor()},
+                rng);
           }},
     Entry{"vgg11bn", has_norm, [](const ModelOptions& o, const Rng& rng) { return make_vgg(11, o, rng); }},
     Entry{"vgg13bn", has_norm, [](const ModelOptions& o, const Rng& rng) { return make_vgg(13, o, rng); }},
