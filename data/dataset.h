@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
+#include "data/pixel_statistics.h"
 #include "framework/tensor/tensor.h"
 
 namespace ebb {
@@ -43,6 +45,9 @@ class Dataset {
 
   /// The name of a class for reports; its number unless overridden.
   virtual std::string class_name(std::int64_t label) const;
+
+  /// How read() standardises images, for those who use the model later: nothing unless overridden.
+  virtual std::optional<PixelStatistics> standardisation() const { return std::nullopt; }
 
  protected:
   /// For the first line of read().

@@ -2,21 +2,14 @@
 /// Labelled images as bytes in memory, standardised as they are read.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/pixel_statistics.h"
 
 namespace ebb {
-
-/// Mean and standard deviation of each channel, in units where a pixel is 0 to 1. Read pixels become
-/// (pixel / 255 - mean) / deviation.
-struct PixelStatistics {
-  std::vector<double> mean = {0};       ///< One for each channel.
-  std::vector<double> deviation = {1};  ///< One for each channel, above 0.
-};
 
 /// Images `[height, width, channels]` of bytes with labels. Copies share the pixels.
 class ImageDataset : public Dataset {
@@ -34,12 +27,14 @@ class ImageDataset : public Dataset {
   void read(std::span<const std::int64_t> indices, std::span<float> samples,
             std::span<std::int64_t> labels) const override;
   std::string class_name(std::int64_t label) const override;
+  std::optional<PixelStatistics> standardisation() const override { return statistics_; }
 
   const Tensor& pixels() const { return pixels_; }                   ///< u8 `[n, height, width, channels]`.
   const Tensor& labels() const { return labels_; }                   ///< u8 `[n]`.
   const PixelStatistics& statistics() const { return statistics_; }  ///< What read() standardises with.
 
-  /// Replaces the statistics, for example by fit_statistics() of the training half. None may be missing.
+  /// Replaces the statistics, for example by fit_statistics() of the training half.
+  /// \throws Error unless there is one finite mean and one deviation above 0 for each channel.
   void set_statistics(PixelStatistics statistics);
 
  private:
@@ -47,11 +42,7 @@ class ImageDataset : public Dataset {
   Tensor labels_;
   std::vector<std::string> class_names_;
   PixelStatistics statistics_;
-  std::vector<std::array<float, 256>> table_;  // for each channel the standardised value of each byte
+  std::vector<float> table_;  // for each channel the standardised value of each byte
 };
-
-/// Mean and (biased) standard deviation of each channel of u8 `[n, height, width, channels]`, exact up to rounding.
-/// \throws Error when a channel is constant.
-PixelStatistics fit_statistics(const Tensor& pixels);
 
 }  // namespace ebb

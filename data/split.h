@@ -30,7 +30,8 @@ Parts split(const Dataset& set, double fraction, const SplitOptions& options = {
 /// \throws Error unless 2 <= folds <= set.size().
 std::vector<Parts> k_fold(const Dataset& set, std::int64_t folds, const SplitOptions& options = {});
 
-/// Some samples of a data set, which it shares, in the order of their numbers given.
+/// Some samples of a data set, which it shares, in the order of their numbers given. Images are standardised as `set`
+/// is: by all of it, those left out too. Where that matters use select().
 class Subset : public Dataset {
  public:
   /// \param indices i64 `[n]`, numbers of samples of `set`.
@@ -43,6 +44,7 @@ class Subset : public Dataset {
   void read(std::span<const std::int64_t> indices, std::span<float> samples,
             std::span<std::int64_t> labels) const override;
   std::string class_name(std::int64_t label) const override { return set_->class_name(label); }
+  std::optional<PixelStatistics> standardisation() const override { return set_->standardisation(); }
 
  private:
   std::shared_ptr<const Dataset> set_;

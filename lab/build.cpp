@@ -41,6 +41,17 @@ Tensor some_images(const Dataset& data) {
   return images;
 }
 
+const Source& source_of(const Recipe& recipe) {
+  for (const Source& source : sources)
+    if (recipe.data == source.name) return source;
+  fail("data", text('"', recipe.data, '"'), "a data set", suggestion(recipe.data, data_names()));
+}
+
+std::shared_ptr<const ImageDataset> shared(ImageDataset set, const std::optional<PixelStatistics>& standardisation) {
+  if (standardisation) set.set_statistics(*standardisation);
+  return std::make_shared<const ImageDataset>(std::move(set));
+}
+
 }  // namespace
 
 std::vector<std::string> data_names() {
@@ -49,18 +60,22 @@ std::vector<std::string> data_names() {
   return names;
 }
 
-RecipeData read_data(const Recipe& recipe) {
-  for (const Source& source : sources) {
-    if (recipe.data != source.name) continue;
-    const auto shared = [](ImageDataset set) { return std::make_shared<const ImageDataset>(std::move(set)); };
-    ImageDataset train = source.read(recipe.data_dir, Split::train);
-    ImageDataset test = source.read(recipe.data_dir, Split::test);
-    if (recipe.validation == 0) return {shared(std::move(train)), nullptr, shared(std::move(test))};
-    ImageParts parts = select(train, split(train, recipe.validation, {.seed = recipe.seed}));
-    test.set_statistics(parts.train.statistics());
-    return {shared(std::move(parts.train)), shared(std::move(parts.held_out)), shared(std::move(test))};
-  }
-  fail("data", text('"', recipe.data, '"'), "a data set", suggestion(recipe.data, data_names()));
+RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>& standardisation) {
+  const Source& source = source_of(recipe);
+  ImageDataset train = source.read(recipe.data_dir, Split::train);
+  ImageDataset test = source.read(recipe.data_dir, Split::test);
+  if (recipe.validation == 0)
+    return {shared(std::move(train), standardisation), nullptr, shared(std::move(test), standardisation)};
+  ImageParts parts = select(train, split(train, recipe.validation, {.seed = recipe.seed}));
+  const PixelStatistics statistics = standardisation.value_or(parts.train.statistics());
+  return {shared(std::move(parts.train), statistics), shared(std::move(parts.held_out), statistics),
+          shared(std::move(test), statistics)};
+}
+
+std::shared_ptr<const ImageDataset> read_test_data(const Recipe& recipe,
+                                                   const std::optional<PixelStatistics>& standardisation) {
+  if (!standardisation) return read_data(recipe).test;
+  return shared(source_of(recipe).read(recipe.data_dir, Split::test), standardisation);
 }
 
 std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data) {

@@ -30,10 +30,13 @@ int run(const EvalCommand& command) {
     fail(weights.string(), "no such file", "the weights of a finished run", "finish it with `ebb resume`");
   Recipe recipe = find_recipe((directory / "recipe.toml").string());
   apply_settings(recipe, command.settings);
-  Session session(recipe);
-  session.model->load_state(load_safetensors(weights).tensors);
-  const Evaluation result = evaluate(*session.model, session.test, trainer_options(recipe).evaluation);
-  std::cout << class_table(result.confusion, class_names(*session.data.test)) << '\n';
+  use_threads(recipe);
+  const TensorFile file = load_safetensors(weights);
+  const auto test = read_test_data(recipe, statistics_from(file.metadata, weights.string()));
+  const std::unique_ptr<Layer> model = make_model(recipe, *test);
+  model->load_state(file.tensors);
+  const Evaluation result = evaluate(*model, Loader(test, in_order(recipe)), trainer_options(recipe).evaluation);
+  std::cout << class_table(result.confusion, class_names(*test)) << '\n';
   std::printf(
       "%s on %lld test images\naccuracy                 %.2f %%\nnegative log-likelihood  %.4f\n"
       "calibration error        %.2f %% (15 bins)\n",

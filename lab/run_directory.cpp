@@ -89,6 +89,11 @@ void RunDirectory::describe(const Recipe& recipe, const std::string& environment
 
 Recipe RunDirectory::recipe() const { return find_recipe((path_ / "recipe.toml").string()); }
 
+std::optional<PixelStatistics> RunDirectory::standardisation() const {
+  const std::optional<Checkpoints::Found> found = checkpoints_.newest();
+  return found ? statistics_from(found->state.metadata, checkpoints_.file(found->step).string()) : std::nullopt;
+}
+
 bool RunDirectory::resume(Trainer& trainer) {
   const std::optional<Checkpoints::Found> found = checkpoints_.newest();
   if (found) trainer.load_state(found->state);
@@ -120,9 +125,12 @@ bool RunDirectory::save(const Trainer& trainer) {
   return true;
 }
 
-void RunDirectory::finish(const State& weights, const EvaluationRecord& evaluation, const TrainSummary& summary) {
-  save_safetensors(path_ / "model.safetensors", weights,
-                   {{"recipe", summary.recipe}, {"model", summary.model}, {"data", summary.data}});
+void RunDirectory::finish(const State& weights, const std::optional<PixelStatistics>& standardisation,
+                          const EvaluationRecord& evaluation, const TrainSummary& summary) {
+  std::map<std::string, std::string> metadata{
+      {"recipe", summary.recipe}, {"model", summary.model}, {"data", summary.data}};
+  if (standardisation) metadata.merge(to_metadata(*standardisation));
+  save_safetensors(path_ / "model.safetensors", weights, metadata);
   write_file(path_ / "evaluation.json", to_json(evaluation));
   write_file(path_ / "summary.json", to_json(summary));
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "data/pixel_statistics.h"
 #include "lab/checkpoints.h"
 #include "lab/evaluation_record.h"
 #include "lab/recipe.h"
@@ -62,6 +63,10 @@ class RunDirectory : public TrainObserver {
   /// \throws Error as recipe_from_toml() does.
   Recipe recipe() const;
 
+  /// How the run's images are standardised, by its newest checkpoint that can be read; nothing when there is none.
+  /// \throws Error when none of several can be read.
+  std::optional<PixelStatistics> standardisation() const;
+
   /// Loads the newest checkpoint that can be read into `trainer`; false when there is none. Checkpoints that cannot be
   /// read are noted in the log.
   /// \throws Error when none of several can be read, or the state does not fit.
@@ -72,8 +77,10 @@ class RunDirectory : public TrainObserver {
   bool save(const Trainer& trainer);
 
   /// Writes model.safetensors, evaluation.json and summary.json.
+  /// \param standardisation of the images that the weights were trained on; stands in the metadata of the weights.
   /// \throws Error naming file and cause.
-  void finish(const State& weights, const EvaluationRecord& evaluation, const TrainSummary& summary);
+  void finish(const State& weights, const std::optional<PixelStatistics>& standardisation,
+              const EvaluationRecord& evaluation, const TrainSummary& summary);
 
   /// True when the run has come to its end: summary.json is there.
   bool finished() const;

@@ -9,17 +9,13 @@
 #include "optim/report.h"
 
 namespace ebb {
-namespace {
 
-// Before anything computes.
-const Recipe& with_threads(const Recipe& recipe) {
+const Recipe& use_threads(const Recipe& recipe) {
   if (recipe.threads > 0) parallel::set_thread_count(static_cast<int>(recipe.threads));
   return recipe;
 }
 
 LoaderOptions in_order(const Recipe& recipe) { return {.batch = 500, .shuffle = false, .prefetch = recipe.prefetch}; }
-
-}  // namespace
 
 TrainerOptions trainer_options(const Recipe& recipe) {
   TrainerOptions options{.epochs = recipe.epochs,
@@ -37,9 +33,9 @@ TrainerOptions trainer_options(const Recipe& recipe) {
   return options;
 }
 
-Session::Session(const Recipe& r)
-    : recipe(with_threads(r)),
-      data(read_data(recipe)),
+Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standardisation)
+    : recipe(use_threads(r)),
+      data(read_data(recipe, standardisation)),
       train(data.train, {.batch = recipe.batch,
                          .seed = recipe.seed,
                          .drop_last = recipe.drop_last,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "lab/build.h"
 #include "lab/recipe.h"
@@ -13,11 +14,18 @@ namespace ebb {
 /// The options of the trainer that a recipe asks for.
 TrainerOptions trainer_options(const Recipe& recipe);
 
+/// Sets the number of threads where the recipe says one, before anything computes. Returns the recipe.
+const Recipe& use_threads(const Recipe& recipe);
+
+/// How evaluations go through their data.
+LoaderOptions in_order(const Recipe& recipe);
+
 /// The objects of a training, made from a recipe.
 struct Session {
   /// Sets the number of threads and reads the data.
+  /// \param standardisation of a training that goes on; otherwise it is fitted to the training data.
   /// \throws Error for missing data and keys that contradict each other.
-  explicit Session(const Recipe& recipe);
+  explicit Session(const Recipe& recipe, const std::optional<PixelStatistics>& standardisation = {});
 
   Recipe recipe;                         ///< As given.
   RecipeData data;                       ///< Data sets of the loaders.

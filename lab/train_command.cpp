@@ -3,6 +3,8 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <optional>
+#include <utility>
 
 #include "framework/tensor/error.h"
 #include "lab/commands.h"
@@ -41,6 +43,12 @@ std::string environment_of(const Session& session) {
   return environment_json(dataset_sha256(*session.data.train), dataset_sha256(*session.data.test));
 }
 
+// The recipe of a run and how its images are standardised.
+std::pair<Recipe, std::optional<PixelStatistics>> beginning_of(const std::string& run) {
+  const RunDirectory directory(run, RunDirectory::Open::existing);
+  return {directory.recipe(), directory.standardisation()};
+}
+
 std::string read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -66,17 +74,17 @@ int run(const TrainCommand& command) {
 }
 
 int run(const ResumeCommand& command) {
-  Recipe recipe = RunDirectory(command.directory, RunDirectory::Open::existing).recipe();
-  const Recipe before = recipe;
+  const auto [begun, standardisation] = beginning_of(command.directory);
+  Recipe recipe = begun;
   apply_settings(recipe, command.settings);
   for (const RecipeKey& key : recipe_keys()) {
-    const bool changed = get(recipe, key.key) != get(before, key.key);
+    const bool changed = get(recipe, key.key) != get(begun, key.key);
     if (changed && !command.allow_change &&
         std::ranges::find(harmless, std::string_view(key.key)) == std::end(harmless))
-      fail(key.key, text('"', get(recipe, key.key), "\" in a run with \"", get(before, key.key), '"'),
+      fail(key.key, text('"', get(recipe, key.key), "\" in a run with \"", get(begun, key.key), '"'),
            "the settings that the run began with", "--allow-change accepts another training from here on");
   }
-  Session session(recipe);
+  Session session(recipe, standardisation);
   require_memory(memory_of(session), available_memory());
   RunDirectory directory(command.directory, RunDirectory::Open::existing, save_options(session));
   const std::string environment = environment_of(session);

@@ -55,6 +55,12 @@ std::vector<EpochResult> curve_from_json(const Json& list) {
   return curve;
 }
 
+std::string described(const PixelStatistics& statistics) {
+  std::string out;
+  for (const auto& [key, value] : to_metadata(statistics)) out += text(out.empty() ? "" : ", ", key, " ", value);
+  return out;
+}
+
 }  // namespace
 
 TrainState Trainer::save_state() const {
@@ -88,6 +94,8 @@ TrainState Trainer::save_state() const {
                          {"rollbacks", rollbacks_},
                          {"curve", curve_to_json(curve_)}};
   out.metadata["trainer"] = counters.dump();
+  if (const auto standardisation = train_.dataset().standardisation())
+    out.metadata.merge(to_metadata(*standardisation));
   return out;
 }
 
@@ -114,6 +122,11 @@ void Trainer::load_state(const TrainState& state) {
     fail("training state", text("counters that do not parse: ", error.what()), "the state of a training",
          "the state is damaged");
   }
+  const auto stored = statistics_from(state.metadata, "training state"), own = train_.dataset().standardisation();
+  if (stored && own && *stored != *own)
+    fail("training state", text("images standardised by ", described(*stored)),
+         text("as the data are: ", described(*own)),
+         "give the data the stored one: ImageDataset::set_statistics(statistics_from(...))");
   if (cut(state.tensors, "ema/").empty() != !ema_ || cut(state.tensors, "lookahead/").empty() != !lookahead_)
     fail("training state", "other averages", "the same settings of EMA and lookahead");
 

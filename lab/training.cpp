@@ -42,7 +42,8 @@ int train_in(Session& session, RunDirectory& directory) {
   directory.save(trainer);
   const Evaluation tested = session.test_evaluation();
   const TrainSummary summary = session.summary(tested);
-  directory.finish(trainer.final_weights(), make_record(tested, session.test.dataset(), session.recipe.data), summary);
+  directory.finish(trainer.final_weights(), session.data.train->standardisation(),
+                   make_record(tested, session.test.dataset(), session.recipe.data), summary);
   write_file(directory.path() / "report.html", report_page(read_run(directory.path())));
 
   std::cout << '\n' << class_table(tested.confusion, class_names(session.test.dataset())) << '\n';

@@ -5,9 +5,12 @@
 #include <random>
 #include <thread>
 
+#include "data/mnist.h"
 #include "framework/io/checksum.h"
+#include "framework/io/safetensors.h"
 #include "framework/parallel/parallel.h"
 #include "lab/run_directory.h"
+#include "lab/session.h"
 #include "tests/lab/program.h"
 #include "tests/lab/small_training.h"
 #include "tests/support/errors.h"
@@ -239,6 +242,60 @@ BOOST_AUTO_TEST_CASE(a_signal_saves_and_stops) {
     BOOST_TEST(done.status == 0, done.output);
     BOOST_TEST(summary(out).at("weights_sha256") == summary("whole").at("weights_sha256"));
   }
+}
+
+// With held-out data it is fitted to the rest of the training half, stands in every file of weights, and is all that
+// eval needs of that half.
+BOOST_AUTO_TEST_CASE(the_standardisation_stays_with_the_weights) {
+  BOOST_REQUIRE(test::ebb(train("run", "--epochs 2 --set validation=0.3")).status == 0);
+  const Recipe recipe = find_recipe((root / "run" / "recipe.toml").string());
+  const RecipeData data = read_data(recipe);
+  const PixelStatistics fitted = fit_statistics(data.train->pixels());
+  const fs::path weights = root / "run" / "model.safetensors";
+  BOOST_TEST((statistics_from(load_safetensors(weights).metadata, "model") == fitted));
+  BOOST_TEST(!(fitted == Mnist(root / "data", Split::train).statistics()));
+  for (const auto* const part : {&data.train, &data.validation, &data.test})
+    BOOST_TEST(((*part)->statistics() == fitted));
+  {
+    const RunDirectory directory(root / "run", Open::existing);
+    BOOST_TEST((directory.standardisation() == fitted));
+  }
+  // Without the training half, and in no other way than the file says.
+  fs::rename(root / "data" / "train-images-idx3-ubyte", root / "gone");
+  const auto judged = [&] {
+    const Finished done = test::ebb("eval " + (root / "run").string());
+    BOOST_TEST(done.status == 0, done.output);
+    return done.output.substr(std::min(done.output.size(), done.output.find("negative log-likelihood")));
+  };
+  char wanted[64];
+  std::snprintf(wanted, sizeof wanted, "negative log-likelihood  %.4f\n", summary("run").at("test_loss").get<double>());
+  BOOST_TEST(has(judged(), wanted), wanted << " is not in " << judged());
+  TensorFile file = load_safetensors(weights);
+  file.metadata["pixel_mean"] = "0.5";
+  save_safetensors(weights, file.tensors, file.metadata);
+  BOOST_TEST(!has(judged(), wanted));
+  fs::rename(root / "gone", root / "data" / "train-images-idx3-ubyte");
+}
+
+// A run goes on with the standardisation that its checkpoint names.
+BOOST_AUTO_TEST_CASE(a_run_keeps_its_standardisation) {
+  BOOST_REQUIRE(test::ebb(train("run", "--epochs 1")).status == 0);
+  const PixelStatistics other{{0.25}, {0.5}};
+  {
+    const Checkpoints checkpoints(root / "run" / "checkpoints");
+    const std::int64_t step = checkpoints.steps().back();
+    TrainState state = checkpoints.load(step);
+    BOOST_TEST((statistics_from(state.metadata, "checkpoint") == PixelStatistics{{0.1307}, {0.3081}}));
+    for (const auto& [key, value] : to_metadata(other)) state.metadata[key] = value;
+    checkpoints.save(step, 0, state);
+    // Whoever loads it for data that are standardised in another way is told so.
+    Session session(find_recipe((root / "run" / "recipe.toml").string()));
+    BOOST_TEST(test::fails_with({"images standardised by", "0.25", "0.1307", "set_statistics"},
+                                [&] { session.trainer.load_state(state); }));
+  }
+  const Finished longer = test::ebb(SmallData::resume("run", "--set epochs=2 --allow-change"));
+  BOOST_TEST(longer.status == 0, longer.output);
+  BOOST_TEST((statistics_from(load_safetensors(root / "run" / "model.safetensors").metadata, "model") == other));
 }
 
 BOOST_AUTO_TEST_CASE(a_finished_run_stays_as_it_is_and_changes_are_refused) {

@@ -4,6 +4,7 @@
 
 #include "framework/nn/conv2d.h"
 #include "framework/nn/summary.h"
+#include "framework/ops/loss.h"
 #include "models/registry.h"
 #include "models/speednet.h"
 #include "models/whitening.h"
