@@ -12,6 +12,19 @@
 namespace ebb {
 namespace {
 
+// Eval mode while it lives, also when an error ends the evaluation.
+class EvalMode {
+ public:
+  explicit EvalMode(Layer& model) : model_(model), training_(model.training()) { model_.eval(); }
+  ~EvalMode() { model_.train(training_); }
+  EvalMode(const EvalMode&) = delete;
+  EvalMode& operator=(const EvalMode&) = delete;
+
+ private:
+  Layer& model_;
+  bool training_;
+};
+
 struct View {
   std::int64_t shift;
   bool mirrored;
@@ -76,14 +89,19 @@ Tensor view_of(const Tensor& images, std::int64_t rows, std::int64_t columns, bo
 }
 
 Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& options) {
-  const bool training = model.training();
-  model.eval();
+  return *evaluate_until(model, batches, options, {});
+}
+
+std::optional<Evaluation> evaluate_until(Layer& model, const Loader& batches, const EvaluateOptions& options,
+                                         const std::function<bool()>& stop) {
+  const EvalMode mode(model);
   const Tape::Pause pause;
   const std::vector<View> list = views(options);
   Evaluation result{.confusion = Confusion(batches.dataset().classes()), .samples = {}};
   result.samples.reserve(static_cast<std::size_t>(batches.samples()));
   const Epoch epoch = batches.epoch(0);
   for (const auto& [images, labels] : epoch) {
+    if (stop && stop()) return std::nullopt;
     if (labels.dtype() != DType::i64) fail("evaluate", "soft labels", "a loader without mixup and cutmix");
     const Tensor logits = logits_of(model, images, list);
     result.confusion.add(logits, labels);
@@ -97,7 +115,6 @@ Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& 
       }
     });
   }
-  model.train(training);
   result.loss /= static_cast<double>(std::max<std::int64_t>(1, result.confusion.total()));
   result.accuracy = result.confusion.accuracy();
   result.calibration_error = calibration_error(result.samples);

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "data/loader.h"
@@ -40,6 +42,10 @@ struct EvaluateOptions {
 /// computed in double.
 /// \throws Error when the loader makes soft labels, or views are asked for of samples that are no images.
 Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& options = {});
+
+/// As evaluate(), but gives nothing when `stop`, asked before each batch, says so. No `stop`: never.
+std::optional<Evaluation> evaluate_until(Layer& model, const Loader& batches, const EvaluateOptions& options,
+                                         const std::function<bool()>& stop);
 
 /// Expected calibration error: the mean of |accuracy - mean confidence| over 15 bins of equal width, weighted by their
 /// numbers of samples. Guo et al. 2017, https://arxiv.org/abs/1706.04599. 0 for no samples.

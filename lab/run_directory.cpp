@@ -103,14 +103,15 @@ bool RunDirectory::resume(Trainer& trainer) {
   if (found)
     for (const std::string& problem : found->problems) log_->event("warning", problem, step, trainer.epoch());
   log_->event("resume", text("went on after batch ", step), step, trainer.epoch());
-  saved_step_ = found ? found->step : -1;
+  saved_ = found ? Place{found->step, trainer.epoch()} : Place{};
   saved_at_ = Clock::now();
   return found.has_value();
 }
 
 bool RunDirectory::save(const Trainer& trainer) {
   const std::int64_t step = trainer.batches_done();
-  if (step == saved_step_) return true;
+  const Place here{step, trainer.epoch()};
+  if (here == saved_) return true;
   saved_at_ = Clock::now();
   due_ = false;
   try {
@@ -120,7 +121,7 @@ bool RunDirectory::save(const Trainer& trainer) {
     trainer.report({"warning", text("no checkpoint after batch ", step, ", training goes on: ", problem_)});
     return false;
   }
-  saved_step_ = step;
+  saved_ = here;
   problem_.clear();
   return true;
 }

@@ -98,6 +98,13 @@ class RunDirectory : public TrainObserver {
  private:
   using Clock = std::chrono::steady_clock;
 
+  // Before and after an evaluation the step is the same.
+  struct Place {
+    std::int64_t step = -1;
+    std::int64_t epoch = -1;  // complete ones
+    bool operator==(const Place&) const = default;
+  };
+
   void lock();
 
   std::filesystem::path path_;
@@ -106,7 +113,7 @@ class RunDirectory : public TrainObserver {
   Checkpoints checkpoints_;
   std::optional<RunLog> log_;
   Clock::time_point saved_at_ = Clock::now();
-  std::int64_t saved_step_ = -1;
+  Place saved_;
   bool due_ = false;  // a checkpoint is, as soon as the trainer can be saved
   std::string problem_;
 };

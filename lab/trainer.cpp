@@ -19,6 +19,21 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+// The averages in place of the weights while it lives. They change back, so that a trainer stays as it was.
+class Averaged {
+ public:
+  explicit Averaged(const std::optional<Ema>& ema) : ema_(const_cast<std::optional<Ema>&>(ema)) { swap(); }
+  ~Averaged() { swap(); }
+  Averaged(const Averaged&) = delete;
+  Averaged& operator=(const Averaged&) = delete;
+
+ private:
+  void swap() {
+    if (ema_) ema_->swap();
+  }
+  std::optional<Ema>& ema_;
+};
+
 }  // namespace
 
 struct Trainer::Walk {
@@ -52,7 +67,7 @@ bool Trainer::done() const {
 bool Trainer::run(const std::function<bool()>& stop) {
   while (!done()) {
     if (stop && stop()) return false;
-    step();
+    step(stop);
   }
   return true;
 }
@@ -73,8 +88,20 @@ void Trainer::leave_epoch() {
   evaluation_.reset();
 }
 
-StepResult Trainer::step() {
+StepResult Trainer::step(const std::function<bool()>& stop) {
   if (done()) fail("trainer", "a step of a training that is done", "more epochs");
+  if (position_ == train_.batches()) {
+    const StepResult result{.step = batches_done(),
+                            .epoch = epoch_ + 1,
+                            .position = position_,
+                            .batches = position_,
+                            .samples = samples_,
+                            .epoch_samples = train_.samples(),
+                            .seconds = epoch_seconds_,
+                            .groups = {}};
+    finish_epoch(stop);
+    return result;
+  }
   const auto start = Clock::now();
   if (!walk_) begin_epoch();
   if (options_.non_finite == OnNonFinite::rollback && can_save() &&
@@ -100,7 +127,7 @@ StepResult Trainer::step() {
   result.mean_loss = loss_sum_ / static_cast<double>(std::max<std::int64_t>(1, samples_));
   const bool ended = position_ == train_.batches();
   for (TrainObserver* const observer : observers_) observer->on_step(*this, result);
-  if (ended) finish_epoch();
+  if (ended) finish_epoch(stop);
   return result;
 }
 
@@ -185,22 +212,22 @@ std::vector<GroupMeasure> Trainer::measure() const {
   return out;
 }
 
-Evaluation Trainer::evaluate_now() const {
-  // Averages change places with the weights; const is kept, since they change back.
-  auto& self = const_cast<Trainer&>(*this);
-  if (self.ema_) self.ema_->swap();
-  Evaluation result = evaluate(model_, judged_, options_.evaluation);
-  if (self.ema_) self.ema_->swap();
-  return result;
+std::optional<Evaluation> Trainer::evaluate_now(const std::function<bool()>& stop) const {
+  const Averaged averaged(ema_);
+  return evaluate_until(model_, judged_, options_.evaluation, stop);
 }
 
 const Evaluation& Trainer::evaluation() const {
-  if (!evaluation_) evaluation_ = evaluate_now();
+  if (!evaluation_) evaluation_ = evaluate_now({});
   return *evaluation_;
 }
 
-void Trainer::finish_epoch() {
+void Trainer::finish_epoch(const std::function<bool()>& stop) {
   leave_epoch();
+  const auto start = Clock::now();
+  const bool judged = (epoch_ + 1) % options_.evaluate_every == 0 || epoch_ + 1 == options_.epochs;
+  if (judged) evaluation_ = evaluate_now(stop);
+  if (judged && !evaluation_) return;  // stopped: the next step makes it
   const auto samples = static_cast<double>(std::max<std::int64_t>(1, samples_));
   EpochResult result{.epoch = epoch_ + 1,
                      .lr = lr_sum_ / static_cast<double>(train_.batches()),
@@ -212,8 +239,7 @@ void Trainer::finish_epoch() {
                      .images_per_second = epoch_seconds_ > 0 ? samples / epoch_seconds_ : 0};
   ++epoch_;
   position_ = 0;
-  const auto start = Clock::now();
-  const bool better = (epoch_ % options_.evaluate_every == 0 || epoch_ == options_.epochs) && judge(result);
+  const bool better = judged && judge(result);
   seconds_ += result.seconds + seconds_since(start);
   curve_.push_back(result);
   if (done() && optimizer_.accumulating()) optimizer_.skip();  // its other batches will not come
@@ -233,20 +259,16 @@ bool Trainer::judge(EpochResult& result) {
   best_ = result.judged_accuracy;
   best_step_ = batches_done();
   if (options_.keep_best) {
-    if (ema_) ema_->swap();
+    const Averaged averaged(ema_);
     best_weights_ = model_.state();
-    if (ema_) ema_->swap();
   }
   return true;
 }
 
 State Trainer::final_weights() const {
   if (options_.keep_best && !best_weights_.empty()) return best_weights_;
-  auto& self = const_cast<Trainer&>(*this);
-  if (self.ema_) self.ema_->swap();
-  State weights = model_.state();
-  if (self.ema_) self.ema_->swap();
-  return weights;
+  const Averaged averaged(ema_);
+  return model_.state();
 }
 
 Evaluation Trainer::evaluate_final(const Loader& data) const {

@@ -55,14 +55,17 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Trains on the next batch. The last batch of an epoch brings its evaluation.
+  /// Trains on the next batch. The last batch of an epoch brings its evaluation. Where that was stopped, the next step
+  /// makes it, and does nothing else.
   /// \throws Error when done, and as TrainerOptions::non_finite says.
-  StepResult step();
+  StepResult step() { return step({}); }
 
   /// True after the last epoch, or when patience ran out.
   bool done() const;
 
-  /// Steps until done, or until `stop` (asked before each step) says so.
+  /// Steps until done, or until `stop` says so. It is asked before each step and before each batch of an evaluation;
+  /// one that is stopped leaves nothing behind and is made again from its beginning by the next step, also after
+  /// save_state() and load_state().
   /// \returns done().
   bool run(const std::function<bool()>& stop = {});
 
@@ -103,15 +106,16 @@ class Trainer {
  private:
   struct Walk;  // an epoch and the place in it
 
+  StepResult step(const std::function<bool()>& stop);
   void begin_epoch();
   void leave_epoch();
-  void finish_epoch();
+  void finish_epoch(const std::function<bool()>& stop);
   bool learn(const Batch& batch, StepResult& result);
   bool judge(EpochResult& result);
   void handle_non_finite(const Batch& batch, const std::string& what);
   void count(const Tensor& logits, const Tensor& labels, double loss);
   std::vector<GroupMeasure> measure() const;
-  Evaluation evaluate_now() const;
+  std::optional<Evaluation> evaluate_now(const std::function<bool()>& stop) const;
 
   Layer& model_;
   Optimizer& optimizer_;
@@ -128,7 +132,7 @@ class Trainer {
 
   // The state beside model, optimizer and averages.
   std::int64_t epoch_ = 0;     // complete ones
-  std::int64_t position_ = 0;  // batches of the current one
+  std::int64_t position_ = 0;  // batches of the current one; all of them while its evaluation is still to come
   std::int64_t samples_ = 0;   // of the current one
   std::int64_t hits_ = 0;
   double loss_sum_ = 0;

@@ -116,8 +116,8 @@ void Trainer::load_state(const TrainState& state) {
     if (batches != train_.batches() || samples != train_.samples())
       fail("training state", text(batches, " batches of ", samples, " samples in an epoch"),
            text(train_.batches(), " batches of ", train_.samples()), "use the same data, validation share and batch");
-    if (counters.at("position").get<std::int64_t>() >= batches)
-      fail("training state", text("position ", counters.at("position").dump()), text("below ", batches));
+    if (counters.at("position").get<std::int64_t>() > batches)
+      fail("training state", text("position ", counters.at("position").dump()), text("0 to ", batches));
   } catch (const Json::exception& error) {
     fail("training state", text("counters that do not parse: ", error.what()), "the state of a training",
          "the state is damaged");

@@ -42,11 +42,7 @@ void Ema::update() {
 }
 
 void Ema::swap() {
-  for (Entry& entry : entries_) {
-    const Tensor value = entry.value->clone();
-    copy_into(*entry.value, entry.average);
-    entry.average = value;
-  }
+  for (Entry& entry : entries_) std::ranges::swap_ranges(entry.value->mutable_bytes(), entry.average.mutable_bytes());
 }
 
 State Ema::state() const {

@@ -32,7 +32,7 @@ class Ema {
   /// Takes the values in as they are; call it after each step.
   void update();
 
-  /// Exchanges the average with the model's values: once to evaluate the average, once more to go on.
+  /// Exchanges the average with the model's values: once to evaluate the average, once more to go on. Needs no memory.
   void swap();
 
   std::int64_t updates() const { return updates_; }  ///< Calls of update().

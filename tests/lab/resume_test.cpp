@@ -244,6 +244,32 @@ BOOST_AUTO_TEST_CASE(a_signal_saves_and_stops) {
   }
 }
 
+// A signal during an evaluation does not wait for its end: the log has no line of it.
+BOOST_AUTO_TEST_CASE(a_signal_stops_an_evaluation) {
+  test::write_idx(root / "data", "t10k", 1500, Rng(2));
+  const std::string long_evaluation =
+      "--model mnistcnn --epochs 1 --set log_every=1 --set tta_translate=1 --set tta_flip=true";
+  BOOST_REQUIRE(test::ebb(train("whole", long_evaluation)).status == 0);
+  const fs::path log = root / "run" / "log.jsonl";
+  int status = 0;
+  std::thread program([&] { status = interrupted(train("run", long_evaluation), 0, 0); });
+  // The last of the eight batches is done.
+  for (int i = 0; i < 6000 && !has(test::read(log), "\"step\":8,"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const std::string owner = test::read(root / "run" / "lock");
+  BOOST_REQUIRE(!owner.empty());
+  kill(std::stoi(owner), SIGTERM);
+  program.join();
+  BOOST_TEST(status == 128 + SIGTERM, test::read(root / "out"));
+  BOOST_TEST(has(test::read(root / "out"), "stopped by signal 15 after batch 8"));
+  BOOST_TEST(read_log(log).epochs.empty());
+  const Finished done = test::ebb(SmallData::resume("run"));
+  BOOST_TEST(done.status == 0, done.output);
+  BOOST_TEST(state("run") == state("whole"));
+  BOOST_TEST(losses_of(log) == losses_of(root / "whole" / "log.jsonl"));
+  BOOST_TEST(summary("run").at("test_loss") == summary("whole").at("test_loss"));
+}
+
 // With held-out data it is fitted to the rest of the training half, stands in every file of weights, and is all that
 // eval needs of that half.
 BOOST_AUTO_TEST_CASE(the_standardisation_stays_with_the_weights) {

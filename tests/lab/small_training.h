@@ -34,7 +34,7 @@ inline TensorDataset small_pictures(std::int64_t count, std::uint64_t seed) {
 struct SmallTraining {
   explicit SmallTraining(TrainerOptions options = {}, SgdOptions sgd = {}, LoaderOptions loading = {})
       : train(small_pictures(70, 1), with_defaults(loading)),
-        judged(small_pictures(30, 2), {.batch = 30, .shuffle = false}),
+        judged(small_pictures(30, 2), {.batch = 10, .shuffle = false}),
         model(Rng(5)),
         optimizer(built(model), with_defaults(sgd)),
         trainer(model, optimizer, train, judged, options) {}

@@ -122,6 +122,33 @@ BOOST_AUTO_TEST_CASE(goes_on_bit_for_bit_from_every_step) {
   parallel::set_thread_count(2);
 }
 
+// An epoch asks before each of its seven steps and of the three batches of its evaluation.
+BOOST_AUTO_TEST_CASE(an_evaluation_can_be_stopped_and_is_made_again) {
+  const SgdOptions sgd{.plateau = PlateauOptions{.factor = 0.5, .patience = 0}};
+  SmallTraining whole(full_options(), sgd, full_loading());
+  whole.trainer.run();
+  const std::string wanted = fingerprint(whole.trainer);
+  for (const int last : {8, 10, 19}) {
+    SmallTraining first(full_options(), sgd, full_loading()), rest(full_options(), sgd, full_loading());
+    Notes notes;
+    first.trainer.add(notes);
+    int asked = 0;
+    BOOST_TEST(!first.trainer.run([&] { return ++asked >= last; }));
+    BOOST_TEST(asked == last + 1);  // once more before the next step
+    BOOST_TEST(first.trainer.epoch() == last / 11);
+    BOOST_TEST(notes.epochs.size() == static_cast<std::size_t>(last / 11));
+    rest.trainer.step();
+    rest.trainer.load_state(first.trainer.save_state());
+    BOOST_TEST(!rest.trainer.step().updated);
+    BOOST_TEST(rest.trainer.batches_done() == 7 * (last / 11 + 1));
+    BOOST_TEST(rest.trainer.epoch() == last / 11 + 1);
+    rest.trainer.run();
+    first.trainer.run();
+    BOOST_TEST(fingerprint(rest.trainer) == wanted, "stopped when asked for time " << last);
+    BOOST_TEST(fingerprint(first.trainer) == wanted, "went on after time " << last);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(accumulated_updates_are_saved_between_them) {
   const SgdOptions sgd{.gradient = {.accumulate = 3}};
   SmallTraining whole({.epochs = 4}, sgd);
