@@ -36,6 +36,12 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& opti
     augmenter_ = std::make_shared<const Augmenter>(dataset_, options_.augment, options_.seed);
 }
 
+Loader Loader::with_batch(std::int64_t batch) const {
+  LoaderOptions options = options_;
+  options.batch = batch;
+  return Loader(dataset_, options);
+}
+
 std::int64_t Loader::batches() const {
   const std::int64_t size = dataset_->size();
   return size / options_.batch + (size % options_.batch != 0 && !options_.drop_last ? 1 : 0);

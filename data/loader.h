@@ -58,6 +58,10 @@ class Loader {
   /// \throws Error unless 0 <= first <= batches().
   Epoch epoch(std::int64_t epoch, std::int64_t first = 0) const;
 
+  /// The same data set and options with batches of another size.
+  /// \throws Error unless batch is at least 1.
+  Loader with_batch(std::int64_t batch) const;
+
   std::int64_t batches() const;                              ///< Batches in an epoch.
   std::int64_t samples() const;                              ///< Samples in an epoch, without a dropped last batch.
   const Dataset& dataset() const { return *dataset_; }       ///< Lives as long as the loader.

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <new>
 
 #include "framework/tensor/error.h"
 #include "lab/commands.h"
@@ -96,6 +97,8 @@ int main(int argc, char** argv) {
     return ebb::run(evaluating);
   } catch (const ebb::Error& error) {
     std::cerr << "ebb: " << error.what() << '\n';
+  } catch (const std::bad_alloc&) {
+    std::cerr << "ebb: [memory] got none from the system; wanted more of it; use a smaller batch or model\n";
   } catch (const std::exception& error) {
     std::cerr << "ebb: " << error.what() << '\n';
   }

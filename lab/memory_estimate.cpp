@@ -1,26 +1,23 @@
 #include "lab/memory_estimate.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <limits>
+#include <new>
+#include <optional>
+#include <vector>
 
 #include "framework/ops/loss.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory.h"
+#include "lab/memory_limits.h"
 
 namespace ebb {
 namespace {
 
-constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t largest_probe = 128;
-// The pool hands out blocks of size classes an eighth of an octave apart; on average half of that is unused.
-constexpr double pool_rounding = 1.0625;
+constexpr std::int64_t largest_rehearsal = 128;
+// The blocks of the pool do not grow evenly with the batch; and what stands beside it: heap, stacks, tables of names.
+constexpr double margin = 1.05;
+constexpr double beside_pool = 4 << 20;
 
 std::int64_t bytes_of(const State& state) {
   std::int64_t bytes = 0;
@@ -28,118 +25,166 @@ std::int64_t bytes_of(const State& state) {
   return bytes;
 }
 
-// The largest use of memory within a step beyond what was there before.
-double probe(Layer& model, const Shape& sample, std::int64_t batch) {
-  const auto before = memory::stats().live_bytes;
-  memory::reset_peak();
-  {
-    const Tensor images = Tensor::zeros(sample.insert(0, batch));
-    Tape tape;
-    tape.backward(softmax_cross_entropy(model(images), Tensor::zeros({batch}, DType::i64)));
-    model.zero_grad();
+// Puts back what a rehearsal moves, also when it runs out of memory.
+class AsBefore {
+ public:
+  explicit AsBefore(Layer& model) : model_(model), training_(model.training()), buffers_(model) { buffers_.take(); }
+  ~AsBefore() {
+    model_.zero_grad();
+    model_.train(training_);
+    buffers_.restore();
+    memory::release_kept();
   }
-  return static_cast<double>(memory::stats().peak_bytes - before);
-}
+  AsBefore(const AsBefore&) = delete;
+  AsBefore& operator=(const AsBefore&) = delete;
 
-// The number after `key` in a file of lines "key value", or the only number of a file when the key is empty.
-std::int64_t number_in(const std::filesystem::path& path, const std::string& key) {
-  std::ifstream file(path);
-  std::string word;
-  if (!key.empty())
-    while (file >> word && word != key) continue;
-  std::int64_t value = 0;
-  return file >> value ? value : unlimited;
-}
+ private:
+  Layer& model_;
+  bool training_;
+  BufferSnapshot buffers_;
+};
 
-// What the control groups leave, from the process's own up to the root.
-std::int64_t left_by_groups() {
-  std::int64_t left = unlimited;
-  std::ifstream file("/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const bool old = controllers == "memory";
-    if (!old && !controllers.empty()) continue;
-    const std::filesystem::path root = old ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup";
-    for (std::filesystem::path group = line.substr(second + 1);; group = group.parent_path()) {
-      const std::filesystem::path at = root / group.relative_path();
-      const std::int64_t limit = number_in(at / (old ? "memory.limit_in_bytes" : "memory.max"), "");
-      const std::int64_t used = number_in(at / (old ? "memory.usage_in_bytes" : "memory.current"), "");
-      if (limit != unlimited && used != unlimited) left = std::min(left, std::max<std::int64_t>(0, limit - used));
-      if (group.empty() || group == group.parent_path()) break;
+class Rehearsal {
+ public:
+  Rehearsal(Layer& model, const Optimizer& optimizer, const TrainerOptions& options, const Loader& train)
+      : model_(model), options_(options), train_(train) {
+    const std::int64_t weights = std::max<std::int64_t>(1, bytes_of(model.state()));
+    const auto copies = [&](std::int64_t bytes) { return (bytes + weights - 1) / weights; };
+    const std::int64_t state = copies(optimizer.state_bytes()), best = options.keep_best ? 1 : 0;
+    const std::int64_t copied = 1 + state + (options.ema ? 1 : 0) + (options.lookahead ? 1 : 0);
+    const std::int64_t snapshot = options.non_finite == OnNonFinite::rollback ? copied + best : 0;
+    kept_ = state + best + snapshot;
+    // What is written shares the best weights and the snapshot; what is read back has copies of its own.
+    checkpoint_ = 2 * copied + best + snapshot;
+  }
+
+  // What the pool takes from the system while a training with batches of `batch` goes through all that it does.
+  double operator()(std::int64_t batch) const {
+    const AsBefore as_before(model_);
+    memory::release_kept();
+    memory::reset_peak();
+    const auto held = [] { return memory::pooled() ? memory::stats().system_bytes : memory::stats().peak_bytes; };
+    const auto before = held();
+    start_thread();
+    // One batch at hand, some ahead, and one that is being made.
+    std::vector<Tensor> images, labels;
+    for (std::int64_t i = 0; i < train_.options().prefetch + 2; ++i) {
+      images.push_back(Tensor::zeros(train_.dataset().sample_shape().insert(0, batch)));
+      labels.push_back(shares() ? Tensor::zeros({batch, train_.dataset().classes()})
+                                : Tensor::zeros({batch}, DType::i64));
     }
+    std::vector<State> kept;
+    model_.train();
+    for (int step = 0; step < 2; ++step) {
+      {
+        Tape tape;
+        tape.backward(softmax_cross_entropy(model_(images[0]), labels[0]));
+      }
+      // The optimizer makes its state in the first step, of blocks that the next one would have liked to have.
+      while (static_cast<std::int64_t>(kept.size()) < kept_) kept.push_back(model_.state());
+      model_.zero_grad();
+    }
+    evaluate(images[0]);
+    for (std::int64_t i = 0; i < checkpoint_; ++i) kept.push_back(model_.state());
+    return static_cast<double>(held() - before);
   }
-  return left;
+
+ private:
+  bool shares() const {
+    const Augmentation& augment = train_.options().augment;
+    return augment.mixup > 0 || augment.cutmix > 0;
+  }
+
+  // The thread that makes batches ahead keeps its part of the address space when it ends.
+  void start_thread() const {
+    const Epoch epoch = train_.with_batch(1).epoch(0);
+    const auto walk = epoch.begin();
+  }
+
+  void evaluate(const Tensor& images) const {
+    const Tape::Pause pause;
+    model_.eval();
+    Tensor view;
+    if (options_.evaluation.flip || options_.evaluation.translate > 0) view = images.clone();
+    model_(view.defined() ? view : images);
+    model_.train();
+  }
+
+  Layer& model_;
+  const TrainerOptions& options_;
+  const Loader& train_;
+  std::int64_t kept_ = 0;        // copies as large as the weights that come up in the course of the training
+  std::int64_t checkpoint_ = 0;  // and while a checkpoint is saved
+};
+
+// By batches of `large` and a part of that.
+MemoryEstimate estimate(const Rehearsal& rehearse, std::int64_t large) {
+  const double need = rehearse(large);
+  // Far enough apart that the unevenness of the pool's blocks does not matter much for the line.
+  const std::int64_t small = large / 4;
+  if (small == 0) return {.batch = large, .need = need, .for_image = need / static_cast<double>(large)};
+  const double more = std::max(0.0, need - rehearse(small));
+  return {.batch = large, .need = need, .for_image = more / static_cast<double>(large - small)};
 }
 
-std::int64_t left_of_address_space() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return unlimited;
-  const std::int64_t used = number_in("/proc/self/status", "VmSize:");
-  return std::max<std::int64_t>(0, static_cast<std::int64_t>(limit.rlim_cur) - (used == unlimited ? 0 : used * 1024));
+// Calls `rehearse`; nothing when there is no memory for it.
+template <class Rehearse>
+auto unless_out_of_memory(const Rehearse& rehearse) -> std::optional<decltype(rehearse())> {
+  try {
+    return rehearse();
+  } catch (const Error& error) {
+    if (!out_of_memory(error)) throw;
+  } catch (const std::bad_alloc&) {
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
+std::int64_t MemoryEstimate::total(std::int64_t images) const {
+  return std::llround(margin * (need + for_image * static_cast<double>(images - batch)) + beside_pool);
+}
+
 MemoryEstimate estimate_memory(Layer& model, const Optimizer& optimizer, const TrainerOptions& options,
-                               const Shape& sample, std::int64_t batch) {
-  const std::int64_t weights = bytes_of(model.state());
-  MemoryEstimate out{.batch = batch};
-  out.state = optimizer.state_bytes() + (options.ema ? weights : 0) + (options.lookahead ? weights : 0) +
-              (options.keep_best ? weights : 0);
-  out.checkpoint = 2 * (out.state + weights);  // the copy that is written, and the one that is read back
-  if (options.non_finite == OnNonFinite::rollback) out.state += out.state + weights;
-
-  const bool training = model.training();
-  BufferSnapshot buffers(model);
-  buffers.take();
-  model.train();
-  const std::int64_t large = std::min(batch, largest_probe), small = std::max<std::int64_t>(2, large / 2);
-  const double at_large = probe(model, sample, large);
-  const double at_small = large > small ? probe(model, sample, small) : at_large;
-  model.train(training);
-  buffers.restore();
-
-  out.step_for_image =
-      large > small ? std::max(0.0, at_large - at_small) / static_cast<double>(large - small) : at_large;
-  out.step_constant = std::max(0.0, at_large - out.step_for_image * static_cast<double>(large));
-  out.step = std::llround(pool_rounding * (out.step_constant + out.step_for_image * static_cast<double>(batch)));
+                               const Loader& train, std::int64_t batch) {
+  if (batch < 1) fail("memory", text("batches of ", batch), "at least 1");
+  const Rehearsal rehearse(model, optimizer, options, train);
+  std::optional<MemoryEstimate> line;
+  for (std::int64_t large = std::min(batch, largest_rehearsal); large > 0 && !line; large /= 2)
+    line = unless_out_of_memory([&] { return estimate(rehearse, large); });
+  if (!line) fail("memory", "no memory for a step with one image", "a training that fits", "use a smaller model");
+  MemoryEstimate out{.batch = batch, .need = line->need, .for_image = line->for_image};
+  if (line->batch == batch) return out;
+  out.need += line->for_image * static_cast<double>(batch - line->batch);
+  const std::int64_t available = available_memory();
+  if (out.total() > available) return out;
+  out.need = unless_out_of_memory([&] { return rehearse(batch); }).value_or(static_cast<double>(available));
   return out;
 }
 
-std::int64_t available_memory() {
-  const std::int64_t free = number_in("/proc/meminfo", "MemAvailable:");
-  const std::int64_t machine = free == unlimited ? unlimited : free * 1024;
-  return std::min({machine, left_by_groups(), left_of_address_space()});
-}
-
 std::int64_t largest_batch(const MemoryEstimate& estimate, std::int64_t available) {
-  const double left =
-      static_cast<double>(available - estimate.state - estimate.checkpoint) / pool_rounding - estimate.step_constant;
-  if (left <= 0 || estimate.step_for_image <= 0) return 0;
-  return static_cast<std::int64_t>(left / estimate.step_for_image);
+  if (estimate.for_image <= 0) return 0;
+  const double left = static_cast<double>(available - estimate.total(0));
+  return left < 0 ? 0 : static_cast<std::int64_t>(left / (margin * estimate.for_image));
 }
 
-void require_memory(const MemoryEstimate& estimate, std::int64_t available) {
-  if (estimate.total() <= available) return;
-  const std::int64_t batch = largest_batch(estimate, available);
+void require_memory(Layer& model, const Optimizer& optimizer, const TrainerOptions& options, const Loader& train) {
+  const auto estimate_for = [&](std::int64_t batch) {
+    return estimate_memory(model, optimizer, options, train, batch);
+  };
+  const MemoryEstimate wanted = estimate_for(std::min(train.options().batch, train.dataset().size()));
+  const std::int64_t available = available_memory();
+  if (wanted.total() <= available) return;
+  // The batch that is named here will be accepted: it was rehearsed too, with some room for what differs then.
+  const std::int64_t room = available - available / 50;
+  std::int64_t batch = std::min(largest_batch(wanted, room), wanted.batch - 1);
+  while (batch > 0 && estimate_for(batch).total() > room) batch -= (batch + 9) / 10;
   fail("memory",
-       text("a need of about ", bytes_text(estimate.total()), " for batches of ", estimate.batch, ", with ",
+       text("a need of about ", bytes_text(wanted.total()), " for batches of ", wanted.batch, ", with ",
             bytes_text(available), " available"),
        "a training that fits",
        batch > 0 ? text("the largest batch that fits is ", batch, ": --batch ", batch)
                  : std::string("use a smaller model"));
-}
-
-std::string bytes_text(std::int64_t bytes) {
-  constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
-  auto value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < units.size(); ++unit) value /= 1024;
-  char out[32];
-  std::snprintf(out, sizeof out, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
-  return out;
 }
 
 }  // namespace ebb

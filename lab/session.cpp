@@ -1,5 +1,7 @@
 #include "lab/session.h"
 
+#include <algorithm>
+
 #include "framework/compute/instruction_set.h"
 #include "framework/nn/summary.h"
 #include "framework/parallel/parallel.h"
@@ -15,7 +17,9 @@ const Recipe& use_threads(const Recipe& recipe) {
   return recipe;
 }
 
-LoaderOptions in_order(const Recipe& recipe) { return {.batch = 500, .shuffle = false, .prefetch = recipe.prefetch}; }
+LoaderOptions in_order(const Recipe& recipe) {
+  return {.batch = std::min<std::int64_t>(recipe.batch, 500), .shuffle = false, .prefetch = recipe.prefetch};
+}
 
 TrainerOptions trainer_options(const Recipe& recipe) {
   TrainerOptions options{.epochs = recipe.epochs,

@@ -17,7 +17,8 @@ TrainerOptions trainer_options(const Recipe& recipe);
 /// Sets the number of threads where the recipe says one, before anything computes. Returns the recipe.
 const Recipe& use_threads(const Recipe& recipe);
 
-/// How evaluations go through their data.
+/// How evaluations go through their data: in batches not larger than those of the training, so that its memory
+/// is enough for them.
 LoaderOptions in_order(const Recipe& recipe);
 
 /// The objects of a training, made from a recipe.

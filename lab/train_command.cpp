@@ -33,10 +33,8 @@ SaveOptions save_options(const Session& session) {
   return {.minutes = session.recipe.save_minutes, .steps = session.recipe.save_steps, .judged_on = session.judged_on()};
 }
 
-MemoryEstimate memory_of(Session& session) {
-  return estimate_memory(*session.model, *session.optimizer, session.trainer.options(),
-                         session.data.train->sample_shape(),
-                         std::min(session.recipe.batch, session.data.train->size()));
+void require_memory(Session& session) {
+  ebb::require_memory(*session.model, *session.optimizer, session.trainer.options(), session.train);
 }
 
 std::string environment_of(const Session& session) {
@@ -64,7 +62,7 @@ int run(const TrainCommand& command) {
     return 0;
   }
   Session session(recipe);
-  require_memory(memory_of(session), available_memory());
+  require_memory(session);
   RunDirectory directory(directory_for(recipe, command.overwrite),
                          command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh,
                          save_options(session));
@@ -85,7 +83,7 @@ int run(const ResumeCommand& command) {
            "the settings that the run began with", "--allow-change accepts another training from here on");
   }
   Session session(recipe, standardisation);
-  require_memory(memory_of(session), available_memory());
+  require_memory(session);
   RunDirectory directory(command.directory, RunDirectory::Open::existing, save_options(session));
   const std::string environment = environment_of(session);
   const fs::path file = directory.path() / "environment.json";

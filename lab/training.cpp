@@ -6,6 +6,7 @@
 #include "framework/io/atomic_file.h"
 #include "framework/tensor/error.h"
 #include "lab/evaluation_record.h"
+#include "lab/memory_limits.h"
 #include "lab/metrics.h"
 #include "lab/progress.h"
 #include "lab/progress_display.h"
@@ -33,11 +34,15 @@ int train_in(Session& session, RunDirectory& directory) {
   for (const EpochResult& epoch : trainer.curve()) display.on_epoch(trainer, epoch);
   trainer.add(display);
   trainer.add(directory);
-  {
+  try {
     const StopSignal signals;
     // A training between two accumulated updates has no state to save: it goes on to the end of the update.
     if (!trainer.run([&] { return StopSignal::requested() != 0 && trainer.can_save(); }))
       return stopped(session, directory, StopSignal::requested());
+  } catch (const std::exception& error) {
+    if (!out_of_memory(error)) throw;
+    fail("memory", text("none left after batch ", trainer.batches_done(), ": ", error.what()), "more of it",
+         text("the last checkpoint stands; with more memory go on with: ebb resume ", directory.path().string()));
   }
   directory.save(trainer);
   const Evaluation tested = session.test_evaluation();

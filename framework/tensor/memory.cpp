@@ -1,6 +1,7 @@
 #include "framework/tensor/memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -22,7 +23,8 @@ using detail::Storage;
 constexpr std::size_t head = sizeof(Storage);
 constexpr int steps = 8;  // size classes per doubling: at most 1/8 of a block is unused
 constexpr int classes = 48 * steps;
-constexpr int reach = 3 * steps;                    // a request takes a kept block of up to eight times its size
+constexpr int reach = 3 * steps;  // a request takes a kept block of up to eight times its size
+constexpr std::size_t smallest_mapping = std::size_t{128} << 10;
 constexpr std::size_t huge = std::size_t{2} << 20;  // pages of this size spare most of the cost of first touch
 
 #ifdef EBB_NO_POOL
@@ -61,14 +63,42 @@ Pool& pool() {
   return *instance;
 }
 
-Storage* from_system(std::size_t capacity, int size_class) {
+// A mapping of its own, which takes no more of the address space than it has bytes and goes back as a whole. Large ones
+// begin at a huge page, unless the address space is too narrow for the way there.
+void* map_pages(std::size_t total) {
+  const auto map = [](std::size_t bytes) -> std::byte* {
+    void* const at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return at == MAP_FAILED ? nullptr : static_cast<std::byte*>(at);
+  };
+  if (total < 2 * huge) return map(total);
+  std::byte* begin = map(total + huge);
+  if (begin != nullptr) {
+    const std::size_t front = (huge - reinterpret_cast<std::uintptr_t>(begin) % huge) % huge;
+    if (front > 0) munmap(begin, front);
+    begin += front;
+    munmap(begin + total, huge - front);
+  } else {
+    begin = map(total);
+  }
+  if (begin != nullptr) madvise(begin, total, MADV_HUGEPAGE);  // a hint: where it is refused everything still works
+  return begin;
+}
+
+// How many bytes a block maps; 0 for small ones, which malloc serves.
+std::size_t mapped_bytes(std::size_t capacity) {
   const std::size_t total = head + capacity;
-  const bool large = total >= 2 * huge;
-  const std::size_t alignment = large ? huge : 64;
+  if (!keep_blocks || total < smallest_mapping) return 0;
+  static const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return (total + page - 1) / page * page;
+}
+
+Storage* from_system(std::size_t capacity, int size_class) {
+  const std::size_t mapped = mapped_bytes(capacity);
   void* raw = nullptr;
-  if (posix_memalign(&raw, alignment, total) != 0)
+  if (mapped > 0) raw = map_pages(mapped);
+  else if (posix_memalign(&raw, 64, head + capacity) != 0) raw = nullptr;
+  if (raw == nullptr)
     fail("memory", text("no memory for ", capacity, " bytes"), "a smaller tensor", "use a smaller batch or model");
-  if (large) madvise(raw, total, MADV_HUGEPAGE);  // a hint: where it is refused everything still works
   Storage* const block = new (raw) Storage;
   block->capacity = capacity;
   block->size_class = size_class;
@@ -76,8 +106,10 @@ Storage* from_system(std::size_t capacity, int size_class) {
 }
 
 void to_system(Storage* block) {
+  const std::size_t mapped = mapped_bytes(block->capacity);
   block->~Storage();
-  std::free(block);
+  if (mapped > 0) munmap(block, mapped);
+  else std::free(block);
 }
 
 }  // namespace

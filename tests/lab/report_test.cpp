@@ -1,16 +1,10 @@
 #include <boost/test/unit_test.hpp>
 
-#include "framework/ops/loss.h"
-#include "framework/tensor/memory.h"
-#include "lab/memory_estimate.h"
 #include "lab/plot.h"
 #include "lab/png.h"
 #include "lab/report.h"
-#include "models/registry.h"
-#include "optim/adam.h"
 #include "tests/lab/program.h"
 #include "tests/lab/small_training.h"
-#include "tests/support/errors.h"
 
 namespace ebb {
 namespace {
@@ -83,47 +77,6 @@ BOOST_AUTO_TEST_CASE(plots_are_svg_with_every_curve) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_AUTO_TEST_SUITE(memory_estimates)
-
-BOOST_AUTO_TEST_CASE(they_come_near_the_measured_need) {
-  for (const char* const name : {"lenet", "mlp", "mnistcnn"}) {
-    const std::int64_t batch = 32;
-    const Shape sample{28, 28, 1};
-    const auto model = make_model(name, {.image = sample, .classes = 10}, Rng(1));
-    Adam optimizer(*model, {});
-    const State before = model->state();
-    const MemoryEstimate estimate = estimate_memory(*model, optimizer, {}, sample, batch);
-    for (const auto& [path, tensor] : before)
-      BOOST_TEST(std::ranges::equal(tensor.bytes(), model->state().at(path).bytes()), path);
-    const auto live = memory::stats().live_bytes;
-    const Tensor images = Tensor::zeros(sample.insert(0, batch)), labels = Tensor::zeros({batch}, DType::i64);
-    for (int step = 0; step < 3; ++step) {
-      if (step == 2) memory::reset_peak();
-      Tape tape;
-      tape.backward(softmax_cross_entropy((*model)(images), labels));
-      optimizer.step();
-      optimizer.zero_grad();
-    }
-    const double measured = static_cast<double>(memory::stats().peak_bytes - live);
-    const double ratio = static_cast<double>(estimate.state + estimate.step) / measured;
-    BOOST_TEST(ratio > 0.8, name << ": estimate over measured need = " << ratio);
-    BOOST_TEST(ratio < 1.25, name << ": estimate over measured need = " << ratio);
-  }
-}
-
-BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused_with_the_largest_batch_that_does) {
-  MemoryEstimate e{
-      .batch = 100, .state = 1000, .step = 10'625, .step_constant = 0, .step_for_image = 100, .checkpoint = 0};
-  BOOST_CHECK_NO_THROW(require_memory(e, 11'625));
-  BOOST_TEST(test::fails_with({"batches of 100", "--batch 50"}, [&] { require_memory(e, 1000 + 5313); }));
-  BOOST_TEST(test::fails_with({"smaller model"}, [&] { require_memory(e, 900); }));
-  BOOST_TEST(largest_batch(e, 11'625) == 100);
-  BOOST_TEST(available_memory() > 1 << 20);
-  BOOST_TEST(bytes_text(1536) == "1.5 KiB");
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
 BOOST_FIXTURE_TEST_SUITE(reports, SmallData)
 
 BOOST_AUTO_TEST_CASE(a_run_leaves_a_page_that_says_it_all) {
@@ -162,16 +115,6 @@ BOOST_AUTO_TEST_CASE(a_run_leaves_a_page_that_says_it_all) {
     BOOST_TEST(has(comparison, part), part);
   BOOST_TEST(!has(comparison, "<td>momentum</td>"));
 }
-
-#ifndef __SANITIZE_ADDRESS__  // which reserves terabytes itself
-BOOST_AUTO_TEST_CASE(a_batch_that_does_not_fit_is_refused) {
-  const Finished done =
-      test::shell(text("ulimit -v 500000; ", EBB_PROGRAM, " train mnist --data ", (root / "data").string(),
-                       " --model resnet20 --batch 400 --epochs 1 --out ", (root / "run").string()));
-  BOOST_TEST(done.status == 1);
-  BOOST_TEST((has(done.output, "the largest batch that fits is ") || has(done.output, "got no memory")), done.output);
-}
-#endif
 
 BOOST_AUTO_TEST_SUITE_END()
 
