@@ -5,8 +5,6 @@
 #include <numeric>
 #include <vector>
 
-#include "framework/compute/basic.h"
-#include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -31,41 +29,28 @@ void read_patch(const float* image, std::int64_t width, std::int64_t channels, s
   }
 }
 
-// Covariance of all patches. Images are summed one by one in blocks, and blocks in order: the same bits on any number
-// of threads.
+// Covariance of all patches, summed in their order.
 Matrix covariance(const Tensor& images, std::int64_t side) {
   const std::int64_t count = images.dim(0), height = images.dim(1), width = images.dim(2), channels = images.dim(3);
   const auto n = static_cast<std::size_t>(side * side * channels);
-  constexpr std::int64_t block = 64;
-  const std::int64_t blocks = parallel::block_count(count, block);
-  std::vector<Matrix> products(static_cast<std::size_t>(blocks), Matrix(n));
-  std::vector<std::vector<double>> sums(static_cast<std::size_t>(blocks), std::vector<double>(n));
-  parallel::for_blocks(count, block, [&](std::int64_t begin, std::int64_t end) {
-    Matrix& product = products[static_cast<std::size_t>(begin / block)];
-    std::vector<double>& sum = sums[static_cast<std::size_t>(begin / block)];
-    std::vector<double> patch(n);
-    for (std::int64_t image = begin; image < end; ++image) {
-      const float* const from = images.data<float>() + image * height * width * channels;
-      for (std::int64_t y = 0; y + side <= height; ++y) {
-        for (std::int64_t x = 0; x + side <= width; ++x) {
-          read_patch(from, width, channels, side, y, x, patch);
-          for (std::size_t i = 0; i < n; ++i) {
-            sum[i] += patch[i];
-            for (std::size_t j = 0; j <= i; ++j) product(i, j) += patch[i] * patch[j];
-          }
+  Matrix out(n);
+  std::vector<double> sum(n), patch(n);
+  for (std::int64_t image = 0; image < count; ++image) {
+    const float* const from = images.data<float>() + image * height * width * channels;
+    for (std::int64_t y = 0; y + side <= height; ++y) {
+      for (std::int64_t x = 0; x + side <= width; ++x) {
+        read_patch(from, width, channels, side, y, x, patch);
+        for (std::size_t i = 0; i < n; ++i) {
+          sum[i] += patch[i];
+          for (std::size_t j = 0; j <= i; ++j) out(i, j) += patch[i] * patch[j];
         }
       }
     }
-  });
-  for (std::size_t b = 1; b < products.size(); ++b) {
-    for (std::size_t i = 0; i < n * n; ++i) products[0].numbers[i] += products[b].numbers[i];
-    for (std::size_t i = 0; i < n; ++i) sums[0][i] += sums[b][i];
   }
   const double patches = static_cast<double>(count * (height - side + 1) * (width - side + 1));
-  Matrix& out = products[0];
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j <= i; ++j)
-      out(i, j) = out(j, i) = out(i, j) / patches - sums[0][i] / patches * (sums[0][j] / patches);
+      out(i, j) = out(j, i) = out(i, j) / patches - sum[i] / patches * (sum[j] / patches);
   return out;
 }
 
@@ -121,9 +106,10 @@ Tensor whitening_filters(const Tensor& images, std::int64_t side, double eps) {
   if (side < 1 || side > std::min(images.dim(1), images.dim(2)))
     fail("whitening_filters", text("patches of side ", side), text("1 to the side of the images ", images.shape()));
   if (!(eps > 0)) fail("whitening_filters", text("eps = ", eps), "a number above 0");
-  if (!all_finite(images)) fail("whitening_filters", "a pixel that is not finite", "finite images");
 
   Matrix a = covariance(images, side);
+  if (!std::ranges::all_of(a.numbers, [](double number) { return std::isfinite(number); }))
+    fail("whitening_filters", "a pixel that is not finite", "finite images");
   const Matrix vectors = diagonalise(a);
   std::vector<std::size_t> order(a.n);
   std::iota(order.begin(), order.end(), std::size_t{0});

@@ -1,7 +1,7 @@
 if(EBB_BUILD_LAB)
   ebb_test(lab
-    SOURCES lab/program_test.cpp lab/recipe_test.cpp lab/text_test.cpp support/mutate.cpp
-      support/temporary_directory.cpp
+    SOURCES lab/build_test.cpp lab/evaluation_test.cpp lab/program_test.cpp lab/recipe_test.cpp lab/text_test.cpp
+      lab/trainer_test.cpp support/mutate.cpp support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   target_compile_definitions(test_lab PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_lab ebb)
@@ -12,8 +12,7 @@ if(EBB_BUILD_LAB)
   # Trainings that are killed, measured and starved of memory: instrumented programs are too slow and too large for it.
   # The library that is preloaded to make writes fail would have to come behind the sanitizer's.
   if(NOT EBB_SANITIZE)
-    target_sources(test_lab PRIVATE lab/build_test.cpp lab/memory_test.cpp lab/report_test.cpp lab/resume_test.cpp
-      lab/trainer_test.cpp lab/write_faults_test.cpp)
+    target_sources(test_lab PRIVATE lab/memory_test.cpp lab/report_test.cpp lab/resume_test.cpp lab/write_faults_test.cpp)
     add_library(ebb_failing_memory MODULE support/failing_memory.cpp)
     add_library(ebb_failing_writes MODULE support/failing_writes.cpp)
     foreach(library ebb_failing_memory ebb_failing_writes)
