@@ -14,7 +14,8 @@
 namespace ebb {
 namespace {
 
-constexpr std::int64_t largest_rehearsal = 128;
+constexpr std::int64_t largest_rehearsal = 128, few = 16;
+constexpr std::int64_t plenty = 4;  // times what is needed
 // The blocks of the pool do not grow evenly with the batch; and what stands beside it: heap, stacks, tables of names.
 constexpr double margin = 1.05;
 constexpr double beside_pool = 4 << 20;
@@ -172,8 +173,11 @@ void require_memory(Layer& model, const Optimizer& optimizer, const TrainerOptio
   const auto estimate_for = [&](std::int64_t batch) {
     return estimate_memory(model, optimizer, options, train, batch);
   };
-  const MemoryEstimate wanted = estimate_for(std::min(train.options().batch, train.dataset().size()));
+  const std::int64_t images = std::min(train.options().batch, train.dataset().size());
   const std::int64_t available = available_memory();
+  // Whole batches of a large model take seconds. Few images will do where there is far more than enough.
+  if (images > few && plenty * estimate_for(few).total(images) <= available) return;
+  const MemoryEstimate wanted = estimate_for(images);
   if (wanted.total() <= available) return;
   // The batch that is named here will be accepted: it was rehearsed too, with some room for what differs then.
   const std::int64_t room = available - available / 50;

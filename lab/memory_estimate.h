@@ -32,7 +32,8 @@ MemoryEstimate estimate_memory(Layer& model, const Optimizer& optimizer, const T
 /// The largest batch whose need is within `available` bytes; 0 when none is.
 std::int64_t largest_batch(const MemoryEstimate& estimate, std::int64_t available);
 
-/// Compares the estimate for the batches of `train` with available_memory().
+/// Compares the estimate for the batches of `train` with available_memory(). Where a few images show that there is four
+/// times as much as needed, it leaves it at that.
 /// \throws Error with the largest batch that fits when it is not within that.
 void require_memory(Layer& model, const Optimizer& optimizer, const TrainerOptions& options, const Loader& train);
 

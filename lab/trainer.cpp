@@ -34,6 +34,12 @@ class Averaged {
   std::optional<Ema>& ema_;
 };
 
+// The group with most values, whose learning rate stands for that of the training.
+std::size_t main_group(const Optimizer& optimizer) {
+  const auto& groups = optimizer.groups();
+  return static_cast<std::size_t>(std::ranges::max_element(groups, {}, &Group::values) - groups.begin());
+}
+
 }  // namespace
 
 struct Trainer::Walk {
@@ -114,7 +120,7 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
                     .epoch = epoch_ + 1,
                     .batches = train_.batches(),
                     .epoch_samples = train_.samples(),
-                    .lr = optimizer_.lr(),
+                    .lr = optimizer_.lr(main_group(optimizer_)),
                     .groups = {}};
   if (!learn(*walk_->at, result)) return result;  // rolled back
   ++position_;

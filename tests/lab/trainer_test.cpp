@@ -243,6 +243,13 @@ BOOST_AUTO_TEST_CASE(plateau_sees_the_judged_loss) {
   BOOST_TEST(std::stod(t.optimizer.save_state().metadata.at("plateau/multiplier")) == 0.25);
 }
 
+BOOST_AUTO_TEST_CASE(the_learning_rate_is_that_of_most_values) {
+  SmallTraining t;
+  Sgd optimizer(groups(t.model, {{"fast", biases(), {.lr_scale = 64}}, {"rest", everything_else()}}), {.lr = 0.01});
+  Trainer trainer(t.model, optimizer, t.train, t.judged, {.epochs = 1});
+  BOOST_TEST(trainer.step().lr == 0.01);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(guards)
