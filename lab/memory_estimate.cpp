@@ -174,10 +174,10 @@ void require_memory(Layer& model, const Optimizer& optimizer, const TrainerOptio
     return estimate_memory(model, optimizer, options, train, batch);
   };
   const std::int64_t images = std::min(train.options().batch, train.dataset().size());
-  const std::int64_t available = available_memory();
   // Whole batches of a large model take seconds. Few images will do where there is far more than enough.
-  if (images > few && plenty * estimate_for(few).total(images) <= available) return;
+  if (images > few && plenty * estimate_for(few).total(images) <= available_memory()) return;
   const MemoryEstimate wanted = estimate_for(images);
+  const std::int64_t available = available_memory();  // now that the threads have their workspace
   if (wanted.total() <= available) return;
   // The batch that is named here will be accepted: it was rehearsed too, with some room for what differs then.
   const std::int64_t room = available - available / 50;

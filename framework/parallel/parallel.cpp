@@ -9,13 +9,15 @@
 
 #include "framework/parallel/cpus.h"
 #include "framework/parallel/pool.h"
+#include "framework/parallel/short_loops.h"
 #include "framework/tensor/error.h"
 
 namespace ebb::parallel {
 namespace {
 
 std::atomic<int> threads{0};  // 0: not asked for yet
-std::mutex one_loop;          // loops of different threads take turns
+std::atomic<std::chrono::nanoseconds> short_limit{std::chrono::microseconds(75)};
+std::mutex one_loop;  // loops of different threads take turns
 
 thread_local bool inside = false;   // in a body of a parallel loop
 thread_local bool summing = false;  // in a sum_blocks() called by this thread
@@ -65,6 +67,24 @@ class Flag {
   bool before_;
 };
 
+// Runs `body(i)` for all blocks on all threads and rethrows an error of one of them.
+void share(std::int64_t blocks, int wanted, FunctionRef<void(std::int64_t)> body) {
+  std::exception_ptr error;
+  std::mutex error_guard;
+  const std::scoped_lock lock(one_loop);
+  detail::run_blocks(blocks, wanted, [&](std::int64_t i) {
+    const Flag mark(inside);
+    count_this_thread();
+    try {
+      body(i);
+    } catch (...) {
+      const std::scoped_lock hold(error_guard);
+      if (!error) error = std::current_exception();
+    }
+  });
+  if (error) std::rethrow_exception(error);
+}
+
 }  // namespace
 
 int thread_count() {
@@ -81,30 +101,32 @@ void set_thread_count(int count) {
   threads.store(count, std::memory_order_relaxed);
 }
 
+std::chrono::nanoseconds short_loop() { return short_limit.load(std::memory_order_relaxed); }
+
+void set_short_loop(std::chrono::nanoseconds limit) { short_limit.store(limit, std::memory_order_relaxed); }
+
 void for_blocks(std::int64_t items, std::int64_t block, FunctionRef<void(std::int64_t, std::int64_t)> body) {
   if (items <= 0) return;
   const std::int64_t blocks = block_count(items, block);
   const int wanted = thread_count();
   const auto end_of = [&](std::int64_t i) { return i + 1 == blocks ? items : (i + 1) * block; };
-  if (blocks == 1 || wanted == 1 || inside) {
+  const auto run_alone = [&] {
     count_this_thread();
     for (std::int64_t i = 0; i < blocks; ++i) body(i * block, end_of(i));
-    return;
-  }
-  std::exception_ptr error;
-  std::mutex error_guard;
-  const std::scoped_lock lock(one_loop);
-  detail::run_blocks(blocks, wanted, [&](std::int64_t i) {
+  };
+  if (blocks == 1 || wanted == 1 || inside) return run_alone();
+  using Clock = std::chrono::steady_clock;
+  const std::chrono::nanoseconds limit = short_loop();
+  detail::LoopKind& kind = detail::LoopKind::of(body.type(), items, block);
+  const detail::LoopKind::Where where = kind.choose(limit);
+  const auto start = Clock::now();
+  if (where == detail::LoopKind::Where::alone) {
     const Flag mark(inside);
-    count_this_thread();
-    try {
-      body(i * block, end_of(i));
-    } catch (...) {
-      const std::scoped_lock hold(error_guard);
-      if (!error) error = std::current_exception();
-    }
-  });
-  if (error) std::rethrow_exception(error);
+    run_alone();
+  } else {
+    share(blocks, wanted, [&](std::int64_t i) { body(i * block, end_of(i)); });
+  }
+  kind.learn(where, Clock::now() - start, limit);
 }
 
 double sum_blocks(std::int64_t items, std::int64_t block, FunctionRef<double(std::int64_t, std::int64_t)> body) {

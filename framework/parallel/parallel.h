@@ -3,6 +3,7 @@
 /// results are combined in a fixed order: the same bits come out on any number of threads.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -32,6 +33,9 @@ class FunctionRef<R(Args...)> {
   /// Calls the callable.
   R operator()(Args... args) const { return call_(object_, std::forward<Args>(args)...); }
 
+  /// The same for all objects of a type of callable, such as a lambda's.
+  const void* type() const { return reinterpret_cast<const void*>(call_); }
+
  private:
   void* object_;
   R (*call_)(void*, Args...);
@@ -45,10 +49,19 @@ int thread_count();
 /// \throws Error unless 1 <= count <= 1024.
 void set_thread_count(int count);
 
+/// Loops that take at most this long in the calling thread run there: other threads must wake up first, and their
+/// part of the data must come over to them. Loops are told apart by the type of their body, items and block, and
+/// measured as they run; results do not depend on it.
+std::chrono::nanoseconds short_loop();
+
+/// Sets short_loop(), 75 microseconds at first. 0: every loop is shared.
+void set_short_loop(std::chrono::nanoseconds limit);
+
 /// Runs `body(begin, end)` for consecutive blocks of `block` items (the last may be shorter) of 0 .. items-1, in
-/// any order, on up to thread_count() threads; begin / block is the block's number. One block, one thread or a
-/// call from inside a loop runs in the calling thread. Choose `block` from the shape so that a block is worth
-/// about 20 microseconds. An exception of a body is rethrown here; the other blocks may or may not have run.
+/// any order, on up to thread_count() threads; begin / block is the block's number. One block, one thread, a call from
+/// inside a loop and short loops (see short_loop()) run in the calling thread. Choose `block` from the shape so
+/// that a block is worth about 20 microseconds. An exception of a body is rethrown here; the other blocks may or may
+/// not have run.
 void for_blocks(std::int64_t items, std::int64_t block, FunctionRef<void(std::int64_t, std::int64_t)> body);
 
 /// Number of blocks that for_blocks() makes.

@@ -13,6 +13,7 @@
 #include "framework/tensor/memory.h"
 #include "optim/sgd.h"
 #include "tests/bench/layer_rows.h"
+#include "tests/bench/scaling.h"
 #include "tests/bench/work.h"
 
 namespace ebb {
@@ -25,7 +26,8 @@ struct Settings {
   std::string batches = "128";
   std::string modes = "train";
   std::string layers;  // sets of single layers; instead of models
-  std::string start;   // a model whose start-up is measured instead
+  bool scaling = false;
+  std::string start;  // a model whose start-up is measured instead
   int threads = 0;
   double seconds = 1.5;
   bool json = false;
@@ -140,6 +142,7 @@ int main(int argc, char** argv) {
                  "single layers instead of models: resnet20, resnet18, resnet9, vgg11, mnistcnn, narrow");
   app.add_option("--start", settings.start,
                  "a model: time from the start of the process to its first step, and peak memory after three");
+  app.add_flag("--scaling", settings.scaling, "small networks with one thread and with --threads, in turns");
   app.add_option("--threads", settings.threads, "threads; 0 for the default");
   app.add_option("--seconds", settings.seconds, "time for each row")->capture_default_str();
   app.add_flag("--json", settings.json, "one JSON object a line");
@@ -148,6 +151,10 @@ int main(int argc, char** argv) {
     if (settings.threads > 0) ebb::parallel::set_thread_count(settings.threads);
     if (!settings.start.empty()) {
       ebb::print_start(settings.start, std::stoll(ebb::split(settings.batches).front()), 3);
+      return 0;
+    }
+    if (settings.scaling) {
+      ebb::print_scaling_rows(ebb::parallel::thread_count(), settings.seconds, settings.json);
       return 0;
     }
     if (!settings.layers.empty()) {

@@ -21,10 +21,10 @@ void Work::train(Sgd& optimizer) const {
   optimizer.zero_grad();
 }
 
-Work make_work(const std::string& name, std::int64_t batch) {
+Work make_work(const std::string& name, std::int64_t batch, const std::optional<std::vector<std::int64_t>>& hidden) {
   const Shape image = image_shape(name);
   const Rng rng(1);
-  Work work{.model = make_model(name, {.image = image, .classes = 10}, rng.at("model")),
+  Work work{.model = make_model(name, {.image = image, .classes = 10, .hidden = hidden}, rng.at("model")),
             .input = image.insert(0, batch),
             .images = Tensor(image.insert(0, batch)),
             .labels = Tensor({batch}, DType::i64)};

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "framework/nn/layer.h"
 #include "optim/sgd.h"
@@ -19,8 +21,9 @@ struct Work {
   void train(Sgd& optimizer) const;
 };
 
-// `name` is one of models/registry's.
-Work make_work(const std::string& name, std::int64_t batch);
+// `name` is one of models/registry's, `hidden` the widths of an mlp.
+Work make_work(const std::string& name, std::int64_t batch,
+               const std::optional<std::vector<std::int64_t>>& hidden = {});
 
 // Takes `steps` training steps and prints a JSON object: seconds from the start of the process to the end of the first
 // step, and the peak of the process's resident memory in MiB.

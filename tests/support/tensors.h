@@ -5,6 +5,7 @@
 
 #include <boost/test/tools/assertion_result.hpp>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -112,16 +113,23 @@ std::string error_of(F&& f) {
   return "no error";
 }
 
-/// Number of threads for a scope.
+/// Number of threads for a scope, in which short loops are shared too.
 class Threads {
  public:
-  explicit Threads(int count) : before_(parallel::thread_count()) { parallel::set_thread_count(count); }
-  ~Threads() { parallel::set_thread_count(before_); }
+  explicit Threads(int count) : before_(parallel::thread_count()), short_loop_(parallel::short_loop()) {
+    parallel::set_thread_count(count);
+    parallel::set_short_loop(std::chrono::nanoseconds(0));
+  }
+  ~Threads() {
+    parallel::set_thread_count(before_);
+    parallel::set_short_loop(short_loop_);
+  }
   Threads(const Threads&) = delete;
   Threads& operator=(const Threads&) = delete;
 
  private:
   int before_;
+  std::chrono::nanoseconds short_loop_;
 };
 
 /// Instruction set for a scope: `for (const std::string& name : instruction_sets()) { InstructionSet use(name); ... }`.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -13,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "framework/parallel/short_loops.h"
 #include "framework/tensor/random.h"
 #include "tests/support/tensors.h"
 
@@ -80,6 +82,45 @@ BOOST_AUTO_TEST_CASE(as_many_threads_run_as_were_set) {
     const int missed = std::string_view(parallel::backend()) == "oneTBB" ? 2 : 0;
     BOOST_TEST(complete >= repetitions - missed);
   }
+}
+
+BOOST_AUTO_TEST_CASE(short_loops_run_in_the_calling_thread) {
+  const Threads use(2);
+  // Whether another thread comes to one of so many loops of 1.2 ms. On a busy machine it misses many.
+  const auto shared = [](int loops) {
+    parallel::reset_threads_seen();
+    for (int i = 0; i < loops && parallel::threads_seen() < 2; ++i) {
+      parallel::for_blocks(
+          4, 1, [](std::int64_t, std::int64_t) { std::this_thread::sleep_for(std::chrono::microseconds(300)); });
+    }
+    return parallel::threads_seen() == 2;
+  };
+  BOOST_TEST(shared(1000));
+  parallel::set_short_loop(std::chrono::seconds(1));
+  shared(2);  // learns: once shared, once alone
+  BOOST_TEST(!shared(20));
+  parallel::set_short_loop(std::chrono::microseconds(100));  // now the same loops are long
+  BOOST_TEST(shared(1000));
+}
+
+BOOST_AUTO_TEST_CASE(kinds_of_loops_are_judged_by_their_times) {
+  using Where = parallel::detail::LoopKind::Where;
+  const std::chrono::nanoseconds limit(1000);
+  parallel::detail::LoopKind kind;
+  const auto run = [&](std::int64_t time) {
+    const Where where = kind.choose(limit);
+    kind.learn(where, std::chrono::nanoseconds(time), limit);
+    return where;
+  };
+  BOOST_TEST((run(900) == Where::shared));
+  BOOST_TEST((run(900) == Where::alone));
+  BOOST_TEST((run(900) == Where::alone));
+  BOOST_TEST((kind.choose(std::chrono::nanoseconds(0)) == Where::shared));
+  BOOST_TEST((run(5000) == Where::alone));  // it grew
+  BOOST_TEST((run(5000) == Where::shared));
+  for (int i = 0; i < 64; ++i) BOOST_TEST((run(500) == Where::shared));
+  BOOST_TEST((run(1500) == Where::alone));  // tried, and too long for one thread
+  BOOST_TEST((run(800) == Where::shared));
 }
 
 BOOST_AUTO_TEST_CASE(one_block_runs_in_the_calling_thread) {
