@@ -25,8 +25,8 @@ struct ModelOptions {
   std::optional<double> dropout = {};                    ///< Of wrn, preresnet and mobilenetv2; by default none.
   std::optional<std::int64_t> width = {};                ///< Channels of the first convolution, of resnet9.
   std::optional<std::vector<std::int64_t>> hidden = {};  ///< Widths of the hidden layers, of mlp.
-  std::function<Tensor()> images =
-      {};  ///< Standardised f32 `[n, h, w, c]` that speednet's first filters are fitted to.
+  /// Gives standardised images, f32 `[n, h, w, c]`, to which speednet fits its first filters; none: orthogonal filters.
+  std::function<Tensor()> images = {};
 };
 
 /// The model called `name`, built from `rng`: `[n, h, w, c]` -> `[n, classes]` logits. Besides model_names() every
