@@ -69,7 +69,7 @@ struct ReferenceRun {
       if (plain == "decoupled_schedule") shrink = schedule * lambda;
       if (plain == "decoupled_constant") shrink = lambda;
       if (plain == "corrected") shrink = lambda * lr * lr / peak;
-      if (plain == "stable") shrink = lr * lambda / std::sqrt(v_sum[group] / v_count[group]);
+      if (plain == "stable" && v_sum[group] > 0) shrink = lr * lambda / std::sqrt(v_sum[group] / v_count[group]);
       if (projected(p)) shrink *= 0.1;
       for (std::size_t i = 0; i < p.w.size(); ++i) {
         const double d = p.w[i] - p.w0[i], u = updates[k][i];
@@ -107,7 +107,8 @@ struct ReferenceRun {
     }
     if (optimizer == "lars") {
       const double l2 = plain == "coupled_l2" || plain == "coupled_elastic_net" || plain == "update_l2" ? lambda : 0;
-      const double trust = length(p.w) > 0 ? 1e-3 * length(p.w) / (length(p.g) + l2 * length(p.w) + 1e-8) : 1;
+      const double trust =
+          length(p.w) > 0 && length(p.g) > 0 ? 1e-3 * length(p.w) / (length(p.g) + l2 * length(p.w) + 1e-8) : 1;
       for (std::size_t i = 0; i < n; ++i) {
         double joined = g[i];
         if (plain == "update_l2") joined += lambda * (p.w[i] - p.w0[i]);
@@ -144,7 +145,7 @@ struct ReferenceRun {
       if (optimizer == "lamb") {
         if (plain == "update_l2")
           for (std::size_t i = 0; i < n; ++i) u[i] += lambda * (p.w[i] - p.w0[i]);
-        ratio = length(p.w) > 0 ? length(p.w) / length(u) : 1;
+        ratio = length(p.w) > 0 && length(u) > 0 ? length(p.w) / length(u) : 1;
       }
       return u;
     }
@@ -198,6 +199,7 @@ struct ReferenceRun {
   // SGDP: per column, else the whole; the decision looks at the data gradient.
   void project(const ReferenceParameter& p, std::vector<double>& u) {
     projected_list.erase(std::remove(projected_list.begin(), projected_list.end(), &p), projected_list.end());
+    if (length(p.g) == 0) return;  // no gradient says nothing of a symmetry
     for (const bool by_column : {true, false}) {
       const std::size_t channels = by_column ? p.columns : 1;
       std::vector<double> ww(channels, 0), gg(channels, 0), wg(channels, 0), wu(channels, 0);

@@ -3,9 +3,6 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
-#include "framework/ops/arithmetic.h"
-#include "framework/ops/penalty.h"
-#include "framework/ops/reduction.h"
 #include "tests/optim/toys.h"
 #include "tests/support/tensors.h"
 
@@ -75,35 +72,6 @@ BOOST_AUTO_TEST_CASE(gradients_grow_at_the_end_unless_corrected) {
   BOOST_TEST(usual[1] > 2 * usual[0]);
   BOOST_TEST(std::abs(flat[1] / flat[0] - 1) < 5e-3);
   BOOST_TEST(std::abs(flat[0] / std::sqrt(2 * 0.02 / 0.1) - 1) < 5e-3);
-}
-
-BOOST_AUTO_TEST_CASE(penalty_in_the_loss_is_coupled_l2) {
-  // lambda/2 |w|^2 on the tape and coupled_l2(lambda) take the same steps; the printed losses differ by the penalty.
-  const double lambda = 0.25;
-  const auto run = [&](bool on_tape, double& loss_value) {
-    const auto w = random_parameter("w", {40}, 8);
-    const Tensor centre = random({40}, 9, -1, 1, DType::f64);
-    Parameter* const listed[] = {w.get()};
-    Sgd optimizer(groups({w.get()}, {{"all", everything_else()}}),
-                  {.lr = 0.05, .momentum = 0.9, .decay = coupled_l2(on_tape ? 0 : lambda)});
-    for (int step = 0; step < 50; ++step) {
-      Tape tape;
-      const Var difference = Var(*w) - centre;
-      Var loss = sum(difference * difference);
-      if (on_tape) loss = loss + l2_penalty(listed, lambda);
-      loss_value = loss.item();
-      tape.backward(loss);
-      if (step < 49) optimizer.step();
-      if (step < 49) optimizer.zero_grad();
-    }
-    return w->value();
-  };
-  double with = 0, without = 0;
-  const Tensor penalised = run(true, with), coupled = run(false, without);
-  BOOST_TEST(close(penalised, coupled, 1e-13));
-  const double penalty = lambda / 2 * sum_squares(coupled);
-  BOOST_TEST(std::abs(with - without - penalty) < 1e-12);
-  BOOST_TEST(penalty > 1e-2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -68,6 +68,13 @@ BOOST_AUTO_TEST_CASE(decoupled_kinds_on_every_optimizer) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_kind_of_your_own_on_every_optimizer) {
+  const Decay own{"decoupled_root", 0.7, [](const StepContext& s) {
+                    return DecayTerms{.shrink = s.base_lr * std::sqrt(s.schedule) * s.lambda};
+                  }};
+  for (const Maker& maker : makers()) check(maker, own, product([](double s) { return 1 - 0.1 * 0.7 * std::sqrt(s); }));
+}
+
 BOOST_AUTO_TEST_CASE(windows_and_lambda_schedules) {
   for (const Maker& maker : makers()) {
     int step = 0;
