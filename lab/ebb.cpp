@@ -1,10 +1,13 @@
 // The program `ebb`.
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <new>
+#include <string_view>
 
 #include "framework/tensor/error.h"
 #include "lab/commands.h"
@@ -46,9 +49,27 @@ std::string footer() {
   return out;
 }
 
+constexpr std::string_view no_memory =
+    "ebb: [memory] got none from the system; wanted more of it; use a smaller batch or model\n";
+
+// Memory can also be missed where nothing may be thrown: nlohmann's values ask for some while they are destroyed. The
+// run is then as after a kill, which it survives.
+[[noreturn]] void end_without_memory() {
+  if (const std::exception_ptr exception = std::current_exception()) {
+    try {
+      std::rethrow_exception(exception);
+    } catch (const std::bad_alloc&) {
+      if (::write(STDERR_FILENO, no_memory.data(), no_memory.size()) >= 0) std::_Exit(1);
+    } catch (...) {  // a defect, which abort() shows best
+    }
+  }
+  std::abort();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::set_terminate(end_without_memory);
   // A file above the limit of `ulimit -f` is an error with a message, as a full disk is, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
   CLI::App app{"Ebb trains small convolutional networks and shows what weight decay does to them."};
@@ -98,7 +119,7 @@ int main(int argc, char** argv) {
   } catch (const ebb::Error& error) {
     std::cerr << "ebb: " << error.what() << '\n';
   } catch (const std::bad_alloc&) {
-    std::cerr << "ebb: [memory] got none from the system; wanted more of it; use a smaller batch or model\n";
+    std::cerr << no_memory;
   } catch (const std::exception& error) {
     std::cerr << "ebb: " << error.what() << '\n';
   }

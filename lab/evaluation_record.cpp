@@ -104,15 +104,18 @@ EvaluationRecord record_from_json(const std::string& text, const std::string& wh
                          .classes = json.at("classes").get<std::vector<std::string>>(),
                          .worst = {}};
     const auto classes = static_cast<std::int64_t>(out.classes.size());
+    const Json& rows = json.at("confusion");
+    if (rows.size() != out.classes.size() ||
+        std::ranges::any_of(rows, [&](const Json& row) { return row.size() != out.classes.size(); }))
+      fail(where, "a confusion that is no square of the classes", "evaluation.json as Ebb writes it");
     out.confusion = Confusion(classes);
     for (std::int64_t t = 0; t < classes; ++t)
       for (std::int64_t p = 0; p < classes; ++p)
         out.confusion.add(
-            t, p,
-            json.at("confusion").at(static_cast<std::size_t>(t)).at(static_cast<std::size_t>(p)).get<std::int64_t>());
+            t, p, rows.at(static_cast<std::size_t>(t)).at(static_cast<std::size_t>(p)).get_ref<const std::int64_t&>());
     for (const Json& m : json.at("worst")) {
-      out.worst.push_back({m.at("index").get<std::int64_t>(), m.at("truth").get<std::int64_t>(),
-                           m.at("predicted").get<std::int64_t>(), m.at("confidence").get<double>(),
+      out.worst.push_back({m.at("index").get_ref<const std::int64_t&>(), m.at("truth").get_ref<const std::int64_t&>(),
+                           m.at("predicted").get_ref<const std::int64_t&>(), m.at("confidence").get<double>(),
                            m.at("png").get<std::string>()});
       const Mistake& mistake = out.worst.back();
       if (std::min(mistake.truth, mistake.predicted) < 0 || std::max(mistake.truth, mistake.predicted) >= classes)

@@ -18,7 +18,8 @@ constexpr const char* style_sheet = R"(
   .cards { display: flex; flex-wrap: wrap; gap: .8em; }
   .card { border: 1px solid #ddd; border-radius: 6px; padding: .6em 1em; min-width: 7.5em; }
   .card b { display: block; font-size: 1.35em; } .card span { color: #666; font-size: .85em; }
-  .figures { display: flex; flex-wrap: wrap; gap: 1em; } .figures svg { width: 620px; height: auto; max-width: 100%; }
+  .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 500px), 1fr)); gap: 1em; }
+  .figures svg { width: 100%; height: auto; }
   table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .4em 0; }
   th, td { padding: .2em .7em; text-align: right; border-bottom: 1px solid #eee; }
   th { border-bottom: 1px solid #999; font-weight: 600; } th:first-child, td:first-child { text-align: left; }

@@ -52,9 +52,10 @@ void Confusion::add(const Tensor& logits, const Tensor& labels) {
 }
 
 void Confusion::add(std::int64_t truth, std::int64_t predicted, std::int64_t count) {
-  if (std::min(truth, predicted) < 0 || std::max(truth, predicted) >= classes_ || count < 0)
+  constexpr std::int64_t most = std::int64_t{1} << 53;  // of all samples: sums stay exact, also as double
+  if (std::min(truth, predicted) < 0 || std::max(truth, predicted) >= classes_ || count < 0 || count > most - total_)
     fail("confusion", text(count, " samples of class ", truth, " taken for ", predicted),
-         text("classes 0 to ", classes_ - 1, ", 0 or more samples"));
+         text("classes 0 to ", classes_ - 1, ", 0 to 2^53 samples in all"));
   counts_[static_cast<std::size_t>(truth * classes_ + predicted)] += count;
   total_ += count;
 }

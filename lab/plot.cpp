@@ -73,8 +73,8 @@ std::string commands_for(const Plot& plot, int number) {
            "set border 3 lc rgb '#888888'\nset tics nomirror textcolor rgb '#444444'\n"
            "set grid ytics lc rgb '#e4e4e4' lt 1\nset key outside below noenhanced\n"
            "set xlabel noenhanced offset 0,0.4\nset ylabel noenhanced\nset title noenhanced font ',14'\n"
-           "set offsets graph 0, graph 0.01, graph 0.05, graph 0.05\n",
-           plot.from_zero ? "set yrange [0:*]\n" : "",
+           "set autoscale xfix\nset offsets graph 0, graph 0.01, graph 0.05, graph 0.05\n",
+           plot.from_zero ? "set yrange [0:*]\n" : "", plot.to_hundred ? "set yrange [*:100]\n" : "",
            plot.log_y ? "set logscale y\nset format y '10^{%L}'\nset offsets 0, 0, 0, 0\n" : "", "set title ",
            quoted(plot.title), "\nset xlabel ", quoted(plot.x), "\nset ylabel ", quoted(plot.y), '\n');
   std::string curves;

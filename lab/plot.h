@@ -25,6 +25,7 @@ struct Plot {
   std::vector<Curve> curves;  ///< At least one with a point, or the plot is empty.
   bool log_y = false;         ///< Logarithmic; numbers that are not positive are left out.
   bool from_zero = false;     ///< The vertical axis begins at 0.
+  bool to_hundred = false;    ///< The vertical axis ends at 100: percentages.
 };
 
 /// Whether gnuplot can be run.

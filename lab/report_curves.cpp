@@ -49,7 +49,7 @@ Plot by_group(const RunData& run, const std::string& title, const Value& value) 
 
 std::vector<Plot> learning_plots(std::span<const RunData> runs) {
   Plot loss{.title = "loss", .y = {}, .curves = {}, .from_zero = true},
-      accuracy{.title = "accuracy in %", .y = {}, .curves = {}},
+      accuracy{.title = "accuracy in %", .y = {}, .curves = {}, .to_hundred = true},
       steps{.title = "training loss by step", .x = "step", .y = {}, .curves = {}, .log_y = true};
   int colour = 0;
   for (const RunData& run : runs) {

@@ -17,14 +17,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Whole numbers are taken by get_ref(), which converts nothing: 1e300 is refused.
 double number(const Json& json, const char* key) {
   const auto at = json.find(key);
   return at == json.end() || !at->is_number() ? std::numeric_limits<double>::quiet_NaN() : at->get<double>();
 }
 
 StepResult step_from(const Json& json) {
-  StepResult step{.step = json.at("step").get<std::int64_t>(),
-                  .epoch = json.at("epoch").get<std::int64_t>(),
+  StepResult step{.step = json.at("step").get_ref<const std::int64_t&>(),
+                  .epoch = json.at("epoch").get_ref<const std::int64_t&>(),
                   .loss = number(json, "loss"),
                   .lr = number(json, "lr"),
                   .groups = {}};
@@ -35,7 +36,7 @@ StepResult step_from(const Json& json) {
 }
 
 EpochResult epoch_from(const Json& json, const std::string& judged_on) {
-  return {.epoch = json.at("epoch").get<std::int64_t>(),
+  return {.epoch = json.at("epoch").get_ref<const std::int64_t&>(),
           .lr = number(json, "lr"),
           .train_loss = number(json, "train_loss"),
           .train_accuracy = number(json, "train_accuracy"),
@@ -59,7 +60,7 @@ void add(LogContents& log, const Json& line) {
     return log.epochs.push_back(epoch_from(line, log.judged_on));
   }
   if (kind == "resume" || kind == "rollback")
-    forget_after(log, line.at("step").get<std::int64_t>(), line.at("epochs").get<std::int64_t>());
+    forget_after(log, line.at("step").get_ref<const std::int64_t&>(), line.at("epochs").get_ref<const std::int64_t&>());
   log.events.push_back({kind, line.at("text").get<std::string>()});
 }
 

@@ -201,7 +201,7 @@ BOOST_FIXTURE_TEST_SUITE(memory_faults_slow, FewDigits)
 BOOST_AUTO_TEST_CASE(wherever_memory_is_missed) {
   const std::string wanted = whole();
   int ended = 0;
-  for (int call = 1; call < 1000; call += 1 + call / 10) {
+  for (int call = 1; call < 3000; call += 1 + call / 10) {
     ended += starve(call, false, wanted).empty() ? 0 : 1;
     ended += starve(call, true, wanted).empty() ? 0 : 1;
   }

@@ -1,7 +1,8 @@
 if(EBB_BUILD_LAB)
   ebb_test(lab
-    SOURCES lab/build_test.cpp lab/evaluation_test.cpp lab/program_test.cpp lab/recipe_test.cpp lab/text_test.cpp
-      lab/trainer_test.cpp support/mutate.cpp support/temporary_directory.cpp
+    SOURCES lab/build_test.cpp lab/evaluation_test.cpp lab/program_test.cpp lab/recipe_test.cpp
+      lab/run_files_damage_test.cpp lab/text_test.cpp lab/trainer_test.cpp support/allocations.cpp support/mutate.cpp
+      support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   target_compile_definitions(test_lab PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_lab ebb)
