@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numbers>
 
 #include "framework/parallel/parallel.h"
@@ -54,43 +53,62 @@ struct Source {
   }
 
   void shifted(float* to) const;
+  void moved(double shift_down, double shift_right, float* to) const;
   void turned(double degrees, double shift_down, double shift_right, float* to) const;
 
  private:
+  void copy_row(std::int64_t y, std::int64_t count, float* to) const;
   std::int64_t bounded(std::int64_t i, std::int64_t n) const {
     if (i >= 0 && i < n) return i;
     return border == Border::reflect ? reflect(i, n) : -1;
   }
 };
 
+// Columns 0 .. count-1 of row y.
+void Source::copy_row(std::int64_t y, std::int64_t count, float* to) const {
+  const std::int64_t from_row = row(y);
+  if (from_row < 0) {
+    std::fill_n(to, count * channels, 0.0f);
+    return;
+  }
+  const float* const from = pixels + from_row * width * channels;
+  const auto one_by_one = [&](std::int64_t x, std::int64_t end) {
+    for (; x < end; ++x) {
+      const std::int64_t at = column(x);
+      for (std::int64_t c = 0; c < channels; ++c) to[x * channels + c] = at < 0 ? 0.0f : from[at * channels + c];
+    }
+  };
+  if (flipped) return one_by_one(0, count);
+  // The columns inside the image lie side by side; zeros or mirrored ones are at the edges.
+  const std::int64_t first = std::clamp<std::int64_t>(-right, 0, count);
+  const std::int64_t last = std::clamp<std::int64_t>(width - right, first, count);
+  one_by_one(0, first);
+  std::copy(from + (first + right) * channels, from + (last + right) * channels, to + first * channels);
+  one_by_one(last, count);
+}
+
 // In whole pixels.
 void Source::shifted(float* to) const {
-  const auto row_bytes = static_cast<std::size_t>(width * channels) * sizeof(float);
-  std::int64_t* const columns = parallel::scratch<std::int64_t>(0, width);
-  for (std::int64_t x = 0; x < width; ++x) columns[x] = column(x);
-  for (std::int64_t y = 0; y < height; ++y, to += width * channels) {
-    const std::int64_t from_row = row(y);
-    if (from_row < 0) {
-      std::memset(to, 0, row_bytes);
-      continue;
-    }
-    const float* const from = pixels + from_row * width * channels;
-    // The columns inside the image lie side by side; zeros or mirrored ones are at the edges.
-    const std::int64_t first = std::max<std::int64_t>(0, -right);
-    const std::int64_t last = std::min(width, width - right);
-    const auto one_by_one = [&](std::int64_t x, std::int64_t end) {
-      for (; x < end; ++x)
-        for (std::int64_t c = 0; c < channels; ++c)
-          to[x * channels + c] = columns[x] < 0 ? 0.0f : from[columns[x] * channels + c];
-    };
-    if (flipped) {
-      one_by_one(0, width);
-      continue;
-    }
-    one_by_one(0, first);
-    std::memcpy(to + first * channels, from + columns[first] * channels,
-                static_cast<std::size_t>((last - first) * channels) * sizeof(float));
-    one_by_one(last, width);
+  for (std::int64_t y = 0; y < height; ++y) copy_row(y, width, to + y * width * channels);
+}
+
+// Shifted by parts of a pixel; bilinear, with the same shares everywhere.
+void Source::moved(double shift_down, double shift_right, float* to) const {
+  const double up = std::floor(-shift_down), across = std::floor(-shift_right);
+  const auto share_y = static_cast<float>(-shift_down - up), share_x = static_cast<float>(-shift_right - across);
+  Source from = *this;
+  from.down += static_cast<std::int64_t>(up);
+  from.right += static_cast<std::int64_t>(across);
+  const std::int64_t size = width * channels, line = size + channels;
+  float* above = parallel::scratch<float>(0, 2 * line);
+  float* below = above + line;
+  from.copy_row(0, width + 1, above);
+  for (std::int64_t y = 0; y < height; ++y, to += size) {
+    from.copy_row(y + 1, width + 1, below);
+    for (std::int64_t i = 0; i < size; ++i)
+      to[i] = (1 - share_y) * ((1 - share_x) * above[i] + share_x * above[i + channels]) +
+              share_y * ((1 - share_x) * below[i] + share_x * below[i + channels]);
+    std::swap(above, below);
   }
 }
 
@@ -253,9 +271,10 @@ void Augmenter::change(const float* from, float* to, std::int64_t sample, std::i
     source.down = static_cast<std::int64_t>(rng.below(places, Draw::row)) - o.crop;
     source.right = static_cast<std::int64_t>(rng.below(places, Draw::column)) - o.crop;
   }
-  if (o.translate > 0 || o.rotate > 0)
-    source.turned(symmetric(rng, Draw::angle, o.rotate), symmetric(rng, Draw::down, o.translate),
-                  symmetric(rng, Draw::right, o.translate), to);
+  const double shift_down = symmetric(rng, Draw::down, o.translate);
+  const double shift_right = symmetric(rng, Draw::right, o.translate);
+  if (o.rotate > 0) source.turned(symmetric(rng, Draw::angle, o.rotate), shift_down, shift_right, to);
+  else if (o.translate > 0) source.moved(shift_down, shift_right, to);
   else source.shifted(to);
   change_colours(to, size, o, rng);
   if (o.cutout > 0) {

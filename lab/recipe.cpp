@@ -134,11 +134,11 @@ std::string with_choices(std::string help, const std::vector<std::string>& choic
 
 template <class Owner>
 Field<KeysOf<Owner>> words(const char* key, const std::string& help, std::string Owner::*member,
-                           const std::vector<std::string>& choices = {}) {
+                           const std::vector<std::string>& choices = {}, bool (*accepts)(std::string_view) = nullptr) {
   using Keys = KeysOf<Owner>;
   return {key, with_choices(help, choices), Written::quoted,
           [=](Keys& keys, std::string_view value) {
-            if (!choices.empty()) require_choice(key, value, choices);
+            if (!choices.empty() && !(accepts != nullptr && accepts(value))) require_choice(key, value, choices);
             if (!one_line(value)) fail(key, "bytes that are no line of UTF-8", "a line of text");
             at(keys, member) = value;
           },
@@ -230,7 +230,7 @@ const std::vector<Section>& sections() {
       number("label_noise", "share of samples with a wrong label", &A::label_noise, 0.0, 1.0),
     }},
     {"model", {
-      words("model", "model by name", &R::model, model_names()),
+      words("model", "model by name, of any depth", &R::model, model_names(), is_model_name),
       word("norm", "of convolutional networks but lenet, mnistcnn", &R::norm, {"batch", "layer", "group", "none"}),
       number("norm_groups", "groups of channels of the norm group", &R::norm_groups, 1, 4096),
       word("shortcut", "where the shape changes, of resnets", &R::shortcut, {"padding", "projection"}),

@@ -199,6 +199,12 @@ std::unique_ptr<Layer> make_model(std::string_view name, const ModelOptions& opt
   fail("make_model", text("the name \"", name, '"'), "the name of a model", suggestion(name, model_names()));
 }
 
+bool is_model_name(std::string_view name) {
+  const std::string known = plain(name);
+  return std::ranges::any_of(entries, [&](const Entry& entry) { return known == entry.name; }) ||
+         std::ranges::any_of(families, [&](const Family& family) { return numbers_of(known, family).has_value(); });
+}
+
 std::vector<std::string> model_names() {
   std::vector<std::string> names;
   for (const Entry& entry : entries) names.emplace_back(entry.name);

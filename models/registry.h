@@ -35,6 +35,10 @@ struct ModelOptions {
 /// model; and when an option was set that the model does not have.
 std::unique_ptr<Layer> make_model(std::string_view name, const ModelOptions& options, const Rng& rng);
 
+/// Whether there is a model of this name or a family of it: "resnet-8" and, whose depth make_model() refuses,
+/// "resnet-7".
+bool is_model_name(std::string_view name);
+
 /// The names of the models of papers, sorted.
 std::vector<std::string> model_names();
 

@@ -13,6 +13,7 @@
 #include "framework/tensor/memory.h"
 #include "optim/sgd.h"
 #include "tests/bench/layer_rows.h"
+#include "tests/bench/loader_rows.h"
 #include "tests/bench/scaling.h"
 #include "tests/bench/work.h"
 
@@ -27,6 +28,7 @@ struct Settings {
   std::string modes = "train";
   std::string layers;  // sets of single layers; instead of models
   bool scaling = false;
+  bool loaders = false;
   std::string start;  // a model whose start-up is measured instead
   int threads = 0;
   double seconds = 1.5;
@@ -143,6 +145,7 @@ int main(int argc, char** argv) {
   app.add_option("--start", settings.start,
                  "a model: time from the start of the process to its first step, and peak memory after three");
   app.add_flag("--scaling", settings.scaling, "small networks with one thread and with --threads, in turns");
+  app.add_flag("--loaders", settings.loaders, "trainings with augmentation: how long steps wait for batches");
   app.add_option("--threads", settings.threads, "threads; 0 for the default");
   app.add_option("--seconds", settings.seconds, "time for each row")->capture_default_str();
   app.add_flag("--json", settings.json, "one JSON object a line");
@@ -155,6 +158,10 @@ int main(int argc, char** argv) {
     }
     if (settings.scaling) {
       ebb::print_scaling_rows(ebb::parallel::thread_count(), settings.seconds, settings.json);
+      return 0;
+    }
+    if (settings.loaders) {
+      ebb::print_loader_rows(settings.seconds, settings.json);
       return 0;
     }
     if (!settings.layers.empty()) {

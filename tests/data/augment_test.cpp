@@ -197,6 +197,22 @@ BOOST_AUTO_TEST_CASE(turns_and_shifts) {
   BOOST_TEST(farthest > 1.9);
 }
 
+// Shifts alone have a way of their own, which must show what a turn by next to nothing shows.
+BOOST_AUTO_TEST_CASE(shifts_are_turns_by_nothing) {
+  const TensorDataset set = images(60, {9, 7, 3}, 3, [](auto i, auto y, auto x, auto c) {
+    return std::sin(static_cast<double>(97 * i + 31 * y + 7 * x + 3 * c));
+  });
+  for (const Border border : {Border::zero, Border::reflect})
+    for (const double reach : {0.5, 5.0}) {
+      const Augmentation shift{.flip = Flip::random, .crop = 2, .border = border, .translate = reach};
+      Augmentation turn = shift;
+      turn.rotate = 1e-12;
+      const Tensor shifted = augmented(set, shift).images;
+      BOOST_TEST(test::close(shifted, augmented(set, turn).images, 1e-5));
+      BOOST_TEST(!test::close(shifted, set.samples(), 1e-2));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(borders_of_turned_images) {
   const TensorDataset set = images(50, {9, 9, 1}, 3, [](auto...) { return 1.0; });
   const Tensor reflected = augmented(set, {.border = Border::reflect, .translate = 3, .rotate = 180}).images;

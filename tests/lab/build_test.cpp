@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(options_reach_the_model_and_none_is_set_in_vain) {
   const TensorDataset data(Tensor::zeros({4, 32, 32, 3}), Tensor::zeros({4}, DType::i64), 10);
   const auto made = [&](const char* model, const std::vector<std::pair<const char*, const char*>>& settings) {
     Recipe recipe;
-    recipe.model = model;
+    set(recipe, "model", model);
     for (const auto& [key, value] : settings) set(recipe, key, value);
     return make_model(recipe, data);
   };
@@ -104,7 +104,9 @@ BOOST_AUTO_TEST_CASE(options_reach_the_model_and_none_is_set_in_vain) {
         {"wrn-16-4", "shortcut", "padding", "shortcut for wrn-16-4"},
         {"resnet18", "width", "8", "width for resnet18"},
         {"linear", "hidden", "8", "hidden for linear"},
-        {"resnet20", "norm_groups", "4", "[norm_groups] got 4 for norm = default"}}) {
+        {"resnet20", "norm_groups", "4", "[norm_groups] got 4 for norm = default"},
+        {"resnet-7", "norm", "batch", "depth 7"},
+        {"resnet2O", "norm", "batch", "resnet20"}}) {
     const std::string message = message_of([&, m = model, k = key, v = value] { made(m, {{k, v}}); });
     BOOST_TEST(has(message, part), message);
   }
