@@ -10,6 +10,10 @@ namespace ebb {
 /// Elements in a block of a cheap elementwise pass.
 constexpr std::int64_t elementwise_block = 16384;
 
+/// Whether an output of that many bytes is better written past the caches: by the time the next op reads it, a
+/// second-level cache holds nothing of it, and each line written in the usual way is read first. Measured from 4 MiB on.
+constexpr bool streams(std::int64_t bytes) { return bytes >= std::int64_t{4} << 20; }
+
 /// Rows in a block when each row has `row_cost` elements of elementwise work; at least 1.
 constexpr std::int64_t row_block(std::int64_t row_cost) {
   return std::max<std::int64_t>(1, elementwise_block / std::max<std::int64_t>(1, row_cost));

@@ -106,14 +106,27 @@ void moments(const T* x, int64_t rows, int64_t channels, T* work, double* out) {
   }
 }
 
+// store(i, value, count) past the caches where that is asked for and possible, f(store) deciding the rest.
+template <class T, class F>
+inline void with_stores(T* y, int64_t n, int64_t wide, bool past_caches, F f) {
+  if (past_caches && can_stream(y) && wide % lanes<T> == 0 && n % lanes<T> == 0) {
+    f([y](int64_t i, Batch<T> value, int64_t) { stream(y + i, value); });
+    stream_end();
+  } else {
+    f([y](int64_t i, Batch<T> value, int64_t count) { store<T>(y + i, value, count); });
+  }
+}
+
 template <class T, bool Relu>
 void normalize(const T* x, T* y, int64_t n, int64_t wide, const ChannelMap<T>& map) {
   const Batch<T> zero(T(0));
-  each_place<T>(n, wide, [&](int64_t i, int64_t j, int64_t k) {
-    Batch<T> v = affine(load(x + i, k), map, j, k);
-    // The order of the operands lets NaN through.
-    if constexpr (Relu) v = xsimd::max(zero, v);
-    store<T>(y + i, v, k);
+  with_stores(y, n, wide, map.stream, [&](auto put) {
+    each_place<T>(n, wide, [&](int64_t i, int64_t j, int64_t k) {
+      Batch<T> v = affine(load(x + i, k), map, j, k);
+      // The order of the operands lets NaN through.
+      if constexpr (Relu) v = xsimd::max(zero, v);
+      put(i, v, k);
+    });
   });
 }
 
@@ -142,11 +155,13 @@ void reduce(const T* x, const T* dy, int64_t rows, int64_t channels, const Chann
 template <class T, bool Relu>
 void backward(const T* x, const T* dy, T* dx, int64_t n, int64_t wide, const ChannelMap<T>& map, const T* slope,
               const T* offset) {
-  each_place<T>(n, wide, [&](int64_t i, int64_t j, int64_t k) {
-    const Batch<T> v = load(x + i, k);
-    const Batch<T> g = upstream<T, Relu>(v, load(dy + i, k), map, j, k);
-    const Batch<T> rest = xsimd::fma(v - load(map.center + j, k), load(slope + j, k), load(offset + j, k));
-    store<T>(dx + i, xsimd::fma(g, load(map.gain + j, k), rest), k);
+  with_stores(dx, n, wide, map.stream, [&](auto put) {
+    each_place<T>(n, wide, [&](int64_t i, int64_t j, int64_t k) {
+      const Batch<T> v = load(x + i, k);
+      const Batch<T> g = upstream<T, Relu>(v, load(dy + i, k), map, j, k);
+      const Batch<T> rest = xsimd::fma(v - load(map.center + j, k), load(slope + j, k), load(offset + j, k));
+      put(i, xsimd::fma(g, load(map.gain + j, k), rest), k);
+    });
   });
 }
 

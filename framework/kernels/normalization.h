@@ -17,7 +17,8 @@ struct ChannelMap {
   const T* center;
   const T* gain;
   const T* shift;
-  bool relu;  ///< Then max(y, 0).
+  bool relu;    ///< Then max(y, 0).
+  bool stream;  ///< Whether outputs go past the caches: they are larger than those.
 };
 
 /// Function pointers of the family for T = float or double.

@@ -6,6 +6,10 @@
 
 #include <stdint.h>
 
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
 #include <xsimd/xsimd.hpp>
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {
@@ -33,6 +37,46 @@ inline void store_part(T* to, Batch<T> value, int64_t count) {
   alignas(64) T part[lanes<T>];
   value.store_aligned(part);
   for (int64_t i = 0; i < count; ++i) to[i] = part[i];
+}
+
+/// Whether stream() may write registers at `to`.
+template <class T>
+inline bool can_stream(const T* to) {
+  return reinterpret_cast<uintptr_t>(to) % sizeof(Batch<T>) == 0;
+}
+
+/// Stores past the caches, which saves reading the lines first: for outputs larger than a cache. xsimd 8.1 has no such
+/// store. \param to can_stream(to). After the last one stream_end(), before another thread may read.
+inline void stream(float* to, Batch<float> value) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(to, value);
+#elif defined(__AVX__)
+  _mm256_stream_ps(to, value);
+#elif defined(__SSE2__)
+  _mm_stream_ps(to, value);
+#else
+  value.store_aligned(to);
+#endif
+}
+
+/// As above.
+inline void stream(double* to, Batch<double> value) {
+#if defined(__AVX512F__)
+  _mm512_stream_pd(to, value);
+#elif defined(__AVX__)
+  _mm256_stream_pd(to, value);
+#elif defined(__SSE2__)
+  _mm_stream_pd(to, value);
+#else
+  value.store_aligned(to);
+#endif
+}
+
+/// Makes streamed numbers visible in order with what follows.
+inline void stream_end() {
+#ifdef __SSE2__
+  _mm_sfence();
+#endif
 }
 
 /// A register's worth of numbers of which `count` < lanes come from memory and the others are 0.

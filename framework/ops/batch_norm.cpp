@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "framework/compute/blocks.h"
 #include "framework/compute/moments.h"
 #include "framework/ops/channel_map.h"
 #include "framework/ops/normalization.h"
@@ -145,7 +146,7 @@ Tensor forward(const Tensor& x, const Tensor& kept, bool relu) {
     const std::int64_t period = kernels.period(channels);
     ChannelArrays<T> arrays = arrays_for<T>(channels);
     for (std::int64_t c = 0; c < channels; ++c) arrays.set(c, terms_of(kept, c));
-    const kernels::ChannelMap<T> map = arrays.map(relu);
+    const kernels::ChannelMap<T> map = arrays.map(relu, streams(y.size() * static_cast<std::int64_t>(sizeof(T))));
     const T* const from = x.data<T>();
     T* const to = y.mutable_data<T>();
     parallel::for_blocks(rows, detail::channel_rows(channels), [&](std::int64_t begin, std::int64_t end) {
@@ -213,9 +214,10 @@ void backward(const Tensor& x, const Tensor& kept, bool relu, bool training, con
   const T* const from = x.data<T>();
   const T* const up = dy.data<T>();
   T* const to = out.mutable_data<T>();
+  const kernels::ChannelMap<T> map = arrays.map(relu, streams(out.size() * static_cast<std::int64_t>(sizeof(T))));
   parallel::for_blocks(rows, detail::channel_rows(channels), [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t at = begin * channels;
-    kernels.backward(from + at, up + at, to + at, (end - begin) * channels, period, arrays.map(relu), arrays.slope(),
+    kernels.backward(from + at, up + at, to + at, (end - begin) * channels, period, map, arrays.slope(),
                      arrays.offset());
   });
   dx.add(0, std::move(out));

@@ -62,7 +62,10 @@ class ChannelArrays {
   }
 
   /// The forward part, for the kernels.
-  kernels::ChannelMap<T> map(bool relu) const { return {memory_, memory_ + period_, memory_ + 2 * period_, relu}; }
+  /// \param stream whether outputs are to be written past the caches.
+  kernels::ChannelMap<T> map(bool relu, bool stream = false) const {
+    return {memory_, memory_ + period_, memory_ + 2 * period_, relu, stream};
+  }
 
   const T* slope() const { return memory_ + 3 * period_; }   ///< For the kernels.
   const T* offset() const { return memory_ + 4 * period_; }  ///< For the kernels.

@@ -14,6 +14,7 @@
 #include "optim/sgd.h"
 #include "tests/bench/layer_rows.h"
 #include "tests/bench/loader_rows.h"
+#include "tests/bench/norm_rows.h"
 #include "tests/bench/scaling.h"
 #include "tests/bench/work.h"
 
@@ -29,6 +30,7 @@ struct Settings {
   std::string layers;  // sets of single layers; instead of models
   bool scaling = false;
   bool loaders = false;
+  bool norms = false;
   std::string start;  // a model whose start-up is measured instead
   int threads = 0;
   double seconds = 1.5;
@@ -146,6 +148,7 @@ int main(int argc, char** argv) {
                  "a model: time from the start of the process to its first step, and peak memory after three");
   app.add_flag("--scaling", settings.scaling, "small networks with one thread and with --threads, in turns");
   app.add_flag("--loaders", settings.loaders, "trainings with augmentation: how long steps wait for batches");
+  app.add_flag("--norms", settings.norms, "batch norm with ReLU and pooling instead of models");
   app.add_option("--threads", settings.threads, "threads; 0 for the default");
   app.add_option("--seconds", settings.seconds, "time for each row")->capture_default_str();
   app.add_flag("--json", settings.json, "one JSON object a line");
@@ -162,6 +165,11 @@ int main(int argc, char** argv) {
     }
     if (settings.loaders) {
       ebb::print_loader_rows(settings.seconds, settings.json);
+      return 0;
+    }
+    if (settings.norms) {
+      for (const std::string& batch : ebb::split(settings.batches))
+        ebb::print_norm_rows(std::stoll(batch), settings.seconds, settings.json);
       return 0;
     }
     if (!settings.layers.empty()) {
