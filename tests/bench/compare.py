@@ -83,6 +83,37 @@ def compare_optimizers(options, environment):
             f"| {step:.1f} | {faster:.1f} | {faster / step:.2f} | {moved:.1f} | {step / moved:.2f} |"]
 
 
+def compare_norms(options, environment):
+    """Batch norm with ReLU beside oneDNN's, one thread; nothing where onednn_norm was not built."""
+    peer = os.path.join(os.path.dirname(options.bench), "onednn_norm")
+    if not os.path.exists(peer):
+        return ["`onednn_norm` was not built: install libdnnl-dev."]
+    ours, theirs = collections.defaultdict(list), collections.defaultdict(list)
+    for _ in range(options.rounds):
+        for row in lines([options.bench, "--norms", "--json", "--threads", "1", "--seconds", "0.3"]):
+            ours[row["op"], row["size"], row["channels"]].append(row)
+        for row in lines([peer, "128", "0.2"], environment | {"OMP_NUM_THREADS": "1"}):
+            theirs[row["op"], row["size"], row["channels"]].append(row)
+    table = ["| 128 images | forward, ms | oneDNN | of that | backward, ms | oneDNN | of that |", "|---|---|---|---|---|---|---|"]
+    for key, rows in theirs.items():
+        cells = [f"{key[1]}x{key[1]}, {key[2]} channels"]
+        for what in ("forward_ms", "backward_ms"):
+            a, b = median(ours[key], what), median(rows, what)
+            cells += [f"{a:.2f}", f"{b:.2f}", f"{a / b:.2f}"]
+        table.append("| " + " | ".join(cells) + " |")
+    return table
+
+
+def speedups(contenders, work, threads):
+    """How much faster all threads are than one."""
+    table = ["| model | batch | mode | Ebb | PyTorch |", "|---|---|---|---|---|"]
+    for model, batch, mode, _ in work:
+        rates = [[median(rows[model, batch, mode, t], "images_per_s") for t in threads] for rows in contenders]
+        cells = [f"{rate[-1] / rate[0]:.2f}" for rate in rates]
+        table.append(f"| {model} | {batch} | {mode} | " + " | ".join(cells) + " |")
+    return table
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
@@ -126,6 +157,10 @@ def main():
     print("\n".join(starts))
     optimizers = [] if options.models else compare_optimizers(options, environment)
     print("\n".join(optimizers))
+    norms = [] if options.models else compare_norms(options, environment)
+    print("\n".join(norms))
+    faster = speedups((ebb, torch), work, threads) if len(threads) > 1 else []
+    print("\n".join(faster))
     if options.write:
         processor = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if "model name" in line),
                          platform.machine())
@@ -152,7 +187,17 @@ From the start of the process to the end of its first training step, and its pea
 
 AdamW with two groups over the 11.2 million parameters of ResNet-18, all cores.
 
-""" + "\n".join(optimizers) + "\n")
+""" + "\n".join(optimizers) + """
+
+## Batch norm with ReLU
+
+Training: statistics, normalisation and ReLU in one op, one thread; oneDNN in the layout that suits it best.
+
+""" + "\n".join(norms) + f"""
+
+## {threads[-1]} threads over one
+
+""" + "\n".join(faster) + "\n")
 
 
 if __name__ == "__main__":

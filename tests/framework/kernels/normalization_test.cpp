@@ -20,7 +20,7 @@ struct Coefficients {
       for (std::int64_t i = 0; i < period; ++i)
         numbers[static_cast<std::size_t>(a * period + i)] =
             static_cast<T>(Rng(7).at(static_cast<std::uint64_t>(a)).uniform(static_cast<std::uint64_t>(i % channels)));
-    map = {row(0), row(1), row(2), relu};
+    map = {row(0), row(1), row(2), relu, false};
   }
   const T* row(std::int64_t a) const { return numbers.data() + a * period; }
 
@@ -88,6 +88,18 @@ void check_channels(std::int64_t channels, std::int64_t rows, bool relu) {
   }
   kernels.moments(x.data(), rows, channels, work.data(), moments.data());
   BOOST_TEST(apart(moments, want) < tolerance * static_cast<double>(rows));
+
+  // Past the caches, at any address: the same bits.
+  kernels::ChannelMap<T> past = c.map;
+  past.stream = true;
+  for (const std::int64_t first : {0, 1}) {
+    Tensor to({n + 1}, dtype_of<T>());
+    T* const at = to.mutable_data<T>() + first;
+    kernels.normalize(x.data(), at, n, c.period, past);
+    BOOST_TEST(apart(std::vector<T>(at, at + n), y) == 0);
+    kernels.backward(x.data(), dy.data(), at, n, c.period, past, c.row(3), c.row(4));
+    BOOST_TEST(apart(std::vector<T>(at, at + n), dx) == 0);
+  }
 
   // In place, and from any row on: the same bits.
   std::vector<T> place = x;
