@@ -141,6 +141,25 @@ class Saved {
   std::uint64_t version_;
 };
 
+/// An input that a backward rule keeps where that may be large: its tensor, or how to make it again (Var::remake()).
+class SavedInput {
+ public:
+  /// Keeps what it takes.
+  explicit SavedInput(const Var& input)
+      : make_(input.remake().version == input.value().version() ? input.remake().make : nullptr),
+        kept_(make_ == nullptr ? input.value() : input.remake().from),
+        terms_(make_ == nullptr ? Tensor() : input.remake().terms) {}
+
+  /// The tensor, made anew where there is a way.
+  /// \throws Error as Saved does.
+  Tensor value() const { return make_ == nullptr ? *kept_ : make_(*kept_, terms_); }
+
+ private:
+  Tensor (*make_)(const Tensor&, const Tensor&);
+  Saved kept_;
+  Tensor terms_;
+};
+
 /// Ends every op: puts `output` on the tape when this thread records and an input is tracked.
 /// \param op the op's name for messages; a literal, or any string that outlives the tape.
 /// \param backward called as `backward(const Tensor& dy, InputGrads& dx)` with the gradient of the output. What it

@@ -20,6 +20,15 @@ bool should_record(const char* op, std::span<const Var> inputs);
 Var append_node(const char* op, std::span<const Var> inputs, Tensor output, Rule rule);
 }  // namespace detail
 
+/// How to make a value again from what is kept anyway, instead of keeping it as well.
+struct Remake {
+  Tensor (*make)(const Tensor& from,
+                 const Tensor& terms) = nullptr;  ///< The same bits each time; null: there is no way.
+  Tensor from;                                    ///< What the op that made the value keeps for itself.
+  Tensor terms;                                   ///< Something small.
+  std::uint64_t version = 0;  ///< Of the value when it was made: edited values cannot be made again.
+};
+
 /// What ops take and give: a value, and where it stands on a tape if gradients flow through it.
 /// Plain tensors convert to constants, parameters to leaves of the tape that records now.
 class Var {
@@ -57,6 +66,16 @@ class Var {
     return std::move(*this);
   }
 
+  /// How an op that keeps this value can do without; see SavedInput.
+  const Remake& remake() const { return remake_; }
+
+  /// Attaches remake(); sets its version.
+  Var with_remake(Remake remake) && {
+    remake_ = std::move(remake);
+    remake_.version = value_.version();
+    return std::move(*this);
+  }
+
  private:
   friend class Tape;
   friend bool detail::should_record(const char*, std::span<const Var>);
@@ -65,6 +84,7 @@ class Var {
 
   Tensor value_;
   Tensor channel_stats_;
+  Remake remake_;
   std::int32_t node_ = -1;  // position on the tape, -1 for constants
   std::uint64_t tape_ = 0;  // serial number of that tape
 };

@@ -136,7 +136,8 @@ ChannelArrays<T> arrays_for(std::int64_t channels) {
   return {parallel::scratch<T>(coefficients_slot, ChannelArrays<T>::size(period)), channels, period};
 }
 
-Tensor forward(const Tensor& x, const Tensor& kept, bool relu) {
+// \param past whether a large output may be written past the caches.
+Tensor forward(const Tensor& x, const Tensor& kept, bool relu, bool past = true) {
   const std::int64_t channels = x.dim(-1);
   const std::int64_t rows = x.size() / channels;
   Tensor y(x.shape(), x.dtype());
@@ -146,7 +147,8 @@ Tensor forward(const Tensor& x, const Tensor& kept, bool relu) {
     const std::int64_t period = kernels.period(channels);
     ChannelArrays<T> arrays = arrays_for<T>(channels);
     for (std::int64_t c = 0; c < channels; ++c) arrays.set(c, terms_of(kept, c));
-    const kernels::ChannelMap<T> map = arrays.map(relu, streams(y.size() * static_cast<std::int64_t>(sizeof(T))));
+    const kernels::ChannelMap<T> map =
+        arrays.map(relu, past && streams(y.size() * static_cast<std::int64_t>(sizeof(T))));
     const T* const from = x.data<T>();
     T* const to = y.mutable_data<T>();
     parallel::for_blocks(rows, detail::channel_rows(channels), [&](std::int64_t begin, std::int64_t end) {
@@ -155,6 +157,13 @@ Tensor forward(const Tensor& x, const Tensor& kept, bool relu) {
   });
   return y;
 }
+
+// A ReLU's output is made again for the convolution behind it from this many channels on: that takes one pass over it,
+// and the convolution some hundred multiply-adds for each of its numbers.
+constexpr std::int64_t remade_channels = 64;
+
+// Used at once, so it may stay in the caches.
+Tensor forward_with_relu(const Tensor& x, const Tensor& kept) { return forward(x, kept, true, false); }
 
 // Sums over the rows of dy and of dy (x - mean) (dy as far as the activation lets it through) in scratch memory,
 // [2, channels].
@@ -241,11 +250,13 @@ Var batch_norm(const Var& x, const Var& scale, const Var& shift, BatchNormState&
     k[shift_row * channels + c] = element(shift.value(), c, 0);
   }
   Tensor y = forward(x.value(), kept, relu);
-  return record(op, {x, scale, shift}, std::move(y),
-                [x = Saved(x.value()), kept, relu, training](const Tensor& dy, InputGrads& dx) {
-                  dispatch(op, dy.dtype(),
-                           [&](auto zero) { backward<decltype(zero)>(*x, kept, relu, training, dy, dx); });
-                });
+  Var out =
+      record(op, {x, scale, shift}, std::move(y),
+             [x = Saved(x.value()), kept, relu, training](const Tensor& dy, InputGrads& dx) {
+               dispatch(op, dy.dtype(), [&](auto zero) { backward<decltype(zero)>(*x, kept, relu, training, dy, dx); });
+             });
+  if (!relu || channels < remade_channels || !out.tracked()) return out;
+  return std::move(out).with_remake({.make = forward_with_relu, .from = x.value(), .terms = kept});
 }
 
 }  // namespace ebb

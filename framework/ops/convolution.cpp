@@ -49,10 +49,10 @@ Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometr
   Tensor stats;
   Tensor y = convolution(x.value(), weight.value(), bias.value(), shape, geometry.channel_sums ? &stats : nullptr);
   const bool biased = bias.value().defined();
-  const auto backward = [x = Saved(x.value()), weight = Saved(weight.value()), shape, biased](const Tensor& dy,
-                                                                                              InputGrads& dx) {
+  const auto backward = [x = SavedInput(x), weight = Saved(weight.value()), shape, biased](const Tensor& dy,
+                                                                                           InputGrads& dx) {
     if (dx.wants(0)) dx.add(0, convolution_input_gradient(dy, *weight, {}, shape));
-    if (dx.wants(1)) dx.add(1, convolution_weight_gradient(*x, dy, shape));
+    if (dx.wants(1)) dx.add(1, convolution_weight_gradient(x.value(), dy, shape));
     if (biased && dx.wants(2)) dx.add(2, sum_to(dy, {shape.out}));
   };
   Var out = biased ? record("conv2d", {x, weight, bias}, std::move(y), backward)
