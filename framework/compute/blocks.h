@@ -11,7 +11,7 @@ namespace ebb {
 constexpr std::int64_t elementwise_block = 16384;
 
 /// Whether an output of that many bytes is better written past the caches: by the time the next op reads it, a
-/// second-level cache holds nothing of it, and each line written in the usual way is read first. Measured from 4 MiB on.
+/// second-level cache holds nothing of it, and an ordinary store reads its line first. Measured.
 constexpr bool streams(std::int64_t bytes) { return bytes >= std::int64_t{4} << 20; }
 
 /// Rows in a block when each row has `row_cost` elements of elementwise work; at least 1.

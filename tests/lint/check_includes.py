@@ -28,7 +28,8 @@ MAY_INCLUDE = {
 
 # Third-party library: how its includes begin, and the files or parts that may have them.
 THIRD_PARTY = {
-    "oneTBB": (r"(tbb|oneapi)/", ["framework/parallel/"]),
+    "oneTBB": (r"(tbb|oneapi/tbb)/", ["framework/parallel/"]),
+    "oneDNN": (r"oneapi/dnnl/", ["tests/bench/"]),
     "xsimd": (r"xsimd/", ["framework/kernels/simd.h"]),
     "intrinsics": (r"\w*intrin\.h|cpuid\.h", ["framework/kernels/simd.h", "tests/bench/"]),
     "xtensor": (r"(xtensor|xtl)/", ["framework/tensor/xview.h", ".cpp", "tests/"]),
