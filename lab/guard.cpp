@@ -35,7 +35,7 @@ class Watch : public detail::CallObserver, public detail::OpObserver {
   void enter(Layer& layer, const Var&) override { open_.push_back(paths_[&layer]); }
   void leave(Layer&, const Var&, const Var&) override { open_.pop_back(); }
 
-  void forward(const char* op, std::size_t node, const Tensor& output) override {
+  void forward(const char* op, std::size_t node, std::span<const Var>, const Tensor& output) override {
     layers_[node] = open_.empty() ? std::string() : open_.back();
     if (found.empty() && !finite(output)) found = text("the result of ", op, place(node));
   }

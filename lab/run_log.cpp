@@ -17,12 +17,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Whole numbers are taken by get_ref(), which converts nothing: 1e300 is refused.
 double number(const Json& json, const char* key) {
   const auto at = json.find(key);
   return at == json.end() || !at->is_number() ? std::numeric_limits<double>::quiet_NaN() : at->get<double>();
 }
 
+// Whole numbers are taken by get_ref(), which converts nothing: 1e300 is refused.
 StepResult step_from(const Json& json) {
   StepResult step{.step = json.at("step").get_ref<const std::int64_t&>(),
                   .epoch = json.at("epoch").get_ref<const std::int64_t&>(),

@@ -152,7 +152,7 @@ Var append_node(const char* op, std::span<const Var> inputs, Tensor output, Rule
   node.edges = static_cast<std::uint32_t>(inputs.size());
   node.rule = rule;
   for (const Var& input : inputs) tape.edges.push_back(input.node_);
-  if (op_observer != nullptr) op_observer->forward(op, tape.nodes.size() - 1, output);
+  if (op_observer != nullptr) op_observer->forward(op, tape.nodes.size() - 1, inputs, output);
   return Var(std::move(output), static_cast<std::int32_t>(tape.nodes.size()) - 1, tape.serial);
 }
 

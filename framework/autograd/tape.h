@@ -34,8 +34,8 @@ void* allocate_rule(std::size_t size, std::size_t alignment);
 class OpObserver {
  public:
   virtual ~OpObserver() = default;
-  /// An op was recorded as value number `node` of the tape.
-  virtual void forward(const char* op, std::size_t node, const Tensor& output) = 0;
+  /// An op of `inputs` was recorded as value number `node` of the tape.
+  virtual void forward(const char* op, std::size_t node, std::span<const Var> inputs, const Tensor& output) = 0;
   /// The backward rule of value number `node` has added `gradient` to one of its inputs.
   virtual void backward(const char* op, std::size_t node, const Tensor& gradient) = 0;
 };

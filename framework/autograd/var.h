@@ -22,10 +22,11 @@ Var append_node(const char* op, std::span<const Var> inputs, Tensor output, Rule
 
 /// How to make a value again from what is kept anyway, instead of keeping it as well.
 struct Remake {
-  Tensor (*make)(const Tensor& from,
-                 const Tensor& terms) = nullptr;  ///< The same bits each time; null: there is no way.
-  Tensor from;                                    ///< What the op that made the value keeps for itself.
-  Tensor terms;                                   ///< Something small.
+  /// The value, from the two tensors below.
+  using Make = Tensor(const Tensor& from, const Tensor& terms);
+  Make* make = nullptr;       ///< Gives the same bits each time; null: there is no way.
+  Tensor from;                ///< What the op that made the value keeps for itself.
+  Tensor terms;               ///< Something small.
   std::uint64_t version = 0;  ///< Of the value when it was made: edited values cannot be made again.
 };
 

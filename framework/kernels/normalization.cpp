@@ -106,7 +106,8 @@ void moments(const T* x, int64_t rows, int64_t channels, T* work, double* out) {
   }
 }
 
-// store(i, value, count) past the caches where that is asked for and possible, f(store) deciding the rest.
+// Calls f(put), where put(i, value, count) stores the first `count` lanes at y + i: past the caches where that is asked
+// for and possible.
 template <class T, class F>
 inline void with_stores(T* y, int64_t n, int64_t wide, bool past_caches, F f) {
   if (past_caches && can_stream(y) && wide % lanes<T> == 0 && n % lanes<T> == 0) {

@@ -15,6 +15,7 @@
 #include "tests/bench/layer_rows.h"
 #include "tests/bench/loader_rows.h"
 #include "tests/bench/norm_rows.h"
+#include "tests/bench/profile.h"
 #include "tests/bench/scaling.h"
 #include "tests/bench/work.h"
 
@@ -31,6 +32,8 @@ struct Settings {
   bool scaling = false;
   bool loaders = false;
   bool norms = false;
+  bool profile = false;
+  bool speedup = false;
   std::string start;  // a model whose start-up is measured instead
   int threads = 0;
   double seconds = 1.5;
@@ -149,6 +152,8 @@ int main(int argc, char** argv) {
   app.add_flag("--scaling", settings.scaling, "small networks with one thread and with --threads, in turns");
   app.add_flag("--loaders", settings.loaders, "trainings with augmentation: how long steps wait for batches");
   app.add_flag("--norms", settings.norms, "batch norm with ReLU and pooling instead of models");
+  app.add_flag("--profile", settings.profile, "where the time of a training step of the models goes, by op");
+  app.add_flag("--speedup", settings.speedup, "training steps of the models with one thread and --threads, in turns");
   app.add_option("--threads", settings.threads, "threads; 0 for the default");
   app.add_option("--seconds", settings.seconds, "time for each row")->capture_default_str();
   app.add_flag("--json", settings.json, "one JSON object a line");
@@ -176,6 +181,14 @@ int main(int argc, char** argv) {
       for (const std::string& batch : ebb::split(settings.batches))
         ebb::print_layer_rows({std::stoll(batch), ebb::split(settings.layers), settings.seconds, settings.json},
                               ebb::fma_peak());
+      return 0;
+    }
+    if (settings.profile || settings.speedup) {
+      const int threads = ebb::parallel::thread_count();
+      for (const std::string& model : ebb::split(settings.models))
+        for (const std::string& batch : ebb::split(settings.batches))
+          if (settings.profile) ebb::print_profile(model, std::stoll(batch), settings.seconds, ebb::fma_peak());
+          else ebb::print_speedup(model, std::stoll(batch), threads, settings.seconds, settings.json);
       return 0;
     }
     for (const std::string& model : ebb::split(settings.models))

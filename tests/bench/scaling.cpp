@@ -75,4 +75,13 @@ void print_scaling_rows(int threads, double seconds, bool json) {
   if (!json) std::printf("largest ratio %.2f\n", worst);
 }
 
+void print_speedup(const std::string& model, std::int64_t batch, int threads, double seconds, bool json) {
+  const auto [alone, together] = step_times(make_work(model, batch), threads, seconds);
+  std::printf(json ? "{\"model\": \"%s\", \"batch\": %lld, \"threads\": %d, \"one_thread_ms\": %.2f, "
+                     "\"threads_ms\": %.2f, \"speedup\": %.3f}\n"
+                   : "%-12s %4lld  %d threads  %9.2f ms with one  %9.2f ms  %.2f times as fast\n",
+              model.c_str(), static_cast<long long>(batch), threads, alone * 1e3, together * 1e3, alone / together);
+  std::fflush(stdout);
+}
+
 }  // namespace ebb

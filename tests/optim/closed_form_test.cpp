@@ -263,6 +263,21 @@ BOOST_AUTO_TEST_CASE(proximal_steps_rest_at_soft_thresholds) {
   BOOST_TEST(std::abs(chatter) < 2 * eta * 3);
 }
 
+BOOST_AUTO_TEST_CASE(adam_with_l1_first_shrinks_what_has_small_gradients) {
+  // Two weights of the same size on noise of deviation 10 and 0.1: sqrt(v) divides the same l1 by either.
+  const auto w = parameter("w", {1, 1});
+  Adam optimizer(groups({w.get()}, {{"all", everything_else()}}), {.lr = 1e-3, .decay = coupled_l1(0.05)});
+  for (int step = 0; step < 2000; ++step) {
+    const double n = step % 2 == 0 ? 1 : -1;
+    set_gradient(*w, {10 * n, 0.1 * n});
+    optimizer.step();
+  }
+  // The mean update is l1 / sqrt(v): 0.05 / 10 and 0.05 / sqrt(0.1^2 + 0.05^2).
+  const double large = 1 - w->value().at({0}), small = 1 - w->value().at({1});
+  BOOST_TEST(std::abs(large - 2 * 0.005) < 2e-3, large);
+  BOOST_TEST(std::abs(small - 2 * 0.447) < 0.02, small);
+}
+
 BOOST_AUTO_TEST_CASE(normalized_lambda_keeps_the_timescale) {
   BOOST_TEST(std::abs(normalized_lambda(0.05, 128, 50000, 100) - 0.05 * std::sqrt(128 / 5e6)) < 1e-18);
   BOOST_TEST(std::abs(normalized_lambda(0.05, 128, 50000, 400) / normalized_lambda(0.05, 128, 50000, 100) - 0.5) <

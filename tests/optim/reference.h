@@ -116,8 +116,8 @@ struct ReferenceRun {
       }
       return p.a;
     }
-    if (optimizer == "adam" || optimizer == "adamw" || optimizer == "amsgrad" || optimizer == "lamb" ||
-        optimizer == "nadam" || optimizer == "radam") {
+    if (optimizer == "adam" || optimizer == "adamw" || optimizer == "amsgrad" || optimizer == "adamp" ||
+        optimizer == "lamb" || optimizer == "nadam" || optimizer == "radam") {
       const double eps = optimizer == "lamb" ? 1e-6 : 1e-8;
       const double c1 = 1 - std::pow(0.9, t), c2 = 1 - std::pow(0.999, t);
       const double mu = 0.9 * (1 - 0.5 * std::pow(0.96, t * 4e-3));
@@ -142,6 +142,7 @@ struct ReferenceRun {
         }
       }
       if (optimizer == "radam" && rho <= 5) v_hat.clear();
+      if (optimizer == "adamp") project(p, u);
       if (optimizer == "lamb") {
         if (plain == "update_l2")
           for (std::size_t i = 0; i < n; ++i) u[i] += lambda * (p.w[i] - p.w0[i]);

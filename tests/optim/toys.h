@@ -95,6 +95,9 @@ inline std::vector<Maker> makers() {
   add("adamw", 0, true, [](Groups g, Decay d, Schedule s) {
     return std::unique_ptr<Optimizer>(new AdamW(g, {.lr = 0.1, .schedule = s, .decay = d}));
   });
+  add("adamp", 0, true, [](Groups g, Decay d, Schedule s) {
+    return std::unique_ptr<Optimizer>(new Adam(g, {.lr = 0.1, .schedule = s, .decay = d, .projection = Projection{}}));
+  });
   add("nadam", 0, true, [](Groups g, Decay d, Schedule s) {
     return std::unique_ptr<Optimizer>(new NAdam(g, {.lr = 0.1, .schedule = s, .decay = d}));
   });
