@@ -84,9 +84,10 @@ class Rehearsal {
       // The optimizer makes its state in the first step, of blocks that the next one would have liked to have.
       while (static_cast<std::int64_t>(kept.size()) < kept_) kept.push_back(model_.state());
       model_.zero_grad();
+      evaluate(images[0]);
+      std::vector<State> checkpoint;
+      while (static_cast<std::int64_t>(checkpoint.size()) < checkpoint_) checkpoint.push_back(model_.state());
     }
-    evaluate(images[0]);
-    for (std::int64_t i = 0; i < checkpoint_; ++i) kept.push_back(model_.state());
     return static_cast<double>(held() - before);
   }
 

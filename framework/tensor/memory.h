@@ -21,7 +21,7 @@ Stats stats();
 /// Sets peak_bytes to live_bytes.
 void reset_peak();
 
-/// Returns all kept blocks that no tensor uses to the system.
+/// Returns all kept memory to the system but what shares a mapping with a tensor in use.
 void release_kept();
 
 /// While on, blocks are handed out full of NaN (all bits set), so that a result which nobody wrote is seen. For tests.

@@ -90,6 +90,79 @@ BOOST_AUTO_TEST_CASE(larger_blocks_serve_smaller_requests_within_reach) {
   BOOST_TEST(asked([] { const Tensor tensor = bytes(90000); }) == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(large_blocks_are_cut_and_joined) {
+  if (!memory::pooled()) return;
+  memory::release_kept();
+  const std::uint64_t held = memory::stats().system_bytes;
+  constexpr std::int64_t part = std::int64_t{3} << 20, whole = 3 * part;
+  { const Tensor tensor = bytes(whole); }
+  // Each order of coming back leaves one block.
+  for (const std::vector<std::size_t>& order : {std::vector<std::size_t>{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {0, 2, 1}}) {
+    BOOST_TEST(asked([&] {
+                 std::vector<Tensor> parts;
+                 for (std::uint8_t i = 0; i < 3; ++i) {
+                   parts.push_back(bytes(part - 64));
+                   fill(parts.back(), 10.0 + i);
+                 }
+                 std::int64_t wrong = 0;
+                 for (std::uint8_t i = 0; i < 3; ++i)
+                   for (const std::uint8_t byte : parts[i].span<std::uint8_t>()) wrong += byte == 10 + i ? 0 : 1;
+                 BOOST_TEST(wrong == 0);
+                 BOOST_TEST(asked([&] { bytes(part); }) == 1u);
+                 memory::release_kept();  // takes nothing from those in use
+                 for (const std::size_t i : order) parts[i] = Tensor();
+               }) == 1u);
+    BOOST_TEST(asked([&] { bytes(whole); }) == 0u);
+  }
+  memory::release_kept();
+  BOOST_TEST(memory::stats().system_bytes == held);
+}
+
+BOOST_AUTO_TEST_CASE(no_tensor_touches_another_in_any_order) {
+  const Rng rng(8);
+  std::vector<std::pair<Tensor, std::uint8_t>> held(60);
+  std::int64_t wrong = 0, checked = 0;
+  const memory::Stats before = memory::stats();
+  for (std::uint64_t i = 0; i < 6000; ++i) {
+    auto& [tensor, mark] = held[rng.below(held.size(), 3 * i)];
+    if (tensor.defined()) {
+      const auto kept = tensor.span<std::uint8_t>();
+      // The ends and some places between: what lies next to another tensor, or where its head would be.
+      for (std::size_t at = 0; at < kept.size(); at += 1 + kept.size() / 64, ++checked)
+        wrong += kept[at] == mark ? 0 : 1;
+      wrong += kept.back() == mark ? 0 : 1;
+      tensor = Tensor();
+    }
+    if (i >= 5940 || rng.below(4, 3 * i + 1) == 0) continue;
+    const std::uint64_t octave = rng.below(22, 3 * i + 2);
+    tensor = bytes(static_cast<std::int64_t>((std::uint64_t{1} << octave) + rng.below(std::uint64_t{1} << octave, i)));
+    mark = static_cast<std::uint8_t>(1 + i % 255);
+    fill(tensor, mark);
+  }
+  for (auto& entry : held) entry.first = Tensor();
+  BOOST_TEST(wrong == 0);
+  BOOST_TEST(checked > 50000);
+  BOOST_TEST(memory::stats().live_bytes == before.live_bytes);
+  memory::release_kept();
+  BOOST_TEST(memory::stats().system_bytes <= before.system_bytes);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_live_counts_little_more_than_was_asked_for) {
+  if (!memory::pooled()) return;
+  memory::release_kept();
+  { const Tensor tensor = bytes(64 << 20); }
+  const std::uint64_t before = memory::stats().live_bytes;
+  std::vector<Tensor> held;
+  std::uint64_t sum = 0;
+  for (std::int64_t size = 40000; size < (8 << 20); size += size / 5) {
+    held.push_back(bytes(size));
+    sum += static_cast<std::uint64_t>(size);
+  }
+  const std::uint64_t live = memory::stats().live_bytes - before;
+  BOOST_TEST(live >= sum);
+  BOOST_TEST(live <= sum + sum / 8);
+}
+
 BOOST_AUTO_TEST_CASE(a_smaller_last_batch_asks_for_nothing) {
   if (!memory::pooled()) return;
   const auto step = [](std::int64_t batch) {
