@@ -1,5 +1,6 @@
 #include "framework/parallel/parallel.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdlib>
@@ -14,6 +15,8 @@
 
 namespace ebb::parallel {
 namespace {
+
+constexpr int most_threads = 1024;
 
 std::atomic<int> threads{0};  // 0: not asked for yet
 std::atomic<std::chrono::nanoseconds> short_limit{std::chrono::microseconds(75)};
@@ -67,16 +70,30 @@ class Flag {
   bool before_;
 };
 
-// Runs `body(i)` for all blocks on all threads and rethrows an error of one of them.
+// A thread's part of the blocks, on a cache line of its own.
+struct alignas(64) Part {
+  std::int64_t next, end;
+};
+
+// Runs `body(i)` for all blocks on all threads and rethrows an error of one of them. Each thread goes through a part of
+// its own, the same one in every loop over the same blocks, and then helps with those of others.
 void share(std::int64_t blocks, int wanted, FunctionRef<void(std::int64_t)> body) {
   std::exception_ptr error;
   std::mutex error_guard;
   const std::scoped_lock lock(one_loop);
-  detail::run_blocks(blocks, wanted, [&](std::int64_t i) {
+  static std::array<Part, most_threads> parts;  // under the lock
+  const std::int64_t count = std::min<std::int64_t>(blocks, wanted);
+  for (std::int64_t i = 0; i < count; ++i)
+    parts[static_cast<std::size_t>(i)] = {blocks * i / count, blocks * (i + 1) / count};
+  detail::run_blocks(count, wanted, [&](std::int64_t own) {
     const Flag mark(inside);
     count_this_thread();
     try {
-      body(i);
+      for (std::int64_t i = 0; i < count; ++i) {
+        Part& part = parts[static_cast<std::size_t>((own + i) % count)];
+        const std::atomic_ref next(part.next);
+        for (std::int64_t block; (block = next.fetch_add(1, std::memory_order_relaxed)) < part.end;) body(block);
+      }
     } catch (...) {
       const std::scoped_lock hold(error_guard);
       if (!error) error = std::current_exception();
@@ -97,7 +114,8 @@ int thread_count() {
 }
 
 void set_thread_count(int count) {
-  if (count < 1 || count > 1024) fail("threads", text(count), "1 to 1024", "set --threads or EBB_THREADS");
+  if (count < 1 || count > most_threads)
+    fail("threads", text(count), text("1 to ", most_threads), "set --threads or EBB_THREADS");
   threads.store(count, std::memory_order_relaxed);
 }
 

@@ -104,14 +104,37 @@ def compare_norms(options, environment):
     return table
 
 
-def speedups(contenders, work, threads):
-    """How much faster all threads are than one."""
-    table = ["| model | batch | mode | Ebb | PyTorch |", "|---|---|---|---|---|"]
+def speedups(options, peer, work, threads):
+    """How much faster all threads are than one: ours measured in turns in one process."""
+    table = ["| model | batch | Ebb | PyTorch |", "|---|---|---|---|"]
     for model, batch, mode, _ in work:
-        rates = [[median(rows[model, batch, mode, t], "images_per_s") for t in threads] for rows in contenders]
-        cells = [f"{rate[-1] / rate[0]:.2f}" for rate in rates]
-        table.append(f"| {model} | {batch} | {mode} | " + " | ".join(cells) + " |")
+        if mode != "train":
+            continue
+        ours = []
+        for _ in range(options.rounds):
+            ours += lines([options.bench, "--speedup", "--models", model, "--batches", str(batch), "--threads", str(threads[-1]),
+                           "--seconds", "6", "--json"])
+        theirs = [median(peer[model, batch, mode, t], "images_per_s") for t in threads]
+        table.append(f"| {model} | {batch} | {median(ours, 'speedup'):.2f} | {theirs[-1] / theirs[0]:.2f} |")
     return table
+
+
+def small_nets(options, threads):
+    """Are more threads ever slower? The median of the rounds for each of ebb-bench's small networks and batches."""
+    ratios = collections.defaultdict(list)
+    for _ in range(options.rounds):
+        for row in lines([options.bench, "--scaling", "--json", "--threads", str(threads[-1]), "--seconds", "1"]):
+            ratios[row["net"], row["batch"]].append(row["ratio"])
+    medians = {key: statistics.median(values) for key, values in ratios.items()}
+    (net, batch), worst = max(medians.items(), key=lambda entry: entry[1])
+    return [f"Time of a step with {threads[-1]} threads over that with one, for {len(medians)} small networks and batches: median "
+            f"{statistics.median(medians.values()):.2f}, largest {worst:.2f} ({net}, batch {batch})."]
+
+
+def profile(options):
+    """Where a training step of ResNet-20 spends its time."""
+    command = [options.bench, "--profile", "--models", "resnet20", "--threads", "1", "--seconds", "10"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 def main():
@@ -159,8 +182,12 @@ def main():
     print("\n".join(optimizers))
     norms = [] if options.models else compare_norms(options, environment)
     print("\n".join(norms))
-    faster = speedups((ebb, torch), work, threads) if len(threads) > 1 else []
+    faster = speedups(options, torch, work, threads) if len(threads) > 1 else []
     print("\n".join(faster))
+    small = [] if options.models else small_nets(options, threads)
+    print("\n".join(small))
+    steps = [] if options.models else profile(options)
+    print("\n".join(steps))
     if options.write:
         processor = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if "model name" in line),
                          platform.machine())
@@ -197,7 +224,16 @@ Training: statistics, normalisation and ReLU in one op, one thread; oneDNN in th
 
 ## {threads[-1]} threads over one
 
-""" + "\n".join(faster) + "\n")
+Training, as a factor; Ebb's two are measured in turns in one process (`ebb-bench --speedup`, `--scaling`).
+
+""" + "\n".join(faster + [""] + small) + """
+
+## A training step of ResNet-20, by op
+
+`ebb-bench --profile`: bytes are those of the tensors that an op reads and writes, each counted once, in both directions together;
+what a convolution does is counted as direct arithmetic, of which Winograd's method needs less.
+
+""" + "\n".join(steps) + "\n")
 
 
 if __name__ == "__main__":

@@ -122,12 +122,14 @@ void check(const std::string& what, const std::function<Outcome(int)>& training)
     BOOST_TEST_MESSAGE(what << " on " << set << ": loss " << alone.loss << ", " << alone.hash);
     if (file != nullptr) std::ofstream(file, std::ios::app) << set << " " << what << " " << alone.hash << "\n";
     for (const int threads : {2, 3, 4, 8}) {
-      // Workers join when the system wakes them, on a loaded machine perhaps after a whole training.
+      // Workers join when the system wakes them, on a loaded machine perhaps after a whole training, and where there
+      // are more of them than cores, others have done their part by then.
       Outcome together = training(threads);
-      for (int attempt = 1; attempt < 5 && together == alone && together.threads < threads; ++attempt) {
+      for (int attempt = 1; attempt < 5 && together == alone && together.threads < 2; ++attempt) {
         together = training(threads);
       }
-      BOOST_TEST(together.threads == threads);
+      BOOST_TEST(together.threads >= 2);
+      BOOST_TEST(together.threads <= threads);
       BOOST_TEST((together == alone), what << " on " << set << " with " << threads << " threads ended in "
                                            << together.hash << ", loss " << together.loss << "; alone in " << alone.hash
                                            << ", loss " << alone.loss);
