@@ -11,11 +11,13 @@ namespace {
 
 using kernels::ConvTap;
 
-constexpr std::int64_t packed_bytes = 256 << 10;   // of packed images: stays in the second cache
-constexpr std::int64_t most_blocks = 16;           // partial gradients
-constexpr std::int64_t block_pixels = 512;         // least output pixels of one
-constexpr std::int64_t partial_numbers = 1 << 22;  // most numbers in all partial gradients
-constexpr std::int64_t whole_channels = 64;        // so many channels are packed as one block
+constexpr std::int64_t packed_bytes = 256 << 10;    // of packed images: stays in the second cache
+constexpr std::int64_t most_blocks = 16;            // partial gradients
+constexpr std::int64_t block_pixels = 512;          // least output pixels of one
+constexpr std::int64_t partial_numbers = 1 << 22;   // most numbers in all partial gradients
+constexpr std::int64_t whole_channels = 64;         // so many channels are packed as one block
+constexpr std::int64_t gradient_bytes = 640 << 10;  // of the gradients that a slice adds to in turns
+constexpr std::int64_t least_slices = 16;           // over all blocks of images
 
 // Scratch slots.
 constexpr int partial_slot = 0, images_slot = 1, dy_slot = 2, taps_slot = 3;
@@ -26,7 +28,20 @@ template <class T>
 class Pass {
  public:
   Pass(const T* x, const T* dy, const ConvolutionShape& shape)
-      : x_(x), dy_(dy), s_(shape), kernel_(kernels_of<T>().convolution) {
+      : x_(x),
+        dy_(dy),
+        s_(shape),
+        x_pixel_(shape.in),
+        x_row_(shape.input[1] * shape.in),
+        x_image_(shape.input[0] * x_row_),
+        kernel_(kernels_of<T>().convolution) {
+    if (s_.kernel[0] == 1 && s_.kernel[1] == 1 && s_.padding[0] == 0 && s_.padding[1] == 0) {
+      // Only the pixels that are met are packed.
+      x_pixel_ *= s_.stride[1];
+      x_row_ *= s_.stride[0];
+      s_.input = s_.output;
+      s_.stride = {1, 1};
+    }
     depthwise_ = s_.groups > 1 && s_.in == s_.groups && s_.out == s_.groups;
     groups_ = depthwise_ ? 1 : s_.groups;
     source_ = s_.in / groups_;
@@ -47,7 +62,7 @@ class Pass {
 
   void run(T* dw) {
     T* const partial = image_blocks_ == 1 ? dw : parallel::scratch<T>(partial_slot, image_blocks_ * size_);
-    const std::int64_t slices = groups_ * panels_;
+    const std::int64_t slices = groups_ * ceil_div(panels_, joint_panels_);
     const std::int64_t units = s_.images * bands_;
     parallel::for_blocks(image_blocks_ * slices, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t item = begin; item < end; ++item) {
@@ -85,22 +100,31 @@ class Pass {
     image_blocks_ = std::clamp<std::int64_t>(pixels / block_pixels, 1, std::min(most, units));
     block_units_ = ceil_div(units, image_blocks_);
     image_blocks_ = ceil_div(units, block_units_);
+    // Packed images serve several panels, unless their gradients would crowd the second cache or too few slices be
+    // left.
+    const std::int64_t panel_bytes = std::max<std::int64_t>(1, size_ / s_.out * panel_ * std::int64_t{sizeof(T)});
+    joint_panels_ = std::clamp<std::int64_t>(
+        std::min(gradient_bytes / panel_bytes, image_blocks_ * groups_ * panels_ / least_slices), 1, panels_);
   }
 
-  // The gradient of one panel of one group over units (bands of images) first .. last-1.
+  // The gradient of one slice, some panels of one group, over units (bands of images) first .. last-1.
   void slice(std::int64_t first, std::int64_t last, std::int64_t which, T* dw) {
-    const std::int64_t group = which / panels_;
-    const std::int64_t column = which % panels_ * panel_;
-    const std::int64_t channels = std::min(panel_, result_ - column);
-    T* const to = dw + group * result_ + column;
-    for (std::int64_t row = 0; row < size_ / s_.out; ++row) std::fill_n(to + row * s_.out, channels, T(0));
+    const std::int64_t slices = ceil_div(panels_, joint_panels_);
+    const std::int64_t group = which / slices;
+    const std::int64_t begin_column = which % slices * joint_panels_ * panel_;
+    const std::int64_t end_column = std::min(result_, begin_column + joint_panels_ * panel_);
+    T* const to = dw + group * result_;
+    for (std::int64_t row = 0; row < size_ / s_.out; ++row)
+      std::fill(to + row * s_.out + begin_column, to + row * s_.out + end_column, T(0));
     for (std::int64_t unit = first; unit < last;) {
       const std::int64_t images = bands_ > 1 ? 1 : std::min(together_, last - unit);
       const std::int64_t begin = unit % bands_ * band_rows_;
       const Band band = pack(unit / bands_, images, begin, std::min(s_.output[0], begin + band_rows_), group);
       if (depthwise_) add_depthwise(band, to);
       else if (planes_) add_planes(band, group, to);
-      else add_panel(band, group, column, channels, to);
+      else
+        for (std::int64_t column = begin_column; column < end_column; column += panel_)
+          add_panel(band, group, column, std::min(panel_, result_ - column), to + column);
       unit += images;
     }
   }
@@ -121,9 +145,9 @@ class Pass {
     // Planes keep the rows outside the image, as zeros, so that all taps meet all output rows.
     Band band{image, images, first, last, planes_ ? top : begin, planes_ ? bottom - top : end - begin, {}};
     kernels::ImagePacking<T>& p = band.packed;
-    p.x_pixel = s_.in;
-    p.x_row = s_.input[1] * s_.in;
-    p.x_image = s_.input[0] * p.x_row;
+    p.x_pixel = x_pixel_;
+    p.x_row = x_row_;
+    p.x_image = x_image_;
     p.images = 1;
     p.rows = end - begin;
     p.first_column = -s_.padding[1];
@@ -273,13 +297,15 @@ class Pass {
 
   const T* x_;
   const T* dy_;
-  const ConvolutionShape& s_;
+  ConvolutionShape s_;
+  std::int64_t x_pixel_, x_row_, x_image_;
   const kernels::Convolution<T>& kernel_;
   bool depthwise_ = false;
   std::int64_t groups_ = 1;                          // packed separately
   std::int64_t source_ = 0, result_ = 0;             // channels of a packed group
   std::int64_t block_ = 0, blocks_ = 0;              // of source channels
   std::int64_t panel_ = 0, panels_ = 0;              // of result channels
+  std::int64_t joint_panels_ = 1;                    // of a slice
   std::int64_t size_ = 0;                            // numbers of the gradient
   bool planes_ = false;                              // few result channels: positions are the lanes
   std::int64_t step_ = 1;                            // of packed columns

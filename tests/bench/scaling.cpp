@@ -38,9 +38,8 @@ double median(std::vector<double>& times) {
   return *middle;
 }
 
-// Median times of a step with one thread and with `threads`, in turns.
-std::array<double, 2> step_times(const Work& work, int threads, double seconds) {
-  constexpr int turns = 10, warm = 3;
+// Median times of a step with one thread and with `threads`, in `turns` turns that each begin with `warm` steps.
+std::array<double, 2> step_times(const Work& work, int threads, double seconds, int turns, int warm) {
   // Any other rate would soon fit one image: the momentum then fades to denormal numbers, which are slow.
   Sgd optimizer(*work.model, {.lr = 0, .momentum = 0.9});
   std::array<std::vector<double>, 2> times;
@@ -63,7 +62,7 @@ void print_scaling_rows(int threads, double seconds, bool json) {
   double worst = 0;
   for (const Net& net : nets) {
     for (const std::int64_t batch : net.batches) {
-      const auto [alone, together] = step_times(make_work(net.model, batch, net.hidden), threads, seconds);
+      const auto [alone, together] = step_times(make_work(net.model, batch, net.hidden), threads, seconds, 10, 3);
       worst = std::max(worst, together / alone);
       std::printf(json ? "{\"net\": \"%s\", \"batch\": %lld, \"threads\": %d, \"one_thread_us\": %.1f, "
                          "\"threads_us\": %.1f, \"ratio\": %.3f}\n"
@@ -76,7 +75,7 @@ void print_scaling_rows(int threads, double seconds, bool json) {
 }
 
 void print_speedup(const std::string& model, std::int64_t batch, int threads, double seconds, bool json) {
-  const auto [alone, together] = step_times(make_work(model, batch), threads, seconds);
+  const auto [alone, together] = step_times(make_work(model, batch), threads, seconds, 6, 1);
   std::printf(json ? "{\"model\": \"%s\", \"batch\": %lld, \"threads\": %d, \"one_thread_ms\": %.2f, "
                      "\"threads_ms\": %.2f, \"speedup\": %.3f}\n"
                    : "%-12s %4lld  %d threads  %9.2f ms with one  %9.2f ms  %.2f times as fast\n",
