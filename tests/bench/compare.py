@@ -4,7 +4,8 @@
     python3 tests/bench/compare.py [--rounds 3] [--threads 1,2] [--models ...] [--write docs/benchmarks.md]
 
 Needs the packages of the section `peer` (sh tests/packages.sh peer) and a release build with ebb-bench. Machines are
-noisy, so only the ratios of one run mean anything: every round measures both contenders for each model one after the other.
+noisy, so only the ratios of one run mean anything: every round measures both contenders for each model one after the other,
+small networks three times, and with one thread on the same core.
 """
 import argparse
 import collections
@@ -25,6 +26,8 @@ WORK = [
     ("vgg11bn", 128, "train", 1.5), ("resnet18", 128, "train", 1.6), ("mlp", 128, "train", 1.0),
     ("resnet20", 128, "infer", 1.3),
 ]
+# Quick work, whose seconds are easily disturbed.
+SMALL = {"lenet", "mnistcnn", "mlp"}
 
 
 def torch_environment():
@@ -156,12 +159,13 @@ def main():
     ebb, torch = collections.defaultdict(list), collections.defaultdict(list)
     for _ in range(options.rounds):
         for model, batch, mode, _ in work:
-            for t in threads:
+            for t in threads * (3 if model in SMALL or mode == "infer" else 1):
+                pin = ["taskset", "-c", "0"] if t == 1 else []
                 arguments = ["--models", model, "--batches", str(batch), "--modes", mode, "--threads", str(t),
                              "--seconds", options.seconds]
                 key = (model, batch, mode, t)
-                ebb[key] += lines([options.bench, "--json"] + arguments)
-                torch[key] += lines([options.python, os.path.join(HERE, "torch_train.py"), "--probe", probe] + arguments,
+                ebb[key] += lines(pin + [options.bench, "--json"] + arguments)
+                torch[key] += lines(pin + [options.python, os.path.join(HERE, "torch_train.py"), "--probe", probe] + arguments,
                                     environment)
                 print(f"{model} {batch} {mode} {t}: {ebb[key][-1]['images_per_s']:.0f} against "
                       f"{torch[key][-1]['images_per_s']:.0f} images/s", file=sys.stderr, flush=True)
