@@ -9,6 +9,7 @@
 #include "framework/compute/gemm.h"
 #include "framework/compute/instruction_set.h"
 #include "framework/compute/moments.h"
+#include "framework/compute/relu.h"
 #include "framework/compute/strided.h"
 #include "framework/compute/winograd.h"
 #include "framework/compute/winograd_choice.h"
@@ -111,7 +112,7 @@ void measure(const Tensor& y, double* moments) {
 }  // namespace
 
 Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvolutionShape& shape,
-                   Tensor* stats) {
+                   Tensor* stats, bool relu) {
   Tensor y(shape.output_shape(), x.dtype());
   if (stats != nullptr) *stats = Tensor::zeros({3, shape.out}, DType::f64);
   if (y.size() == 0) return y;
@@ -122,12 +123,14 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, co
       gemm<T>(pixels(shape), shape.out, shape.in, {x.data<T>(), shape.in, 1}, tap_matrix<T>(weight, shape),
               y.mutable_data<T>(), shape.out, {.bias = optional_data<T>(bias)});
       if (moments != nullptr) measure<T>(y, moments);
+      if (relu) rectify(y);
       return;
     }
     detail::Gather<T> args = gather_of<T>(weight, bias, shape, false);
     args.x = x.data<T>();
     args.y = y.mutable_data<T>();
     args.stats = moments;
+    args.relu = relu;
     gather(args, shape);
   });
   return y;

@@ -57,8 +57,9 @@ struct ConvolutionShape {
 /// y of shape.output_shape(): the cross-correlation of x with the weights, plus bias `[out]` where it is defined.
 /// Tensors are f32 or f64, all of one type, and of the shapes that `shape` says; shapes are the caller's to check.
 /// \param stats where not null, receives count, mean and M2 of y's channels: f64 `[3, out]`.
+/// \param relu y = max(y, 0) in the end, which the statistics do not see.
 Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvolutionShape& shape,
-                   Tensor* stats = nullptr);
+                   Tensor* stats = nullptr, bool relu = false);
 
 /// dx of shape.input_shape() from dy of shape.output_shape(): the transpose of convolution() in x; plus bias `[in]`
 /// where it is defined, for a transposed convolution's forward pass.

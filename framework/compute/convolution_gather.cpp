@@ -69,6 +69,7 @@ class Pass {
             const Block block{image, count, item % bands_ * band_rows_, count == together_ ? full : part};
             compute(block);
             if (a_.stats != nullptr) measure(block, stats_ + item * moments_size(channels));
+            if (a_.relu) rectify(block);
           }
         });
     if (a_.stats == nullptr) return;
@@ -291,17 +292,31 @@ class Pass {
     }
   }
 
+  // Pixels of one image of the block (of a forward pass), and the first of them.
+  std::int64_t pixels_of(const Block& block) const {
+    return (std::min(rows_.result, block.first + band_rows_) - block.first) * columns_.result;
+  }
+  T* first_of(const Block& block, std::int64_t n) const {
+    return a_.y + ((block.image + n) * rows_.result + block.first) * columns_.result * a_.result_channels;
+  }
+
+  // ReLU of the block's results, while they are in the cache.
+  void rectify(const Block& block) const {
+    for (std::int64_t n = 0; n < block.images; ++n) {
+      T* const y = first_of(block, n);
+      kernels_of<T>().activation.relu.forward(y, y, pixels_of(block) * a_.result_channels, T(0), T(0));
+    }
+  }
+
   // Moments of the block's outputs, while they are in the cache. Only for passes of one phase.
   void measure(const Block& block, double* moments) {
     const auto& normalization = kernels_of<T>().normalization;
     const std::int64_t channels = a_.result_channels;
-    const std::int64_t last = std::min(rows_.result, block.first + band_rows_);
-    const std::int64_t pixels = (last - block.first) * columns_.result;
+    const std::int64_t pixels = pixels_of(block);
     T* const work = parallel::scratch<T>(work_slot, 3 * normalization.period(channels));
     double* const part = parallel::scratch<double>(part_slot, moments_size(channels));
     for (std::int64_t n = 0; n < block.images; ++n) {
-      const T* const y = a_.y + ((block.image + n) * rows_.result + block.first) * columns_.result * channels;
-      normalization.moments(y, pixels, channels, work, n == 0 ? moments : part);
+      normalization.moments(first_of(block, n), pixels, channels, work, n == 0 ? moments : part);
       if (n > 0) merge_moments(moments, part, channels);
     }
   }

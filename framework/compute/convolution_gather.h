@@ -44,6 +44,7 @@ struct Gather {
   GatherAxis axis[2];
   std::int64_t w_tap, w_group, w_source, w_result;
   double* stats;  ///< Count, mean and M2 of y's channels, or null.
+  bool relu;      ///< Then y = max(y, 0). Forward only.
 };
 
 /// Computes it. Uses all scratch slots.

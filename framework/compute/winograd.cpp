@@ -125,7 +125,7 @@ class Pass {
         for (std::int64_t slice = 0; slice < slices_; ++slice)
           slice_of(slice, first, count, v, point, u + slice * u_size(),
                    grid_.piece(a_.x, image_, a_.source_channels, last, last + rows_, slice, slices_));
-        measure(block, stats);
+        finish(block, stats);
       }
     });
     end_stats(blocks, stats);
@@ -148,9 +148,9 @@ class Pass {
     });
     const std::int64_t blocks = ceil_div(grid_.rows(), rows_);
     double* const stats = begin_stats(blocks);
-    if (stats == nullptr) return;
+    if (stats == nullptr && !a_.relu) return;
     parallel::for_blocks(blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t block = begin; block < end; ++block) measure(block, stats);
+      for (std::int64_t block = begin; block < end; ++block) finish(block, stats);
     });
     end_stats(blocks, stats);
   }
@@ -160,16 +160,19 @@ class Pass {
                                : parallel::scratch<double>(stats_slot, blocks * moments_size(a_.result_channels));
   }
 
-  // Moments of the channels of a block's results, while they are in the cache.
-  void measure(std::int64_t block, double* stats) const {
-    if (stats == nullptr) return;
-    const auto& normalization = kernels_of<float>().normalization;
+  // Moments of the channels of a block's results, and ReLU, while they are in the cache.
+  void finish(std::int64_t block, double* stats) const {
     const std::int64_t channels = a_.result_channels;
     const std::int64_t begin = grid_.pixel_row(block * rows_);
     const std::int64_t end = grid_.pixel_row(std::min(grid_.rows(), (block + 1) * rows_));
-    float* const work = parallel::scratch<float>(work_slot, 3 * normalization.period(channels));
-    normalization.moments(a_.y + begin * result_[1] * channels, (end - begin) * result_[1], channels, work,
-                          stats + block * moments_size(channels));
+    const std::int64_t pixels = (end - begin) * result_[1];
+    float* const y = a_.y + begin * result_[1] * channels;
+    if (stats != nullptr) {
+      const auto& normalization = kernels_of<float>().normalization;
+      float* const work = parallel::scratch<float>(work_slot, 3 * normalization.period(channels));
+      normalization.moments(y, pixels, channels, work, stats + block * moments_size(channels));
+    }
+    if (a_.relu) kernels_of<float>().activation.relu.forward(y, y, pixels * channels, 0, 0);
   }
 
   void end_stats(std::int64_t blocks, double* stats) const {

@@ -51,9 +51,10 @@ Var Conv2d::forward(const Var& x, bool channel_sums) {
   return conv2d(x, weight, detail::optional_var(bias), geometry);
 }
 
-Var Conv2d::apply(const Var& x, const Var& filters, const Var& offsets) const {
+Var Conv2d::apply(const Var& x, const Var& filters, const Var& offsets, Activation activation) const {
   Conv2dGeometry geometry = geometry_;
   geometry.channel_sums = false;
+  geometry.activation = activation;
   return conv2d(x, filters, offsets, geometry);
 }
 

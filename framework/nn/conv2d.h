@@ -38,8 +38,9 @@ class Conv2d : public Layer {
   /// As forward(), with channel_sums for this call.
   Var forward(const Var& x, bool channel_sums);
 
-  /// The convolution with this layer's geometry and other filters, for example such that a norm was folded into.
-  Var apply(const Var& x, const Var& filters, const Var& offsets) const;
+  /// The convolution with this layer's geometry and other filters, for example such that a norm was folded into, and
+  /// an activation.
+  Var apply(const Var& x, const Var& filters, const Var& offsets, Activation activation = Activation::none) const;
 
   std::string describe() const override;
   std::int64_t multiply_adds(const Shape& x, const Shape& y) const override;

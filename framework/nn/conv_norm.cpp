@@ -12,7 +12,7 @@ namespace {
 Var activated(const Var& x, Activation activation) { return activation == Activation::relu ? relu(x) : x; }
 
 // scale (conv(x) - mean) / sqrt(variance + eps) + shift with constant statistics is a convolution with other filters.
-Var folded(const Conv2d& conv, const BatchNorm2d& norm, const Var& x) {
+Var folded(const Conv2d& conv, const BatchNorm2d& norm, const Var& x, Activation activation) {
   const auto at = [](const auto& member, std::int64_t c, double missing) {
     return member ? detail::element(member->value(), c, missing) : missing;
   };
@@ -27,7 +27,7 @@ Var folded(const Conv2d& conv, const BatchNorm2d& norm, const Var& x) {
     offsets.mutable_data<double>()[c] = before * gain + at(norm.shift, c, 0);
   }
   const DType dtype = conv.weight.value().dtype();
-  return conv.apply(x, Var(conv.weight.value()) * Var(cast(gains, dtype)), Var(cast(offsets, dtype)));
+  return conv.apply(x, Var(conv.weight.value()) * Var(cast(gains, dtype)), Var(cast(offsets, dtype)), activation);
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ Var conv_norm(Conv2d& conv, BatchNorm2d& norm, const Var& x, Activation activati
   // Who observes calls gets calls.
   if (detail::call_observer != nullptr) return activated(norm(conv(x)), activation);
   // Where nothing is recorded nobody needs what lies between the two.
-  if (!norm.uses_batch() && !Tape::recording()) return activated(folded(conv, norm, x), activation);
+  if (!norm.uses_batch() && !Tape::recording()) return folded(conv, norm, x, activation);
   return norm.forward(conv.forward(x, norm.uses_batch()), activation);
 }
 

@@ -54,6 +54,9 @@ Var Sequential::forward_merged(const Var& x) {
       auto& norm = static_cast<BatchNorm2d&>(*next->norm);
       y = conv_norm(*step.conv, norm, y, relu_follows ? Activation::relu : norm.options().activation);
       i += relu_follows ? 2 : 1;
+    } else if (step.conv != nullptr && next != nullptr && next->relu) {
+      y = step.conv->apply(y, step.conv->weight, detail::optional_var(step.conv->bias), Activation::relu);
+      ++i;
     } else if (step.norm != nullptr && next != nullptr && next->relu) {
       y = step.norm->forward(y, Activation::relu);
       ++i;

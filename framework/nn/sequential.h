@@ -22,7 +22,8 @@ class Conv2d;
 ///     net.add<ReLU>();                     // named by its index: "1"
 ///
 /// A layer is built with `rng.at(name)`. Where a Conv2d is followed by a BatchNorm2d, and a batch norm by a ReLU, the
-/// call merges them: the convolution computes the statistics, the norm applies the ReLU in its own pass.
+/// call merges them: the convolution computes the statistics, the norm applies the ReLU in its own pass. A Conv2d that
+/// a ReLU follows applies it too.
 class Sequential : public Layer {
  public:
   /// \param rng the key of this module's path.

@@ -4,6 +4,7 @@
 
 #include "framework/compute/basic.h"
 #include "framework/compute/broadcast.h"
+#include "framework/compute/relu.h"
 #include "framework/compute/strided.h"
 #include "framework/ops/map.h"
 #include "framework/ops/unary.h"
@@ -150,17 +151,7 @@ Var add_relu(const Var& a, const Var& b) {
     });
   });
   return record("add_relu", {a, b}, y, [y = Saved(y)](const Tensor& dy, InputGrads& dx) {
-    const Tensor& kept = *y;
-    Tensor gradient(dy.shape(), dy.dtype());
-    dispatch("add_relu", dy.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      const T* const from = kept.data<T>();
-      const T* const up = dy.data<T>();
-      T* const to = gradient.mutable_data<T>();
-      parallel::for_blocks(dy.size(), elementwise_block, [&](std::int64_t begin, std::int64_t end) {
-        kernels_of<T>().activation.relu.backward(from + begin, up + begin, to + begin, end - begin, T(0), T(0));
-      });
-    });
+    Tensor gradient = relu_gradient(*y, dy);
     dx.add(0, gradient);
     dx.add(1, std::move(gradient));
   });

@@ -2,6 +2,7 @@
 
 #include "framework/compute/broadcast.h"
 #include "framework/compute/convolution.h"
+#include "framework/compute/relu.h"
 #include "framework/ops/convolution_check.h"
 #include "framework/tensor/error.h"
 
@@ -46,11 +47,18 @@ ConvolutionShape shape_of(const Var& x, const Var& weight, const Var& bias, cons
 
 Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometry& geometry) {
   const ConvolutionShape shape = shape_of(x, weight, bias, geometry);
+  const bool relu = geometry.activation == Activation::relu;
+  if (relu && geometry.channel_sums)
+    fail("conv2d", "channel_sums together with an activation", "one of the two",
+         "statistics of channels are for a norm, which stands before the activation");
   Tensor stats;
-  Tensor y = convolution(x.value(), weight.value(), bias.value(), shape, geometry.channel_sums ? &stats : nullptr);
+  Tensor y =
+      convolution(x.value(), weight.value(), bias.value(), shape, geometry.channel_sums ? &stats : nullptr, relu);
   const bool biased = bias.value().defined();
-  const auto backward = [x = SavedInput(x), weight = Saved(weight.value()), shape, biased](const Tensor& dy,
-                                                                                           InputGrads& dx) {
+  const Tensor rectified = relu ? y : Tensor();
+  const auto backward = [x = SavedInput(x), weight = Saved(weight.value()), y = Saved(rectified), shape, biased](
+                            const Tensor& upstream, InputGrads& dx) {
+    const Tensor dy = (*y).defined() ? relu_gradient(*y, upstream) : upstream;
     if (dx.wants(0)) dx.add(0, convolution_input_gradient(dy, *weight, {}, shape));
     if (dx.wants(1)) dx.add(1, convolution_weight_gradient(x.value(), dy, shape));
     if (biased && dx.wants(2)) dx.add(2, sum_to(dy, {shape.out}));

@@ -7,6 +7,7 @@
 
 #include "framework/autograd/tape.h"
 #include "framework/compute/convolution.h"
+#include "framework/ops/activation.h"
 
 namespace ebb {
 
@@ -17,6 +18,7 @@ struct Conv2dGeometry {
   std::array<std::int64_t, 2> dilation{1, 1};  ///< Step between filter taps, >= 1.
   std::int64_t groups = 1;                     ///< Divides input and output channels; `in` groups is depthwise.
   bool channel_sums = false;  ///< Also compute Var::channel_stats() of the output, for a batch_norm that follows.
+  Activation activation = Activation::none;  ///< Applied to the result in the same pass; not beside channel_sums.
   Winograd winograd = Winograd::automatic;  ///< How 3x3 filters with stride 1 are computed in f32, in all three passes.
 };
 

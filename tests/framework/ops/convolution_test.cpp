@@ -214,6 +214,41 @@ BOOST_AUTO_TEST_CASE(messages) {
   }));
 }
 
+BOOST_AUTO_TEST_CASE(activations_in_the_same_pass_change_no_bit) {
+  // Besides the cases above: Winograd's method with many tiles and with few.
+  std::vector<Case> all(std::begin(cases), std::end(cases));
+  all.push_back({{4, 20, 20, 16}, {3, 3, 16, 20}, {.padding = {1, 1}, .winograd = Winograd::f4}});
+  all.push_back({{2, 4, 4, 64}, {3, 3, 64, 64}, {.padding = {1, 1}, .winograd = Winograd::f2}});
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (Case c : all) {
+      const Tensor x = random(c.x, 1, -1, 1, dtype), w = random(c.w, 2, -1, 1, dtype);
+      const Tensor b = random({c.w[3]}, 3, -1, 1, dtype);
+      const auto run = [&](bool fused) {
+        Tape tape;
+        const Var vx = tape.input(x), vw = tape.input(w), vb = tape.input(b);
+        c.geometry.activation = fused ? Activation::relu : Activation::none;
+        const Var convolved = conv2d(vx, vw, vb, c.geometry);
+        const Var y = fused ? convolved : relu(convolved);
+        tape.backward(y, random(y.shape(), 4, -1, 1, dtype));
+        return std::array{y.value(), tape.gradient(vx), tape.gradient(vw), tape.gradient(vb)};
+      };
+      const auto fused = run(true), apart = run(false);
+      double smallest = 1, zeros = 0;
+      for (const double v : values(fused[0])) {
+        smallest = std::min(smallest, v);
+        zeros += v == 0 ? 1 : 0;
+      }
+      BOOST_TEST(smallest == 0);
+      BOOST_TEST(zeros > static_cast<double>(fused[0].size()) / 5);
+      for (std::size_t i = 0; i < fused.size(); ++i) BOOST_TEST(values(fused[i]) == values(apart[i]), c.x << ": " << i);
+    }
+  }
+  const Case& c = cases[0];
+  BOOST_TEST(fails_with({"channel_sums together with an activation"}, [&] {
+    conv2d(random(c.x, 1), random(c.w, 2), {}, {.channel_sums = true, .activation = Activation::relu});
+  }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace ebb::test
