@@ -43,7 +43,7 @@ class SavedInput {
   Tensor value() const { return make_ == nullptr ? *kept_ : make_(*kept_, terms_); }
 
  private:
-  Tensor (*make_)(const Tensor&, const Tensor&);
+  Remake::Make* make_;
   Saved kept_;
   Tensor terms_;
 };
