@@ -223,6 +223,7 @@ class Pass {
     packing.x_pixel = a_.source_channels;
     packing.x_row = columns_.source * packing.x_pixel;
     packing.x_image = rows_.source * packing.x_row;
+    packing.x_end = a_.x + a_.images * packing.x_image;
     packing.images = block.images;
     packing.rows = end - begin;
     packing.first_column = first_column_;

@@ -55,8 +55,11 @@ class Pass {
     const std::int64_t lanes = kernel_.lanes;
     dy_columns_ = ceil_div(s_.output[1], lanes) * lanes;
     step_ = planes_ ? s_.stride[1] : 1;
-    columns_ = planes_ ? dy_columns_ + ((s_.kernel[1] - 1) * s_.dilation[1]) / step_
-                       : (s_.output[1] - 1) * s_.stride[1] + (s_.kernel[1] - 1) * s_.dilation[1] + 1;
+    const std::int64_t halo = (s_.kernel[1] - 1) * s_.dilation[1];
+    columns_ = planes_ ? dy_columns_ + halo / step_ : (s_.output[1] - 1) * s_.stride[1] + halo + 1;
+    // Rows of x as long as those of dy let the kernel run through all rows at once; what it reads of the next row there
+    // meets the zeros that fill up dy.
+    if (planes_ && s_.stride[0] == 1 && step_ == 1 && s_.output[1] + halo <= dy_columns_) columns_ = dy_columns_;
     choose_blocks();
   }
 
@@ -148,6 +151,7 @@ class Pass {
     p.x_pixel = x_pixel_;
     p.x_row = x_row_;
     p.x_image = x_image_;
+    p.x_end = x_ + s_.images * x_image_;
     p.images = 1;
     p.rows = end - begin;
     p.first_column = -s_.padding[1];
@@ -159,7 +163,9 @@ class Pass {
     p.out_row = step_ * columns_ * block_;
     const std::int64_t image_size = band.rows * p.out_row;
     p.out_block = images * image_size;
-    T* const out = parallel::scratch<T>(images_slot, blocks_ * p.out_block);
+    const std::int64_t reach = planes_ ? columns_ : 0;  // of the last tap behind the last row
+    T* const out = parallel::scratch<T>(images_slot, blocks_ * p.out_block + reach);
+    std::fill_n(out + blocks_ * p.out_block, reach, T(0));
     if (p.rows < band.rows) std::fill_n(out, blocks_ * p.out_block, T(0));
     for (std::int64_t n = 0; n < images; ++n) {
       p.x = x_ + (image + n) * p.x_image + begin * p.x_row + group * source_;
@@ -177,6 +183,7 @@ class Pass {
     up.x_row = s_.output[1] * s_.out;
     up.x_image = s_.output[0] * up.x_row;
     up.x = dy_ + band.image * up.x_image + band.first * up.x_row + group * result_;
+    up.x_end = dy_ + s_.images * up.x_image;
     up.images = 1;
     up.rows = rows;
     up.width = s_.output[1];

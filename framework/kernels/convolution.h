@@ -17,6 +17,7 @@ struct ImagePacking {
   const T* x;                   ///< First row and channel to pack, column 0, first image.
   int64_t x_row, x_pixel;       ///< Elements between rows and between pixels ...
   int64_t x_image;              ///< ... and between images.
+  const T* x_end;               ///< Behind the last number that may be read.
   int64_t images, rows;         ///< How many to pack.
   int64_t first_column, width;  ///< First column to pack (negative: zeros before the image); columns of the image.
   int64_t step, columns;        ///< Packs step * columns columns.
@@ -75,9 +76,9 @@ struct ConvPlanes {
   int64_t tap_count;         ///< Their number.
   const T* dy;               ///< Packed gradient, blocks of one channel, rows filled up with zeros.
   int64_t dy_plane;          ///< Elements between channels, ...
-  int64_t dy_image, dy_row;  ///< ... images and rows.
+  int64_t dy_image, dy_row;  ///< ... images and rows. With dy_row = x_row all rows are one.
   int64_t images, rows;      ///< Of the output.
-  int64_t columns;           ///< Of a packed row of dy: a multiple of lanes.
+  int64_t columns;           ///< Of a packed row of dy, dy_row: a multiple of lanes.
   int64_t channels;          ///< Output channels.
   T* dw;                     ///< The gradient.
   int64_t dw_row;            ///< Elements between its rows, one a tap.

@@ -12,11 +12,18 @@ void copy(const T* from, T* to, int64_t n) {
   for (; i < n; ++i) to[i] = from[i];
 }
 
+// Zeros before `begin` and from `end` on in a row of `size` numbers. What lies between is still to be written: whole
+// registers may reach into it.
 template <class T>
-void zero(T* to, int64_t n) {
-  int64_t i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>) Batch<T>(T(0)).store_unaligned(to + i);
-  for (; i < n; ++i) to[i] = T(0);
+void zero_outside(T* row, int64_t begin, int64_t end, int64_t size) {
+  const Batch<T> zero(T(0));
+  if (size < lanes<T>) {
+    for (int64_t i = 0; i < size; ++i) row[i] = T(0);
+    return;
+  }
+  const int64_t last = size - lanes<T>;
+  for (int64_t i = 0; i < begin; i += lanes<T>) zero.store_unaligned(row + (i < last ? i : last));
+  for (int64_t i = last; i + lanes < T >> end; i -= lanes<T>) zero.store_unaligned(row + (i > 0 ? i : 0));
 }
 
 // A row of a phase: its columns begin .. end-1 come from the images, the others are zeros.
@@ -69,6 +76,22 @@ void pack_gray(const ImagePacking<T>& args, const Row<T>& row) {
   rows_to_columns<N>(from, count, count, row.to + row.begin * N, N);
 }
 
+// Planes of single channels of one image: a register of positions at a time, the last one overlapping.
+template <class T>
+void pack_dense_planes(const ImagePacking<T>& args, const Row<T>& row) {
+  const int64_t pixel = args.step * args.x_pixel;
+  const int64_t last = row.end - lanes<T>;
+  for (int64_t j = row.begin; j < row.end; j = j < last && j + lanes < T >> last ? last : j + lanes<T>)
+    square_to_columns(row.from + j * pixel, pixel, args.channels, row.to + j, args.out_block);
+}
+
+// Whether it may be used: whole registers are read at each pixel.
+template <class T>
+bool can_pack_dense(const ImagePacking<T>& args, const Row<T>& row) {
+  const int64_t reach = (row.end - 1) * args.step * args.x_pixel + args.channels + lanes<T>;
+  return args.images == 1 && row.end - row.begin >= lanes<T> && args.x_end - row.from >= reach;
+}
+
 // Planes of single channels: eight positions at a time, each a row of channels.
 template <class T>
 void pack_planes(const ImagePacking<T>& args, const Row<T>& row) {
@@ -104,6 +127,7 @@ void pack_planes(const ImagePacking<T>& args, const Row<T>& row) {
 
 template <class T>
 void pack_ones(const ImagePacking<T>& args, const Row<T>& row) {
+  if (args.channels > 1 && can_pack_dense(args, row)) return pack_dense_planes(args, row);
   if (args.channels > 1) return pack_planes(args, row);
   if (args.step * args.x_pixel == 1) {
     if (args.images == 8) return pack_gray<T, 8>(args, row);
@@ -126,10 +150,8 @@ void pack_images(const ImagePacking<T>& args) {
     for (int64_t i = 0; i < args.rows; ++i) {
       const Row<T> row{args.x + i * args.x_row + first * args.x_pixel, begin, end < begin ? begin : end,
                        args.out + i * args.out_row + phase * args.columns * column};
-      for (int64_t b = 0; b < blocks; ++b) {
-        zero(row.to + b * args.out_block, row.begin * column);
-        zero(row.to + b * args.out_block + row.end * column, (args.columns - row.end) * column);
-      }
+      for (int64_t b = 0; b < blocks; ++b)
+        zero_outside(row.to + b * args.out_block, row.begin * column, row.end * column, args.columns * column);
       switch (args.block) {
         case 1: pack_ones(args, row); break;
         case 3: pack_row<T, 3>(args, row); break;

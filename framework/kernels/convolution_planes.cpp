@@ -11,15 +11,41 @@ namespace {
 template <int M>
 constexpr int position_registers = M <= 2 ? 4 : 2;
 
+// Where the positions of a row stand in the result: images first, then columns.
+template <class T>
+class Pixels {
+ public:
+  Pixels(const ConvRow<T>& row, int64_t first)
+      : image_(first % row.images),
+        images_(row.images),
+        step_(row.y_image),
+        turn_(row.y_column - row.images * row.y_image),
+        at_(row.y + first / row.images * row.y_column + image_ * row.y_image) {}
+
+  T* next() {
+    T* const at = at_;
+    at_ += step_;
+    if (++image_ == images_) {
+      image_ = 0;
+      at_ += turn_;
+    }
+    return at;
+  }
+
+ private:
+  int64_t image_, images_;
+  int64_t step_, turn_;  // to the next image, and from behind the last one to the next column
+  T* at_;
+};
+
 // Writes the sums of up to V lanes positions, M channels each, to their pixels.
 template <class T, int M, int V>
 void write_positions(const Batch<T> (&sum)[M][V], const ConvRow<T>& row, int64_t first) {
   constexpr int columns = M > 4 ? 8 : M;  // M, rounded up to a power of two
-  const int64_t end = row.columns * row.images;
-  int64_t column = first / row.images;
-  int64_t image = first % row.images;
+  Pixels<T> pixels(row, first);
+  int64_t left = row.columns * row.images - first;
 #pragma GCC unroll 4
-  for (int v = 0; v < V; ++v) {
+  for (int v = 0; v < V; ++v, left -= lanes<T>) {
     Batch<T> channels[columns];
 #pragma GCC unroll 8
     for (int m = 0; m < columns; ++m) channels[m] = m < M ? sum[m][v] : Batch<T>(T(0));
@@ -27,16 +53,15 @@ void write_positions(const Batch<T> (&sum)[M][V], const ConvRow<T>& row, int64_t
     alignas(64) T part[columns * lanes<T>];
 #pragma GCC unroll 8
     for (int m = 0; m < columns; ++m) channels[m].store_aligned(part + m * lanes<T>);
-    const int64_t left = end - first - v * lanes<T>;
-    const int64_t count = left < lanes<T> ? left : lanes<T>;
-    for (int64_t p = 0; p < count; ++p) {
-      T* const to = row.y + column * row.y_column + image * row.y_image;
-      if (row.channels == M) __builtin_memcpy(to, part + p * columns, M * sizeof(T));
-      else
-        for (int64_t m = 0; m < row.channels; ++m) to[m] = part[p * columns + m];
-      if (++image == row.images) {
-        image = 0;
-        ++column;
+    if (left >= lanes<T> && row.channels == M) {
+#pragma GCC unroll 4
+      for (int p = 0; p < lanes<T>; ++p) __builtin_memcpy(pixels.next(), part + p * columns, M * sizeof(T));
+    } else {
+      const int64_t count = left < lanes<T> ? left : lanes<T>;
+      const int64_t used = row.channels;
+      for (int64_t p = 0; p < count; ++p) {
+        T* const to = pixels.next();
+        for (int64_t m = 0; m < used; ++m) to[m] = part[p * columns + m];
       }
     }
   }
@@ -138,7 +163,11 @@ void plane_tile_gradient(const ConvPlanes<T>& args, int64_t tap, int64_t channel
 }
 
 template <class T>
-void plane_gradient(const ConvPlanes<T>& args) {
+void plane_gradient(ConvPlanes<T> args) {
+  if (args.x_row == args.dy_row) {
+    args.columns *= args.rows;
+    args.rows = 1;
+  }
   for (int64_t tap = 0; tap < args.tap_count; tap += tile_taps)
     for (int64_t channel = 0; channel < args.channels; channel += tile_channels)
       plane_tile_gradient(args, tap, channel);
@@ -155,7 +184,7 @@ void fill_table(Convolution<T>& table) {
   table.plane_cost = plane_cost<T>;
   table.plane_row = plane_row<T>;
   table.plane_gradient_cost = plane_gradient_cost<T>;
-  table.plane_gradient = plane_gradient<T>;
+  table.plane_gradient = [](const ConvPlanes<T>& args) { plane_gradient(args); };
 }
 
 }  // namespace

@@ -21,9 +21,23 @@ void weight_tile(const ConvWeights<T>& args, int64_t first) {
   tile.add(to, args.channels);
 }
 
+// The tile of `rows` <= M rows.
+template <class T, int M, int V>
+void weight_rows(const ConvWeights<T>& args, int64_t first, int64_t rows) {
+  if constexpr (M > 1)
+    if (rows < M) return weight_rows<T, M - 1, V>(args, first, rows);
+  weight_tile<T, M, V>(args, first);
+}
+
+// Tiles of about the same size, since small ones wait for their own sums.
 template <class T, int V>
 void weight_tiles(const ConvWeights<T>& args) {
-  for_tiles<V>(args.count, [&](auto tile, int64_t first) { weight_tile<T, decltype(tile)::value, V>(args, first); });
+  int64_t tiles = (args.count + most_rows<V> - 1) / most_rows<V>;
+  for (int64_t first = 0; first < args.count; --tiles) {
+    const int64_t rows = (args.count - first + tiles - 1) / tiles;
+    weight_rows<T, most_rows<V>, V>(args, first, rows);
+    first += rows;
+  }
 }
 
 template <class T>

@@ -35,6 +35,37 @@ static inline void interleave(Batch<T> (&rows)[N]) {
   }
 }
 
+// The lower or the upper halves of a and b.
+template <class T, int... I>
+static inline Batch<T> halves(Batch<T> a, Batch<T> b, bool upper, std::integer_sequence<int, I...>) {
+  constexpr int half = lanes<T> / 2;
+  if (upper) return Batch<T>(__builtin_shufflevector(a.data, b.data, (half + I % half + I / half * lanes<T>)...));
+  return Batch<T>(__builtin_shufflevector(a.data, b.data, (I % half + I / half * lanes<T>)...));
+}
+
+/// to[c * step + i] = from[i * pitch + c] for i < lanes and c < count: as many rows as a register has lanes, read
+/// whole registers at a time from every half register on.
+template <class T>
+static inline void square_to_columns(const T* from, int64_t pitch, int64_t count, T* to, int64_t step) {
+  constexpr int half = lanes<T> / 2;
+  constexpr auto every = std::make_integer_sequence<int, lanes<T>>();
+  for (int64_t c = 0; c < count; c += half, from += half, to += half * step) {
+    // A register holds half of row m and half of row m + half: interleaved, half of the columns stand in each register.
+    Batch<T> rows[half];
+#pragma GCC unroll 8
+    for (int m = 0; m < half; ++m)
+      rows[m] = halves<T>(Batch<T>::load_unaligned(from + m * pitch),
+                          Batch<T>::load_unaligned(from + (m + half) * pitch), false, every);
+    if constexpr (half > 1) interleave(rows);
+#pragma GCC unroll 8
+    for (int i = 0; i < half; ++i) {
+      if (c + i >= count) break;
+      const Batch<T> column = half == 1 ? rows[0] : halves<T>(rows[i / 2], rows[i / 2 + half / 2], i % 2 == 1, every);
+      column.store_unaligned(to + i * step);
+    }
+  }
+}
+
 /// to[i * step + m] = from[m][i] for m < N and i < count. `readable` >= count: how many numbers of each row may be
 /// read.
 template <int N, class T>

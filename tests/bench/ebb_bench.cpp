@@ -146,7 +146,7 @@ int main(int argc, char** argv) {
   app.add_option("--batches", settings.batches, "batch sizes, separated by commas")->capture_default_str();
   app.add_option("--modes", settings.modes, "train and infer, separated by commas")->capture_default_str();
   app.add_option("--layers", settings.layers,
-                 "single layers instead of models: resnet20, resnet18, resnet9, vgg11, mnistcnn, narrow, strided");
+                 "layers instead of models: resnet20, resnet18, resnet9, vgg11, mnistcnn, lenet, narrow, strided");
   app.add_option("--start", settings.start,
                  "a model: time from the start of the process to its first step, and peak memory after three");
   app.add_flag("--scaling", settings.scaling, "small networks with one thread and with --threads, in turns");

@@ -21,20 +21,41 @@ using Clock = std::chrono::steady_clock;
 struct Layer {
   const char* set;
   std::int64_t size, in, out;
-  std::int64_t kernel = 3, stride = 1;
+  std::int64_t kernel = 3, stride = 1, padding = 1;
 };
 
 constexpr Layer layers[] = {
-    {"resnet20", 32, 16, 16},       {"resnet20", 16, 32, 32},        {"resnet20", 8, 64, 64},
-    {"resnet18", 32, 64, 64},       {"resnet18", 16, 128, 128},      {"resnet18", 8, 256, 256},
-    {"resnet18", 4, 512, 512},      {"resnet9", 32, 64, 128},        {"resnet9", 16, 128, 256},
-    {"resnet9", 8, 256, 512},       {"vgg11", 16, 64, 128},          {"vgg11", 8, 128, 256},
-    {"vgg11", 4, 256, 512},         {"vgg11", 2, 512, 512},          {"mnistcnn", 28, 32, 64},
-    {"narrow", 32, 3, 16},          {"narrow", 32, 3, 64},           {"narrow", 32, 8, 8},
-    {"narrow", 16, 16, 16},         {"narrow", 8, 32, 32},           {"strided", 32, 16, 32, 3, 2},
-    {"strided", 16, 32, 64, 3, 2},  {"strided", 32, 16, 32, 1, 2},   {"strided", 16, 32, 64, 1, 2},
-    {"strided", 32, 64, 128, 3, 2}, {"strided", 16, 128, 256, 3, 2}, {"strided", 8, 256, 512, 3, 2},
-    {"strided", 32, 64, 128, 1, 2}, {"strided", 8, 256, 512, 1, 2},
+    {"resnet20", 32, 16, 16},
+    {"resnet20", 16, 32, 32},
+    {"resnet20", 8, 64, 64},
+    {"resnet18", 32, 64, 64},
+    {"resnet18", 16, 128, 128},
+    {"resnet18", 8, 256, 256},
+    {"resnet18", 4, 512, 512},
+    {"resnet9", 32, 64, 128},
+    {"resnet9", 16, 128, 256},
+    {"resnet9", 8, 256, 512},
+    {"vgg11", 16, 64, 128},
+    {"vgg11", 8, 128, 256},
+    {"vgg11", 4, 256, 512},
+    {"vgg11", 2, 512, 512},
+    {"mnistcnn", 28, 32, 64},
+    {"narrow", 32, 3, 16},
+    {"narrow", 32, 3, 64},
+    {"narrow", 32, 8, 8},
+    {"narrow", 16, 16, 16},
+    {"narrow", 8, 32, 32},
+    {"strided", 32, 16, 32, 3, 2},
+    {"strided", 16, 32, 64, 3, 2},
+    {"strided", 32, 16, 32, 1, 2, 0},
+    {"strided", 16, 32, 64, 1, 2, 0},
+    {"strided", 32, 64, 128, 3, 2},
+    {"strided", 16, 128, 256, 3, 2},
+    {"strided", 8, 256, 512, 3, 2},
+    {"strided", 32, 64, 128, 1, 2, 0},
+    {"strided", 8, 256, 512, 1, 2, 0},
+    {"lenet", 28, 1, 6, 5, 1, 2},
+    {"lenet", 14, 6, 16, 5, 1, 0},
 };
 
 double seconds_of(const std::function<void()>& call) {
@@ -85,14 +106,15 @@ void print_layer_rows(const LayerSettings& settings, double peak) {
   constexpr std::array<const char*, 3> passes{"forward", "input gradient", "weight gradient"};
   for (const Layer& layer : layers) {
     if (std::ranges::find(settings.layers, layer.set) == settings.layers.end()) continue;
+    const std::int64_t size = (layer.size + 2 * layer.padding - layer.kernel) / layer.stride + 1;
     ConvolutionShape shape{.images = settings.batch,
                            .in = layer.in,
                            .out = layer.out,
                            .input = {layer.size, layer.size},
-                           .output = {layer.size / layer.stride, layer.size / layer.stride},
+                           .output = {size, size},
                            .kernel = {layer.kernel, layer.kernel},
                            .stride = {layer.stride, layer.stride},
-                           .padding = {layer.kernel / 2, layer.kernel / 2}};
+                           .padding = {layer.padding, layer.padding}};
     Tensor x(shape.input_shape()), dy(shape.output_shape()), w(shape.weight_shape());
     fill_normal(x, Rng(1), 0, 1);
     fill_normal(dy, Rng(2), 0, 1);

@@ -94,7 +94,9 @@ class Stopwatch : public detail::OpObserver {
     node.forward_flop = flop;
     node.backward_flop = inputs[0].tracked() ? 2 * flop : flop;
     node.name = text(op, ' ', x[x.rank() - 1], " -> ", outputs);
-    if (op == "conv2d") node.name += text(", ", x[1], 'x', x[2], output.shape()[1] == x[1] ? "" : ", stride 2");
+    if (op != "conv2d") return;
+    node.name += text(", ", x[1], 'x', x[2]);
+    if (output.shape()[1] != x[1]) node.name += text(" to ", output.shape()[1], 'x', output.shape()[2]);
   }
 
   Clock::time_point last_;
