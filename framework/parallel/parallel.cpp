@@ -12,6 +12,7 @@
 #include "framework/parallel/pool.h"
 #include "framework/parallel/short_loops.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/placement.h"
 
 namespace ebb::parallel {
 namespace {
@@ -164,6 +165,7 @@ double tree_sum(std::span<double> values) {
 }
 
 void* scratch_bytes(int slot, std::size_t bytes) {
+  constexpr std::size_t front = ebb::detail::placement_front;
   struct Slot {
     void* memory = nullptr;
     std::size_t size = 0;
@@ -178,12 +180,12 @@ void* scratch_bytes(int slot, std::size_t bytes) {
   if (s.size < bytes || s.memory == nullptr) {
     std::free(std::exchange(s.memory, nullptr));
     s.size = bytes + bytes / 4 + 64;
-    if (posix_memalign(&s.memory, 64, s.size) != 0) {
+    if (posix_memalign(&s.memory, ebb::detail::placement, front + s.size) != 0) {
       s.memory = nullptr;
       fail("scratch", text("no memory for ", bytes, " bytes"), "a smaller layer or batch");
     }
   }
-  return s.memory;
+  return static_cast<std::byte*>(s.memory) + front;
 }
 
 int threads_seen() { return seen.load(std::memory_order_relaxed); }

@@ -57,7 +57,7 @@ Storage* Mappings::map(std::size_t bytes) {
 }
 
 Storage* Mappings::take(std::size_t bytes) {
-  const std::size_t wanted = round_up(bytes, 64);
+  const std::size_t wanted = round_up(head + bytes, placement) - head;  // so that the next piece is placed, too
   Storage* piece = nullptr;
   // Pieces of the first bin may be too small; those of all others are large enough.
   const int first = class_of(wanted) - 1;

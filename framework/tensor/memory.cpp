@@ -43,7 +43,8 @@ Pool& pool() {
 
 Storage* from_malloc(std::size_t capacity, int size_class) {
   void* raw = nullptr;
-  if (posix_memalign(&raw, 64, head + capacity) != 0) return nullptr;
+  const std::size_t alignment = capacity < 4096 ? 64 : detail::placement;
+  if (posix_memalign(&raw, alignment, head + capacity) != 0) return nullptr;
   Storage* const block = new (raw) Storage;
   block->capacity = capacity;
   block->size_class = static_cast<std::int16_t>(size_class);

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "framework/tensor/placement.h"
+
 namespace ebb::detail {
 
 /// The head of a pool block; the data follows it, 64-byte aligned. `refs` counts the tensors that share the
@@ -26,6 +28,7 @@ struct alignas(64) Storage {
   /// First byte of the data.
   std::byte* data() { return reinterpret_cast<std::byte*>(this + 1); }
 };
+static_assert(sizeof(Storage) == placement_front);
 
 /// A block of at least `bytes` bytes with one owner. The contents are undefined.
 /// \throws Error when the system has no memory left.

@@ -12,7 +12,7 @@ FOUNDATION = ["framework/tensor", "framework/compute", "framework/parallel", KER
 MAY_INCLUDE = {
     "framework/kernels": [],
     "framework/tensor": [],
-    "framework/parallel": ["framework/tensor/error.h"],
+    "framework/parallel": ["framework/tensor/error.h", "framework/tensor/placement.h"],
     "framework/compute": ["framework/tensor", "framework/parallel", KERNEL_TABLE],
     "framework/autograd": ["framework/compute", "framework/tensor"],
     "framework/ops": ["framework/autograd", *FOUNDATION],

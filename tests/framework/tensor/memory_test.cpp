@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "framework/parallel/parallel.h"
 #include "framework/tensor/tensor.h"
 #include "tests/support/tensors.h"
 
@@ -31,6 +32,24 @@ BOOST_AUTO_TEST_CASE(blocks_are_aligned_for_every_size) {
   std::int64_t astray = 0;
   for (const Tensor& tensor : held)
     if (reinterpret_cast<std::uintptr_t>(tensor.data<std::uint8_t>()) % 64 != 0) ++astray;
+  BOOST_TEST(astray == 0);
+}
+
+// Otherwise reads of one array wait for the writes of another: see placement.h.
+BOOST_AUTO_TEST_CASE(large_arrays_begin_at_the_same_place_modulo_512) {
+  std::vector<Tensor> held;
+  for (std::int64_t size = 4096; size < 3 << 20; size = size * 9 / 8 + 8) {
+    held.push_back(bytes(size));
+    held.push_back(bytes(size));
+    if (size % 3 == 0) held.erase(held.begin());  // so that kept pieces are cut
+  }
+  std::int64_t astray = 0;
+  const auto place = [](const void* at) { return reinterpret_cast<std::uintptr_t>(at) % 512; };
+  const auto first = place(held.front().data<std::uint8_t>());
+  for (const Tensor& tensor : held)
+    if (place(tensor.data<std::uint8_t>()) != first) ++astray;
+  for (const std::size_t size : {100, 10000, 1000000})
+    if (place(parallel::scratch_bytes(0, size)) != first) ++astray;
   BOOST_TEST(astray == 0);
 }
 
