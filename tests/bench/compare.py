@@ -5,7 +5,7 @@
 
 Needs the packages of the section `peer` (sh tests/packages.sh peer) and a release build with ebb-bench. Machines are
 noisy, so only the ratios of one run mean anything: every round measures both contenders for each model one after the other,
-small networks six times, and with one thread on the same core.
+small networks four times, and with one thread on the same core.
 """
 import argparse
 import collections
@@ -159,7 +159,7 @@ def main():
     ebb, torch = collections.defaultdict(list), collections.defaultdict(list)
     for _ in range(options.rounds):
         for model, batch, mode, _ in work:
-            for t in threads * (6 if model in SMALL or mode == "infer" else 1):
+            for t in threads * (4 if model in SMALL or mode == "infer" else 1):
                 pin = ["taskset", "-c", str(min(os.sched_getaffinity(0)))] if t == 1 else []
                 arguments = ["--models", model, "--batches", str(batch), "--modes", mode, "--threads", str(t),
                              "--seconds", options.seconds]
@@ -204,7 +204,7 @@ Written by `python3 tests/bench/compare.py --rounds {options.rounds} --write doc
 {processor}, {os.cpu_count()} cores, PyTorch {version} with its best settings (`tests/bench/torch_env.sh`; the better of both
 memory formats; for inference the frozen and optimised module). The same layers and batch sizes on both sides: forward,
 cross-entropy, backward and a step of SGD with momentum in single precision on inputs in memory. Medians of
-{options.rounds} rounds in which both alternate, LeNet, MNIST CNN, MLP and inference six times in each; one thread stays on one core.
+{options.rounds} rounds in which both alternate, LeNet, MNIST CNN, MLP and inference four times in each; one thread stays on one core.
 Machines are noisy, so only the ratios mean something.
 
 """ + "\n".join(table) + """
