@@ -123,14 +123,15 @@ def speedups(options, peer, work, threads):
 
 
 def small_nets(options, threads):
-    """Are more threads ever slower? The median of the rounds for each of ebb-bench's small networks and batches."""
+    """Are more threads ever slower? The median for each of ebb-bench's small networks and batches, of three turns a round: the
+    largest of thirty medians is above all a measure of their noise."""
     ratios = collections.defaultdict(list)
-    for _ in range(options.rounds):
+    for _ in range(3 * options.rounds):
         for row in lines([options.bench, "--scaling", "--json", "--threads", str(threads[-1]), "--seconds", "1"]):
             ratios[row["net"], row["batch"]].append(row["ratio"])
     medians = {key: statistics.median(values) for key, values in ratios.items()}
     (net, batch), worst = max(medians.items(), key=lambda entry: entry[1])
-    return [f"Time of a step with {threads[-1]} threads over that with one, for {len(medians)} small networks and batches: median "
+    return [f"`ebb-bench --scaling`, {datetime.date.today()}, {3 * options.rounds} turns: time of a step with {threads[-1]} threads over that with one, for {len(medians)} small networks and batches: median "
             f"{statistics.median(medians.values()):.2f}, largest {worst:.2f} ({net}, batch {batch})."]
 
 
@@ -138,6 +139,17 @@ def profile(options):
     """Where a training step of ResNet-20 spends its time."""
     command = [options.bench, "--profile", "--models", "resnet20", "--threads", "1", "--seconds", "10"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def replace_section(path, title, body):
+    """Writes the lines of one section of the file anew."""
+    with open(path, encoding="utf-8") as file:
+        before, heading, rest = file.read().partition(f"## {title}\n")
+    if not heading:
+        sys.exit(f"{path} has no section '{title}': write the whole file first, without --only-small")
+    after = rest.partition("\n## ")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(before + heading + "\n" + "\n".join(body) + "\n" + "".join(after[1:]))
 
 
 def main():
@@ -149,7 +161,11 @@ def main():
     parser.add_argument("--bench", default=os.path.join(ROOT, "build/release/ebb-bench"))
     parser.add_argument("--python", default="/usr/bin/python3")
     parser.add_argument("--write", default="", help="file for the table, in Markdown")
+    parser.add_argument("--only-small", action="store_true", help="only the small networks' section of that file")
     options = parser.parse_args()
+    if options.only_small:
+        replace_section(options.write, "Small networks", small_nets(options, [int(t) for t in options.threads.split(",")]))
+        return
 
     environment = torch_environment()
     probe = build_probe(os.path.dirname(options.bench))
@@ -229,9 +245,13 @@ Training: statistics, normalisation and ReLU in one op, one thread; oneDNN in th
 
 ## {threads[-1]} threads over one
 
-Training, as a factor; Ebb's two are measured in turns in one process (`ebb-bench --speedup`, `--scaling`).
+Training, as a factor; Ebb's two are measured in turns in one process (`ebb-bench --speedup`).
 
-""" + "\n".join(faster + [""] + small) + """
+""" + "\n".join(faster) + """
+
+## Small networks
+
+""" + "\n".join(small) + """
 
 ## A training step of ResNet-20, by op
 
