@@ -23,7 +23,7 @@ void zero_outside(T* row, int64_t begin, int64_t end, int64_t size) {
   }
   const int64_t last = size - lanes<T>;
   for (int64_t i = 0; i < begin; i += lanes<T>) zero.store_unaligned(row + (i < last ? i : last));
-  for (int64_t i = last; i + lanes < T >> end; i -= lanes<T>) zero.store_unaligned(row + (i > 0 ? i : 0));
+  for (int64_t i = last; i > end - lanes<T>; i -= lanes<T>) zero.store_unaligned(row + (i > 0 ? i : 0));
 }
 
 // A row of a phase: its columns begin .. end-1 come from the images, the others are zeros.
