@@ -10,8 +10,8 @@ namespace ebb::detail {
 /// this.
 ///
 /// For a load that follows a store, processors compare the lowest twelve bits of the addresses first. Where an output
-/// lies one register behind its input modulo 4,096, each load waits for the store before it, and elementwise ops take
-/// up to five times as long. Between arrays placed like this there are at least 512 bytes modulo 4,096, or none.
+/// lies one register behind its input modulo 4,096, each load waits for the store before it. Between arrays placed like
+/// this there are at least 512 bytes modulo 4,096, or none.
 constexpr std::size_t placement = 512;
 
 /// See placement: the head of a pool block.
