@@ -9,8 +9,8 @@
 #include <iostream>
 
 #include "data/mnist.h"
-#include "lab/run_directory.h"
-#include "lab/trainer.h"
+#include "lab/runs/run_directory.h"
+#include "lab/training/trainer.h"
 #include "models/lenet.h"
 #include "optim/sgd.h"
 

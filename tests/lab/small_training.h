@@ -10,7 +10,7 @@
 #include "framework/nn/flatten.h"
 #include "framework/nn/linear.h"
 #include "framework/nn/sequential.h"
-#include "lab/trainer.h"
+#include "lab/training/trainer.h"
 #include "optim/sgd.h"
 
 namespace ebb::test {

@@ -1,0 +1,55 @@
+/// \file
+/// The commands of the program `ebb`. Each returns the program's exit status.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lab/recipe/recipe.h"
+
+namespace ebb {
+
+/// What the command line of `ebb train` says.
+struct TrainCommand {
+  std::string what = {};                   ///< A built-in recipe or a .toml file.
+  std::vector<std::string> settings = {};  ///< "key=value", in the order given.
+  bool print_recipe = false;               ///< Print the resolved recipe and stop.
+  bool overwrite = false;                  ///< Replace a run that is in the directory.
+};
+
+/// Trains in a new run directory. 0 when done, 1 when something could not be written, 128 + signal when stopped.
+/// \throws Error
+int run(const TrainCommand& command);
+
+/// What the command line of `ebb resume` says.
+struct ResumeCommand {
+  std::string directory = {};              ///< Of the run.
+  std::vector<std::string> settings = {};  ///< "key=value".
+  bool allow_change = false;               ///< Whether settings may change what is trained.
+};
+
+/// Goes on with a run from its newest checkpoint; exit status as of `ebb train`.
+/// \throws Error
+int run(const ResumeCommand& command);
+
+/// What the command line of `ebb report` says.
+struct ReportCommand {
+  std::vector<std::string> runs = {};  ///< Run directories.
+  std::string out = {};                ///< The page; empty: RUN/report.html for one, comparison.html for several.
+};
+
+/// Writes the page of a run, or one that compares several.
+/// \throws Error
+int run(const ReportCommand& command);
+
+/// What the command line of `ebb eval` says.
+struct EvalCommand {
+  std::string directory = {};              ///< Of a finished run.
+  std::vector<std::string> settings = {};  ///< "key=value": test-time augmentation, another data_dir.
+};
+
+/// Prints what the weights of a run do on the test data.
+/// \throws Error
+int run(const EvalCommand& command);
+
+}  // namespace ebb

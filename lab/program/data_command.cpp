@@ -1,0 +1,152 @@
+#include "lab/program/data_command.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <ostream>
+
+#include "data/cifar.h"
+#include "data/inspect.h"
+#include "data/mnist.h"
+#include "data/optdigits.h"
+#include "framework/io/atomic_file.h"
+#include "framework/tensor/error.h"
+#include "lab/format/numbers.h"
+#include "lab/format/png.h"
+#include "lab/program/contact_sheet.h"
+#include "lab/program/fetch.h"
+#include "lab/program/progress.h"
+#include "lab/recipe/recipe.h"
+
+namespace ebb {
+namespace {
+
+namespace fs = std::filesystem;
+
+ImageDataset load(const PublishedSet& set, const fs::path& directory, Split split) {
+  if (set.name == "mnist") return Mnist(directory, split);
+  if (set.name == "fashion-mnist") return FashionMnist(directory, split);
+  if (set.name == "cifar-10") return Cifar10(directory, split);
+  if (set.name == "cifar-100") return Cifar100(directory, split);
+  return Optdigits(directory, split);
+}
+
+template <class... Values>
+std::string format(const char* pattern, Values... values) {
+  char out[160];
+  std::snprintf(out, sizeof out, pattern, values...);
+  return out;
+}
+
+// "0.4914 0.4822 0.4465"
+std::string four_digits(const std::vector<double>& values) {
+  std::string out;
+  for (const double value : values) out += format(out.empty() ? "%.4f" : " %.4f", value);
+  return out;
+}
+
+void print_half(const ImageDataset& set, Split split, std::ostream& out) {
+  const ImageSummary summary = summarize(set);
+  out << '\n'
+      << grouped(summary.images) << ' ' << name(split) << " images of " << text(set.sample_shape()) << "\n  mean "
+      << four_digits(summary.statistics.mean) << "  deviation " << four_digits(summary.statistics.deviation) << '\n';
+  const auto [least, most] = std::ranges::minmax(summary.class_counts);
+  out << "  " << set.classes() << " classes of " << grouped(least);
+  if (most != least) {
+    out << " to " << grouped(most) << " images:";
+    for (std::size_t label = 0; label < summary.class_counts.size(); ++label)
+      out << (label % 5 == 0 ? "\n    " : "  ")
+          << format("%-14s%7s", set.class_name(static_cast<std::int64_t>(label)).c_str(),
+                    grouped(summary.class_counts[label]).c_str());
+  } else {
+    out << " images each";
+  }
+  out << '\n';
+}
+
+// The number of equal images, and the first of them.
+void print_equal(const std::vector<EqualImages>& pairs, const char* where, const char* first, const char* second,
+                 std::ostream& out) {
+  out << "  " << where << ": ";
+  if (pairs.empty()) out << "none\n";
+  else
+    out << grouped(static_cast<std::int64_t>(pairs.size())) << ", the first: " << first << ' ' << pairs[0].first
+        << " and " << second << ' ' << pairs[0].second << '\n';
+}
+
+// What trainings usually do with such images, to be looked at.
+Augmentation usual_augmentation(const PublishedSet& set) {
+  if (set.name.starts_with("cifar")) return {.flip = Flip::random, .crop = 4, .cutout = 8};
+  if (set.name == "fashion-mnist") return {.flip = Flip::random, .crop = 2, .border = Border::reflect};
+  return {.border = Border::reflect, .translate = 1, .rotate = 10};
+}
+
+// What the settings ask for. Other keys of recipes say nothing about images.
+Augmentation augmentation_from(const std::vector<std::string>& settings) {
+  Recipe recipe;
+  apply_settings(recipe, settings);
+  for (const RecipeKey& key : recipe_keys())
+    if (std::string_view(key.section) != "augmentation" && get(recipe, key.key) != get(Recipe{}, key.key))
+      fail("--set", text('"', key.key, '"'), "a key of augmentation", "see `ebb train --help`");
+  return recipe.augment;
+}
+
+}  // namespace
+
+int run(const DataFetchCommand& command, std::ostream& out) {
+  const PublishedSet& set = published_set(command.set);
+  const char* const variable = std::getenv("EBB_DATA");
+  fs::path root = command.to;
+  if (root.empty()) root = variable != nullptr && *variable != '\0' ? variable : "data";
+  fetch(set, {.directory = root / set.name, .source = command.source, .on_line = [&out](const std::string& line) {
+                out << line << std::endl;
+              }});
+  out << set.name << " is in " << (root / set.name).string() << ": train with --data " << root.string()
+      << ", or set EBB_DATA=" << fs::absolute(root).string() << '\n';
+  return 0;
+}
+
+int run(const DataVerifyCommand& command, std::ostream& out) {
+  const PublishedSet& set = published_set(command.set);
+  std::vector<fs::path> files;
+  for (const Split split : {Split::train, Split::test})
+    for (const fs::path& file : find_published(set, command.directory, split))
+      if (std::ranges::find(files, file) == files.end()) files.push_back(file);
+  for (const fs::path& file : files) out << file.string() << '\n';
+  const std::vector<ContentCheck> checks = check_contents(set, files);
+  bool good = checks.size() == set.contents.size();
+  for (const ContentCheck& check : checks) {
+    out << format("  %-28s", check.name.c_str()) << (check.problem.empty() ? "as published" : check.problem) << '\n';
+    good = good && check.problem.empty();
+  }
+  const ImageDataset train = load(set, command.directory, Split::train);
+  const ImageDataset test = load(set, command.directory, Split::test);
+  print_half(train, Split::train, out);
+  print_half(test, Split::test, out);
+  out << "\nequal images\n";
+  print_equal(repeated_images(train), "within train", "train", "train", out);
+  print_equal(repeated_images(test), "within test", "test", "test", out);
+  print_equal(equal_images(train, test), "in train and test", "train", "test", out);
+  out << (good ? "\nall files are as published\n" : "\nthe files are not as published\n");
+  return good ? 0 : 1;
+}
+
+int run(const DataShowCommand& command, std::ostream& out) {
+  const PublishedSet& set = published_set(command.set);
+  const Augmentation augment = command.settings.empty() ? usual_augmentation(set) : augmentation_from(command.settings);
+  const ContactSheetOptions options{.images = command.columns, .seed = command.seed};
+  const ImageDataset images = load(set, command.directory, command.test ? Split::test : Split::train);
+  const std::string file = command.file.empty() ? text(set.name, ".png") : command.file;
+  write_file(file, png(contact_sheet(images, augment, options)));
+  out << file << ": a row for each class (";
+  for (std::int64_t label = 0; label < std::min(images.classes(), options.classes); ++label)
+    out << (label == 0 ? "" : ", ") << images.class_name(label);
+  out << "), each image plain and behind it as " << options.epochs << " epochs show it\n";
+  return 0;
+}
+
+}  // namespace ebb

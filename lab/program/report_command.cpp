@@ -1,0 +1,48 @@
+// `ebb report` and `ebb eval`.
+#include <cstdio>
+#include <iostream>
+
+#include "framework/io/atomic_file.h"
+#include "framework/io/safetensors.h"
+#include "framework/tensor/error.h"
+#include "lab/program/commands.h"
+#include "lab/reports/plot.h"
+#include "lab/reports/report.h"
+#include "lab/setup/session.h"
+
+namespace ebb {
+
+int run(const ReportCommand& command) {
+  std::vector<RunData> runs;
+  for (const std::string& directory : command.runs) runs.push_back(read_run(directory));
+  std::string out = command.out;
+  if (out.empty()) out = runs.size() == 1 ? command.runs.front() + "/report.html" : "comparison.html";
+  write_file(out, runs.size() == 1 ? report_page(runs.front()) : comparison_page(runs));
+  std::cout << out << '\n';
+  if (!can_plot()) std::cerr << "ebb: gnuplot is not installed: the report has tables in place of curves\n";
+  return 0;
+}
+
+int run(const EvalCommand& command) {
+  const std::filesystem::path directory = command.directory;
+  const std::filesystem::path weights = directory / "model.safetensors";
+  if (!std::filesystem::exists(weights))
+    fail(weights.string(), "no such file", "the weights of a finished run", "finish it with `ebb resume`");
+  Recipe recipe = find_recipe((directory / "recipe.toml").string());
+  apply_settings(recipe, command.settings);
+  use_threads(recipe);
+  const TensorFile file = load_safetensors(weights);
+  const auto test = read_test_data(recipe, statistics_from(file.metadata, weights.string()));
+  const std::unique_ptr<Layer> model = make_model(recipe, *test);
+  model->load_state(file.tensors);
+  const Evaluation result = evaluate(*model, Loader(test, in_order(recipe)), trainer_options(recipe).evaluation);
+  std::cout << class_table(result.confusion, class_names(*test)) << '\n';
+  std::printf(
+      "%s on %lld test images\naccuracy                 %.2f %%\nnegative log-likelihood  %.4f\n"
+      "calibration error        %.2f %% (15 bins)\n",
+      weights.c_str(), static_cast<long long>(result.confusion.total()), 100 * result.accuracy, result.loss,
+      100 * result.calibration_error);
+  return 0;
+}
+
+}  // namespace ebb

@@ -1,0 +1,36 @@
+#include "lab/program/stop_signal.h"
+
+namespace ebb {
+namespace {
+
+constexpr std::array signals{SIGINT, SIGTERM, SIGHUP};
+volatile std::sig_atomic_t came = 0;
+
+extern "C" void remember(int signal) {
+  came = signal;
+  // Whichever comes next finds the default action: it ends the process.
+  for (const int each : signals) ::signal(each, SIG_DFL);
+}
+
+}  // namespace
+
+StopSignal::StopSignal() {
+  came = 0;
+  struct sigaction action {};
+  action.sa_handler = remember;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    sigaction(signals[i], nullptr, &former_[i]);
+    // A signal that the parent ignores (nohup) stays ignored.
+    if (former_[i].sa_handler != SIG_IGN) sigaction(signals[i], &action, nullptr);
+  }
+}
+
+StopSignal::~StopSignal() {
+  for (std::size_t i = 0; i < signals.size(); ++i) sigaction(signals[i], &former_[i], nullptr);
+}
+
+int StopSignal::requested() { return came; }
+
+}  // namespace ebb

@@ -1,0 +1,102 @@
+// `ebb train` and `ebb resume`.
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include "framework/tensor/error.h"
+#include "lab/program/commands.h"
+#include "lab/program/training.h"
+#include "lab/runs/environment.h"
+#include "lab/training/memory_estimate.h"
+
+namespace ebb {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Keys that change no bit of the result.
+constexpr const char* harmless[] = {"threads", "prefetch", "save_minutes", "save_steps"};
+
+// The directory asked for; by default a new one.
+fs::path directory_for(const Recipe& recipe, bool overwrite) {
+  const fs::path wanted = run_directory(recipe);
+  if (!recipe.out.empty() || overwrite) return wanted;
+  fs::path free = wanted;
+  for (int number = 2; fs::exists(free); ++number) free = text(wanted.string(), '-', number);
+  return free;
+}
+
+SaveOptions save_options(const Session& session) {
+  return {.minutes = session.recipe.save_minutes, .steps = session.recipe.save_steps, .judged_on = session.judged_on()};
+}
+
+void require_memory(Session& session) {
+  ebb::require_memory(*session.model, *session.optimizer, session.trainer.options(), session.train);
+}
+
+std::string environment_of(const Session& session) {
+  return environment_json(dataset_sha256(*session.data.train), dataset_sha256(*session.data.test));
+}
+
+// The recipe of a run and how its images are standardised.
+std::pair<Recipe, std::optional<PixelStatistics>> beginning_of(const std::string& run) {
+  const RunDirectory directory(run, RunDirectory::Open::existing);
+  return {directory.recipe(), directory.standardisation()};
+}
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+int run(const TrainCommand& command) {
+  Recipe recipe = find_recipe(command.what);
+  apply_settings(recipe, command.settings);
+  if (command.print_recipe) {
+    std::cout << to_toml(recipe);
+    return 0;
+  }
+  Session session(recipe);
+  require_memory(session);
+  RunDirectory directory(directory_for(recipe, command.overwrite),
+                         command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh,
+                         save_options(session));
+  directory.describe(recipe, environment_of(session));
+  std::cout << session.header() << "run directory " << directory.path().string() << "\n\n" << std::flush;
+  return train_in(session, directory);
+}
+
+int run(const ResumeCommand& command) {
+  const auto [begun, standardisation] = beginning_of(command.directory);
+  Recipe recipe = begun;
+  apply_settings(recipe, command.settings);
+  for (const RecipeKey& key : recipe_keys()) {
+    const bool changed = get(recipe, key.key) != get(begun, key.key);
+    if (changed && !command.allow_change &&
+        std::ranges::find(harmless, std::string_view(key.key)) == std::end(harmless))
+      fail(key.key, text('"', get(recipe, key.key), "\" in a run with \"", get(begun, key.key), '"'),
+           "the settings that the run began with", "--allow-change accepts another training from here on");
+  }
+  Session session(recipe, standardisation);
+  require_memory(session);
+  RunDirectory directory(command.directory, RunDirectory::Open::existing, save_options(session));
+  const std::string environment = environment_of(session);
+  const fs::path file = directory.path() / "environment.json";
+  if (data_checksums(environment, "data") != data_checksums(read(file), file.string()) && !command.allow_change)
+    fail(file.string(), "checksums of other data", "the data that the run began with",
+         "--allow-change accepts other data from here on");
+  const bool found = directory.resume(session.trainer);
+  if (!command.settings.empty()) directory.describe(recipe, environment);
+  std::cout << session.header() << "run directory " << directory.path().string() << ", "
+            << (found ? text("resumed after batch ", session.trainer.batches_done()) : "begun anew: no checkpoint")
+            << "\n\n"
+            << std::flush;
+  return train_in(session, directory);
+}
+
+}  // namespace ebb

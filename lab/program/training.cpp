@@ -1,0 +1,65 @@
+#include "lab/program/training.h"
+
+#include <cstdio>
+#include <iostream>
+
+#include "framework/io/atomic_file.h"
+#include "framework/tensor/error.h"
+#include "lab/format/numbers.h"
+#include "lab/program/progress.h"
+#include "lab/program/progress_display.h"
+#include "lab/program/stop_signal.h"
+#include "lab/reports/report.h"
+#include "lab/runs/evaluation_record.h"
+#include "lab/training/confusion.h"
+#include "lab/training/memory_limits.h"
+
+namespace ebb {
+namespace {
+
+int stopped(Session& session, RunDirectory& directory, int signal) {
+  const Trainer& trainer = session.trainer;
+  trainer.report({"stop", text("stopped by signal ", signal, " after batch ", trainer.batches_done())});
+  const bool saved = trainer.can_save() && directory.save(trainer);
+  std::cout << (saved ? "saved" : "not everything is saved; the last checkpoint stands") << "; go on with: ebb resume "
+            << directory.path().string() << '\n';
+  return 128 + signal;
+}
+
+}  // namespace
+
+int train_in(Session& session, RunDirectory& directory) {
+  Trainer& trainer = session.trainer;
+  ProgressDisplay display;
+  display.print_head(session.judged_on());
+  for (const EpochResult& epoch : trainer.curve()) display.on_epoch(trainer, epoch);
+  trainer.add(display);
+  trainer.add(directory);
+  try {
+    const StopSignal signals;
+    // A training between two accumulated updates has no state to save: it goes on to the end of the update.
+    if (!trainer.run([&] { return StopSignal::requested() != 0 && trainer.can_save(); }))
+      return stopped(session, directory, StopSignal::requested());
+  } catch (const std::exception& error) {
+    if (!out_of_memory(error)) throw;
+    fail("memory", text("none left after batch ", trainer.batches_done(), ": ", error.what()), "more of it",
+         text("the last checkpoint stands; with more memory go on with: ebb resume ", directory.path().string()));
+  }
+  directory.save(trainer);
+  const Evaluation tested = session.test_evaluation();
+  const TrainSummary summary = session.summary(tested);
+  directory.finish(trainer.final_weights(), session.data.train->standardisation(),
+                   make_record(tested, session.test.dataset(), session.recipe.data), summary);
+  write_file(directory.path() / "report.html", report_page(read_run(directory.path())));
+
+  std::cout << '\n' << class_table(tested.confusion, class_names(session.test.dataset())) << '\n';
+  std::printf("test accuracy %.2f %% after %lld epochs in %s\n", 100 * summary.test_accuracy,
+              static_cast<long long>(summary.epochs), clock_text(summary.seconds).c_str());
+  std::cout << "weights " << summary.weights_sha256 << "\nresults in " << directory.path().string() << '\n';
+  const std::string problems = directory.problems();
+  if (problems.empty()) return 0;
+  std::cerr << "ebb: not everything could be written: " << problems << '\n';
+  return 1;
+}
+
+}  // namespace ebb

@@ -1,0 +1,12 @@
+// What `ebb train` and `ebb resume` have in common: private to the program.
+#pragma once
+
+#include "lab/runs/run_directory.h"
+#include "lab/setup/session.h"
+
+namespace ebb {
+
+// Trains until done or stopped, with display, log, checkpoints and results. Returns the program's exit status.
+int train_in(Session& session, RunDirectory& directory);
+
+}  // namespace ebb

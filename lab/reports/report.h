@@ -1,0 +1,39 @@
+/// \file
+/// Reports of runs: pages that need nothing but a browser.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lab/recipe/recipe.h"
+#include "lab/runs/evaluation_record.h"
+#include "lab/runs/run_log.h"
+
+namespace ebb {
+
+/// What the files of a run directory say.
+struct RunData {
+  std::string name;                                              ///< Of the directory.
+  Recipe recipe;                                                 ///< As resolved.
+  std::vector<std::pair<std::string, std::string>> environment;  ///< Key and value, in the order of the file.
+  std::vector<std::pair<std::string, std::string>> summary;      ///< As above, without the curve; empty: not finished.
+  LogContents log;                                               ///< Steps, epochs, events.
+  std::optional<EvaluationRecord> evaluation;                    ///< Of the final weights.
+};
+
+/// Reads a run directory, of a finished run or one on its way.
+/// \throws Error naming the file and what is wrong with it.
+RunData read_run(const std::filesystem::path& directory);
+
+/// One run as a self-contained HTML page: key figures, learning curves, learning rate and decay, norms by group,
+/// confusion, classes, worst mistakes as pictures, recipe, environment. Without gnuplot the page says so and has the
+/// numbers of the curves in tables.
+std::string report_page(const RunData& run);
+
+/// Several runs side by side: figures, curves over each other, and the keys in which their recipes differ.
+std::string comparison_page(const std::vector<RunData>& runs);
+
+}  // namespace ebb

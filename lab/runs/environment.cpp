@@ -1,0 +1,81 @@
+#include "lab/runs/environment.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <vector>
+
+#include "data/image_dataset.h"
+#include "framework/compute/instruction_set.h"
+#include "framework/io/checksum.h"
+#include "framework/parallel/parallel.h"
+#include "framework/tensor/error.h"
+#include "lab/runs/version.h"
+
+namespace ebb {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string processor() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name"))
+      if (const std::size_t colon = line.find(": "); colon != std::string::npos) return line.substr(colon + 2);
+  return "unknown";
+}
+
+std::string git_revision() {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(::popen("git rev-parse HEAD 2>/dev/null", "r"), ::pclose);
+  char line[128] = {};
+  if (pipe == nullptr || std::fgets(line, sizeof line, pipe.get()) == nullptr) return {};
+  std::string revision(line);
+  while (revision.ends_with('\n')) revision.pop_back();
+  return revision;
+}
+
+}  // namespace
+
+std::string dataset_sha256(const Dataset& data) {
+  if (const auto* images = dynamic_cast<const ImageDataset*>(&data))
+    return sha256({{"pixels", images->pixels()}, {"labels", images->labels()}});
+  constexpr std::int64_t together = 256;
+  Sha256 sum;
+  for (std::int64_t first = 0; first < data.size(); first += together) {
+    std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(together, data.size() - first)));
+    std::iota(indices.begin(), indices.end(), first);
+    std::vector<float> samples(indices.size() * static_cast<std::size_t>(data.sample_shape().size()));
+    std::vector<std::int64_t> labels(indices.size());
+    data.read(indices, samples, labels);
+    sum.add(std::as_bytes(std::span(samples)));
+    sum.add(std::as_bytes(std::span(labels)));
+  }
+  return sum.hex();
+}
+
+std::string environment_json(const std::string& train, const std::string& test) {
+  Json json = {{"ebb", version()},
+               {"compiler", compiler()},
+               {"instruction_set", instruction_set()},
+               {"processor", processor()},
+               {"threads", parallel::thread_count()},
+               {"parallel", parallel::backend()},
+               {"train_sha256", train},
+               {"test_sha256", test}};
+  if (const std::string revision = git_revision(); !revision.empty()) json["git_revision"] = revision;
+  return json.dump(2) + "\n";
+}
+
+std::string data_checksums(const std::string& environment, const std::string& where) {
+  try {
+    const Json json = Json::parse(environment);
+    return json.at("train_sha256").get<std::string>().append("/").append(json.at("test_sha256").get<std::string>());
+  } catch (const Json::exception& error) {
+    fail(where, text("what is no description of a run: ", error.what()), "environment.json as Ebb writes it");
+  }
+}
+
+}  // namespace ebb

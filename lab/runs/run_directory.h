@@ -1,0 +1,121 @@
+/// \file
+/// What a training leaves on the disk, and finds there again.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "data/pixel_statistics.h"
+#include "lab/recipe/recipe.h"
+#include "lab/runs/checkpoints.h"
+#include "lab/runs/evaluation_record.h"
+#include "lab/runs/run_log.h"
+#include "lab/training/summary.h"
+#include "lab/training/train_observer.h"
+
+namespace ebb {
+
+/// When a RunDirectory saves within an epoch; it always does so at an epoch's end.
+struct SaveOptions {
+  double minutes = 5;              ///< Minutes between checkpoints; 0: none.
+  std::int64_t steps = 0;          ///< Batches between checkpoints; 0: none.
+  int keep = 3;                    ///< Newest checkpoints that stay, beside the best one.
+  std::string judged_on = "test";  ///< What the log calls the data of the evaluations: "test" or "validation".
+};
+
+/// The directory of one run, locked while this object lives:
+///
+///     recipe.toml         the resolved recipe
+///     environment.json    what the run was made with
+///     log.jsonl           a line for every step that was measured, epoch and event
+///     checkpoints/        states to go on from
+///     model.safetensors   the final weights
+///     evaluation.json     what they do on the test data: confusion, worst mistakes
+///     summary.json        what the run came to
+///     report.html         all of it as a page
+///
+/// As an observer of a trainer it writes log and checkpoints. A checkpoint or a line that cannot be written does not
+/// end the training: it is tried again at the next occasion, and problems() tells.
+class RunDirectory : public TrainObserver {
+ public:
+  /// Whether the directory should hold a run already.
+  enum class Open : std::uint8_t {
+    fresh,      ///< It must not.
+    overwrite,  ///< A run that is there is removed: the files above, and nothing else.
+    existing,   ///< It must.
+  };
+
+  /// Makes or opens the directory and locks it; removes temporary files of killed processes.
+  /// \throws Error naming the directory and the cause, or the process that is using it.
+  RunDirectory(std::filesystem::path path, Open how, SaveOptions options = {});
+  ~RunDirectory() override;
+  RunDirectory(const RunDirectory&) = delete;
+  RunDirectory& operator=(const RunDirectory&) = delete;
+
+  /// Writes recipe.toml and environment.json, before the first step.
+  /// \param environment JSON; see environment_json().
+  /// \throws Error naming file and cause.
+  void describe(const Recipe& recipe, const std::string& environment) const;
+
+  /// The recipe of the run.
+  /// \throws Error as recipe_from_toml() does.
+  Recipe recipe() const;
+
+  /// How the run's images are standardised, by its newest checkpoint that can be read; nothing when there is none.
+  /// \throws Error when none of several can be read.
+  std::optional<PixelStatistics> standardisation() const;
+
+  /// Loads the newest checkpoint that can be read into `trainer`; false when there is none. Checkpoints that cannot be
+  /// read are noted in the log.
+  /// \throws Error when none of several can be read, or the state does not fit.
+  bool resume(Trainer& trainer);
+
+  /// Saves a checkpoint now, unless the last one is as new.
+  /// \returns false, with problems() saying why, when that failed.
+  bool save(const Trainer& trainer);
+
+  /// Writes model.safetensors, evaluation.json and summary.json.
+  /// \param standardisation of the images that the weights were trained on; stands in the metadata of the weights.
+  /// \throws Error naming file and cause.
+  void finish(const State& weights, const std::optional<PixelStatistics>& standardisation,
+              const EvaluationRecord& evaluation, const TrainSummary& summary);
+
+  /// True when the run has come to its end: summary.json is there.
+  bool finished() const;
+
+  /// What could not be written so far and was not written later; empty when all is well.
+  std::string problems() const;
+
+  const std::filesystem::path& path() const { return path_; }      ///< As given.
+  const Checkpoints& checkpoints() const { return checkpoints_; }  ///< In the directory.
+
+  void on_step(const Trainer& trainer, const StepResult& step) override;
+  void on_epoch(const Trainer& trainer, const EpochResult& epoch) override;
+  void on_event(const Trainer& trainer, const TrainEvent& event) override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // Before and after an evaluation the step is the same.
+  struct Place {
+    std::int64_t step = -1;
+    std::int64_t epoch = -1;  // complete ones
+    bool operator==(const Place&) const = default;
+  };
+
+  void lock();
+
+  std::filesystem::path path_;
+  SaveOptions options_;
+  int lock_ = -1;
+  Checkpoints checkpoints_;
+  std::optional<RunLog> log_;
+  Clock::time_point saved_at_ = Clock::now();
+  Place saved_;
+  bool due_ = false;  // a checkpoint is, as soon as the trainer can be saved
+  std::string problem_;
+};
+
+}  // namespace ebb

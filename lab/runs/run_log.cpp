@@ -1,0 +1,145 @@
+#include "lab/runs/run_log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "framework/tensor/error.h"
+
+namespace ebb {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double number(const Json& json, const char* key) {
+  const auto at = json.find(key);
+  return at == json.end() || !at->is_number() ? std::numeric_limits<double>::quiet_NaN() : at->get<double>();
+}
+
+// Whole numbers are taken by get_ref(), which converts nothing: 1e300 is refused.
+StepResult step_from(const Json& json) {
+  StepResult step{.step = json.at("step").get_ref<const std::int64_t&>(),
+                  .epoch = json.at("epoch").get_ref<const std::int64_t&>(),
+                  .loss = number(json, "loss"),
+                  .lr = number(json, "lr"),
+                  .groups = {}};
+  for (const Json& g : json.at("groups"))
+    step.groups.push_back({g.at("name").get<std::string>(), number(g, "lr"), number(g, "lambda"), number(g, "shrink"),
+                           number(g, "weight_norm"), number(g, "gradient_norm")});
+  return step;
+}
+
+EpochResult epoch_from(const Json& json, const std::string& judged_on) {
+  return {.epoch = json.at("epoch").get_ref<const std::int64_t&>(),
+          .lr = number(json, "lr"),
+          .train_loss = number(json, "train_loss"),
+          .train_accuracy = number(json, "train_accuracy"),
+          .judged_loss = number(json, (judged_on + "_loss").c_str()),
+          .judged_accuracy = number(json, (judged_on + "_accuracy").c_str()),
+          .seconds = number(json, "seconds"),
+          .images_per_second = number(json, "images_per_s")};
+}
+
+// A resumed run writes again what stood behind its checkpoint.
+void forget_after(LogContents& log, std::int64_t step, std::int64_t epochs) {
+  std::erase_if(log.steps, [&](const StepResult& s) { return s.step > step; });
+  std::erase_if(log.epochs, [&](const EpochResult& e) { return e.epoch > epochs; });
+}
+
+void add(LogContents& log, const Json& line) {
+  const auto kind = line.at("event").get<std::string>();
+  if (kind == "step") return log.steps.push_back(step_from(line));
+  if (kind == "epoch") {
+    log.judged_on = line.contains("validation_loss") ? "validation" : "test";
+    return log.epochs.push_back(epoch_from(line, log.judged_on));
+  }
+  if (kind == "resume" || kind == "rollback")
+    forget_after(log, line.at("step").get_ref<const std::int64_t&>(), line.at("epochs").get_ref<const std::int64_t&>());
+  log.events.push_back({kind, line.at("text").get<std::string>()});
+}
+
+}  // namespace
+
+RunLog::RunLog(std::filesystem::path path) : path_(std::move(path)) {
+  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (descriptor_ < 0)
+    fail(path_.string(), text('"', std::generic_category().message(errno), "\" on opening"), "a writable log");
+  const off_t size = ::lseek(descriptor_, 0, SEEK_END);
+  char last = '\n';
+  if (size > 0 && ::pread(descriptor_, &last, 1, size - 1) == 1 && last != '\n') waiting_ = "\n";
+}
+
+RunLog::~RunLog() { ::close(descriptor_); }
+
+void RunLog::append(const std::string& line) {
+  waiting_ += line;
+  waiting_ += '\n';
+  while (!waiting_.empty()) {
+    const ssize_t count = ::write(descriptor_, waiting_.data(), waiting_.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      problem_ =
+          text(path_.string(), ": \"", std::generic_category().message(count < 0 ? errno : EIO), "\" on writing");
+      return;
+    }
+    waiting_.erase(0, static_cast<std::size_t>(count));
+  }
+  problem_.clear();
+}
+
+void RunLog::step(const StepResult& step) {
+  Json groups = Json::array();
+  for (const GroupMeasure& g : step.groups)
+    groups.push_back({{"name", g.name},
+                      {"lr", g.lr},
+                      {"lambda", g.lambda},
+                      {"shrink", g.shrink},
+                      {"weight_norm", g.weight_norm},
+                      {"gradient_norm", g.gradient_norm}});
+  append(Json{{"event", "step"},
+              {"step", step.step},
+              {"epoch", step.epoch},
+              {"lr", step.lr},
+              {"loss", step.loss},
+              {"groups", groups}}
+             .dump());
+}
+
+void RunLog::epoch(const EpochResult& e, const std::string& judged_on) {
+  append(Json{{"event", "epoch"},
+              {"epoch", e.epoch},
+              {"lr", e.lr},
+              {"train_loss", e.train_loss},
+              {"train_accuracy", e.train_accuracy},
+              {judged_on + "_loss", e.judged_loss},
+              {judged_on + "_accuracy", e.judged_accuracy},
+              {"seconds", e.seconds},
+              {"images_per_s", e.images_per_second}}
+             .dump());
+}
+
+void RunLog::event(const std::string& kind, const std::string& text, std::int64_t step, std::int64_t epochs) {
+  append(Json{{"event", kind}, {"step", step}, {"epochs", epochs}, {"text", text}}.dump());
+}
+
+LogContents read_log(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  if (!file) fail(path.string(), "a log that cannot be opened", "the log of a run");
+  LogContents log;
+  for (std::string line; std::getline(file, line);) {
+    try {
+      add(log, Json::parse(line));
+    } catch (const Json::exception&) {
+      continue;  // cut off by a kill
+    }
+  }
+  return log;
+}
+
+}  // namespace ebb

@@ -1,0 +1,54 @@
+/// \file
+/// The log of a run: a file of JSON lines.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "lab/training/train_observer.h"
+
+namespace ebb {
+
+/// Appends a line of JSON to the file for each thing that happens. A line that cannot be written (a full disk) is kept
+/// and written before the next one: training goes on.
+class RunLog {
+ public:
+  /// Opens the file, or makes it. A line that a killed process left incomplete is ended.
+  /// \throws Error naming file and cause.
+  explicit RunLog(std::filesystem::path path);
+  ~RunLog();
+  RunLog(const RunLog&) = delete;
+  RunLog& operator=(const RunLog&) = delete;
+
+  void step(const StepResult& step);                                   ///< `{"event": "step", ...}`
+  void epoch(const EpochResult& epoch, const std::string& judged_on);  ///< `{"event": "epoch", ...}`
+  /// `{"event": KIND, "step": ..., "epochs": ..., "text": ...}`, the state being that after `step` batches.
+  void event(const std::string& kind, const std::string& text, std::int64_t step, std::int64_t epochs);
+
+  /// What is wrong while lines wait to be written; empty otherwise.
+  const std::string& problem() const { return problem_; }
+
+ private:
+  void append(const std::string& line);
+
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  std::string waiting_;
+  std::string problem_;
+};
+
+/// What a log says, as reports need it. Where a run was resumed from an earlier step, the lines behind that step are
+/// left out: the resumed run has written them again.
+struct LogContents {
+  std::vector<StepResult> steps;    ///< With step, epoch, loss, lr and groups.
+  std::vector<EpochResult> epochs;  ///< The curve.
+  std::vector<TrainEvent> events;   ///< Everything else, in order.
+  std::string judged_on = "test";   ///< What the evaluations were made on.
+};
+
+/// Reads a log. Lines that do not parse (the last one of a killed process) are left out.
+/// \throws Error when the file cannot be read.
+LogContents read_log(const std::filesystem::path& path);
+
+}  // namespace ebb

@@ -1,0 +1,64 @@
+/// \file
+/// From a recipe to the objects of a training.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/image_dataset.h"
+#include "framework/nn/layer.h"
+#include "lab/recipe/recipe.h"
+#include "optim/optimizer.h"
+
+namespace ebb {
+
+/// The data of a recipe in memory.
+struct RecipeData {
+  std::shared_ptr<const ImageDataset> train;       ///< What is learned from.
+  std::shared_ptr<const ImageDataset> validation;  ///< What was held out of the training half; may be null.
+  std::shared_ptr<const ImageDataset> test;        ///< The test half, standardised as `train`.
+};
+
+/// Reads the data of a recipe. Held-out samples are chosen by class and by the recipe's seed; the standardisation is
+/// then fitted to the rest of the training half.
+/// \param standardisation taken in place of that where there is one: a model goes on with what it was trained with.
+/// \throws Error naming where the files were looked for when they are not there.
+RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>& standardisation = {});
+
+/// The test half alone: with `standardisation` no file of the training half is needed.
+/// \throws Error as read_data() does.
+std::shared_ptr<const ImageDataset> read_test_data(const Recipe& recipe,
+                                                   const std::optional<PixelStatistics>& standardisation);
+
+/// The model of a recipe for the images and classes of `data`; its numbers depend on the recipe's seed.
+std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data);
+
+/// Optimizer steps of an epoch of `batches` batches, and of the run: gradients may be accumulated.
+struct StepCounts {
+  double per_epoch = 0;    ///< Need not be whole.
+  std::int64_t total = 0;  ///< Of the run, at least 1.
+};
+
+/// The steps of a recipe with `batches` batches in an epoch.
+StepCounts step_counts(const Recipe& recipe, std::int64_t batches);
+
+/// The learning-rate schedule of a recipe.
+/// \throws Error for keys that contradict each other.
+Schedule make_schedule(const Recipe& recipe, const StepCounts& steps);
+
+/// The decay of a recipe's group: kind, strength over the run, window.
+/// \param kind a name of decay_names(). \param lambda strength. \param l1 of the elastic nets.
+/// \throws Error naming the kind for strengths that do not suit it.
+Decay make_decay(const Recipe& recipe, const StepCounts& steps, const std::string& kind, double lambda, double l1);
+
+/// The optimizer of a recipe with its decay groups and schedule.
+/// \param batches in an epoch, for the schedule.
+/// \throws Error for keys that the optimizer does not have, and as Groups does.
+std::unique_ptr<Optimizer> make_optimizer(const Recipe& recipe, Layer& model, std::int64_t batches);
+
+/// The recipe's run directory: `out`, or runs/NAME-seedN.
+std::string run_directory(const Recipe& recipe);
+
+}  // namespace ebb

@@ -1,0 +1,87 @@
+#include "lab/setup/session.h"
+
+#include <algorithm>
+
+#include "framework/compute/instruction_set.h"
+#include "framework/nn/summary.h"
+#include "framework/parallel/parallel.h"
+#include "framework/tensor/error.h"
+#include "lab/format/numbers.h"
+#include "lab/runs/version.h"
+#include "optim/report.h"
+
+namespace ebb {
+
+const Recipe& use_threads(const Recipe& recipe) {
+  if (recipe.threads > 0) parallel::set_thread_count(static_cast<int>(recipe.threads));
+  return recipe;
+}
+
+LoaderOptions in_order(const Recipe& recipe) {
+  return {.batch = std::min<std::int64_t>(recipe.batch, 500), .shuffle = false, .prefetch = recipe.prefetch};
+}
+
+TrainerOptions trainer_options(const Recipe& recipe) {
+  TrainerOptions options{.epochs = recipe.epochs,
+                         .label_smoothing = recipe.label_smoothing,
+                         .evaluate_every = recipe.evaluate_every,
+                         .evaluation = {.flip = recipe.tta_flip, .translate = recipe.tta_translate},
+                         .keep_best = recipe.use_best,
+                         .patience = recipe.patience,
+                         .min_improvement = recipe.min_improvement,
+                         .non_finite = non_finite_policy(recipe.non_finite),
+                         .measure_every = recipe.log_every};
+  if (recipe.ema > 0) options.ema = EmaOptions{.decay = recipe.ema, .warm_up = recipe.ema_warm_up};
+  if (recipe.lookahead > 0)
+    options.lookahead = LookaheadOptions{.every = static_cast<int>(recipe.lookahead), .alpha = recipe.lookahead_alpha};
+  return options;
+}
+
+Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standardisation)
+    : recipe(use_threads(r)),
+      data(read_data(recipe, standardisation)),
+      train(data.train, {.batch = recipe.batch,
+                         .seed = recipe.seed,
+                         .drop_last = recipe.drop_last,
+                         .augment = recipe.augment,
+                         .prefetch = recipe.prefetch}),
+      judged(data.validation ? data.validation : data.test, in_order(recipe)),
+      test(data.test, in_order(recipe)),
+      model(make_model(recipe, *data.train)),
+      optimizer(make_optimizer(recipe, *model, train.batches())),
+      trainer(*model, *optimizer, train, judged, trainer_options(recipe)) {
+  if (recipe.use_best && !data.validation)
+    fail("use_best", "true without validation data", "validation = 0.1 or so",
+         "weights that were chosen by their test accuracy would make that accuracy worthless");
+}
+
+Evaluation Session::test_evaluation() const {
+  // The last evaluation was just that, unless other data or other weights were judged.
+  return data.validation || recipe.use_best ? trainer.evaluate_final(test) : trainer.evaluation();
+}
+
+TrainSummary Session::summary(const Evaluation& tested) const {
+  TrainSummary out = trainer.summary();
+  out.recipe = recipe.name;
+  out.data = recipe.data;
+  out.model = recipe.model;
+  out.seed = recipe.seed;
+  out.judged_on = judged_on();
+  out.test_accuracy = tested.accuracy;
+  out.test_loss = tested.loss;
+  return out;
+}
+
+std::string Session::header() const {
+  const int threads = parallel::thread_count();
+  return text(
+      "Ebb ", version(), ", ", instruction_set(), " kernels, ", threads, threads == 1 ? " thread, " : " threads, ",
+      parallel::backend(), "\n\ndata    ", recipe.data, ": ", grouped(train.dataset().size()), " training",
+      data.validation ? text(", ", grouped(data.validation->size()), " validation and ") : std::string(" and "),
+      grouped(test.dataset().size()), " test images of ", train.dataset().sample_shape(), "\n\n",
+      ebb::summary(*model, train.dataset().sample_shape().insert(0, 1)).text(), '\n',
+      report(*optimizer, {.steps_per_epoch = step_counts(recipe, train.batches()).per_epoch}), "\nlr ", recipe.lr,
+      ", schedule ", optimizer->common().schedule.text(), ", batch ", recipe.batch, ", seed ", recipe.seed, "\n\n");
+}
+
+}  // namespace ebb

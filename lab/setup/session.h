@@ -1,0 +1,54 @@
+/// \file
+/// Session: a recipe put together, ready to train.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "lab/recipe/recipe.h"
+#include "lab/setup/build.h"
+#include "lab/training/trainer.h"
+
+namespace ebb {
+
+/// The options of the trainer that a recipe asks for.
+TrainerOptions trainer_options(const Recipe& recipe);
+
+/// Sets the number of threads where the recipe says one, before anything computes. Returns the recipe.
+const Recipe& use_threads(const Recipe& recipe);
+
+/// How evaluations go through their data: in batches not larger than those of the training, so that its memory
+/// is enough for them.
+LoaderOptions in_order(const Recipe& recipe);
+
+/// The objects of a training, made from a recipe.
+struct Session {
+  /// Sets the number of threads and reads the data.
+  /// \param standardisation of a training that goes on; otherwise it is fitted to the training data.
+  /// \throws Error for missing data and keys that contradict each other.
+  explicit Session(const Recipe& recipe, const std::optional<PixelStatistics>& standardisation = {});
+
+  Recipe recipe;                         ///< As given.
+  RecipeData data;                       ///< Data sets of the loaders.
+  Loader train;                          ///< What is learned from.
+  Loader judged;                         ///< What evaluations are made on: validation data where there are any.
+  Loader test;                           ///< The test data.
+  std::unique_ptr<Layer> model;          ///< Untrained at first.
+  std::unique_ptr<Optimizer> optimizer;  ///< Of the model.
+  Trainer trainer;                       ///< Of all these.
+
+  /// "validation" or "test": what evaluations are made on.
+  std::string judged_on() const { return data.validation ? "validation" : "test"; }
+
+  /// What the final weights do on the test data.
+  Evaluation test_evaluation() const;
+
+  /// The summary of the trainer, with the names of the recipe.
+  /// \param test as test_evaluation() gives it.
+  TrainSummary summary(const Evaluation& test) const;
+
+  /// What the program prints before the first epoch: version, data, layers, groups.
+  std::string header() const;
+};
+
+}  // namespace ebb

@@ -1,0 +1,136 @@
+#include "lab/training/evaluation.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <span>
+
+#include "framework/compute/basic.h"
+#include "framework/parallel/parallel.h"
+#include "framework/tensor/error.h"
+
+namespace ebb {
+namespace {
+
+// Eval mode while it lives, also when an error ends the evaluation.
+class EvalMode {
+ public:
+  explicit EvalMode(Layer& model) : model_(model), training_(model.training()) { model_.eval(); }
+  ~EvalMode() { model_.train(training_); }
+  EvalMode(const EvalMode&) = delete;
+  EvalMode& operator=(const EvalMode&) = delete;
+
+ private:
+  Layer& model_;
+  bool training_;
+};
+
+struct View {
+  std::int64_t shift;
+  bool mirrored;
+  double weight;
+};
+
+std::vector<View> views(const EvaluateOptions& options) {
+  std::vector<View> list{{0, false, 1}};
+  if (options.translate > 0)
+    list = {{0, false, 0.5}, {-options.translate, false, 0.25}, {options.translate, false, 0.25}};
+  if (!options.flip) return list;
+  std::vector<View> both;
+  for (const View& view : list)
+    for (const bool mirrored : {false, true}) both.push_back({view.shift, mirrored, view.weight / 2});
+  return both;
+}
+
+Tensor logits_of(Layer& model, const Tensor& images, const std::vector<View>& list) {
+  if (list.size() == 1) return model(images).value();
+  Tensor sum;
+  for (const View& view : list) {
+    const bool plain = view.shift == 0 && !view.mirrored;
+    const Tensor logits = model(plain ? images : view_of(images, view.shift, view.shift, view.mirrored)).value();
+    if (!sum.defined()) sum = Tensor::zeros(logits.shape(), logits.dtype());
+    axpy(view.weight, logits, sum);
+  }
+  return sum;
+}
+
+template <class T>
+Judgement judge(const T* row, std::int64_t classes, std::int64_t truth) {
+  const std::int64_t predicted = std::max_element(row, row + classes) - row;
+  const double largest = static_cast<double>(row[predicted]);
+  double sum = 0;
+  for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(row[c]) - largest);
+  return {.truth = truth,
+          .predicted = predicted,
+          .confidence = 1 / sum,
+          .loss = std::log(sum) + largest - static_cast<double>(row[truth])};
+}
+
+}  // namespace
+
+Tensor view_of(const Tensor& images, std::int64_t rows, std::int64_t columns, bool mirrored) {
+  if (images.rank() != 4)
+    fail("view", text("samples of shape ", images.shape()), "images [n, height, width, channels]");
+  const std::int64_t height = images.dim(1), width = images.dim(2), channels = images.dim(3);
+  Tensor out(images.shape());
+  const float* const from = images.data<float>();
+  float* const to = out.mutable_data<float>();
+  parallel::for_blocks(images.dim(0), 8, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = begin; n < end; ++n)
+      for (std::int64_t y = 0; y < height; ++y)
+        for (std::int64_t x = 0; x < width; ++x) {
+          const std::int64_t from_y = std::clamp<std::int64_t>(y - rows, 0, height - 1);
+          const std::int64_t shifted = std::clamp<std::int64_t>((mirrored ? width - 1 - x : x) - columns, 0, width - 1);
+          const float* const pixel = from + ((n * height + from_y) * width + shifted) * channels;
+          std::copy_n(pixel, channels, to + ((n * height + y) * width + x) * channels);
+        }
+  });
+  return out;
+}
+
+Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& options) {
+  return *evaluate_until(model, batches, options, {});
+}
+
+std::optional<Evaluation> evaluate_until(Layer& model, const Loader& batches, const EvaluateOptions& options,
+                                         const std::function<bool()>& stop) {
+  const EvalMode mode(model);
+  const Tape::Pause pause;
+  const std::vector<View> list = views(options);
+  Evaluation result{.confusion = Confusion(batches.dataset().classes()), .samples = {}};
+  result.samples.reserve(static_cast<std::size_t>(batches.samples()));
+  const Epoch epoch = batches.epoch(0);
+  for (const auto& [images, labels] : epoch) {
+    if (stop && stop()) return std::nullopt;
+    if (labels.dtype() != DType::i64) fail("evaluate", "soft labels", "a loader without mixup and cutmix");
+    const Tensor logits = logits_of(model, images, list);
+    result.confusion.add(logits, labels);
+    dispatch("evaluate", logits.dtype(), [&](auto zero) {
+      const std::int64_t classes = logits.dim(1);
+      const auto* row = logits.data<decltype(zero)>();
+      for (const std::int64_t truth : labels.span<std::int64_t>()) {
+        result.samples.push_back(judge(row, classes, truth));
+        result.loss += result.samples.back().loss;
+        row += classes;
+      }
+    });
+  }
+  result.loss /= static_cast<double>(std::max<std::int64_t>(1, result.confusion.total()));
+  result.accuracy = result.confusion.accuracy();
+  result.calibration_error = calibration_error(result.samples);
+  return result;
+}
+
+double calibration_error(const std::vector<Judgement>& samples) {
+  constexpr int bins = 15;
+  std::array<double, bins> gap{};  // sum of confidence minus number of right ones
+  for (const Judgement& sample : samples) {
+    const int bin = std::clamp(static_cast<int>(std::ceil(sample.confidence * bins)) - 1, 0, bins - 1);
+    gap[static_cast<std::size_t>(bin)] += sample.confidence - (sample.predicted == sample.truth ? 1 : 0);
+  }
+  double sum = 0;
+  for (const double g : gap) sum += std::abs(g);
+  return samples.empty() ? 0 : sum / static_cast<double>(samples.size());
+}
+
+}  // namespace ebb

@@ -1,0 +1,139 @@
+#include "lab/training/guard.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <utility>
+
+#include "framework/compute/basic.h"
+#include "framework/tensor/error.h"
+#include "framework/tensor/suggest.h"
+
+namespace ebb {
+namespace {
+
+constexpr std::array non_finite_words{std::pair{"abort", OnNonFinite::abort}, std::pair{"skip", OnNonFinite::skip},
+                                      std::pair{"rollback", OnNonFinite::rollback}};
+
+bool finite(const Tensor& tensor) { return !is_float(tensor.dtype()) || all_finite(tensor); }
+
+// Looks at every result of a step, and keeps the first that is not finite.
+class Watch : public detail::CallObserver, public detail::OpObserver {
+ public:
+  explicit Watch(Module& model) {
+    for (const NamedModule& m : model.named_modules()) paths_.emplace(m.module, m.path);
+    detail::call_observer = this;
+    detail::op_observer = this;
+  }
+  ~Watch() override {
+    detail::call_observer = nullptr;
+    detail::op_observer = nullptr;
+  }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  void enter(Layer& layer, const Var&) override { open_.push_back(paths_[&layer]); }
+  void leave(Layer&, const Var&, const Var&) override { open_.pop_back(); }
+
+  void forward(const char* op, std::size_t node, std::span<const Var>, const Tensor& output) override {
+    layers_[node] = open_.empty() ? std::string() : open_.back();
+    if (found.empty() && !finite(output)) found = text("the result of ", op, place(node));
+  }
+
+  void backward(const char* op, std::size_t node, const Tensor& gradient) override {
+    if (found.empty() && !finite(gradient)) found = text("the gradient that ", op, place(node), " hands back");
+  }
+
+  std::string found;
+
+ private:
+  std::string place(std::size_t node) const {
+    const std::string& layer = layers_.at(node);
+    return layer.empty() ? "" : text(" in layer \"", layer, '"');
+  }
+
+  std::map<const Module*, std::string> paths_;
+  std::vector<std::string> open_;
+  std::map<std::size_t, std::string> layers_;  // by node: the innermost layer that ran
+};
+
+// The gradients as they were, to be put back.
+class Gradients {
+ public:
+  explicit Gradients(Module& model) {
+    for (Parameter* const p : model.parameters()) kept_.emplace_back(p, p->grad());
+    model.zero_grad();
+  }
+  ~Gradients() {
+    for (auto& [parameter, gradient] : kept_) {
+      parameter->zero_grad();
+      if (gradient.defined()) parameter->accumulate(std::move(gradient));
+    }
+  }
+  Gradients(const Gradients&) = delete;
+  Gradients& operator=(const Gradients&) = delete;
+
+ private:
+  std::vector<std::pair<Parameter*, Tensor>> kept_;
+};
+
+}  // namespace
+
+const char* name(OnNonFinite policy) {
+  for (const auto& [word, value] : non_finite_words)
+    if (value == policy) return word;
+  return "?";
+}
+
+OnNonFinite non_finite_policy(std::string_view wanted) {
+  std::vector<std::string> known;
+  for (const auto& [word, value] : non_finite_words) {
+    if (wanted == word) return value;
+    known.emplace_back(word);
+  }
+  fail("non_finite", text('"', wanted, '"'), "a policy", suggestion(wanted, known));
+}
+
+BufferSnapshot::BufferSnapshot(Module& model) {
+  for (const NamedBuffer& b : model.named_buffers()) {
+    values_.push_back(&b.buffer->value());
+    copies_.push_back(b.buffer->value().clone());
+  }
+}
+
+void BufferSnapshot::take() {
+  for (std::size_t i = 0; i < values_.size(); ++i)
+    std::ranges::copy(values_[i]->bytes(), copies_[i].mutable_bytes().begin());
+}
+
+void BufferSnapshot::restore() const {
+  for (std::size_t i = 0; i < values_.size(); ++i)
+    std::ranges::copy(copies_[i].bytes(), values_[i]->mutable_bytes().begin());
+}
+
+std::vector<std::string> non_finite_gradients(Module& model) {
+  std::vector<std::string> paths;
+  for (const NamedParameter& p : model.named_parameters())
+    if (p.parameter->grad().defined() && !all_finite(p.parameter->grad())) paths.push_back(p.path);
+  return paths;
+}
+
+std::string find_non_finite(Layer& model, const Tensor& images, const std::function<Var()>& loss) {
+  if (!finite(images)) return "the input images";
+  for (const NamedParameter& p : model.named_parameters())
+    if (!finite(p.parameter->value())) return text("the parameter ", p.path);
+  for (const NamedBuffer& b : model.named_buffers())
+    if (!finite(b.buffer->value())) return text("the buffer ", b.path);
+  const BufferSnapshot buffers(model);
+  const Gradients gradients(model);
+  Watch watch(model);
+  {
+    Tape tape;
+    const Var value = loss();
+    if (watch.found.empty()) tape.backward(value);
+  }
+  buffers.restore();
+  return watch.found;
+}
+
+}  // namespace ebb

@@ -1,0 +1,57 @@
+/// \file
+/// What a training tells to those who look on: logs, displays, checkpoints.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lab/training/summary.h"
+
+namespace ebb {
+
+class Trainer;
+
+/// A group of the optimizer at one step.
+struct GroupMeasure {
+  std::string name;          ///< Of the group.
+  double lr = 0;             ///< Learning rate of the step.
+  double lambda = 0;         ///< Strength of the decay at the step.
+  double shrink = 0;         ///< What the decay takes off the weights beside the update, as a share of them.
+  double weight_norm = 0;    ///< Norm of all parameters of the group, before the step.
+  double gradient_norm = 0;  ///< Norm of their gradients, before clipping.
+};
+
+/// One batch.
+struct StepResult {
+  std::int64_t step = 0;             ///< Batches so far, this one included.
+  std::int64_t epoch = 0;            ///< Counted from 1.
+  std::int64_t position = 0;         ///< Batches of the epoch so far, this one included.
+  std::int64_t batches = 0;          ///< Batches of an epoch.
+  std::int64_t samples = 0;          ///< Samples of the epoch so far.
+  std::int64_t epoch_samples = 0;    ///< Samples of an epoch.
+  double seconds = 0;                ///< Spent on the epoch so far.
+  double loss = 0;                   ///< Of this batch.
+  double mean_loss = 0;              ///< Of the epoch so far.
+  double lr = 0;                     ///< Of the group with most values at this step.
+  bool updated = false;              ///< False while gradients are accumulated, and when the batch was left out.
+  std::vector<GroupMeasure> groups;  ///< At the steps that TrainerOptions::measure_every names.
+};
+
+/// Something out of the ordinary.
+struct TrainEvent {
+  std::string kind;  ///< "skip", "rollback", "stop", "early stop", "warning".
+  std::string text;  ///< What happened, a sentence.
+};
+
+/// Looks on at a training. Override what is of interest; the trainer's state is complete at each call, and may be
+/// saved where Trainer::can_save() says so.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  virtual void on_step(const Trainer& /*trainer*/, const StepResult& /*step*/) {}     ///< After each batch.
+  virtual void on_epoch(const Trainer& /*trainer*/, const EpochResult& /*epoch*/) {}  ///< After an epoch's last batch.
+  virtual void on_event(const Trainer& /*trainer*/, const TrainEvent& /*event*/) {}   ///< As it happens.
+};
+
+}  // namespace ebb

@@ -1,0 +1,310 @@
+#include "lab/training/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "framework/compute/basic.h"
+#include "framework/compute/instruction_set.h"
+#include "framework/io/checksum.h"
+#include "framework/ops/loss.h"
+#include "framework/parallel/parallel.h"
+#include "framework/tensor/error.h"
+
+namespace ebb {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// The averages in place of the weights while it lives. They change back, so that a trainer stays as it was.
+class Averaged {
+ public:
+  explicit Averaged(const std::optional<Ema>& ema) : ema_(const_cast<std::optional<Ema>&>(ema)) { swap(); }
+  ~Averaged() { swap(); }
+  Averaged(const Averaged&) = delete;
+  Averaged& operator=(const Averaged&) = delete;
+
+ private:
+  void swap() {
+    if (ema_) ema_->swap();
+  }
+  std::optional<Ema>& ema_;
+};
+
+// The group with most values, whose learning rate stands for that of the training.
+std::size_t main_group(const Optimizer& optimizer) {
+  const auto& groups = optimizer.groups();
+  return static_cast<std::size_t>(std::ranges::max_element(groups, {}, &Group::values) - groups.begin());
+}
+
+}  // namespace
+
+struct Trainer::Walk {
+  explicit Walk(Epoch e) : epoch(std::move(e)), at(epoch.begin()) {}
+  Epoch epoch;
+  Epoch::Iterator at;
+};
+
+Trainer::Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const Loader& judged, TrainerOptions options)
+    : model_(model),
+      optimizer_(optimizer),
+      train_(train),
+      judged_(judged),
+      options_(std::move(options)),
+      buffers_(model),
+      base_lr_(optimizer.common().lr) {
+  if (options_.epochs < 0) fail("trainer", text("epochs = ", options_.epochs), "0 or more");
+  if (options_.evaluate_every < 1) fail("trainer", text("evaluate_every = ", options_.evaluate_every), "1 or more");
+  if (options_.snapshot_every < 1) fail("trainer", text("snapshot_every = ", options_.snapshot_every), "1 or more");
+  if (train.batches() < 1) fail("trainer", "no batch of training data", "at least one", "make the batch smaller");
+  if (options_.ema) ema_.emplace(model, *options_.ema);
+  if (options_.lookahead) lookahead_.emplace(optimizer, *options_.lookahead);
+}
+
+Trainer::~Trainer() = default;
+
+bool Trainer::done() const {
+  return epoch_ >= options_.epochs || (options_.patience > 0 && bad_ >= options_.patience && position_ == 0);
+}
+
+bool Trainer::run(const std::function<bool()>& stop) {
+  while (!done()) {
+    if (stop && stop()) return false;
+    step(stop);
+  }
+  return true;
+}
+
+void Trainer::report(const TrainEvent& event) const {
+  for (TrainObserver* const observer : observers_) observer->on_event(*this, event);
+}
+
+void Trainer::begin_epoch() {
+  walk_ = std::make_unique<Walk>(train_.epoch(epoch_, position_));
+  if (position_ > 0) return;
+  samples_ = hits_ = 0;
+  loss_sum_ = lr_sum_ = epoch_seconds_ = 0;
+}
+
+void Trainer::leave_epoch() {
+  walk_.reset();
+  evaluation_.reset();
+}
+
+StepResult Trainer::step(const std::function<bool()>& stop) {
+  if (done()) fail("trainer", "a step of a training that is done", "more epochs");
+  if (position_ == train_.batches()) {
+    const StepResult result{.step = batches_done(),
+                            .epoch = epoch_ + 1,
+                            .position = position_,
+                            .batches = position_,
+                            .samples = samples_,
+                            .epoch_samples = train_.samples(),
+                            .seconds = epoch_seconds_,
+                            .groups = {}};
+    finish_epoch(stop);
+    return result;
+  }
+  const auto start = Clock::now();
+  if (!walk_) begin_epoch();
+  if (options_.non_finite == OnNonFinite::rollback && can_save() &&
+      (!snapshot_ || batches_done() % options_.snapshot_every == 0)) {
+    snapshot_.reset();  // a snapshot has none itself
+    snapshot_ = save_state();
+  }
+  model_.train();
+  StepResult result{.step = batches_done() + 1,
+                    .epoch = epoch_ + 1,
+                    .batches = train_.batches(),
+                    .epoch_samples = train_.samples(),
+                    .lr = optimizer_.lr(main_group(optimizer_)),
+                    .groups = {}};
+  if (!learn(*walk_->at, result)) return result;  // rolled back
+  ++position_;
+  ++walk_->at;
+  lr_sum_ += result.lr;
+  epoch_seconds_ += seconds_since(start);
+  result.position = position_;
+  result.samples = samples_;
+  result.seconds = epoch_seconds_;
+  result.mean_loss = loss_sum_ / static_cast<double>(std::max<std::int64_t>(1, samples_));
+  const bool ended = position_ == train_.batches();
+  for (TrainObserver* const observer : observers_) observer->on_step(*this, result);
+  if (ended) finish_epoch(stop);
+  return result;
+}
+
+// One batch; false when the training went back to a snapshot.
+bool Trainer::learn(const Batch& batch, StepResult& result) {
+  const Tensor& images = batch.images;
+  buffers_.take();
+  std::string bad;
+  Tensor answers;
+  {
+    Tape tape;
+    const Var logits = model_(images);
+    const Var loss = softmax_cross_entropy(logits, batch.labels, {.label_smoothing = options_.label_smoothing});
+    result.loss = loss.item();
+    answers = logits.value();
+    if (std::isfinite(result.loss)) tape.backward(loss);
+    else bad = text("a loss of ", result.loss);
+  }
+  if (bad.empty()) {
+    const std::vector<std::string> paths = non_finite_gradients(model_);
+    if (!paths.empty()) bad = text("a gradient of ", paths.front(), " that is not finite");
+  }
+  if (!bad.empty()) {
+    handle_non_finite(batch, bad);
+    return options_.non_finite == OnNonFinite::skip;
+  }
+  count(answers, batch.labels, result.loss);
+  if (options_.measure_every > 0 && result.step % options_.measure_every == 0) result.groups = measure();
+  result.updated = optimizer_.step();
+  optimizer_.zero_grad();
+  if (!result.updated) return true;
+  if (lookahead_) lookahead_->update();
+  if (ema_) ema_->update();
+  return true;
+}
+
+void Trainer::count(const Tensor& logits, const Tensor& labels, double loss) {
+  Confusion seen(logits.dim(1));
+  seen.add(logits, class_labels(labels));
+  samples_ += seen.total();
+  hits_ += std::llround(seen.accuracy() * static_cast<double>(seen.total()));
+  loss_sum_ += loss * static_cast<double>(seen.total());
+}
+
+void Trainer::handle_non_finite(const Batch& batch, const std::string& what) {
+  buffers_.restore();
+  const std::string first = find_non_finite(model_, batch.images, [&] {
+    return softmax_cross_entropy(model_(batch.images), batch.labels, {.label_smoothing = options_.label_smoothing});
+  });
+  const std::string where = text(what, " in epoch ", epoch_ + 1, ", batch ", position_ + 1, " of ", train_.batches(),
+                                 first.empty() ? "" : "; the first that is not finite is ", first);
+  optimizer_.skip();
+  const bool again = options_.non_finite == OnNonFinite::rollback && rollbacks_ < options_.rollbacks;
+  if (options_.non_finite == OnNonFinite::skip) return report({"skip", text("left out a batch: ", where)});
+  if (!again)
+    fail("train", where, "finite numbers", "lower the learning rate, lengthen the warm-up, or clip the gradient");
+  const std::int64_t count = rollbacks_ + 1;
+  load_state(TrainState(*snapshot_));
+  rollbacks_ = count;
+  const double lr = base_lr_ * std::pow(options_.rollback_factor, static_cast<double>(count));
+  optimizer_.set_base_lr(lr);
+  report({"rollback", text("went back to batch ", batches_done(), ", base lr now ", lr, ": ", where)});
+}
+
+std::vector<GroupMeasure> Trainer::measure() const {
+  std::vector<GroupMeasure> out;
+  for (std::size_t g = 0; g < optimizer_.groups().size(); ++g) {
+    const StepContext context = optimizer_.context(g);
+    GroupMeasure m{.name = optimizer_.groups()[g].name,
+                   .lr = context.lr,
+                   .lambda = context.lambda,
+                   .shrink = optimizer_.terms(g).shrink};
+    double weight = 0, gradient = 0;
+    for (const Member& member : optimizer_.groups()[g].members) {
+      weight += sum_squares(member.parameter->value());
+      if (member.parameter->grad().defined()) gradient += sum_squares(member.parameter->grad());
+    }
+    m.weight_norm = std::sqrt(weight);
+    m.gradient_norm = std::sqrt(gradient);
+    out.push_back(std::move(m));
+  }
+  return out;
+}
+
+std::optional<Evaluation> Trainer::evaluate_now(const std::function<bool()>& stop) const {
+  const Averaged averaged(ema_);
+  return evaluate_until(model_, judged_, options_.evaluation, stop);
+}
+
+const Evaluation& Trainer::evaluation() const {
+  if (!evaluation_) evaluation_ = evaluate_now({});
+  return *evaluation_;
+}
+
+void Trainer::finish_epoch(const std::function<bool()>& stop) {
+  leave_epoch();
+  const auto start = Clock::now();
+  const bool judged = (epoch_ + 1) % options_.evaluate_every == 0 || epoch_ + 1 == options_.epochs;
+  if (judged) evaluation_ = evaluate_now(stop);
+  if (judged && !evaluation_) return;  // stopped: the next step makes it
+  const auto samples = static_cast<double>(std::max<std::int64_t>(1, samples_));
+  EpochResult result{.epoch = epoch_ + 1,
+                     .lr = lr_sum_ / static_cast<double>(train_.batches()),
+                     .train_loss = loss_sum_ / samples,
+                     .train_accuracy = static_cast<double>(hits_) / samples,
+                     .judged_loss = std::numeric_limits<double>::quiet_NaN(),
+                     .judged_accuracy = std::numeric_limits<double>::quiet_NaN(),
+                     .seconds = epoch_seconds_,
+                     .images_per_second = epoch_seconds_ > 0 ? samples / epoch_seconds_ : 0};
+  ++epoch_;
+  position_ = 0;
+  const bool better = judged && judge(result);
+  seconds_ += result.seconds + seconds_since(start);
+  curve_.push_back(result);
+  if (done() && optimizer_.accumulating()) optimizer_.skip();  // its other batches will not come
+  for (TrainObserver* const observer : observers_) observer->on_epoch(*this, result);
+  if (options_.patience > 0 && !better && bad_ >= options_.patience && epoch_ < options_.epochs)
+    report({"early stop", text("no improvement in ", bad_, " evaluations; the best was after batch ", best_step_)});
+}
+
+// Evaluates; true when it was the best so far.
+bool Trainer::judge(EpochResult& result) {
+  result.judged_loss = evaluation().loss;
+  result.judged_accuracy = evaluation().accuracy;
+  if (optimizer_.common().plateau && std::isfinite(result.judged_loss)) optimizer_.observe(result.judged_loss);
+  const bool better = best_step_ == 0 || result.judged_accuracy > best_ + options_.min_improvement;
+  bad_ = better ? 0 : bad_ + 1;
+  if (!better) return false;
+  best_ = result.judged_accuracy;
+  best_step_ = batches_done();
+  if (options_.keep_best) {
+    const Averaged averaged(ema_);
+    best_weights_ = model_.state();
+  }
+  return true;
+}
+
+State Trainer::final_weights() const {
+  if (options_.keep_best && !best_weights_.empty()) return best_weights_;
+  const Averaged averaged(ema_);
+  return model_.state();
+}
+
+Evaluation Trainer::evaluate_final(const Loader& data) const {
+  const State current = model_.state();
+  model_.load_state(final_weights());
+  Evaluation result = evaluate(model_, data, options_.evaluation);
+  model_.load_state(current);
+  return result;
+}
+
+TrainSummary Trainer::summary() const {
+  TrainSummary out;
+  double seconds = 0, samples = 0;
+  for (const EpochResult& epoch : curve_) {
+    seconds += epoch.seconds;
+    samples += epoch.seconds * epoch.images_per_second;
+  }
+  out.parameters = model_.parameter_count();
+  out.test_accuracy = evaluation().accuracy;
+  out.test_loss = evaluation().loss;
+  out.images_per_second = seconds > 0 ? samples / seconds : 0;
+  out.seconds = seconds_;
+  out.epochs = epoch_;
+  out.steps = optimizer_.steps();
+  out.threads = parallel::thread_count();
+  out.instruction_set = instruction_set();
+  out.weights_sha256 = sha256(final_weights());
+  if (can_save()) out.state_sha256 = sha256(save_state().tensors);
+  out.curve = curve_;
+  return out;
+}
+
+}  // namespace ebb

@@ -1,0 +1,151 @@
+/// \file
+/// Trainer: steps, epochs, evaluation and the state of a training, for people who write their own main.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/loader.h"
+#include "framework/nn/layer.h"
+#include "lab/training/evaluation.h"
+#include "lab/training/guard.h"
+#include "lab/training/summary.h"
+#include "lab/training/train_observer.h"
+#include "lab/training/train_state.h"
+#include "optim/averaging.h"
+#include "optim/optimizer.h"
+
+namespace ebb {
+
+/// How a Trainer runs.
+struct TrainerOptions {
+  std::int64_t epochs = 5;                         ///< Passes over the training data.
+  double label_smoothing = 0;                      ///< Of the training loss, in [0, 1).
+  std::int64_t evaluate_every = 1;                 ///< Epochs between evaluations; the last epoch always has one.
+  EvaluateOptions evaluation = {};                 ///< Test-time augmentation.
+  std::optional<EmaOptions> ema = {};              ///< Evaluate and end with an average of the weights.
+  std::optional<LookaheadOptions> lookahead = {};  ///< Slow weights beside the optimizer's.
+  bool keep_best = false;                          ///< End with the weights of the best evaluation.
+  std::int64_t patience = 0;                       ///< Evaluations without improvement that end the run; 0: never.
+  double min_improvement = 0;                      ///< Accuracy by which the best must be exceeded.
+  OnNonFinite non_finite = OnNonFinite::abort;     ///< At a loss or gradient that is NaN or infinite.
+  std::int64_t snapshot_every = 100;               ///< Batches between the snapshots of rollback.
+  int rollbacks = 3;                               ///< At most so many; then abort.
+  double rollback_factor = 0.5;                    ///< Multiplies the learning rate at each.
+  std::int64_t measure_every = 0;                  ///< Batches between measurements of the groups; 0: never.
+};
+
+/// Trains a classifier with softmax cross-entropy, batch by batch:
+///
+///     Trainer trainer(model, optimizer, train, test, {.epochs = 10});
+///     while (!trainer.done()) trainer.step();
+///     std::cout << trainer.summary().test_accuracy;
+///
+/// The same data, options and seeds give the same bits, however often the training was saved and loaded on the way.
+class Trainer {
+ public:
+  /// The model, the optimizer and the loaders must outlive the trainer.
+  /// \param judged the data of the evaluations: validation or test data, not shuffled.
+  /// \throws Error for options that make no sense.
+  Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const Loader& judged, TrainerOptions options = {});
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  /// Trains on the next batch. The last batch of an epoch brings its evaluation. Where that was stopped, the next step
+  /// makes it, and does nothing else.
+  /// \throws Error when done, and as TrainerOptions::non_finite says.
+  StepResult step() { return step({}); }
+
+  /// True after the last epoch, or when patience ran out.
+  bool done() const;
+
+  /// Steps until done, or until `stop` says so. It is asked before each step and before each batch of an evaluation;
+  /// one that is stopped leaves nothing behind and is made again from its beginning by the next step, also after
+  /// save_state() and load_state().
+  /// \returns done().
+  bool run(const std::function<bool()>& stop = {});
+
+  /// Tells `observer` what happens from now on; it must outlive the trainer.
+  void add(TrainObserver& observer) { observers_.push_back(&observer); }
+
+  /// Tells the observers of an event.
+  void report(const TrainEvent& event) const;
+
+  /// False in the middle of an accumulated update: gradients are not part of the state.
+  bool can_save() const { return !optimizer_.accumulating(); }
+
+  /// A copy of everything. \throws Error unless can_save().
+  TrainState save_state() const;
+
+  /// Goes on from there. Nothing is changed unless everything was checked.
+  /// \throws Error for a state of another model, optimizer, group table or data set size.
+  void load_state(const TrainState& state);
+
+  /// The weights that the training ends with at this moment: the best ones, their average, or the model's own.
+  State final_weights() const;
+
+  /// What final_weights() do on `data`.
+  Evaluation evaluate_final(const Loader& data) const;
+
+  /// What the training came to so far, but for the names of recipe, data and model; its test figures are those of the
+  /// last evaluation.
+  TrainSummary summary() const;
+
+  std::int64_t batches_done() const { return epoch_ * train_.batches() + position_; }  ///< Batches so far.
+  std::int64_t epoch() const { return epoch_; }                                        ///< Complete epochs.
+  std::int64_t best_step() const { return best_step_; }             ///< batches_done() at the best evaluation; 0: none.
+  const Evaluation& evaluation() const;                             ///< The last one; made now if there was none.
+  const std::vector<EpochResult>& curve() const { return curve_; }  ///< A point for each epoch.
+  const TrainerOptions& options() const { return options_; }        ///< As given.
+  const Optimizer& optimizer() const { return optimizer_; }         ///< As given.
+
+ private:
+  struct Walk;  // an epoch and the place in it
+
+  StepResult step(const std::function<bool()>& stop);
+  void begin_epoch();
+  void leave_epoch();
+  void finish_epoch(const std::function<bool()>& stop);
+  bool learn(const Batch& batch, StepResult& result);
+  bool judge(EpochResult& result);
+  void handle_non_finite(const Batch& batch, const std::string& what);
+  void count(const Tensor& logits, const Tensor& labels, double loss);
+  std::vector<GroupMeasure> measure() const;
+  std::optional<Evaluation> evaluate_now(const std::function<bool()>& stop) const;
+
+  Layer& model_;
+  Optimizer& optimizer_;
+  const Loader& train_;
+  const Loader& judged_;
+  TrainerOptions options_;
+  std::vector<TrainObserver*> observers_;
+  std::unique_ptr<Walk> walk_;
+  std::optional<Ema> ema_;
+  std::optional<Lookahead> lookahead_;
+  BufferSnapshot buffers_;
+  double base_lr_;
+  mutable std::optional<Evaluation> evaluation_;
+
+  // The state beside model, optimizer and averages.
+  std::int64_t epoch_ = 0;     // complete ones
+  std::int64_t position_ = 0;  // batches of the current one; all of them while its evaluation is still to come
+  std::int64_t samples_ = 0;   // of the current one
+  std::int64_t hits_ = 0;
+  double loss_sum_ = 0;
+  double lr_sum_ = 0;
+  double epoch_seconds_ = 0;
+  double seconds_ = 0;  // of all complete epochs, evaluations included
+  std::vector<EpochResult> curve_;
+  double best_ = -1;
+  std::int64_t best_step_ = 0;
+  std::int64_t bad_ = 0;  // evaluations since the best one
+  std::int64_t rollbacks_ = 0;
+  State best_weights_;
+  std::optional<TrainState> snapshot_;
+};
+
+}  // namespace ebb

@@ -1,0 +1,122 @@
+#include <boost/test/unit_test.hpp>
+
+#include "lab/format/png.h"
+#include "lab/reports/plot.h"
+#include "lab/reports/report.h"
+#include "tests/lab/program.h"
+#include "tests/lab/small_training.h"
+
+namespace ebb {
+namespace {
+
+using test::Finished;
+using test::has;
+using test::SmallData;
+
+BOOST_AUTO_TEST_SUITE(report_parts)
+
+BOOST_AUTO_TEST_CASE(base64_of_the_standard) {
+  const auto of = [](std::string_view s) {
+    const auto bytes = std::as_bytes(std::span(s.data(), s.size()));
+    return base64({bytes.begin(), bytes.end()});
+  };
+  // RFC 4648, section 10.
+  BOOST_TEST(of("") == "");
+  BOOST_TEST(of("f") == "Zg==");
+  BOOST_TEST(of("fo") == "Zm8=");
+  BOOST_TEST(of("foo") == "Zm9v");
+  BOOST_TEST(of("foobar") == "Zm9vYmFy");
+  BOOST_TEST(of("\xff\xfe\xfd") == "//79");
+}
+
+BOOST_AUTO_TEST_CASE(pictures_have_the_bytes_of_the_format) {
+  const Tensor pixels = Tensor::from<std::uint8_t>({0, 128, 255, 7, 9, 11}, {1, 2, 3});
+  const std::vector<std::byte> bytes = png(pixels);
+  const std::string_view view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  BOOST_TEST(view.starts_with(std::string_view("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x02\0\0\0\x01\x08\x02\0\0\0", 29)));
+  // A picture without data: the last chunk and its checksum are the same in every file.
+  BOOST_TEST(view.ends_with(std::string_view("\0\0\0\0IEND\xae\x42\x60\x82", 12)));
+  BOOST_CHECK_THROW(png(Tensor::zeros({2, 2, 1})), Error);
+  BOOST_CHECK_THROW(png(Tensor::zeros({2, 2, 2}, DType::u8)), Error);
+}
+
+BOOST_AUTO_TEST_CASE(records_go_through_json_and_back) {
+  const TensorDataset data = test::small_pictures(40, 4);
+  test::SmallTraining t;
+  const Evaluation e = evaluate(t.model, Loader(data, {.batch = 40, .shuffle = false}));
+  const EvaluationRecord record = make_record(e, data, "made up", 5);
+  BOOST_REQUIRE(record.worst.size() == 5u);
+  for (std::size_t i = 1; i < 5; ++i) BOOST_TEST(record.worst[i].confidence <= record.worst[i - 1].confidence);
+  for (const Mistake& m : record.worst) {
+    const Judgement& judged = e.samples[static_cast<std::size_t>(m.index)];
+    BOOST_TEST(judged.predicted != judged.truth);
+    BOOST_TEST(m.predicted == judged.predicted);
+    BOOST_TEST(m.picture.starts_with("iVBORw0KGgo"));
+  }
+  const EvaluationRecord back = record_from_json(to_json(record), "test");
+  BOOST_TEST(to_json(back) == to_json(record));
+  BOOST_TEST(back.confusion.accuracy() == e.accuracy);
+  BOOST_CHECK_THROW(record_from_json("{}", "test"), Error);
+  BOOST_CHECK_THROW(record_from_json("[", "test"), Error);
+}
+
+BOOST_AUTO_TEST_CASE(plots_are_svg_with_every_curve) {
+  if (!can_plot()) return;
+  const std::string out =
+      svg({.title = "accuracy", .y = "y", .curves = {{"one", {{1, 2}, {2, 3}, {3, 1}}}, {"two", {{1, 1}, {2, 2}}}}});
+  BOOST_TEST(out.starts_with("<svg"));
+  BOOST_TEST(has(out, "</svg>"));
+  BOOST_TEST(has(out, ">one<"));
+  BOOST_TEST(has(out, ">two<"));
+  BOOST_TEST(has(out, ">accuracy<"));
+  BOOST_TEST(svg({.title = "nothing", .y = {}, .curves = {{"none", {}}}}).empty());
+  const double nan = std::nan("");
+  BOOST_TEST(
+      !svg({.title = "gaps", .y = {}, .curves = {{"c", {{1, nan}, {2, 3}, {3, 0}, {4, 1}}}}, .log_y = true}).empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_SUITE(reports, SmallData)
+
+BOOST_AUTO_TEST_CASE(a_run_leaves_a_page_that_says_it_all) {
+  BOOST_REQUIRE(test::shell(text(EBB_PROGRAM, " ", train("run", "--epochs 1 --set log_every=2 --lr 0.01"))).status ==
+                0);
+  const auto read = [&](const std::string& name) {
+    std::ifstream file(root / name);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string page = read("run/report.html");
+  for (const char* const part : {"<!DOCTYPE html>", "test accuracy", "Confusion on mnist", "Worst mistakes",
+                                 "data:image/png;base64,", "instruction_set", "decay_on = ", "</html>"})
+    BOOST_TEST(has(page, part), part);
+  if (can_plot()) BOOST_TEST(has(page, "<svg"));
+  // Nothing is fetched from elsewhere.
+  for (const char* const part : {"src=\"http", "href=\"http", "<script", "@import"}) BOOST_TEST(!has(page, part), part);
+  const Finished evaluated = test::ebb("eval " + (root / "run").string());
+  BOOST_TEST(evaluated.status == 0, evaluated.output);
+  for (const char* const part : {"accuracy", "negative log-likelihood", "calibration error", "precision"})
+    BOOST_TEST(has(evaluated.output, part), evaluated.output);
+
+  // Without gnuplot the numbers stand in tables.
+  const Finished bare = test::ebb("report " + (root / "run").string());
+  BOOST_TEST(bare.status == 0, bare.output);
+  BOOST_TEST(has(bare.output, "gnuplot is not installed"));
+  BOOST_TEST(has(read("run/report.html"), "gnuplot is not installed"));
+  BOOST_TEST(!has(read("run/report.html"), "<svg"));
+
+  BOOST_REQUIRE(test::ebb(train("other", "--epochs 1 --set lambda=0.25")).status == 0);
+  const std::string out = (root / "both.html").string();
+  const Finished both =
+      test::ebb("report " + (root / "run").string() + ' ' + (root / "other").string() + " --out " + out);
+  BOOST_TEST(both.status == 0, both.output);
+  const std::string comparison = read("both.html");
+  for (const char* const part : {">run<", ">other<", "<td>lambda</td>", "<td>0.25</td>"})
+    BOOST_TEST(has(comparison, part), part);
+  BOOST_TEST(!has(comparison, "<td>momentum</td>"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb

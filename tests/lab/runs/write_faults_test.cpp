@@ -1,0 +1,86 @@
+// Every write-side system call of a short run fails once: nothing that was saved is lost, and the run can go on.
+#include <boost/test/unit_test.hpp>
+#include <cerrno>
+
+#include "lab/runs/checkpoints.h"
+#include "tests/lab/program.h"
+
+namespace ebb {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Finished;
+using test::has;
+using test::SmallData;
+
+struct Faults : SmallData {
+  Faults() : SmallData(120) {}
+
+  std::string arguments(const std::string& out) const {
+    return train(out, "--epochs 2 --set save_steps=5 --set log_every=2 --threads 1");
+  }
+
+  // The program, call number `call` of those that write below the run directory failing as `how` says.
+  Finished failing(const std::string& out, int call, const std::string& how, bool all = false) const {
+    return test::shell(text("EBB_FAIL_BELOW=", (root / out).string(), " EBB_FAIL_CALL=", call, " EBB_FAIL_HOW=", how,
+                            all ? " EBB_FAIL_ALL=1" : "", " EBB_FAIL_COUNT=", (root / "count").string(),
+                            " LD_PRELOAD=", EBB_FAILING_WRITES, " ", test::program(), arguments(out)));
+  }
+
+  int calls_of_a_run() const {
+    const Finished whole = failing("whole", 0, "0");
+    BOOST_REQUIRE(whole.status == 0);
+    int count = 0;
+    std::ifstream(root / "count") >> count;
+    BOOST_TEST(count > 60);
+    return count;
+  }
+
+  void check(int call, const std::string& how, const std::string& cause, bool all = false) {
+    const std::string out = text("run-", call, '-', how, all ? "-all" : "");
+    const Finished done = failing(out, call, how, all);
+    const std::string what = text("call ", call, ", ", how, ", ended with ", done.status, ":\n", done.output);
+    BOOST_TEST((done.status == 0 || done.status == 1 || (how == "kill" && done.status == 128 + SIGKILL)), what);
+    // Whoever fails says where and why.
+    if (done.status == 1) {
+      BOOST_TEST(has(done.output, (root / out).string()), what);
+      BOOST_TEST(has(done.output, cause), what);
+    }
+    // What was saved can be read: all but what a failing disk spoiled under its final name.
+    const Checkpoints checkpoints(root / out / "checkpoints");
+    if (!checkpoints.steps().empty()) BOOST_CHECK_NO_THROW(checkpoints.newest());
+    // And the run goes on to the same end, or begins anew where it had not begun.
+    const bool begun = fs::exists(root / out / "recipe.toml");
+    const Finished again = test::ebb(begun ? resume(out) : arguments(out));
+    BOOST_TEST(again.status == 0, what << again.output);
+    BOOST_TEST(summary(out).at("state_sha256") == summary("whole").at("state_sha256"), what);
+    fs::remove_all(root / out);
+  }
+
+  void check_all(int stride) {
+    const int calls = calls_of_a_run();
+    const std::string enospc = text(ENOSPC), eio = text(EIO);
+    for (int call = 1; call <= calls; ++call) {
+      // Each stride takes the kinds in turn, so that few runs see every place and every kind.
+      if (call % stride == 0) check(call, enospc, "No space left on device", call % 2 == 0);
+      if (call % stride == stride / 3) check(call, eio, "Input/output error");
+      if (call % stride == stride / 2) check(call, "short", "");
+      if (call % stride == 2 * stride / 3) check(call, "kill", "");
+    }
+  }
+};
+
+BOOST_FIXTURE_TEST_SUITE(write_faults, Faults)
+
+BOOST_AUTO_TEST_CASE(some_calls_fail) { check_all(150); }
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_SUITE(write_faults_slow, Faults)
+
+BOOST_AUTO_TEST_CASE(every_call_fails_in_every_way) { check_all(1); }
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb

@@ -1,0 +1,398 @@
+#include "lab/training/trainer.h"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <limits>
+
+#include "framework/io/checksum.h"
+#include "framework/ops/loss.h"
+#include "framework/parallel/parallel.h"
+#include "framework/tensor/error.h"
+#include "tests/lab/small_training.h"
+#include "tests/support/errors.h"
+
+namespace ebb {
+namespace {
+
+using test::SmallTraining;
+
+// Everything that a state holds, as one name; the times in it differ from run to run.
+std::string fingerprint(const Trainer& trainer) {
+  const TrainState state = trainer.save_state();
+  std::string losses;
+  for (const EpochResult& e : trainer.curve())
+    losses += text(e.train_loss, ' ', e.train_accuracy, ' ', e.judged_loss, ' ', e.judged_accuracy, ' ', e.lr, '\n');
+  return sha256(state.tensors) + '\n' + losses;
+}
+
+// Keeps what it was told.
+struct Notes : TrainObserver {
+  void on_step(const Trainer&, const StepResult& step) override { steps.push_back(step); }
+  void on_epoch(const Trainer&, const EpochResult& epoch) override { epochs.push_back(epoch); }
+  void on_event(const Trainer&, const TrainEvent& event) override { events.push_back(event); }
+  std::vector<StepResult> steps;
+  std::vector<EpochResult> epochs;
+  std::vector<TrainEvent> events;
+};
+
+// Options with everything that has a state.
+TrainerOptions full_options() {
+  return {.epochs = 4,
+          .label_smoothing = 0.1,
+          .ema = EmaOptions{.decay = 0.9},
+          .lookahead = LookaheadOptions{.every = 3},
+          .keep_best = true,
+          .measure_every = 5};
+}
+
+LoaderOptions full_loading() {
+  return {.augment = {.label_noise = 0.1, .flip = Flip::random, .crop = 1, .cutout = 2, .mixup = 0.3}, .prefetch = 2};
+}
+
+BOOST_AUTO_TEST_SUITE(trainer)
+
+BOOST_AUTO_TEST_CASE(equals_the_plain_loop_bit_for_bit) {
+  SmallTraining a({.epochs = 2, .label_smoothing = 0.1}), b;
+  BOOST_TEST(a.trainer.run());
+  b.model.train();
+  for (std::int64_t epoch = 0; epoch < 2; ++epoch)
+    for (const auto& [images, labels] : b.train.epoch(epoch)) {
+      Tape tape;
+      tape.backward(softmax_cross_entropy(b.model(images), labels, {.label_smoothing = 0.1}));
+      b.optimizer.step();
+      b.optimizer.zero_grad();
+    }
+  BOOST_TEST(sha256(a.model.state()) == sha256(b.model.state()));
+  const Evaluation judged = evaluate(b.model, b.judged);
+  BOOST_TEST(a.trainer.summary().test_accuracy == judged.accuracy);
+  BOOST_TEST(a.trainer.summary().test_loss == judged.loss);
+  BOOST_TEST(a.trainer.summary().weights_sha256 == sha256(b.model.state()));
+  BOOST_TEST(judged.accuracy > 0.8);
+}
+
+BOOST_AUTO_TEST_CASE(goes_step_by_step_and_tells_its_observers) {
+  SmallTraining t({.epochs = 3, .evaluate_every = 2, .measure_every = 4});
+  Notes notes;
+  t.trainer.add(notes);
+  std::int64_t steps = 0;
+  while (!t.trainer.done()) {
+    const StepResult step = t.trainer.step();
+    BOOST_TEST(step.step == ++steps);
+    BOOST_TEST(step.updated);
+    BOOST_TEST(step.position == (steps - 1) % 7 + 1);
+    BOOST_TEST(step.groups.size() == (steps % 4 == 0 ? 1u : 0u));
+  }
+  BOOST_TEST(steps == 21);
+  BOOST_TEST(notes.steps.size() == 21u);
+  BOOST_TEST(notes.steps[3].groups[0].weight_norm > 0.1);
+  BOOST_TEST(notes.steps[3].groups[0].gradient_norm > 1e-3);
+  BOOST_TEST(notes.steps[3].groups[0].shrink == notes.steps[3].lr * 1e-2);
+  BOOST_REQUIRE(notes.epochs.size() == 3u);
+  // The second and the last epoch are judged.
+  BOOST_TEST(std::isnan(notes.epochs[0].judged_loss));
+  BOOST_TEST(notes.epochs[1].judged_accuracy > 0.5);
+  BOOST_TEST(notes.epochs[2].judged_accuracy > 0.5);
+  BOOST_TEST(notes.epochs[2].train_loss < notes.epochs[0].train_loss);
+  BOOST_CHECK_THROW(t.trainer.step(), Error);
+  SmallTraining none({.epochs = 0});
+  BOOST_TEST(none.trainer.done());
+  BOOST_TEST(none.trainer.summary().test_loss > 0.5);
+}
+
+BOOST_AUTO_TEST_CASE(goes_on_bit_for_bit_from_every_step) {
+  SmallTraining whole(full_options(), {}, full_loading());
+  std::vector<TrainState> states;
+  while (!whole.trainer.done()) {
+    states.push_back(whole.trainer.save_state());
+    whole.trainer.step();
+  }
+  const std::string wanted = fingerprint(whole.trainer);
+  BOOST_TEST(states.size() == 28u);
+  for (std::size_t k = 0; k < states.size(); k += 3) {
+    LoaderOptions loading = full_loading();
+    loading.prefetch = static_cast<std::int64_t>(k % 3);
+    parallel::set_thread_count(static_cast<int>(k % 3) + 1);
+    SmallTraining rest(full_options(), {}, loading);
+    if (k % 2 == 1) rest.trainer.step();  // whatever it did before
+    rest.trainer.load_state(states[k]);
+    BOOST_TEST(rest.trainer.batches_done() == static_cast<std::int64_t>(k));
+    rest.trainer.run();
+    BOOST_TEST(fingerprint(rest.trainer) == wanted, "after step " << k);
+  }
+  parallel::set_thread_count(2);
+}
+
+// An epoch asks before each of its seven steps and of the three batches of its evaluation.
+BOOST_AUTO_TEST_CASE(an_evaluation_can_be_stopped_and_is_made_again) {
+  const SgdOptions sgd{.plateau = PlateauOptions{.factor = 0.5, .patience = 0}};
+  SmallTraining whole(full_options(), sgd, full_loading());
+  whole.trainer.run();
+  const std::string wanted = fingerprint(whole.trainer);
+  for (const int last : {8, 10, 19}) {
+    SmallTraining first(full_options(), sgd, full_loading()), rest(full_options(), sgd, full_loading());
+    Notes notes;
+    first.trainer.add(notes);
+    int asked = 0;
+    BOOST_TEST(!first.trainer.run([&] { return ++asked >= last; }));
+    BOOST_TEST(asked == last + 1);  // once more before the next step
+    BOOST_TEST(first.trainer.epoch() == last / 11);
+    BOOST_TEST(notes.epochs.size() == static_cast<std::size_t>(last / 11));
+    rest.trainer.step();
+    rest.trainer.load_state(first.trainer.save_state());
+    BOOST_TEST(!rest.trainer.step().updated);
+    BOOST_TEST(rest.trainer.batches_done() == 7 * (last / 11 + 1));
+    BOOST_TEST(rest.trainer.epoch() == last / 11 + 1);
+    rest.trainer.run();
+    first.trainer.run();
+    BOOST_TEST(fingerprint(rest.trainer) == wanted, "stopped when asked for time " << last);
+    BOOST_TEST(fingerprint(first.trainer) == wanted, "went on after time " << last);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(accumulated_updates_are_saved_between_them) {
+  const SgdOptions sgd{.gradient = {.accumulate = 3}};
+  SmallTraining whole({.epochs = 4}, sgd);
+  std::vector<TrainState> states;
+  while (!whole.trainer.done()) {
+    if (whole.trainer.can_save()) states.push_back(whole.trainer.save_state());
+    else BOOST_CHECK_THROW(whole.trainer.save_state(), Error);
+    whole.trainer.step();
+  }
+  BOOST_TEST(states.size() == 10u);
+  BOOST_TEST(whole.optimizer.steps() == 9);
+  BOOST_TEST(whole.trainer.can_save());
+  for (const TrainState& state : states) {
+    SmallTraining rest({.epochs = 4}, sgd);
+    rest.trainer.step();
+    rest.trainer.load_state(state);
+    rest.trainer.run();
+    BOOST_TEST(fingerprint(rest.trainer) == fingerprint(whole.trainer));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(states_that_do_not_fit_change_nothing) {
+  SmallTraining t(full_options(), {}, full_loading());
+  t.trainer.step();
+  const TrainState good = t.trainer.save_state();
+  const std::string before = fingerprint(t.trainer);
+  const auto refuses = [&](TrainState bad, const std::string& part) {
+    BOOST_TEST(test::message_of([&] { t.trainer.load_state(bad); }).find(part) != std::string::npos,
+               test::message_of([&] { t.trainer.load_state(bad); }));
+    BOOST_TEST(fingerprint(t.trainer) == before);
+  };
+  TrainState bad = good;
+  bad.metadata.erase("trainer");
+  refuses(bad, "no entry \"trainer\"");
+  bad = good;
+  bad.metadata["trainer"] = "{";
+  refuses(bad, "counters that do not parse");
+  bad = good;
+  bad.metadata["trainer"] = "{\"format\": \"1\", \"curve\": [], \"epoch\": -1}";
+  refuses(bad, "");
+  bad = good;
+  bad.metadata["optimizer/optimizer"] = "adam";
+  refuses(bad, "adam");
+  bad = good;
+  bad.tensors.erase("model/head.weight");
+  refuses(bad, "head.weight");
+  bad = good;
+  bad.tensors.erase("ema/head.weight");
+  refuses(bad, "head.weight");
+  bad = good;
+  bad.tensors["optimizer/head.weight/momentum"] = Tensor::zeros({2});
+  refuses(bad, "head.weight/momentum");
+  SmallTraining plain({.epochs = 4});
+  BOOST_CHECK_THROW(plain.trainer.load_state(good), Error);
+}
+
+BOOST_AUTO_TEST_CASE(the_average_is_judged_and_is_what_remains) {
+  SmallTraining t({.epochs = 2, .ema = EmaOptions{.decay = 0.9}});
+  t.trainer.run();
+  const State ends = t.trainer.final_weights();
+  BOOST_TEST(sha256(ends) != sha256(t.model.state()));
+  SmallTraining copy;
+  copy.model.load_state(ends);
+  BOOST_TEST(evaluate(copy.model, copy.judged).loss == t.trainer.evaluation().loss);
+  // The training itself goes on with the weights, not with their average.
+  SmallTraining plain({.epochs = 2});
+  plain.trainer.run();
+  BOOST_TEST(sha256(plain.model.state()) == sha256(t.model.state()));
+}
+
+BOOST_AUTO_TEST_CASE(the_best_weights_are_kept_and_patience_ends_the_run) {
+  // A rate this high gets worse again.
+  SmallTraining t({.epochs = 40, .keep_best = true, .patience = 3}, {.lr = 2.0});
+  Notes notes;
+  t.trainer.add(notes);
+  t.trainer.run();
+  BOOST_TEST(t.trainer.epoch() < 40);
+  BOOST_REQUIRE(!notes.events.empty());
+  BOOST_TEST(notes.events.back().kind == "early stop");
+  double best = 0;
+  for (const EpochResult& e : notes.epochs) best = std::max(best, e.judged_accuracy);
+  SmallTraining copy;
+  copy.model.load_state(t.trainer.final_weights());
+  BOOST_TEST(evaluate(copy.model, copy.judged).accuracy == best);
+  BOOST_TEST(t.trainer.best_step() == (t.trainer.epoch() - 3) * 7);
+}
+
+BOOST_AUTO_TEST_CASE(plateau_sees_the_judged_loss) {
+  SmallTraining t({.epochs = 6},
+                  {.lr = 1e-12, .plateau = PlateauOptions{.factor = 0.5, .patience = 1, .threshold = 0.1}});
+  t.trainer.run();
+  BOOST_TEST(std::stod(t.optimizer.save_state().metadata.at("plateau/multiplier")) == 0.25);
+}
+
+BOOST_AUTO_TEST_CASE(the_learning_rate_is_that_of_most_values) {
+  SmallTraining t;
+  Sgd optimizer(groups(t.model, {{"fast", biases(), {.lr_scale = 64}}, {"rest", everything_else()}}), {.lr = 0.01});
+  Trainer trainer(t.model, optimizer, t.train, t.judged, {.epochs = 1});
+  BOOST_TEST(trainer.step().lr == 0.01);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(guards)
+
+// Poison in one element of the result, or of the gradient, of the second call.
+class Poison : public Layer {
+ public:
+  double forward_poison = 0, backward_poison = 0;
+  Var forward(const Var& x) override {
+    Tensor y = x.value().clone();
+    if (forward_poison != 0) y.mutable_data<float>()[3] = static_cast<float>(forward_poison);
+    const double bad = backward_poison;
+    return record("poison", {x}, y, [bad](const Tensor& dy, InputGrads& dx) {
+      Tensor out = dy.clone();
+      if (bad != 0) out.mutable_data<float>()[3] = static_cast<float>(bad);
+      dx.add(0, out);
+    });
+  }
+};
+
+struct Poisoned {
+  explicit Poisoned(OnNonFinite policy)
+      : train(test::small_pictures(70, 1), {.batch = 10, .seed = 3}),
+        judged(test::small_pictures(30, 2), {.batch = 30, .shuffle = false}),
+        model(Rng(5)),
+        optimizer(built(), {.lr = 0.05, .momentum = 0.9}),
+        trainer(model, optimizer, train, judged, {.epochs = 3, .non_finite = policy, .snapshot_every = 4}) {
+    trainer.add(notes);
+  }
+  Sequential& built() {
+    SmallTraining::built(model);
+    poison = &model.add<Poison>("poison");
+    return model;
+  }
+  void steps(int count) {
+    for (int i = 0; i < count; ++i) trainer.step();
+  }
+  Loader train, judged;
+  Sequential model;
+  Poison* poison = nullptr;
+  Sgd optimizer;
+  Trainer trainer;
+  Notes notes;
+};
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double inf = std::numeric_limits<double>::infinity();
+
+BOOST_AUTO_TEST_CASE(abort_names_place_op_and_layer_and_changes_nothing) {
+  for (const double bad : {nan, inf, -inf}) {
+    Poisoned t(OnNonFinite::abort);
+    t.steps(9);
+    const std::string before = sha256(t.trainer.save_state().tensors);
+    t.poison->forward_poison = bad;
+    const std::string message = test::message_of([&] { t.trainer.step(); });
+    BOOST_TEST(message.find("in epoch 2, batch 3 of 7") != std::string::npos, message);
+    BOOST_TEST(message.find("the result of poison in layer \"poison\"") != std::string::npos, message);
+    t.poison->forward_poison = 0;
+    t.poison->backward_poison = bad;
+    const std::string gradient = test::message_of([&] { t.trainer.step(); });
+    BOOST_TEST(gradient.find("a gradient of ") != std::string::npos, gradient);
+    BOOST_TEST(gradient.find("the gradient that poison in layer \"poison\" hands back") != std::string::npos, gradient);
+    BOOST_TEST(sha256(t.trainer.save_state().tensors) == before);
+    // Without the poison it goes on as if nothing had been.
+    t.poison->backward_poison = 0;
+    t.trainer.run();
+    Poisoned clean(OnNonFinite::abort);
+    clean.trainer.run();
+    BOOST_TEST(sha256(t.model.state()) == sha256(clean.model.state()));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(inputs_parameters_and_buffers_are_named) {
+  SmallTraining t;
+  const Batch batch = t.train.epoch(0)[0];
+  const auto find = [&](const Tensor& images) {
+    return find_non_finite(t.model, images, [&] { return softmax_cross_entropy(t.model(images), batch.labels); });
+  };
+  BOOST_TEST(find(batch.images).empty());
+  Tensor bad = batch.images.clone();
+  bad.mutable_data<float>()[7] = static_cast<float>(nan);
+  BOOST_TEST(find(bad) == "the input images");
+  const State good = t.model.state();
+  t.model.named_buffers()[0].buffer->value().mutable_data<float>()[1] = static_cast<float>(inf);
+  BOOST_TEST(find(batch.images) == "the buffer bn.running_mean");
+  t.model.load_state(good);
+  t.model.named_parameters()[0].parameter->value().mutable_data<float>()[1] = static_cast<float>(inf);
+  BOOST_TEST(find(batch.images) == "the parameter conv.weight");
+}
+
+BOOST_AUTO_TEST_CASE(skip_leaves_the_batch_out) {
+  for (const bool forward : {true, false}) {
+    Poisoned t(OnNonFinite::skip);
+    t.steps(5);
+    const State before = t.model.state();
+    (forward ? t.poison->forward_poison : t.poison->backward_poison) = nan;
+    t.steps(1);
+    t.poison->forward_poison = t.poison->backward_poison = 0;
+    const State after = t.model.state();
+    for (const auto& [path, tensor] : before)
+      BOOST_TEST(std::ranges::equal(tensor.bytes(), after.at(path).bytes()), path);
+    BOOST_TEST(t.optimizer.steps() == 5);
+    BOOST_TEST(t.optimizer.skipped_steps() == 1);
+    BOOST_REQUIRE(t.notes.events.size() == 1u);
+    BOOST_TEST(t.notes.events[0].kind == "skip");
+    BOOST_TEST(!t.notes.steps[5].updated);
+    t.trainer.run();
+    BOOST_TEST(t.trainer.evaluation().accuracy > 0.8);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(rollback_goes_back_with_a_lower_rate_and_gives_up_after_three) {
+  Poisoned t(OnNonFinite::rollback);
+  t.steps(6);
+  t.poison->forward_poison = nan;
+  t.trainer.step();
+  t.poison->forward_poison = 0;
+  BOOST_TEST(t.trainer.batches_done() == 4);
+  BOOST_TEST(t.optimizer.common().lr == 0.025);
+  BOOST_REQUIRE(t.notes.events.size() == 1u);
+  BOOST_TEST(t.notes.events[0].kind == "rollback");
+  // What was done before the fault is kept, the rest is as a run of that rate from there has it.
+  Poisoned other(OnNonFinite::abort);
+  other.steps(4);
+  other.optimizer.set_base_lr(0.025);
+  other.trainer.run();
+  // A copy that goes on from a checkpoint in between knows of the rollback too.
+  t.steps(1);
+  const TrainState state = t.trainer.save_state();
+  Poisoned copy(OnNonFinite::rollback);
+  copy.trainer.load_state(state);
+  for (Poisoned* const each : {&t, &copy}) {
+    each->trainer.run();
+    BOOST_TEST(sha256(each->model.state()) == sha256(other.model.state()));
+  }
+  Poisoned lost(OnNonFinite::rollback);
+  lost.steps(2);
+  lost.poison->forward_poison = inf;
+  for (int i = 0; i < 3; ++i) lost.trainer.step();
+  BOOST_CHECK_THROW(lost.trainer.step(), Error);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
