@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "framework/tensor/error.h"
+#include "lab/format/printable.h"
 #include "lab/program/commands.h"
 #include "lab/program/data_command_line.h"
 #include "lab/recipe/recipe.h"
@@ -117,11 +118,11 @@ int main(int argc, char** argv) {
     if (*report) return ebb::run(reporting);
     return ebb::run(evaluating);
   } catch (const ebb::Error& error) {
-    std::cerr << "ebb: " << error.what() << '\n';
+    std::cerr << "ebb: " << ebb::printable(error.what()) << '\n';
   } catch (const std::bad_alloc&) {
     std::cerr << no_memory;
   } catch (const std::exception& error) {
-    std::cerr << "ebb: " << error.what() << '\n';
+    std::cerr << "ebb: " << ebb::printable(error.what()) << '\n';
   }
   return 1;
 }

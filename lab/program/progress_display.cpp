@@ -5,6 +5,7 @@
 
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
+#include "lab/format/printable.h"
 #include "lab/training/trainer.h"
 
 namespace ebb {
@@ -56,7 +57,7 @@ void ProgressDisplay::on_epoch(const Trainer&, const EpochResult& e) {
 
 void ProgressDisplay::on_event(const Trainer&, const TrainEvent& event) {
   wipe();
-  std::printf("%s: %s\n", event.kind.c_str(), event.text.c_str());
+  std::printf("%s: %s\n", printable_line(event.kind).c_str(), printable(event.text).c_str());
   std::fflush(stdout);
 }
 

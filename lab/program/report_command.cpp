@@ -5,6 +5,7 @@
 #include "framework/io/atomic_file.h"
 #include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
+#include "lab/format/printable.h"
 #include "lab/program/commands.h"
 #include "lab/reports/plot.h"
 #include "lab/reports/report.h"
@@ -18,7 +19,7 @@ int run(const ReportCommand& command) {
   std::string out = command.out;
   if (out.empty()) out = runs.size() == 1 ? command.runs.front() + "/report.html" : "comparison.html";
   write_file(out, runs.size() == 1 ? report_page(runs.front()) : comparison_page(runs));
-  std::cout << out << '\n';
+  std::cout << printable_line(out) << '\n';
   if (!can_plot()) std::cerr << "ebb: gnuplot is not installed: the report has tables in place of curves\n";
   return 0;
 }
@@ -36,12 +37,12 @@ int run(const EvalCommand& command) {
   const std::unique_ptr<Layer> model = make_model(recipe, *test);
   model->load_state(file.tensors);
   const Evaluation result = evaluate(*model, Loader(test, in_order(recipe)), trainer_options(recipe).evaluation);
-  std::cout << class_table(result.confusion, class_names(*test)) << '\n';
+  std::cout << printable(class_table(result.confusion, class_names(*test))) << '\n';
   std::printf(
       "%s on %lld test images\naccuracy                 %.2f %%\nnegative log-likelihood  %.4f\n"
       "calibration error        %.2f %% (15 bins)\n",
-      weights.c_str(), static_cast<long long>(result.confusion.total()), 100 * result.accuracy, result.loss,
-      100 * result.calibration_error);
+      printable_line(weights.string()).c_str(), static_cast<long long>(result.confusion.total()), 100 * result.accuracy,
+      result.loss, 100 * result.calibration_error);
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "framework/tensor/error.h"
+#include "lab/format/printable.h"
 #include "lab/program/commands.h"
 #include "lab/program/training.h"
 #include "lab/runs/environment.h"
@@ -67,7 +68,8 @@ int run(const TrainCommand& command) {
                          command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh,
                          save_options(session));
   directory.describe(recipe, environment_of(session));
-  std::cout << session.header() << "run directory " << directory.path().string() << "\n\n" << std::flush;
+  std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << "\n\n"
+            << std::flush;
   return train_in(session, directory);
 }
 
@@ -92,7 +94,7 @@ int run(const ResumeCommand& command) {
          "--allow-change accepts other data from here on");
   const bool found = directory.resume(session.trainer);
   if (!command.settings.empty()) directory.describe(recipe, environment);
-  std::cout << session.header() << "run directory " << directory.path().string() << ", "
+  std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << ", "
             << (found ? text("resumed after batch ", session.trainer.batches_done()) : "begun anew: no checkpoint")
             << "\n\n"
             << std::flush;

@@ -6,6 +6,7 @@
 #include "framework/io/atomic_file.h"
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
+#include "lab/format/printable.h"
 #include "lab/program/progress.h"
 #include "lab/program/progress_display.h"
 #include "lab/program/stop_signal.h"
@@ -22,7 +23,7 @@ int stopped(Session& session, RunDirectory& directory, int signal) {
   trainer.report({"stop", text("stopped by signal ", signal, " after batch ", trainer.batches_done())});
   const bool saved = trainer.can_save() && directory.save(trainer);
   std::cout << (saved ? "saved" : "not everything is saved; the last checkpoint stands") << "; go on with: ebb resume "
-            << directory.path().string() << '\n';
+            << printable_line(directory.path().string()) << '\n';
   return 128 + signal;
 }
 
@@ -52,13 +53,14 @@ int train_in(Session& session, RunDirectory& directory) {
                    make_record(tested, session.test.dataset(), session.recipe.data), summary);
   write_file(directory.path() / "report.html", report_page(read_run(directory.path())));
 
-  std::cout << '\n' << class_table(tested.confusion, class_names(session.test.dataset())) << '\n';
+  std::cout << '\n' << printable(class_table(tested.confusion, class_names(session.test.dataset()))) << '\n';
   std::printf("test accuracy %.2f %% after %lld epochs in %s\n", 100 * summary.test_accuracy,
               static_cast<long long>(summary.epochs), clock_text(summary.seconds).c_str());
-  std::cout << "weights " << summary.weights_sha256 << "\nresults in " << directory.path().string() << '\n';
+  std::cout << "weights " << summary.weights_sha256 << "\nresults in " << printable_line(directory.path().string())
+            << '\n';
   const std::string problems = directory.problems();
   if (problems.empty()) return 0;
-  std::cerr << "ebb: not everything could be written: " << problems << '\n';
+  std::cerr << "ebb: not everything could be written: " << printable(problems) << '\n';
   return 1;
 }
 

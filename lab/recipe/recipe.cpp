@@ -108,7 +108,7 @@ auto flag(const char* key, const char* help, T Owner::*member) {
   });
 }
 
-// UTF-8 without control characters: what TOML, JSON and HTML all take.
+// UTF-8 without control characters: what TOML, JSON, HTML and terminals all take.
 bool one_line(std::string_view value) {
   for (std::size_t i = 0; i < value.size();) {
     const auto byte = [&](std::size_t k) { return k < value.size() ? static_cast<unsigned char>(value[k]) : 0u; };
@@ -121,6 +121,7 @@ bool one_line(std::string_view value) {
       code = code << 6 | (byte(i + k) & 0x3fu);
     }
     constexpr unsigned least[] = {0, 0x80, 0x800, 0x10000};
+    if (code >= 0x80 && code < 0xa0) return false;
     if (code < least[more] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return false;
     i += more + 1;
   }

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "framework/tensor/error.h"
+#include "lab/format/printable.h"
 
 namespace ebb::html {
 namespace {
@@ -51,11 +52,12 @@ std::string numbers(const Plot& plot) {
 
 std::string escape(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : printable(text)) {
     if (c == '<') out += "&lt;";
     else if (c == '>') out += "&gt;";
     else if (c == '&') out += "&amp;";
     else if (c == '"') out += "&quot;";
+    else if (c == '\'') out += "&#39;";
     else out += c;
   }
   return out;

@@ -9,7 +9,7 @@
 
 namespace ebb::html {
 
-// Text as it stands between tags and in attributes.
+// Text as it stands between tags and in attributes, quoted either way; control characters are made visible.
 std::string escape(std::string_view text);
 
 // A table; the cells are HTML. The first column is set to the left, the others to the right.

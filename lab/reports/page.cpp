@@ -1,5 +1,6 @@
 // The page of one run.
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "framework/tensor/error.h"
@@ -24,6 +25,14 @@ std::string card(const std::string& value, const std::string& name) {
   return text("<div class=\"card\"><b>", value, "</b><span>", escape(name), "</span></div>\n");
 }
 
+// A whole number of a file, in groups of digits; what is none as it stands.
+std::string count(const std::string& digits) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const bool whole = error == std::errc() && end == digits.data() + digits.size();
+  return whole ? grouped(number) : escape(digits);
+}
+
 std::string cards(const RunData& run) {
   std::string out = "<div class=\"cards\">\n";
   if (run.evaluation) {
@@ -42,7 +51,7 @@ std::string cards(const RunData& run) {
     out += card(clock_text(seconds), "training time");
     out += card(grouped(std::llround(last.images_per_second)), "images/s");
   }
-  if (const std::string* const n = find(run.summary, "parameters")) out += card(grouped(std::stoll(*n)), "parameters");
+  if (const std::string* const n = find(run.summary, "parameters")) out += card(count(*n), "parameters");
   return out + "</div>\n";
 }
 
