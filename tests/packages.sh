@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs the missing Debian packages of the named sections of packages.txt:
 #   sh tests/packages.sh run test
-# Needs neither root nor network when nothing is missing.
-set -eu
+# Needs neither root nor network when nothing is missing. A name that ends in "?" is installed where the system has it.
+set -euf
 
 list=$(dirname -- "$0")/packages.txt
 if [ $# -eq 0 ]; then
@@ -26,25 +26,45 @@ if ! command -v dpkg-query >/dev/null; then
 fi
 
 missing=
+optional=
 for package in $wanted; do
-  case " $missing " in *" $package "*) continue ;; esac
-  dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+  name=${package%\?}
+  case " $missing $optional " in *" $name "*) continue ;; esac
+  dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed && continue
+  if [ "$name" = "$package" ]; then missing="$missing $name"; else optional="$optional $name"; fi
 done
-[ -n "$missing" ] || exit 0
 
-echo "Installing:$missing"
+# Of the optional packages those that this system's lists have.
+available() {
+  for package in $optional; do
+    if LC_ALL=C apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [^(]'; then printf ' %s' "$package"; fi
+  done
+}
+[ -n "$missing" ] || [ -n "$(available)" ] || exit 0
+
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
   # Without a terminal nobody can type a password: sudo must then work without one, or fail at once.
   if [ -t 0 ]; then as_root=sudo; else as_root='sudo -n'; fi
   if ! command -v sudo >/dev/null || ! $as_root true; then
+    if [ -z "$missing" ]; then
+      echo "packages: without root nothing is installed; some checks are skipped without$(available)" >&2
+      exit 0
+    fi
+    missing=$missing$(available)
     echo "packages: installing needs root. Run as root, then start again:" >&2
     echo "  apt-get update && apt-get install --no-install-recommends$missing" >&2
     exit 1
   fi
 fi
 run() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@" </dev/null; }
-if ! run -qq update || ! run -qq -y --no-install-recommends install $missing; then
-  echo "packages: apt-get could not install$missing; are the network and a mirror of Debian 12 there?" >&2
+if ! run -qq update; then
+  echo "packages: apt-get could not read the lists of packages; are the network and a mirror there?" >&2
+  exit 1
+fi
+missing=$missing$(available)
+echo "Installing:$missing"
+if ! run -qq -y --no-install-recommends install $missing; then
+  echo "packages: apt-get could not install$missing; are the network and a mirror there?" >&2
   exit 1
 fi

@@ -14,14 +14,24 @@ if(EBB_BUILD_LAB)
   find_package(tomlplusplus REQUIRED)
 endif()
 
+set(EBB_WARNINGS -Wall -Wextra -Wconversion -Wshadow)
+if(EBB_WERROR)
+  list(APPEND EBB_WARNINGS -Werror)
+endif()
+
 add_library(ebb_options INTERFACE)
 target_compile_features(ebb_options INTERFACE cxx_std_20)
 target_compile_options(ebb_options INTERFACE
-  -Wall -Wextra -Wconversion -Wshadow -Werror
+  ${EBB_WARNINGS}
   -fno-math-errno -fno-trapping-math -ffp-contract=off -fvisibility-inlines-hidden)
+# Optimisation without what doubles the compile time of -O3; GCC needs to be told to vectorise loops of any length.
+set(EBB_O2 -O2)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND EBB_O2 -fvect-cost-model=dynamic)
+endif()
 # What is hot stands in kernels, which have options of their own; for the rest -O3 costs build time and gains nothing
 # beside its vectorised loops.
-target_compile_options(ebb_options INTERFACE "$<$<CONFIG:Release>:-O2;-fvect-cost-model=dynamic>")
+target_compile_options(ebb_options INTERFACE "$<$<CONFIG:Release>:${EBB_O2}>")
 
 # For sources whose own speed matters little, to be linked after ebb_options: less optimisation, quicker to build.
 add_library(ebb_glue_options INTERFACE)
@@ -33,7 +43,7 @@ if(EBB_NATIVE)
 endif()
 if(EBB_SANITIZE)
   # With sanitizers GCC 12 takes the inside of an empty std::optional for an uninitialised variable.
-  target_compile_options(ebb_options INTERFACE -Wno-maybe-uninitialized
+  target_compile_options(ebb_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
     -fsanitize=${EBB_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(ebb_options INTERFACE -fsanitize=${EBB_SANITIZE})
 endif()
@@ -42,9 +52,11 @@ endif()
 set(EBB_PRECOMPILED <algorithm> <array> <cmath> <cstdint> <filesystem> <functional> <limits> <map> <memory> <optional>
   <set> <span> <string> <string_view> <utility> <vector>)
 
-# ebb_library(NAME sources...): the library target ebb_NAME with the alias ebb::NAME.
+# ebb_library(NAME [GLUE] sources...): the library target ebb_NAME with the alias ebb::NAME. GLUE marks libraries that are
+# compiled with ebb_glue_options.
 function(ebb_library name)
-  add_library(ebb_${name} STATIC ${ARGN})
+  cmake_parse_arguments(arg "GLUE" "" "" ${ARGN})
+  add_library(ebb_${name} STATIC ${arg_UNPARSED_ARGUMENTS})
   add_library(ebb::${name} ALIAS ebb_${name})
   set_target_properties(ebb_${name} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
   target_compile_features(ebb_${name} PUBLIC cxx_std_20)
@@ -53,10 +65,19 @@ function(ebb_library name)
   target_link_libraries(ebb_${name} PRIVATE $<BUILD_INTERFACE:ebb_options>)
   set_target_properties(ebb_${name} PROPERTIES UNITY_BUILD ${EBB_UNITY} UNITY_BUILD_BATCH_SIZE 8)
   # In a batch the compiler takes a source's private types for those of a header.
-  target_compile_options(ebb_${name} PRIVATE $<$<BOOL:${EBB_UNITY}>:-Wno-subobject-linkage>)
-  if(name STREQUAL "framework")
-    target_precompile_headers(ebb_${name} PRIVATE ${EBB_PRECOMPILED})
+  target_compile_options(ebb_${name} PRIVATE $<$<AND:$<BOOL:${EBB_UNITY}>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>)
+  # Precompiled headers suit only sources with the options that they were made with, those of optimisation included: the
+  # first library of each kind makes them for the others.
+  set(kind hot)
+  if(arg_GLUE)
+    set(kind glue)
+    target_link_libraries(ebb_${name} PRIVATE $<BUILD_INTERFACE:ebb_glue_options>)
+  endif()
+  get_property(owner GLOBAL PROPERTY EBB_PRECOMPILED_${kind})
+  if(owner)
+    target_precompile_headers(ebb_${name} REUSE_FROM ${owner})
   else()
-    target_precompile_headers(ebb_${name} REUSE_FROM ebb_framework)
+    set_property(GLOBAL PROPERTY EBB_PRECOMPILED_${kind} ebb_${name})
+    target_precompile_headers(ebb_${name} PRIVATE ${EBB_PRECOMPILED})
   endif()
 endfunction()

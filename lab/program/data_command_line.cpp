@@ -22,12 +22,12 @@ DataCommandLine::DataCommandLine(CLI::App& program)
       verify_(data_->add_subcommand("verify", "Compares files with what is published, and looks into the images")),
       show_(data_->add_subcommand("show", "Draws images of each class, plain and augmented, as a PNG file")) {
   data_->require_subcommand(1);
-  fetch_->add_option("set", fetching_.set, names())->required();
+  fetch_->add_option("dataset", fetching_.set, names())->required();
   fetch_->add_option("--to", fetching_.to, "directory, in which a folder of the set's name is made; default EBB_DATA");
   fetch_->add_option("--from", fetching_.source, "another address to download from, also file:///directory");
-  verify_->add_option("set", verifying_.set, names())->required();
+  verify_->add_option("dataset", verifying_.set, names())->required();
   verify_->add_option("--data", verifying_.directory, "where its files are; default EBB_DATA");
-  show_->add_option("set", showing_.set, names())->required();
+  show_->add_option("dataset", showing_.set, names())->required();
   show_->add_option("--data", showing_.directory, "where its files are; default EBB_DATA");
   show_->add_option("--out", showing_.file, "the picture; default SET.png");
   show_->add_flag("--test", showing_.test, "images of the test half");

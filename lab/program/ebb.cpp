@@ -1,18 +1,11 @@
 // The program `ebb`.
-#include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <array>
 #include <csignal>
-#include <cstdlib>
-#include <exception>
-#include <iostream>
-#include <new>
-#include <string_view>
 
-#include "framework/tensor/error.h"
-#include "lab/format/printable.h"
 #include "lab/program/commands.h"
 #include "lab/program/data_command_line.h"
+#include "lab/program/guarded.h"
 #include "lab/recipe/recipe.h"
 #include "lab/runs/version.h"
 #include "models/registry.h"
@@ -50,27 +43,7 @@ std::string footer() {
   return out;
 }
 
-constexpr std::string_view no_memory =
-    "ebb: [memory] got none from the system; wanted more of it; use a smaller batch or model\n";
-
-// Memory can also be missed where nothing may be thrown: nlohmann's values ask for some while they are destroyed. The
-// run is then as after a kill, which it survives.
-[[noreturn]] void end_without_memory() {
-  if (const std::exception_ptr exception = std::current_exception()) {
-    try {
-      std::rethrow_exception(exception);
-    } catch (const std::bad_alloc&) {
-      if (::write(STDERR_FILENO, no_memory.data(), no_memory.size()) >= 0) std::_Exit(1);
-    } catch (...) {  // a defect, which abort() shows best
-    }
-  }
-  std::abort();
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
-  std::set_terminate(end_without_memory);
+int program(int argc, char** argv) {
   // A file above the limit of `ulimit -f` is an error with a message, as a full disk is, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
   CLI::App app{"Ebb trains small convolutional networks and shows what weight decay does to them."};
@@ -108,21 +81,16 @@ int main(int argc, char** argv) {
   eval->add_option("--set", evaluating.settings, "key=value, for example tta_flip=true or data_dir=DIR");
 
   CLI11_PARSE(app, argc, argv);
-  try {
-    if (data.chosen()) return data.run();
-    for (std::size_t i = 0; i < shorts.size(); ++i)
-      if (!values[i].empty()) training.settings.push_back(std::string(shorts[i].key) + '=' + values[i]);
-    if (!threads.empty()) resuming.settings.push_back("threads=" + threads);
-    if (*train) return ebb::run(training);
-    if (*resume) return ebb::run(resuming);
-    if (*report) return ebb::run(reporting);
-    return ebb::run(evaluating);
-  } catch (const ebb::Error& error) {
-    std::cerr << "ebb: " << ebb::printable(error.what()) << '\n';
-  } catch (const std::bad_alloc&) {
-    std::cerr << no_memory;
-  } catch (const std::exception& error) {
-    std::cerr << "ebb: " << ebb::printable(error.what()) << '\n';
-  }
-  return 1;
+  if (data.chosen()) return data.run();
+  for (std::size_t i = 0; i < shorts.size(); ++i)
+    if (!values[i].empty()) training.settings.push_back(std::string(shorts[i].key) + '=' + values[i]);
+  if (!threads.empty()) resuming.settings.push_back("threads=" + threads);
+  if (*train) return ebb::run(training);
+  if (*resume) return ebb::run(resuming);
+  if (*report) return ebb::run(reporting);
+  return ebb::run(evaluating);
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return ebb::guarded(program, argc, argv); }

@@ -9,6 +9,9 @@ import tempfile
 
 from common import PARTS, ROOT, private_headers, run
 
+# Doxygen 1.9.8 takes a member "Module* module = nullptr;" for a C++20 module's declaration.
+DEFECTS = r"Found documentation for module \w+ but it has no primary interface unit"
+
 
 def check(root):
     if not shutil.which("doxygen"):
@@ -22,10 +25,13 @@ def check(root):
         settings += "GENERATE_HTML = NO\nGENERATE_XML = YES\nXML_PROGRAMLISTING = NO\n"
         done = subprocess.run(["doxygen", "-"], input=settings, text=True, capture_output=True, cwd=root)
     found = dict.fromkeys(re.findall(r"^.*(?:error|warning): .*$", done.stderr, re.M))
-    return list(found) or ([] if done.returncode == 0 else [f"doxygen ended with {done.returncode}: {done.stderr}"])
+    if not found and done.returncode != 0:
+        return [f"doxygen ended with {done.returncode}: {done.stderr}"]
+    return [line for line in found if not re.search(DEFECTS, line)]
 
 
 GOOD = {"optim/a.h": "#pragma once\n/// \\file\n/// A.\nnamespace ebb {\n/// Adds.\nint add(int a, int b);\n"
+                     "/// A part.\nstruct Part {\n  Part* module = nullptr;  ///< Above it.\n};\n"
                      "namespace detail {\nint hidden();\n}\n}\n"}
 PLANTED = [
     {"optim/a.h": GOOD["optim/a.h"].replace("/// Adds.\n", "")},

@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
-"""Every .h and .cpp is as clang-format 14 writes it. To repair: clang-format -i FILE"""
+"""Every .h and .cpp is as clang-format 14 writes it; other versions write otherwise, so without that one the lint is
+skipped. To repair: clang-format-14 -i FILE"""
 
 import re
 import shutil
 import subprocess
 import sys
 
-from common import ROOT, code_files, run
+from common import ROOT, SKIPPED, code_files, run
 
 
 def formatter():
     for name in ("clang-format-14", "clang-format"):
         if shutil.which(name) and " 14." in subprocess.run([name, "--version"], capture_output=True, text=True).stdout:
             return name
-    sys.exit("clang-format 14 is missing: sh tests/packages.sh test")
+    print("clang-format 14 is missing, so formatting is not checked; where the system has it: "
+          "sh tests/packages.sh test")
+    sys.exit(SKIPPED)
 
 
 def check(root):

@@ -1,0 +1,74 @@
+#include "lab/program/guarded.h"
+
+#include <cxxabi.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <typeinfo>
+
+#include "lab/format/printable.h"
+
+namespace ebb {
+namespace {
+
+constexpr std::string_view no_memory =
+    "ebb: [memory] got none from the system; wanted more of it; use a smaller batch or model\n";
+
+// Made of one write: streams may ask for memory.
+void say_no_memory() { [[maybe_unused]] const auto n = ::write(STDERR_FILENO, no_memory.data(), no_memory.size()); }
+
+std::terminate_handler handler_before = nullptr;
+
+// Memory can also be missed where nothing may be thrown: nlohmann's values ask for some while they are destroyed. The
+// run is then as after a kill, which it survives.
+[[noreturn]] void end_without_memory() {
+  if (const std::exception_ptr exception = std::current_exception()) {
+    try {
+      std::rethrow_exception(exception);
+    } catch (const std::bad_alloc&) {
+      say_no_memory();
+      std::_Exit(1);
+    } catch (...) {  // a defect: the handler before says what
+    }
+  }
+  if (handler_before != nullptr) handler_before();
+  std::abort();
+}
+
+// The name of the type of the exception being handled.
+void name_exception(std::ostream& out) {
+  const std::type_info* const type = abi::__cxa_current_exception_type();
+  if (type == nullptr) {
+    out << "unknown";
+    return;
+  }
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> plain(abi::__cxa_demangle(type->name(), nullptr, nullptr, &status),
+                                                          &std::free);
+  out << (plain == nullptr ? type->name() : plain.get());
+}
+
+}  // namespace
+
+int guarded(int (*body)(int argc, char** argv), int argc, char** argv) {
+  handler_before = std::set_terminate(end_without_memory);
+  try {
+    return body(argc, argv);
+  } catch (const std::bad_alloc&) {
+    say_no_memory();
+  } catch (const std::exception& error) {
+    std::cerr << "ebb: " << printable(error.what()) << '\n';
+  } catch (...) {
+    std::cerr << "ebb: an exception of type ";
+    name_exception(std::cerr);
+    std::cerr << '\n';
+  }
+  return 1;
+}
+
+}  // namespace ebb

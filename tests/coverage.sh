@@ -1,0 +1,16 @@
+#!/bin/sh
+# The share of lines and branches of the libraries and the program that the fast tests reach:
+#   sh tests/coverage.sh
+# prints the figures, and leaves a page for each source in build/coverage/report/index.html.
+set -eu
+exec </dev/null
+cd -- "$(dirname -- "$0")/.."
+
+sh tests/packages.sh run test coverage
+cmake --preset coverage
+cmake --build --preset coverage --target tests
+find build/coverage -name '*.gcda' -exec rm -f {} +
+ctest --preset coverage -j "$(nproc)"
+mkdir -p build/coverage/report
+gcovr --root . --filter '(framework|optim|data|models|lab)/' --exclude-unreachable-branches --exclude-throw-branches \
+  --html-details build/coverage/report/index.html --print-summary --txt build/coverage/report/lines.txt build/coverage
