@@ -34,8 +34,8 @@ struct Pooling {
   /// y = largest element of each window, NaN where one is NaN, for output rows first .. last-1.
   void (*max_forward)(const PoolShape& shape, const T* x, T* y, int64_t first, int64_t last, T* work);
 
-  /// dx = dy at the first place of each window where x equals y, summed over windows, and 0 elsewhere: for the input
-  /// rows of output rows first .. last-1. Needs x and y; nothing else was stored.
+  /// dx = dy at the first place of each window where x equals y (NaN where y is NaN), summed over windows, and 0
+  /// elsewhere: for the input rows of output rows first .. last-1. Needs x and y; nothing else was stored.
   void (*max_backward)(const PoolShape& shape, const T* x, const T* y, const T* dy, T* dx, int64_t first, int64_t last,
                        T* work);
 

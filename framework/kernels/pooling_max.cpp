@@ -10,6 +10,12 @@ inline Batch<T> larger(Batch<T> a, Batch<T> b) {
   return xsimd::select(xsimd::isnan(a), a, m);
 }
 
+// Where x, an element of a window, is its largest one `top`, which is NaN where one of them is.
+template <class T>
+inline auto won(Batch<T> x, Batch<T> top) {
+  return x == top || xsimd::isnan(x);
+}
+
 template <class T>
 void max_forward(const PoolShape& s, const T* x, T* y, int64_t first, int64_t last, T* work) {
   forward(
@@ -52,12 +58,11 @@ void hand_down(const PoolShape& s, const T* const* from, T* const* to, const T* 
 #pragma GCC unroll 2
         for (int64_t i = 0; i < wide_by; ++i) {
           const int64_t tap = at + i * c + j;
-          // Not less than the largest: the largest, or NaN is among them.
-          const auto lost = B::load_unaligned(x[k] + tap) < top;
-          B gradient = xsimd::select(lost, zero, left);
+          const auto wins = won<T>(B::load_unaligned(x[k] + tap), top);
+          B gradient = xsimd::select(wins, left, zero);
           if (j == last_register) gradient = xsimd::select(mine, gradient, B::load_unaligned(dx[k] + tap));
           gradient.store_unaligned(dx[k] + tap);
-          left = xsimd::select(lost, left, zero);
+          left = xsimd::select(wins, zero, left);
         }
       }
     }
@@ -141,11 +146,10 @@ void max_backward(const PoolShape& s, const T* x, const T* y, const T* dy, T* dx
           B left = B::load_unaligned(open + ox * pitch + j);
           const B top = B::load_unaligned(best + ox * c + j);
           for (int64_t ix = columns.begin; ix < columns.end; ++ix) {
-            // Not less than the largest: the largest, or NaN is among them.
-            const auto lost = B::load_unaligned(row + ix * c + j) < top;
+            const auto wins = won<T>(B::load_unaligned(row + ix * c + j), top);
             T* const into = sum + ix * c + j;
-            (B::load_unaligned(into) + xsimd::select(lost, zero, left)).store_unaligned(into);
-            left = xsimd::select(lost, left, zero);
+            (B::load_unaligned(into) + xsimd::select(wins, left, zero)).store_unaligned(into);
+            left = xsimd::select(wins, zero, left);
           }
           left.store_unaligned(open + ox * pitch + j);
         }

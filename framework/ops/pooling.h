@@ -17,8 +17,9 @@ struct PoolGeometry {
   bool count_padding = true;  ///< Average only: divide by the whole window, padding included (PyTorch's default).
 };
 
-/// Largest element of each window; padding never wins, NaN always does. Of equal elements the first in row-major order
-/// gets the gradient. x `[n, h, w, c]` -> `[n, oh, ow, c]` with oh = (h + 2 padding - kernel) / stride + 1.
+/// Largest element of each window; padding never wins, NaN always does. Of equal elements, or of several NaN, the first
+/// in row-major order gets the gradient. x `[n, h, w, c]` -> `[n, oh, ow, c]` with
+/// oh = (h + 2 padding - kernel) / stride + 1.
 /// \throws Error when a window does not fit or an option is out of range.
 Var max_pool2d(const Var& x, const PoolGeometry& geometry = {});
 

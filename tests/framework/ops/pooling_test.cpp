@@ -59,7 +59,8 @@ Run reference(Kind kind, const Tensor& x, const Tensor& dy, const PoolGeometry& 
             }
           if (kind == Kind::max) {
             std::size_t best = taps[0];
-            for (const std::size_t t : taps) best = in[t] > in[best] ? t : best;
+            for (const std::size_t t : taps)
+              if (in[t] > in[best] || (std::isnan(in[t]) && !std::isnan(in[best]))) best = t;
             y[o] = in[best];
             dx[best] += up[o];
           } else {
@@ -159,6 +160,45 @@ BOOST_AUTO_TEST_CASE(nan_stays_visible) {
     x.mutable_data<float>()[at * 3 + 1] = std::numeric_limits<float>::quiet_NaN();
     const std::vector<double> y = values(max_pool2d(x).value());
     BOOST_TEST((!std::isnan(y[0]) && std::isnan(y[1]) && !std::isnan(y[2])));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_gradient_of_a_window_with_nan_goes_to_the_nan) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Run least =
+      run(Kind::max, Tensor::from({1.0f, nan}, {1, 1, 2, 1}), Tensor::full({1, 1, 1, 1}, 1), {.kernel = {1, 2}});
+  BOOST_TEST(close(least.dx, Tensor::from({0.0f, 1.0f}, {1, 1, 2, 1}), 0));
+}
+
+// A tenth of the numbers is NaN, a twentieth infinite: windows with none, one and several at any place.
+BOOST_AUTO_TEST_CASE(nan_and_infinity_win_alike_on_every_path) {
+  for (const std::string& name : instruction_sets()) {
+    const InstructionSet use(name);
+    for (const DType dtype : types) {
+      for (const PoolGeometry& g : geometries) {
+        for (const std::int64_t channels : {1, 3, 8, 16, 19, 67}) {
+          Tensor x = random({3, 7, 6, channels}, 1, -1, 1, dtype);
+          const Tensor which = random(x.shape(), 3, 0, 1);
+          dispatch("test", dtype, [&](auto zero) {
+            using T = decltype(zero);
+            for (std::int64_t i = 0; i < x.size(); ++i) {
+              const float share = which.data<float>()[i];
+              T& number = x.mutable_data<T>()[i];
+              if (share < 0.1f) number = std::numeric_limits<T>::quiet_NaN();
+              else if (share < 0.15f) number = std::copysign(std::numeric_limits<T>::infinity(), number);
+            }
+          });
+          const Sizes s = sizes_of(x.shape(), g);
+          const Tensor dy = random({s.n, s.oh, s.ow, s.c}, 2, -1, 1, dtype);
+          const Run got = run(Kind::max, x, dy, g), want = reference(Kind::max, x, dy, g);
+          BOOST_TEST_CONTEXT(name << ' ' << dtype << ' ' << channels << " channels, window " << g.kernel[0] << 'x'
+                                  << g.kernel[1]) {
+            BOOST_TEST(close(got.y, want.y, 0));
+            BOOST_TEST(close(got.dx, want.dx, dtype == DType::f32 ? 1e-6 : 1e-15));
+          }
+        }
+      }
+    }
   }
 }
 
