@@ -13,6 +13,7 @@ Adadelta::Adadelta(Groups groups, AdadeltaOptions options)
       eps_(options.eps) {
   detail::require_share("adadelta", "rho", rho_);
   detail::require_positive_or_zero("adadelta", "eps", eps_);
+  if (eps_ == 0) fail("adadelta", "eps = 0", "a finite number > 0", "the first update is sqrt(eps) long");
 }
 
 std::array<const char*, 3> Adadelta::state_names() const { return {"second_moment", "update_moment"}; }

@@ -12,7 +12,7 @@ namespace ebb {
 struct AdadeltaOptions {
   double lr = 1;                               ///< Base learning rate.
   double rho = 0.9;                            ///< Of both means.
-  double eps = 1e-6;                           ///< Under both roots.
+  double eps = 1e-6;                           ///< Under both roots, > 0: without it no number ever moves.
   Schedule schedule = {};                      ///< Multiplies lr.
   std::optional<Decay> decay = {};             ///< For groups that set none; unset: none.
   GradientOptions gradient = {};               ///< Clipping, accumulation and so on.

@@ -10,14 +10,14 @@ namespace ebb {
 
 /// Options of Adam.
 struct AdamOptions {
-  double lr = 1e-3;                 ///< Base learning rate.
-  double beta1 = 0.9;               ///< Of the mean of gradients; groups set it as their momentum.
-  double beta2 = 0.999;             ///< Of the mean of squared gradients.
-  double eps = 1e-8;                ///< Beside the root. With 0, numbers that never saw a gradient become NaN.
-  bool amsgrad = false;             ///< Divide by the largest v so far (Reddi et al. 2018).
-  Schedule schedule = {};           ///< Multiplies lr.
-  std::optional<Decay> decay = {};  ///< For groups that set none; unset: none (AdamW: 0.01).
-  GradientOptions gradient = {};    ///< Clipping, accumulation and so on.
+  double lr = 1e-3;                            ///< Base learning rate.
+  double beta1 = 0.9;                          ///< Of the mean of gradients; groups set it as their momentum.
+  double beta2 = 0.999;                        ///< Of the mean of squared gradients.
+  double eps = 1e-8;                           ///< Beside the root. With 0, numbers without a second moment stay.
+  bool amsgrad = false;                        ///< Divide by the largest v so far (Reddi et al. 2018).
+  Schedule schedule = {};                      ///< Multiplies lr.
+  std::optional<Decay> decay = {};             ///< For groups that set none; unset: none (AdamW: 0.01).
+  GradientOptions gradient = {};               ///< Clipping, accumulation and so on.
   std::optional<PlateauOptions> plateau = {};  ///< Reduce-on-plateau.
   std::optional<Projection> projection = {};   ///< AdamP.
 };

@@ -1,6 +1,7 @@
 #include "optim/channels.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "framework/compute/basic.h"
 #include "framework/compute/blocks.h"
@@ -16,9 +17,31 @@ ChannelView channel_view(const Parameter& parameter) {
   return {.rows = shape[-1] == 0 ? 0 : shape.size() / shape[-1], .columns = shape[-1], .by_row = false};
 }
 
+namespace {
+
+double dot_in_double(const Tensor& a, const Tensor& b) {
+  return dispatch("channel sums", a.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* const x = a.data<T>();
+    const T* const y = b.data<T>();
+    return parallel::sum_blocks(a.size(), elementwise_block, [&](std::int64_t begin, std::int64_t end) {
+      double sum = 0;
+      for (std::int64_t i = begin; i < end; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(y[i]);
+      return sum;
+    });
+  });
+}
+
+// Whether a factor is also a number of f32 with a normal inverse.
+bool single(double factor) { return std::abs(factor) > 1e-30 && std::abs(factor) < 1e30; }
+
+}  // namespace
+
 void channel_dots(const ChannelView& view, const Tensor& a, const Tensor& b, double* into) {
   if (view.channels() == 1) {
     into[0] = dot(a, b);
+    // In f32 products over- and underflow, in double they do not.
+    if (!(std::abs(into[0]) > 1e-20 && std::isfinite(into[0]))) into[0] = dot_in_double(a, b);
     return;
   }
   const std::int64_t columns = view.columns, block = row_block(columns);
@@ -72,12 +95,12 @@ void each(const ChannelView& view, const double* alpha, Tensor& y, F f) {
 }  // namespace
 
 void channel_scale(const ChannelView& view, const double* alpha, Tensor& y) {
-  if (view.channels() == 1) return scale(y, alpha[0]);
+  if (view.channels() == 1 && single(alpha[0])) return scale(y, alpha[0]);
   each(view, alpha, y, [](double value, double factor, std::int64_t, auto) { return factor * value; });
 }
 
 void channel_axpy(const ChannelView& view, const double* alpha, const Tensor& x, Tensor& y) {
-  if (view.channels() == 1) return axpy(alpha[0], x, y);
+  if (view.channels() == 1 && single(alpha[0])) return axpy(alpha[0], x, y);
   const std::byte* const from = x.bytes().data();
   each(view, alpha, y, [from](double value, double factor, std::int64_t at, auto zero) {
     return value + factor * static_cast<double>(reinterpret_cast<const decltype(zero)*>(from)[at]);

@@ -1,6 +1,7 @@
 #include "optim/lamb.h"
 
 #include "framework/compute/basic.h"
+#include "framework/compute/root_of_squares.h"
 
 namespace ebb {
 
@@ -16,13 +17,18 @@ Lamb::Lamb(Groups groups, LambOptions options)
             .plateau = options.plateau}) {}
 
 void Lamb::update(ParameterState& p, const Step& step) {
-  const Tensor u = computed_update(p, step);
+  Tensor u = computed_update(p, step);
   Step scaled = step;
   scaled.terms.l2_update = 0;
   const Role role = p.parameter->role();
   if (role == Role::weight || role == Role::embedding) {
     const double w = norm(p.parameter->value()), length = norm(u);
-    if (w > 0 && length > 0) scaled.context.lr *= w / length;
+    double ratio = w > 0 && length > 0 ? w / length : 1;
+    if (divisor_near(ratio, u.dtype()) != ratio) {  // the ratio may be no number of the type
+      normalize(u);
+      ratio = w;
+    }
+    scaled.context.lr *= ratio;
   }
   apply(p, scaled, u);
 }

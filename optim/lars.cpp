@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "framework/compute/basic.h"
+#include "framework/compute/root_of_squares.h"
 #include "framework/tensor/error.h"
 #include "optim/common.h"
 
@@ -29,7 +30,10 @@ void Lars::update(ParameterState& p, const Step& step) {
     Step bare = step;
     bare.terms = {};
     const double w = norm(p.parameter->value());
-    const double g = std::sqrt(detail::gradient_squares_pass(p, gradient_of(p), bare));
+    const Tensor gradient = gradient_of(p);
+    const double g = root_of_squares(
+        gradient.dtype(), [&](double divisor) { return detail::gradient_squares_pass(p, gradient, bare, divisor); },
+        [&] { return detail::gradient_bound(p, gradient, bare); });
     if (w > 0 && g > 0) {
       const double ratio = trust_ * w / (g + scaled.terms.l2_gradient * w + eps_);
       scaled.gradient_scale *= ratio;

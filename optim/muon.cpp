@@ -84,9 +84,7 @@ std::string Muon::settings() const {
 Tensor orthogonalized(const Tensor& x, int iterations) {
   constexpr double a = 3.4445, b = -4.7750, c = 2.0315;
   Tensor y = x.clone();
-  const double length = norm(y);
-  if (length == 0) return y;
-  scale(y, 1 / length);
+  normalize(y);
   const bool tall = y.dim(0) > y.dim(1);  // the Gram matrix of the shorter side is smaller
   for (int i = 0; i < iterations; ++i) {
     const Tensor gram = matmul(y, tall, y, !tall);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "framework/compute/basic.h"
+#include "framework/compute/root_of_squares.h"
 #include "framework/tensor/error.h"
 #include "optim/pass.h"
 
@@ -180,7 +181,7 @@ bool Optimizer::gradients_finite() const {
     if (parts_[i] != Part::full || !gradient.defined() || all_finite(gradient)) continue;
     if (common_.gradient.non_finite == NonFinite::fail)
       fail(name_, text("a gradient of ", parameters_[i].path, " that is not finite, at step ", step_),
-           "finite gradients", "lower the lr, clip, or look for the first non-finite activation");
+           "finite gradients", "lower the lr, or look for the first activation that is not finite");
     return false;
   }
   return true;
@@ -208,30 +209,35 @@ void Optimizer::clip() {
 // min(1, limit / norm) over the groups; adds their norm to gradient_norm_.
 double Optimizer::clip_factor(std::size_t first_group, std::size_t last_group) {
   const Clip& clip = common_.gradient.clip;
-  // Squares of large gradients may overflow in f32: then once more with the largest number scaled to 1.
-  const auto squares = [&](double divisor) {
-    double total = 0;
+  const auto each = [&](auto visit) {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       const ParameterState& p = parameters_[i];
       if (parts_[i] != Part::full || !p.parameter->grad().defined()) continue;
       if (p.group < first_group || p.group >= last_group) continue;
       Step step = steps_[p.group];
       if (!clip.with_decay) step.terms = {};
-      step.gradient_scale /= divisor;
-      step.terms.l2_gradient /= divisor;
-      step.terms.l1_gradient /= divisor;
-      total += detail::gradient_squares_pass(p, p.parameter->grad(), step);
+      visit(p, step);
     }
+  };
+  const auto squares = [&](double divisor) {
+    double total = 0;
+    each([&](const ParameterState& p, const Step& step) {
+      total += detail::gradient_squares_pass(p, p.parameter->grad(), step, divisor);
+    });
     return total;
   };
-  double norm = std::sqrt(squares(1));
-  if (std::isinf(norm)) {
+  DType dtype = DType::f64;  // f32 where one is
+  const auto bound = [&] {
     double largest = 0;
-    for (std::size_t i = 0; i < parameters_.size(); ++i)
-      if (parts_[i] == Part::full && parameters_[i].parameter->grad().defined())
-        largest = std::max(largest, max_abs(parameters_[i].parameter->grad()));
-    norm = largest * std::sqrt(squares(largest));
-  }
+    each([&](const ParameterState& p, const Step& step) {
+      largest = std::max(largest, detail::gradient_bound(p, p.parameter->grad(), step));
+    });
+    return largest;
+  };
+  each([&](const ParameterState& p, const Step&) {
+    if (p.parameter->grad().dtype() == DType::f32) dtype = DType::f32;
+  });
+  const double norm = root_of_squares(dtype, squares, bound);
   gradient_norm_ = std::hypot(gradient_norm_, norm);
   return norm <= clip.limit ? 1 : clip.limit / norm;
 }

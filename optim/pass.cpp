@@ -1,5 +1,9 @@
 #include "optim/pass.h"
 
+#include <algorithm>
+#include <limits>
+
+#include "framework/compute/basic.h"
 #include "framework/compute/blocks.h"
 #include "framework/compute/instruction_set.h"
 #include "framework/parallel/parallel.h"
@@ -7,21 +11,30 @@
 namespace ebb::detail {
 namespace {
 
+// A coefficient as a T: an infinite one would turn zeros to NaN.
+template <class T>
+T finite(double coefficient) {
+  constexpr double largest = std::numeric_limits<T>::max();
+  return static_cast<T>(std::clamp(coefficient, -largest, largest));
+}
+
 // What both the writing and the reading passes need.
 template <class T>
 kernels::UpdateArguments<T> arguments(const ParameterState& p, const Tensor& gradient, const Step& step) {
   kernels::UpdateArguments<T> a;
   if (gradient.defined()) a.g = gradient.data<T>();
   if (p.start.defined()) a.target = p.start.data<T>();
-  a.lr = static_cast<T>(step.context.lr);
-  a.gradient_scale = static_cast<T>(step.gradient_scale);
-  a.gradient_limit = static_cast<T>(step.gradient_limit);
-  a.l2_gradient = static_cast<T>(step.terms.l2_gradient);
-  a.l1_gradient = static_cast<T>(step.terms.l1_gradient);
-  a.l2_update = static_cast<T>(step.terms.l2_update);
-  a.shrink = static_cast<T>(step.terms.shrink);
-  a.divide = static_cast<T>(step.terms.divide);
-  a.threshold = static_cast<T>(step.terms.threshold);
+  a.lr = finite<T>(step.context.lr);
+  a.gradient_scale = finite<T>(step.gradient_scale);
+  // A limit is none where it rounds to 0.
+  if (step.gradient_limit > 0)
+    a.gradient_limit = std::max(finite<T>(step.gradient_limit), std::numeric_limits<T>::min());
+  a.l2_gradient = finite<T>(step.terms.l2_gradient);
+  a.l1_gradient = finite<T>(step.terms.l1_gradient);
+  a.l2_update = finite<T>(step.terms.l2_update);
+  a.shrink = finite<T>(step.terms.shrink);
+  a.divide = finite<T>(step.terms.divide);
+  a.threshold = finite<T>(step.terms.threshold);
   a.cautious = step.terms.cautious;
   return a;
 }
@@ -84,7 +97,17 @@ double second_moment_pass(ParameterState& p, const Tensor& gradient, const Step&
   });
 }
 
-double gradient_squares_pass(const ParameterState& p, const Tensor& gradient, const Step& step) {
+double gradient_bound(const ParameterState& p, const Tensor& gradient, const Step& step) {
+  const double own = step.gradient_scale * max_abs(gradient) + step.terms.l1_gradient;
+  if (step.terms.l2_gradient == 0) return own;
+  return own + step.terms.l2_gradient * (max_abs(p.parameter->value()) + (p.start.defined() ? max_abs(p.start) : 0));
+}
+
+double gradient_squares_pass(const ParameterState& p, const Tensor& gradient, Step step, double divisor) {
+  step.gradient_scale /= divisor;
+  step.gradient_limit /= divisor;
+  step.terms.l2_gradient /= divisor;
+  step.terms.l1_gradient /= divisor;
   const Tensor& w = p.parameter->value();
   return dispatch("gradient clipping", w.dtype(), [&](auto zero) {
     using T = decltype(zero);

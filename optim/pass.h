@@ -32,7 +32,11 @@ void given_pass(ParameterState& p, const Step& step, const Tensor& u);
 /// Sum of the rule's second moment as it will be after this step; reads only.
 double second_moment_pass(ParameterState& p, const Tensor& gradient, const Step& step, const BaseRule& base);
 
-/// Sum of squares of the gradient after step.gradient_scale, with the coupled terms of `step` in it; reads only.
-double gradient_squares_pass(const ParameterState& p, const Tensor& gradient, const Step& step);
+/// Sum of squares of the gradient after step.gradient_scale, with the coupled terms of `step` in it, all divided by
+/// `divisor`; reads only.
+double gradient_squares_pass(const ParameterState& p, const Tensor& gradient, Step step, double divisor);
+
+/// At least the largest size of those numbers with divisor 1; 0 where all are 0.
+double gradient_bound(const ParameterState& p, const Tensor& gradient, const Step& step);
 
 }  // namespace ebb::detail

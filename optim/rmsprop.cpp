@@ -1,6 +1,7 @@
 #include "optim/rmsprop.h"
 
 #include <cmath>
+#include <limits>
 
 #include "framework/tensor/error.h"
 #include "optim/common.h"
@@ -22,11 +23,14 @@ std::array<const char*, 3> RmsProp::state_names() const {
   return {"second_moment", centered_ ? "first_moment" : nullptr, has_momentum_ ? "momentum" : nullptr};
 }
 
-detail::BaseRule RmsProp::base_rule(const ParameterState&, const StepContext& context) const {
+detail::BaseRule RmsProp::base_rule(const ParameterState& p, const StepContext& context) const {
   using R = kernels::UpdateRule;
+  // What rounding may leave of v - a^2, as a share of v: both forget an error after 1 / (1 - alpha) updates only.
+  const bool single = p.parameter->value().dtype() == DType::f32;
+  const double epsilon = single ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
   return {.rule = has_momentum_ ? (centered_ ? R::rms_centered_momentum : R::rms_momentum)
                                 : (centered_ ? R::rms_centered : R::rms),
-          .c = {alpha_, 1 - alpha_, eps_, context.momentum}};
+          .c = {alpha_, 1 - alpha_, eps_, context.momentum, epsilon / (1 - alpha_)}};
 }
 
 std::string RmsProp::settings() const { return text("alpha ", alpha_, ", eps ", eps_, centered_ ? ", centered" : ""); }

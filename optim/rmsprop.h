@@ -27,6 +27,8 @@ struct RmsPropOptions {
 ///     u = g / (sqrt(v - a^2) + eps), a = 0 unless centered
 ///     momentum: b = mu b + u;  u = b
 ///
+/// Where gradients hardly vary v - a^2 is lost in rounding, and may come out negative: it counts as at least
+/// v epsilon / (1 - alpha), epsilon the type's, 1.2e-7 in f32. That bounds u by 1 / sqrt(epsilon) = 2,900.
 /// Tieleman & Hinton 2012 as in https://pytorch.org/docs/1.13/generated/torch.optim.RMSprop.html
 class RmsProp : public ElementwiseOptimizer {
  public:

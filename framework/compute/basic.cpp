@@ -5,6 +5,7 @@
 
 #include "framework/compute/blocks.h"
 #include "framework/compute/instruction_set.h"
+#include "framework/compute/root_of_squares.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/convert.h"
 #include "framework/tensor/error.h"
@@ -128,7 +129,26 @@ double sum_abs(const Tensor& x) {
   });
 }
 
-double norm(const Tensor& x) { return std::sqrt(sum_squares(x)); }
+double norm(const Tensor& x) {
+  const auto squares = [&](double divisor) {
+    if (divisor == 1) return sum_squares(x);
+    Tensor divided = x.clone();
+    scale(divided, 1 / divisor);
+    return sum_squares(divided);
+  };
+  return root_of_squares(x.dtype(), squares, [&] { return max_abs(x); });
+}
+
+void normalize(Tensor& y) {
+  double length = norm(y);
+  if (length == 0) return;
+  const double near = divisor_near(length, y.dtype());
+  if (near != length && std::isfinite(length)) {
+    scale(y, 1 / near);
+    length = norm(y);
+  }
+  scale(y, 1 / length);
+}
 
 double max_abs(const Tensor& x) {
   require_defined("max_abs", "tensor", x);

@@ -39,8 +39,11 @@ double sum_squares(const Tensor& x);
 /// Sum of absolute values.
 double sum_abs(const Tensor& x);
 
-/// Euclidean norm: sqrt(sum_squares(x)).
+/// Euclidean norm, sqrt(sum_squares(x)), also where the squares over- or underflow.
 double norm(const Tensor& x);
+
+/// y /= norm(y), also where the inverse of the norm over- or underflows; zeros stay.
+void normalize(Tensor& y);
 
 /// Largest absolute value; 0 for no elements, NaN when any element is NaN.
 double max_abs(const Tensor& x);

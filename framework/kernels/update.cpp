@@ -15,6 +15,19 @@ Batch<T> sign(Batch<T> x) {
   return xsimd::select(x > B(T(0)), B(T(1)), xsimd::select(x < B(T(0)), B(T(-1)), B(T(0))));
 }
 
+// x / below, and 0 where below is 0: a number without a second moment does not move, whatever eps is.
+template <class B>
+B over(B x, B below) {
+  return xsimd::select(below == B(0), B(0), x / below);
+}
+
+// v, at most the largest number (NaN stays): a second moment that is infinite would hold its weight for ever.
+template <class T>
+Batch<T> bounded(Batch<T> v) {
+  constexpr T largest = sizeof(T) == sizeof(float) ? static_cast<T>(__FLT_MAX__) : static_cast<T>(__DBL_MAX__);
+  return xsimd::min(Batch<T>(largest), v);
+}
+
 // The rules: u from g, the state s (written back when `writes`) and the coefficients c. `root` is what stands under
 // the root afterwards, where there is one.
 template <class T, UpdateRule rule>
@@ -56,11 +69,11 @@ struct Base<T, UpdateRule::momentum> : Stateful<1, false> {
 template <class T>
 struct Base<T, UpdateRule::moments> : Stateful<2, true> {
   using B = Batch<T>;
-  static B root(B g, const B* s, const B* c) { return xsimd::fma(c[2], s[1], c[3] * (g * g)); }
+  static B root(B g, const B* s, const B* c) { return bounded<T>(xsimd::fma(c[2], s[1], c[3] * (g * g))); }
   static B update(B g, B* s, const B* c) {
     s[0] = xsimd::fma(c[0], s[0], c[1] * g);
     s[1] = root(g, s, c);
-    return xsimd::fma(c[4], g, c[5] * s[0]) / (xsimd::sqrt(c[6] * s[1]) + c[7]);
+    return over(xsimd::fma(c[4], g, c[5] * s[0]), xsimd::sqrt(c[6] * s[1]) + c[7]);
   }
 };
 
@@ -68,14 +81,14 @@ template <class T>
 struct Base<T, UpdateRule::moments_max> : Stateful<3, true> {
   using B = Batch<T>;
   static B root(B g, const B* s, const B* c) {
-    const B v = xsimd::fma(c[2], s[1], c[3] * (g * g));
+    const B v = bounded<T>(xsimd::fma(c[2], s[1], c[3] * (g * g)));
     return xsimd::select(s[2] > v, s[2], v);
   }
   static B update(B g, B* s, const B* c) {
     s[0] = xsimd::fma(c[0], s[0], c[1] * g);
     s[2] = root(g, s, c);
-    s[1] = xsimd::fma(c[2], s[1], c[3] * (g * g));
-    return xsimd::fma(c[4], g, c[5] * s[0]) / (xsimd::sqrt(c[6] * s[2]) + c[7]);
+    s[1] = bounded<T>(xsimd::fma(c[2], s[1], c[3] * (g * g)));
+    return over(xsimd::fma(c[4], g, c[5] * s[0]), xsimd::sqrt(c[6] * s[2]) + c[7]);
   }
 };
 
@@ -86,19 +99,19 @@ struct Rms : Stateful<momentum   ? 3
                       true> {
   using B = Batch<T>;
   static B root(B g, const B* s, const B* c) {
-    const B v = xsimd::fma(c[0], s[0], c[1] * (g * g));
+    const B v = bounded<T>(xsimd::fma(c[0], s[0], c[1] * (g * g)));
     if constexpr (centered) {
       const B mean = xsimd::fma(c[0], s[1], c[1] * g);
-      return v - mean * mean;
+      return xsimd::max(c[4] * v, v - mean * mean);  // NaN where the second is
     } else {
       return v;
     }
   }
   static B update(B g, B* s, const B* c) {
     const B below = root(g, s, c);
-    s[0] = xsimd::fma(c[0], s[0], c[1] * (g * g));
+    s[0] = bounded<T>(xsimd::fma(c[0], s[0], c[1] * (g * g)));
     if constexpr (centered) s[1] = xsimd::fma(c[0], s[1], c[1] * g);
-    const B u = g / (xsimd::sqrt(below) + c[2]);
+    const B u = over(g, xsimd::sqrt(below) + c[2]);
     if constexpr (!momentum) return u;
     s[2] = xsimd::fma(c[3], s[2], u);
     return s[2];
@@ -116,21 +129,21 @@ struct Base<T, UpdateRule::rms_centered_momentum> : Rms<T, true, true> {};
 template <class T>
 struct Base<T, UpdateRule::adagrad> : Stateful<1, true> {
   using B = Batch<T>;
-  static B root(B g, const B* s, const B*) { return xsimd::fma(g, g, s[0]); }
+  static B root(B g, const B* s, const B*) { return bounded<T>(xsimd::fma(g, g, s[0])); }
   static B update(B g, B* s, const B* c) {
     s[0] = root(g, s, c);
-    return c[0] * g / (xsimd::sqrt(s[0]) + c[1]);
+    return over(c[0] * g, xsimd::sqrt(s[0]) + c[1]);
   }
 };
 
 template <class T>
 struct Base<T, UpdateRule::adadelta> : Stateful<2, true> {
   using B = Batch<T>;
-  static B root(B g, const B* s, const B* c) { return xsimd::fma(c[0], s[0], c[1] * (g * g)); }
+  static B root(B g, const B* s, const B* c) { return bounded<T>(xsimd::fma(c[0], s[0], c[1] * (g * g))); }
   static B update(B g, B* s, const B* c) {
     s[0] = root(g, s, c);
-    const B u = g * (xsimd::sqrt(s[1] + c[2]) / xsimd::sqrt(s[0] + c[2]));
-    s[1] = xsimd::fma(c[0], s[1], c[1] * (u * u));
+    const B u = g * over(xsimd::sqrt(s[1] + c[2]), xsimd::sqrt(s[0] + c[2]));
+    s[1] = bounded<T>(xsimd::fma(c[0], s[1], c[1] * (u * u)));
     return u;
   }
 };

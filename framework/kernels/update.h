@@ -7,7 +7,8 @@
 
 namespace ebb::kernels {
 
-/// How the base update u comes from the gradient g and the state s[]; c[] are the rule's coefficients.
+/// How the base update u comes from the gradient g and the state s[]; c[] are the rule's coefficients. Second moments
+/// stop at the largest number, and u is 0 where its divisor is.
 enum class UpdateRule : int {
   gradient,               ///< u = g
   given,                  ///< u = s[0], which is only read; g is not read
@@ -16,7 +17,7 @@ enum class UpdateRule : int {
   moments_max,            ///< as moments, with s2 = max(s2, s1) in place of s1 under the root
   rms,                    ///< s0 = c0 s0 + c1 g^2; u = g / (sqrt(s0) + c2)
   rms_momentum,           ///< as rms, then s2 = c3 s2 + u; u = s2
-  rms_centered,           ///< as rms, with s1 = c0 s1 + c1 g and s0 - s1^2 under the root
+  rms_centered,           ///< as rms, with s1 = c0 s1 + c1 g and max(s0 - s1^2, c4 s0) under the root
   rms_centered_momentum,  ///< as rms_centered, then s2 = c3 s2 + u; u = s2
   adagrad,                ///< s0 = s0 + g^2; u = c0 g / (sqrt(s0) + c1)
   adadelta,               ///< s0 = c0 s0 + c1 g^2; u = g sqrt(s1 + c2) / sqrt(s0 + c2); s1 = c0 s1 + c1 u^2

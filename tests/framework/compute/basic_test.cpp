@@ -300,6 +300,32 @@ BOOST_AUTO_TEST_CASE(uniform_numbers_stay_in_their_half_open_range) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(norms_whose_squares_are_no_numbers_of_the_type) {
+  for (const std::string& name : instruction_sets()) {
+    const InstructionSet use(name);
+    for (const DType dtype : {DType::f32, DType::f64})
+      for (const double size : {1e-40, 1e-30, 1e-18, 1.0, 1e18, 1e30, 3e38, 1e-300, 1e-160, 1e160, 1e300}) {
+        if (dtype == DType::f32 && (size > 3e38 || size < 1e-40)) continue;
+        Tensor x = Tensor::full({3, 33}, size, dtype);
+        const double stored = x.at({0, 0}), want = stored * std::sqrt(99.0);
+        BOOST_TEST(std::abs(norm(x) / want - 1) < (dtype == DType::f32 ? 1e-6 : 1e-14),
+                   name << ' ' << dtype << ' ' << size);
+        normalize(x);
+        BOOST_TEST(
+            test::close(x, Tensor::full({3, 33}, 1 / std::sqrt(99.0), dtype), dtype == DType::f32 ? 1e-6 : 1e-14),
+            size);
+      }
+  }
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  BOOST_TEST(norm(Tensor::from({1.0, -inf}, {2})) == inf);
+  BOOST_TEST(std::isnan(norm(Tensor::from({1.0, nan, inf}, {3}))));
+  BOOST_TEST(norm(Tensor::zeros({5})) == 0);
+  BOOST_TEST(norm(Tensor(Shape{0})) == 0);
+  Tensor zero = Tensor::zeros({5});
+  normalize(zero);
+  BOOST_TEST(test::same_bits(zero, Tensor::zeros({5})));
+}
+
 BOOST_AUTO_TEST_CASE(normal_numbers_have_their_moments) {
   Tensor x({200'000}, DType::f64);
   fill_normal(x, Rng(14), 3, 2);
