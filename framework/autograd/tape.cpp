@@ -66,6 +66,8 @@ struct Node {
   bool input = false;              // for leaves of Tape::input: the gradient stays
   std::uint32_t first_edge = 0;    // inputs: edges[first_edge .. first_edge + edges)
   std::uint32_t edges = 0;
+  std::uint32_t first_setting = 0;  // likewise
+  std::uint32_t settings = 0;
   Rule rule;
 };
 
@@ -78,6 +80,7 @@ struct TapeState {
   bool walked = false;
   std::vector<Node> nodes;
   std::vector<std::int32_t> edges;  // node numbers, -1 for constants
+  std::vector<OpSetting> settings;
   Arena arena;
   TapeState* outer = nullptr;      // the tape made before this one in this thread, if it is still alive
   TapeState* suspended = nullptr;  // what recorded before this tape: the outer one, or nothing during a Pause
@@ -87,6 +90,7 @@ struct TapeState {
     for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) drop(*node);
     nodes.clear();
     edges.clear();
+    settings.clear();
     arena.reset();
     walked = false;
   }
@@ -142,17 +146,20 @@ bool should_record(const char* op, std::span<const Var> inputs) {
 
 void* allocate_rule(std::size_t size, std::size_t alignment) { return current->arena.allocate(size, alignment); }
 
-Var append_node(const char* op, std::span<const Var> inputs, Tensor output, Rule rule) {
+Var append_node(const OpLabel& op, std::span<const Var> inputs, Tensor output, Rule rule) {
   TapeState& tape = *current;
   Node& node = tape.nodes.emplace_back();
-  node.op = op;
+  node.op = op.name();
   node.shape = output.shape();
   node.dtype = output.dtype();
   node.first_edge = static_cast<std::uint32_t>(tape.edges.size());
   node.edges = static_cast<std::uint32_t>(inputs.size());
+  node.first_setting = static_cast<std::uint32_t>(tape.settings.size());
+  node.settings = static_cast<std::uint32_t>(op.settings().size());
+  tape.settings.insert(tape.settings.end(), op.settings().begin(), op.settings().end());
   node.rule = rule;
   for (const Var& input : inputs) tape.edges.push_back(input.node_);
-  if (op_observer != nullptr) op_observer->forward(op, tape.nodes.size() - 1, inputs, output);
+  if (op_observer != nullptr) op_observer->forward(node.op, tape.nodes.size() - 1, inputs, output);
   return Var(std::move(output), static_cast<std::int32_t>(tape.nodes.size()) - 1, tape.serial);
 }
 
@@ -278,6 +285,26 @@ Tensor Tape::gradient(const Var& input) const {
 }
 
 std::size_t Tape::size() const { return state_->nodes.size(); }
+
+TapeNode Tape::node(std::size_t number) const {
+  if (state_->walked)
+    fail("tape", text("a question for value ", number, " after backward()"), "one before it",
+         "look at the graph first: backward() frees what it has walked");
+  if (number >= size()) fail("tape", text("a question for value ", number), text("a number below ", size()));
+  const Node& node = state_->nodes[number];
+  return {.op = node.op,
+          .settings = std::span(state_->settings).subspan(node.first_setting, node.settings),
+          .inputs = std::span(state_->edges).subspan(node.first_edge, node.edges),
+          .parameter = node.parameter,
+          .shape = node.shape};
+}
+
+std::int32_t Tape::number(const Var& value) const { return value.tape_ == state_->serial ? value.node_ : -1; }
+
+double TapeNode::setting(std::string_view name, double otherwise) const {
+  const auto found = std::ranges::find(settings, name, &OpSetting::name);
+  return found == settings.end() ? otherwise : found->value;
+}
 
 bool Tape::recording() { return current != nullptr; }
 

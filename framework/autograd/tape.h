@@ -7,9 +7,11 @@
 #include <initializer_list>
 #include <new>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include "framework/autograd/op_label.h"
 #include "framework/autograd/saved.h"
 #include "framework/autograd/var.h"
 
@@ -45,6 +47,19 @@ extern constinit thread_local OpObserver* op_observer;
 
 }  // namespace detail
 
+/// A value on a tape, for those who look at the graph. It refers to the tape, and is good until that records again or
+/// ends.
+struct TapeNode {
+  const char* op = nullptr;                   ///< "conv2d"; "parameter" and "input" for leaves.
+  std::span<const OpSetting> settings = {};   ///< What the op says of itself.
+  std::span<const std::int32_t> inputs = {};  ///< Numbers of values, -1 for constants.
+  const Parameter* parameter = nullptr;       ///< Of a leaf.
+  Shape shape = {};                           ///< Of the value.
+
+  /// The setting of that name, the first if there are several; `otherwise` where there is none.
+  double setting(std::string_view name, double otherwise = 0) const;
+};
+
 /// While a Tape lives, its thread records; without one, ops just compute. Leaving the scope frees everything.
 ///
 ///     Tape tape;
@@ -77,6 +92,13 @@ class Tape {
 
   /// Number of values recorded so far.
   std::size_t size() const;
+
+  /// Value number 0 .. size() - 1, before backward().
+  /// \throws Error for another number, or after backward().
+  TapeNode node(std::size_t number) const;
+
+  /// The number of a value of this tape; -1 for constants and values of other tapes.
+  std::int32_t number(const Var& value) const;
 
   /// Ends recording in this thread while it lives: `Tape::Pause pause;`.
   class Pause {
@@ -123,12 +145,12 @@ class InputGrads {
 };
 
 /// Ends every op: puts `output` on the tape when this thread records and an input is tracked.
-/// \param op the op's name for messages; a literal, or any string that outlives the tape.
+/// \param op its name, with the settings that TapeNode shows.
 /// \param backward called as `backward(const Tensor& dy, InputGrads& dx)` with the gradient of the output. What it
 ///     captures is what the op keeps: wrap tensors in Saved.
 template <std::invocable<const Tensor&, InputGrads&> Backward>
-Var record(const char* op, std::span<const Var> inputs, Tensor output, Backward backward) {
-  if (!detail::should_record(op, inputs)) return Var(std::move(output));
+Var record(const OpLabel& op, std::span<const Var> inputs, Tensor output, Backward backward) {
+  if (!detail::should_record(op.name(), inputs)) return Var(std::move(output));
   void* const place = detail::allocate_rule(sizeof(Backward), alignof(Backward));
   detail::Rule rule;
   rule.object = ::new (place) Backward(std::move(backward));
@@ -139,7 +161,7 @@ Var record(const char* op, std::span<const Var> inputs, Tensor output, Backward 
 
 /// As above: `record("relu", {x}, y, [...](const Tensor& dy, InputGrads& dx) { ... })`.
 template <std::invocable<const Tensor&, InputGrads&> Backward>
-Var record(const char* op, std::initializer_list<Var> inputs, Tensor output, Backward backward) {
+Var record(const OpLabel& op, std::initializer_list<Var> inputs, Tensor output, Backward backward) {
   return record(op, std::span<const Var>(inputs.begin(), inputs.size()), std::move(output), std::move(backward));
 }
 

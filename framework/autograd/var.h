@@ -11,13 +11,14 @@
 
 namespace ebb {
 
+class OpLabel;
 class Tape;
 class Var;
 
 namespace detail {
 struct Rule;
 bool should_record(const char* op, std::span<const Var> inputs);
-Var append_node(const char* op, std::span<const Var> inputs, Tensor output, Rule rule);
+Var append_node(const OpLabel& op, std::span<const Var> inputs, Tensor output, Rule rule);
 }  // namespace detail
 
 /// How to make a value again from what is kept anyway, instead of keeping it as well.
@@ -80,7 +81,7 @@ class Var {
  private:
   friend class Tape;
   friend bool detail::should_record(const char*, std::span<const Var>);
-  friend Var detail::append_node(const char*, std::span<const Var>, Tensor, detail::Rule);
+  friend Var detail::append_node(const OpLabel&, std::span<const Var>, Tensor, detail::Rule);
   Var(Tensor value, std::int32_t node, std::uint64_t tape) : value_(std::move(value)), node_(node), tape_(tape) {}
 
   Tensor value_;

@@ -96,16 +96,17 @@ Var square(const Var& x) {
 }
 
 Var pow(const Var& x, double exponent) {
-  if (exponent == 2.0) return unary("pow", x, Keep::input, Cost::cheap, [](const auto& k) { return k.square; });
+  if (exponent == 2.0) return square(x);
   require_defined("pow", "x", x.value());
   Tensor y = map(x.value(), [exponent](auto v) { return std::pow(v, static_cast<decltype(v)>(exponent)); });
-  return record("pow", {x}, std::move(y), [x = Saved(x.value()), exponent](const Tensor& dy, InputGrads& dx) {
-    dx.add(0, map(*x, dy, [exponent](auto v, auto up) {
-             using T = decltype(v);
-             if (exponent == 0.0) return T(0);
-             return up * static_cast<T>(exponent) * std::pow(v, static_cast<T>(exponent - 1.0));
-           }));
-  });
+  return record({"pow", {{"exponent", exponent}}}, {x}, std::move(y),
+                [x = Saved(x.value()), exponent](const Tensor& dy, InputGrads& dx) {
+                  dx.add(0, map(*x, dy, [exponent](auto v, auto up) {
+                           using T = decltype(v);
+                           if (exponent == 0.0) return T(0);
+                           return up * static_cast<T>(exponent) * std::pow(v, static_cast<T>(exponent - 1.0));
+                         }));
+                });
 }
 
 Var abs(const Var& x) {

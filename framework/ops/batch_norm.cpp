@@ -250,11 +250,11 @@ Var batch_norm(const Var& x, const Var& scale, const Var& shift, BatchNormState&
     k[shift_row * channels + c] = element(shift.value(), c, 0);
   }
   Tensor y = forward(x.value(), kept, relu);
-  Var out =
-      record(op, {x, scale, shift}, std::move(y),
-             [x = Saved(x.value()), kept, relu, training](const Tensor& dy, InputGrads& dx) {
-               dispatch(op, dy.dtype(), [&](auto zero) { backward<decltype(zero)>(*x, kept, relu, training, dy, dx); });
-             });
+  Var out = record(
+      {relu ? "batch_norm_relu" : op, {{"training", training ? 1.0 : 0.0}, {"eps", options.eps}}}, {x, scale, shift},
+      std::move(y), [x = Saved(x.value()), kept, relu, training](const Tensor& dy, InputGrads& dx) {
+        dispatch(op, dy.dtype(), [&](auto zero) { backward<decltype(zero)>(*x, kept, relu, training, dy, dx); });
+      });
   if (!relu || channels < remade_channels || !out.tracked()) return out;
   return std::move(out).with_remake({.make = forward_with_relu, .from = x.value(), .terms = kept});
 }

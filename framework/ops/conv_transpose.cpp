@@ -54,8 +54,10 @@ Var conv_transpose2d(const Var& x, const Var& weight, const Var& bias, const Con
     if (dx.wants(1)) dx.add(1, convolution_weight_gradient(dy, *x, shape));
     if (biased && dx.wants(2)) dx.add(2, sum_to(dy, {shape.in}));
   };
-  if (biased) return record("conv_transpose2d", {x, weight, bias}, std::move(y), backward);
-  return record("conv_transpose2d", {x, weight}, std::move(y), backward);
+  const OpSetting groups{"groups", static_cast<double>(shape.groups)};
+  const OpLabel label("conv_transpose2d", std::span(&groups, 1));
+  if (biased) return record(label, {x, weight, bias}, std::move(y), backward);
+  return record(label, {x, weight}, std::move(y), backward);
 }
 
 }  // namespace ebb

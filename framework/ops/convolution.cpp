@@ -1,5 +1,8 @@
 #include "framework/ops/convolution.h"
 
+#include <algorithm>
+#include <array>
+
 #include "framework/compute/broadcast.h"
 #include "framework/compute/convolution.h"
 #include "framework/compute/relu.h"
@@ -63,8 +66,11 @@ Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometr
     if (dx.wants(1)) dx.add(1, convolution_weight_gradient(x.value(), dy, shape));
     if (biased && dx.wants(2)) dx.add(2, sum_to(dy, {shape.out}));
   };
-  Var out = biased ? record("conv2d", {x, weight, bias}, std::move(y), backward)
-                   : record("conv2d", {x, weight}, std::move(y), backward);
+  const std::array settings{OpSetting{"padding", static_cast<double>(std::max(shape.padding[0], shape.padding[1]))},
+                            OpSetting{"groups", static_cast<double>(shape.groups)}};
+  const OpLabel label(relu ? "conv2d_relu" : "conv2d", settings);
+  Var out = biased ? record(label, {x, weight, bias}, std::move(y), backward)
+                   : record(label, {x, weight}, std::move(y), backward);
   return geometry.channel_sums ? std::move(out).with_channel_stats(std::move(stats)) : out;
 }
 

@@ -41,11 +41,11 @@ Var dropout(const Var& x, double p, const Rng& rng) {
   if (!(p >= 0 && p <= 1)) fail(op, text("p = ", p), "0 to 1", "p is the share of elements that become 0");
   if (p == 0) return x;
   if (p == 1) {
-    return record(op, {x}, Tensor::zeros(x.shape(), x.dtype()),
+    return record({op, {{"p", p}}}, {x}, Tensor::zeros(x.shape(), x.dtype()),
                   [](const Tensor& dy, InputGrads& dx) { dx.add(0, Tensor::zeros(dy.shape(), dy.dtype())); });
   }
   const std::uint64_t key = rng.key();
-  return record(op, {x}, masked(x.value(), p, key),
+  return record({op, {{"p", p}}}, {x}, masked(x.value(), p, key),
                 [p, key](const Tensor& dy, InputGrads& dx) { dx.add(0, masked(dy, p, key)); });
 }
 

@@ -157,7 +157,7 @@ Var group_norm(const Var& x, const Var& scale, const Var& shift, std::int64_t gr
                          });
   });
   return record(
-      op, {x, scale, shift}, std::move(y),
+      {op, {{"groups", static_cast<double>(groups)}, {"eps", eps}}}, {x, scale, shift}, std::move(y),
       [x = Saved(x.value()), scale = Saved(scale.value()), statistics, groups](const Tensor& dy, InputGrads& dx) {
         dispatch(op, dy.dtype(),
                  [&](auto zero) { backward<decltype(zero)>(sizes_of(*x, groups), *x, *scale, statistics, dy, dx); });

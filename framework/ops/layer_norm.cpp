@@ -70,7 +70,7 @@ Var layer_norm(const Var& x, const Var& scale, const Var& shift, double eps) {
                            mean + rows + begin);
     });
   });
-  return record(op, {x, scale, shift}, std::move(y),
+  return record({op, {{"eps", eps}}}, {x, scale, shift}, std::move(y),
                 [x = Saved(x.value()), scale = Saved(scale.value()), statistics](const Tensor& dy, InputGrads& dx) {
                   dispatch(op, dy.dtype(),
                            [&](auto zero) { backward<decltype(zero)>(*x, *scale, statistics, dy, dx); });

@@ -1,6 +1,7 @@
 #include "framework/ops/pooling.h"
 
 #include <algorithm>
+#include <array>
 
 #include "framework/compute/blocks.h"
 #include "framework/compute/instruction_set.h"
@@ -59,6 +60,10 @@ PoolShape pool_shape(const char* op, const Tensor& x, const PoolGeometry& g) {
   return s;
 }
 
+std::array<OpSetting, 1> settings(const PoolShape& s) {
+  return {OpSetting{"padding", static_cast<double>(std::max(s.pad_height, s.pad_width))}};
+}
+
 // body(first, last) over blocks of output rows; over whole images where windows of different rows overlap and
 // `disjoint` asks for blocks that share no input row.
 template <class Body>
@@ -88,7 +93,7 @@ Var max_pool2d(const Var& x, const PoolGeometry& geometry) {
       kernels_of<T>().pooling.max_forward(s, from, to, first, last, work);
     });
   });
-  return record(op, {x}, y, [s, x = Saved(x.value()), y = Saved(y)](const Tensor& dy, InputGrads& dx) {
+  return record({op, settings(s)}, {x}, y, [s, x = Saved(x.value()), y = Saved(y)](const Tensor& dy, InputGrads& dx) {
     Tensor out(x->shape(), x->dtype());
     dispatch(op, dy.dtype(), [&](auto zero) {
       using T = decltype(zero);
@@ -118,7 +123,7 @@ Var avg_pool2d(const Var& x, const PoolGeometry& geometry) {
       kernels_of<T>().pooling.average_forward(s, from, to, first, last, work);
     });
   });
-  return record(op, {x}, std::move(y), [s](const Tensor& dy, InputGrads& dx) {
+  return record({op, settings(s)}, {x}, std::move(y), [s](const Tensor& dy, InputGrads& dx) {
     Tensor out(dx.shape(0), dy.dtype());
     dispatch(op, dy.dtype(), [&](auto zero) {
       using T = decltype(zero);

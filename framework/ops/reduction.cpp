@@ -40,6 +40,9 @@ struct Plan {
     }
   }
 
+  // The reduced axes, a bit for each, as the graph shows them.
+  std::array<OpSetting, 1> settings() const { return {OpSetting{"axes", static_cast<double>(mask)}}; }
+
   // For reductions that have no value for no elements.
   void require_elements(const char* op, const Tensor& x) const {
     if (count == 0 && kept.size() > 0) fail(op, text("no elements to reduce in shape ", x.shape()), "at least one");
@@ -94,7 +97,7 @@ void for_rows(const char* op, const Tensor& rows, std::int64_t count, std::int64
 Var scaled_sum(const char* op, const Var& x, const Plan& plan, double factor) {
   if (!is_float(x.dtype())) fail(op, text("type ", x.dtype()), "f32 or f64");
   Tensor y = sum_axes(x.value(), plan.mask, factor).reshape(plan.result);
-  return record(op, {x}, std::move(y), [kept = plan.kept, factor](const Tensor& dy, InputGrads& dx) {
+  return record({op, plan.settings()}, {x}, std::move(y), [kept = plan.kept, factor](const Tensor& dy, InputGrads& dx) {
     if (!dx.wants(0)) return;
     const Tensor up = sum_axes(dy.reshape(kept), 0, factor);  // sums nothing: multiplies by factor
     dx.add(0, expand("sum", up, dx.shape(0)));
@@ -132,16 +135,17 @@ Var max(const Var& x, const Axes& axes, KeepDims keep) {
     position[row] = kernels_of<T>().reduction.argmax(from, plan.count);
     reinterpret_cast<T*>(out)[row] = from[position[row]];
   });
-  return record("max", {x}, std::move(y), [positions, order, count = plan.count](const Tensor& dy, InputGrads& dx) {
-    if (!dx.wants(0)) return;
-    const std::int64_t* const chosen = positions.data<std::int64_t>();
-    Tensor gradient = Tensor::zeros({dy.size(), count}, dy.dtype());
-    std::byte* const to = gradient.mutable_bytes().data();
-    for_rows("max", dy, 1, 1, [&, to](auto zero, std::int64_t row, const auto* up) {
-      reinterpret_cast<decltype(zero)*>(to)[row * count + chosen[row]] = *up;
-    });
-    dx.add(0, order.from_rows(gradient, dx.shape(0)));
-  });
+  return record({"max", plan.settings()}, {x}, std::move(y),
+                [positions, order, count = plan.count](const Tensor& dy, InputGrads& dx) {
+                  if (!dx.wants(0)) return;
+                  const std::int64_t* const chosen = positions.data<std::int64_t>();
+                  Tensor gradient = Tensor::zeros({dy.size(), count}, dy.dtype());
+                  std::byte* const to = gradient.mutable_bytes().data();
+                  for_rows("max", dy, 1, 1, [&, to](auto zero, std::int64_t row, const auto* up) {
+                    reinterpret_cast<decltype(zero)*>(to)[row * count + chosen[row]] = *up;
+                  });
+                  dx.add(0, order.from_rows(gradient, dx.shape(0)));
+                });
 }
 
 Var logsumexp(const Var& x, const Axes& axes, KeepDims keep) {
@@ -161,7 +165,7 @@ Var logsumexp(const Var& x, const Axes& axes, KeepDims keep) {
         plain ? static_cast<T>(static_cast<double>(largest) + std::log(table.sum_exp(largest, from, plan.count)))
               : largest;
   });
-  return record("logsumexp", {x}, y,
+  return record({"logsumexp", plan.settings()}, {x}, y,
                 [rows = Saved(rows), y = Saved(y), order, count = plan.count](const Tensor& dy, InputGrads& dx) {
                   if (!dx.wants(0)) return;
                   const Tensor& kept = *rows;

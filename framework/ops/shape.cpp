@@ -20,7 +20,9 @@ using Order = std::array<int, Shape::max_rank>;
 Var transpose_by(const Var& x, const Order& order) {
   Order inverse{};
   for (int i = 0; i < x.rank(); ++i) inverse[at(order[at(i)])] = i;
-  return record("transpose", {x}, permute(x.value(), order),
+  std::array<OpSetting, Shape::max_rank> settings{};
+  for (int i = 0; i < x.rank(); ++i) settings[at(i)] = {"axis", static_cast<double>(order[at(i)])};
+  return record({"transpose", std::span(settings).first(at(x.rank()))}, {x}, permute(x.value(), order),
                 [inverse](const Tensor& dy, InputGrads& dx) { dx.add(0, permute(dy, inverse)); });
 }
 
@@ -109,7 +111,10 @@ Var slice(const Var& x, int axis, std::int64_t begin, std::int64_t end, std::int
   const Shape dims = x.shape().with(along, (last - first) / step + ((last - first) % step != 0 ? 1 : 0));
   Tensor y(dims, x.dtype());
   copy_box(dims, x.value(), box_along(x.shape(), along, first, step), y, whole(dims));
-  return record("slice", {x}, std::move(y), [along, first, step](const Tensor& dy, InputGrads& dx) {
+  const std::array settings{OpSetting{"axis", static_cast<double>(along)},
+                            OpSetting{"begin", static_cast<double>(first)},
+                            OpSetting{"step", static_cast<double>(step)}};
+  return record({"slice", settings}, {x}, std::move(y), [along, first, step](const Tensor& dy, InputGrads& dx) {
     if (!dx.wants(0)) return;
     Tensor gradient = Tensor::zeros(dx.shape(0), dy.dtype());
     copy_box(dy.shape(), dy, whole(dy.shape()), gradient, box_along(gradient.shape(), along, first, step));
@@ -137,15 +142,17 @@ Var concat(std::span<const Var> parts, int axis) {
     const Tensor& part = parts[i].value();
     copy_box(part.shape(), part, whole(part.shape()), y, box_along(y.shape(), along, begin[i], 1));
   }
-  return record("concat", parts, std::move(y), [begins, along](const Tensor& dy, InputGrads& dx) {
-    const std::span<const std::int64_t> from = begins.span<std::int64_t>();
-    for (int i = 0; i + 1 < static_cast<int>(from.size()); ++i) {
-      if (!dx.wants(i)) continue;
-      Tensor gradient(dx.shape(i), dy.dtype());
-      copy_box(gradient.shape(), dy, box_along(dy.shape(), along, from[at(i)], 1), gradient, whole(gradient.shape()));
-      dx.add(i, std::move(gradient));
-    }
-  });
+  return record({"concat", {{"axis", static_cast<double>(along)}}}, parts, std::move(y),
+                [begins, along](const Tensor& dy, InputGrads& dx) {
+                  const std::span<const std::int64_t> from = begins.span<std::int64_t>();
+                  for (int i = 0; i + 1 < static_cast<int>(from.size()); ++i) {
+                    if (!dx.wants(i)) continue;
+                    Tensor gradient(dx.shape(i), dy.dtype());
+                    copy_box(gradient.shape(), dy, box_along(dy.shape(), along, from[at(i)], 1), gradient,
+                             whole(gradient.shape()));
+                    dx.add(i, std::move(gradient));
+                  }
+                });
 }
 
 Var concat(std::initializer_list<Var> parts, int axis) {
@@ -169,12 +176,16 @@ Var pad(const Var& x, std::span<const std::array<std::int64_t, 2>> amounts, doub
   for (int i = 0; i < x.rank(); ++i) offset += amounts[at(i)][0] * strides[at(i)];
   Tensor y = Tensor::full(shape, value, x.dtype());
   copy_box(x.shape(), x.value(), whole(x.shape()), y, {offset, strides});
-  return record("pad", {x}, std::move(y), [offset](const Tensor& dy, InputGrads& dx) {
-    if (!dx.wants(0)) return;
-    Tensor gradient(dx.shape(0), dy.dtype());
-    copy_box(gradient.shape(), dy, {offset, contiguous_strides(dy.shape())}, gradient, whole(gradient.shape()));
-    dx.add(0, std::move(gradient));
-  });
+  std::array<OpSetting, Shape::max_rank + 1> settings{OpSetting{"value", value}};
+  for (int i = 0; i < x.rank(); ++i) settings[at(i + 1)] = {"before", static_cast<double>(amounts[at(i)][0])};
+  return record(
+      {"pad", std::span(settings).first(at(x.rank() + 1))}, {x}, std::move(y),
+      [offset](const Tensor& dy, InputGrads& dx) {
+        if (!dx.wants(0)) return;
+        Tensor gradient(dx.shape(0), dy.dtype());
+        copy_box(gradient.shape(), dy, {offset, contiguous_strides(dy.shape())}, gradient, whole(gradient.shape()));
+        dx.add(0, std::move(gradient));
+      });
 }
 
 Var pad(const Var& x, std::initializer_list<std::array<std::int64_t, 2>> amounts, double value) {

@@ -4,8 +4,8 @@ ebb_test(tensor
 ebb_test(compute SOURCES framework/compute/basic_test.cpp)
 ebb_test(parallel THREADS SOURCES framework/parallel/cpus_test.cpp framework/parallel/parallel_test.cpp)
 ebb_test(autograd
-  SOURCES framework/autograd/gradcheck_test.cpp framework/autograd/tape_errors_test.cpp
-    framework/autograd/tape_test.cpp)
+  SOURCES framework/autograd/gradcheck_test.cpp framework/autograd/graph_test.cpp
+    framework/autograd/tape_errors_test.cpp framework/autograd/tape_test.cpp)
 ebb_test(ops
   SOURCES framework/ops/activation_test.cpp framework/ops/arithmetic_test.cpp framework/ops/embedding_test.cpp
     framework/ops/penalty_test.cpp framework/ops/reduction_test.cpp framework/ops/shape_test.cpp
