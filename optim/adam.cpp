@@ -38,6 +38,12 @@ detail::BaseRule Adam::base_rule(const ParameterState& p, const StepContext& con
           .v_hat = second};
 }
 
+UpdateModel Adam::update_model(std::size_t group) const {
+  if (amsgrad_ || projects()) return {};
+  const double beta1 = context(group).momentum;
+  return filtered(UpdateModel::Kind::normalised, 0, 1, beta1, 1 - beta1);
+}
+
 std::string Adam::settings() const { return text("beta2 ", beta2_, ", eps ", eps_, amsgrad_ ? ", amsgrad" : ""); }
 
 AdamW::AdamW(Groups groups, AdamOptions options) : Adam("adamw", std::move(groups), with_decay(std::move(options))) {}

@@ -35,6 +35,8 @@ class Adam : public ElementwiseOptimizer {
   /// \throws Error for settings that make no sense.
   Adam(Groups groups, AdamOptions options = {});
 
+  UpdateModel update_model(std::size_t group = 0) const override;
+
  protected:
   /// Under another name.
   Adam(const char* name, Groups groups, AdamOptions options);

@@ -7,7 +7,7 @@
 #include "framework/compute/blocks.h"
 #include "framework/parallel/parallel.h"
 
-namespace ebb::detail {
+namespace ebb {
 
 ChannelView channel_view(const Parameter& parameter) {
   const Shape& shape = parameter.shape();
@@ -107,4 +107,4 @@ void channel_axpy(const ChannelView& view, const double* alpha, const Tensor& x,
   });
 }
 
-}  // namespace ebb::detail
+}  // namespace ebb

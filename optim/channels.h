@@ -5,7 +5,7 @@
 
 #include "framework/autograd/parameter.h"
 
-namespace ebb::detail {
+namespace ebb {
 
 /// A parameter as a matrix whose channels are its columns, or its rows.
 struct ChannelView {
@@ -28,4 +28,4 @@ void channel_scale(const ChannelView& view, const double* alpha, Tensor& y);
 /// y = y + alpha[c] x on every channel c.
 void channel_axpy(const ChannelView& view, const double* alpha, const Tensor& x, Tensor& y);
 
-}  // namespace ebb::detail
+}  // namespace ebb

@@ -17,11 +17,11 @@ void require_positive(const char* rule, double value) {
 template <class Factor>
 void scale_channels(Parameter& parameter, Factor factor) {
   Tensor& w = parameter.value();
-  const detail::ChannelView view = detail::channel_view(parameter);
+  const ChannelView view = channel_view(parameter);
   double* const numbers = parallel::scratch<double>(1, view.channels());
-  detail::channel_dots(view, w, w, numbers);
+  channel_dots(view, w, w, numbers);
   for (std::int64_t c = 0; c < view.channels(); ++c) numbers[c] = factor(std::sqrt(numbers[c]));
-  detail::channel_scale(view, numbers, w);
+  channel_scale(view, numbers, w);
 }
 
 }  // namespace

@@ -11,16 +11,15 @@ namespace ebb {
 namespace {
 
 // Removes the part of u along w, channel by channel, when every channel of the gradient is nearly orthogonal to w.
-bool project(const Projection& projection, const detail::ChannelView& view, const Tensor& w, const Tensor& g,
-             Tensor& u) {
+bool project(const Projection& projection, const ChannelView& view, const Tensor& w, const Tensor& g, Tensor& u) {
   const std::int64_t channels = view.channels();
   double* const ww = parallel::scratch<double>(1, 4 * channels);
   double* const gg = ww + channels;
   double* const wg = gg + channels;
   double* const wu = wg + channels;
-  detail::channel_dots(view, w, w, ww);
-  detail::channel_dots(view, g, g, gg);
-  detail::channel_dots(view, w, g, wg);
+  channel_dots(view, w, w, ww);
+  channel_dots(view, g, g, gg);
+  channel_dots(view, w, g, wg);
   const double limit = projection.delta / std::sqrt(static_cast<double>(view.values()));
   bool tells = false;  // a gradient of zero tells nothing
   for (std::int64_t c = 0; c < channels; ++c) {
@@ -30,9 +29,9 @@ bool project(const Projection& projection, const detail::ChannelView& view, cons
     tells = true;
   }
   if (!tells) return false;
-  detail::channel_dots(view, w, u, wu);
+  channel_dots(view, w, u, wu);
   for (std::int64_t c = 0; c < channels; ++c) wu[c] = ww[c] > 0 ? -wu[c] / ww[c] : 0;
-  detail::channel_axpy(view, wu, w, u);
+  channel_axpy(view, wu, w, u);
   return true;
 }
 
@@ -66,7 +65,7 @@ void ElementwiseOptimizer::update(ParameterState& p, const Step& step) {
   const Tensor& w = p.parameter->value();
   const Tensor g = gradient_of(p);
   const std::int64_t size = w.size();
-  if (project(*projection_, detail::channel_view(*p.parameter), w, g, u) ||
+  if (project(*projection_, channel_view(*p.parameter), w, g, u) ||
       project(*projection_, {.rows = 1, .columns = size, .by_row = true}, w, g, u))
     projected.terms.shrink *= projection_->wd_ratio;
   apply(p, projected, u);

@@ -34,6 +34,9 @@ class ElementwiseOptimizer : public Optimizer {
   void update(ParameterState& p, const Step& step) override;
   double second_moment(ParameterState& p, const Step& step) override;
 
+  /// Whether updates are projected: they are then no function of the gradients alone.
+  bool projects() const { return projection_.has_value(); }
+
   /// The base update as a tensor, l2_update in it, with the state advanced: for optimizers that look at it as a whole.
   Tensor computed_update(ParameterState& p, const Step& step);
 

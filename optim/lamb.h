@@ -28,6 +28,9 @@ class Lamb : public Adam {
   /// \throws Error for settings that make no sense.
   Lamb(Groups groups, LambOptions options = {});
 
+  /// Unknown: the trust ratio follows the weight.
+  UpdateModel update_model(std::size_t /*group*/ = 0) const override { return {}; }
+
  protected:
   void update(ParameterState& p, const Step& step) override;
 };

@@ -77,6 +77,12 @@ void Muon::update(ParameterState& p, const Step& step) {
   apply(p, step, u.reshape(x.shape()));
 }
 
+UpdateModel Muon::update_model(std::size_t group) const {
+  const double mu = context(group).momentum;
+  if (adam_.at(group)) return filtered(UpdateModel::Kind::normalised, 0, 1, mu, 1 - mu);
+  return filtered(UpdateModel::Kind::orthogonal, nesterov_ ? 1 - mu : 0, nesterov_ ? mu : 1, mu, 1 - mu);
+}
+
 std::string Muon::settings() const {
   return text("iterations ", iterations_, nesterov_ ? ", nesterov" : "", ", adam_beta2 ", beta2_, ", adam_eps ", eps_);
 }

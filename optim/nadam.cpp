@@ -31,6 +31,12 @@ detail::BaseRule NAdam::base_rule(const ParameterState& p, const StepContext& co
       .v_hat = second};
 }
 
+// mu(t) has come close to beta1 after some hundred steps.
+UpdateModel NAdam::update_model(std::size_t group) const {
+  const double beta1 = context(group).momentum;
+  return filtered(UpdateModel::Kind::normalised, 1 - beta1, beta1, beta1, 1 - beta1);
+}
+
 std::string NAdam::settings() const { return text("beta2 ", beta2_, ", eps ", eps_, ", momentum_decay ", psi_); }
 
 void NAdam::after_update(ParameterState& p, const StepContext& context) const {

@@ -62,12 +62,14 @@ bool Optimizer::step() {
     steps_[g].terms = ask(g, steps_[g].context);
   }
 
+  watching_.clear();
+  for (StepObserver* const observer : observers_)
+    if (observer->wants(step_)) watching_.push_back(observer);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (parts_[i] == Part::none) continue;
     ParameterState& p = parameters_[i];
     make_state(p);
-    Tensor before;
-    if (watching_) before = p.parameter->value().clone();
+    for (StepObserver* const observer : watching_) observer->before(p, steps_[p.group]);
     if (parts_[i] == Part::full) {
       update(p, steps_[p.group]);
       ++p.updates;
@@ -76,11 +78,9 @@ bool Optimizer::step() {
     }
     const std::optional<AfterStep>& after = groups_[p.group].options.after_step;
     if (after && after->apply) after->apply(*p.parameter);
-    if (watching_) {
-      axpy(-1, p.parameter->value(), before);
-      p.last_change = norm(before);
-    }
+    for (StepObserver* const observer : watching_) observer->after(p, steps_[p.group]);
   }
+  for (StepObserver* const observer : watching_) observer->done(step_);
   ++step_;
   return true;
 }
@@ -112,6 +112,8 @@ const Decay& Optimizer::decay(std::size_t group) const {
 }
 
 StepContext Optimizer::context(std::size_t group) const { return context_at(group, step_); }
+
+UpdateModel Optimizer::update_model(std::size_t /*group*/) const { return {}; }
 
 DecayTerms Optimizer::terms(std::size_t group) const { return ask(group, context(group)); }
 

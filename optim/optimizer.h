@@ -14,6 +14,8 @@
 #include "optim/groups.h"
 #include "optim/optimizer_state.h"
 #include "optim/parameter_state.h"
+#include "optim/step_observer.h"
+#include "optim/update_model.h"
 
 namespace ebb {
 
@@ -62,15 +64,9 @@ class Optimizer {
 
   /// What the next step will tell the decay rule of group number `group`; mean_v_hat is that of the last step.
   StepContext context(std::size_t group = 0) const;
-
-  /// What that rule answers.
-  DecayTerms terms(std::size_t group = 0) const;
-
-  /// The decay of a group, its own or the inherited one.
-  const Decay& decay(std::size_t group = 0) const;
-
-  /// Learning rate of the next step.
-  double lr(std::size_t group = 0) const { return context(group).lr; }
+  DecayTerms terms(std::size_t group = 0) const;                        ///< What that rule answers.
+  const Decay& decay(std::size_t group = 0) const;                      ///< The group's own or the inherited one.
+  double lr(std::size_t group = 0) const { return context(group).lr; }  ///< Learning rate of the next step.
 
   /// Changes the base learning rate from the next step on.
   /// \throws Error unless finite and >= 0.
@@ -79,8 +75,12 @@ class Optimizer {
   /// The norm of all gradients in the last step, when clipping measured it; 0 otherwise.
   double gradient_norm() const { return gradient_norm_; }
 
-  /// Measures from the next step on by how much each step moves each parameter; costs a copy of the parameters.
-  void watch_changes(bool on = true) { watching_ = on; }
+  /// Tells `observer` of updates from the next step on, until it is removed; it must not end before.
+  void add(StepObserver& observer) { observers_.push_back(&observer); }
+  void remove(StepObserver& observer) { std::erase(observers_, &observer); }  ///< Leaves it in peace.
+
+  /// How the base update of a group answers to gradients; unknown unless overridden.
+  virtual UpdateModel update_model(std::size_t group = 0) const;
 
   /// A tensor of the state: `state("fc.weight", "momentum")`. Undefined before the first update.
   /// \throws Error when there is no such parameter or no such name.
@@ -161,7 +161,8 @@ class Optimizer {
   std::int64_t skipped_ = 0;
   int gathered_ = 0;  // calls of step() since the last update
   double gradient_norm_ = 0;
-  bool watching_ = false;
+  std::vector<StepObserver*> observers_;
+  std::vector<StepObserver*> watching_;  // those who want the current step
 };
 
 }  // namespace ebb

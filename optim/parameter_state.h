@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <string>
 
 #include "framework/autograd/parameter.h"
@@ -21,8 +20,6 @@ struct ParameterState {
   Tensor start = {};               ///< Value before the first step, when its decay needs it.
   std::int64_t updates = 0;        ///< Updates it took part in: bias corrections count these.
   double product = 1;              ///< A running product, for rules that keep one.
-  double last_change =
-      std::numeric_limits<double>::quiet_NaN();  ///< Norm of the change by the last step, when watched.
 };
 
 /// The numbers of one step for one group.

@@ -43,6 +43,11 @@ double RAdam::second_moment(ParameterState& p, const Step& step) {
                                                      : Optimizer::second_moment(p, step);
 }
 
+UpdateModel RAdam::update_model(std::size_t group) const {
+  const double beta1 = context(group).momentum;
+  return filtered(UpdateModel::Kind::normalised, 0, 1, beta1, 1 - beta1);
+}
+
 std::string RAdam::settings() const { return text("beta2 ", beta2_, ", eps ", eps_); }
 
 }  // namespace ebb

@@ -33,6 +33,8 @@ class RAdam : public ElementwiseOptimizer {
   /// \throws Error for settings that make no sense.
   RAdam(Groups groups, RAdamOptions options = {});
 
+  UpdateModel update_model(std::size_t group = 0) const override;
+
  protected:
   std::array<const char*, 3> state_names() const override;
   detail::BaseRule base_rule(const ParameterState& p, const StepContext& context) const override;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <vector>
 
 #include "framework/compute/basic.h"
@@ -68,16 +69,16 @@ std::string effect(const Optimizer& optimizer, std::size_t g, const ReportOption
   return out;
 }
 
-std::vector<Row> parameter_rows(const Optimizer& optimizer) {
+std::vector<Row> parameter_rows(const Optimizer& optimizer, const ChangeNorms* changes) {
   std::vector<Row> rows = {{"parameter", "role", "group", "|w|", "|g|", "|last change|", "effective lr", "state"}};
   for (const ParameterState& p : optimizer.parameters()) {
     const Parameter& parameter = *p.parameter;
     const double w2 = sum_squares(parameter.value());
     const double shrink = optimizer.terms(p.group).shrink, lr = optimizer.lr(p.group);
     const bool gradient = parameter.grad().defined();
+    const double change = changes == nullptr ? std::numeric_limits<double>::quiet_NaN() : changes->of(p.path);
     rows.push_back({p.path, name(parameter.role()), optimizer.groups()[p.group].name, shortened(std::sqrt(w2)),
-                    gradient ? shortened(norm(parameter.grad())) : "-",
-                    std::isnan(p.last_change) ? "-" : shortened(p.last_change),
+                    gradient ? shortened(norm(parameter.grad())) : "-", std::isnan(change) ? "-" : shortened(change),
                     w2 > 0 && shrink < 1 ? shortened(lr / ((1 - shrink) * w2)) : "-",
                     parameter.frozen() ? "frozen"
                     : gradient         ? ""
@@ -105,7 +106,7 @@ std::string report(const Optimizer& optimizer, ReportOptions options) {
   }
   std::string out = aligned(rows, {false, false, true, true, false}) + details;
   if (options.parameters)
-    out += aligned(parameter_rows(optimizer), {false, false, false, true, true, true, true, false});
+    out += aligned(parameter_rows(optimizer, options.changes), {false, false, false, true, true, true, true, false});
   return out;
 }
 

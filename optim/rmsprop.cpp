@@ -33,6 +33,10 @@ detail::BaseRule RmsProp::base_rule(const ParameterState& p, const StepContext& 
           .c = {alpha_, 1 - alpha_, eps_, context.momentum, epsilon / (1 - alpha_)}};
 }
 
+UpdateModel RmsProp::update_model(std::size_t group) const {
+  return filtered(UpdateModel::Kind::normalised, 0, 1, context(group).momentum, 1);
+}
+
 std::string RmsProp::settings() const { return text("alpha ", alpha_, ", eps ", eps_, centered_ ? ", centered" : ""); }
 
 }  // namespace ebb

@@ -43,6 +43,13 @@ detail::BaseRule Sgd::base_rule(const ParameterState& p, const StepContext& cont
   return {.rule = kernels::UpdateRule::momentum, .c = {mu, fresh, nesterov_ ? 1.0 : 0.0, nesterov_ ? mu : 1.0}};
 }
 
+UpdateModel Sgd::update_model(std::size_t group) const {
+  if (projects()) return {};
+  if (!has_momentum_) return {.kind = UpdateModel::Kind::linear, .direct = 1, .gain = 0};
+  const double mu = context(group).momentum;
+  return filtered(UpdateModel::Kind::linear, nesterov_ ? 1 : 0, nesterov_ ? mu : 1, mu, 1 - dampening_);
+}
+
 std::string Sgd::settings() const { return text("dampening ", dampening_, nesterov_ ? ", nesterov" : ""); }
 
 SgdW::SgdW(Groups groups, SgdOptions options) : Sgd("sgdw", groups, with_decay(groups, options)) {}

@@ -34,6 +34,8 @@ class Sgd : public ElementwiseOptimizer {
   /// \throws Error for settings that make no sense.
   Sgd(Groups groups, SgdOptions options = {});
 
+  UpdateModel update_model(std::size_t group = 0) const override;
+
  protected:
   /// Under another name.
   Sgd(const char* name, Groups groups, SgdOptions options);

@@ -7,11 +7,10 @@
 #include <initializer_list>
 #include <new>
 #include <span>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
-#include "framework/autograd/op_label.h"
+#include "framework/autograd/graph.h"
 #include "framework/autograd/saved.h"
 #include "framework/autograd/var.h"
 
@@ -46,19 +45,6 @@ class OpObserver {
 extern constinit thread_local OpObserver* op_observer;
 
 }  // namespace detail
-
-/// A value on a tape, for those who look at the graph. It refers to the tape, and is good until that records again or
-/// ends.
-struct TapeNode {
-  const char* op = nullptr;                   ///< "conv2d"; "parameter" and "input" for leaves.
-  std::span<const OpSetting> settings = {};   ///< What the op says of itself.
-  std::span<const std::int32_t> inputs = {};  ///< Numbers of values, -1 for constants.
-  const Parameter* parameter = nullptr;       ///< Of a leaf.
-  Shape shape = {};                           ///< Of the value.
-
-  /// The setting of that name, the first if there are several; `otherwise` where there is none.
-  double setting(std::string_view name, double otherwise = 0) const;
-};
 
 /// While a Tape lives, its thread records; without one, ops just compute. Leaving the scope frees everything.
 ///

@@ -160,7 +160,6 @@ BOOST_AUTO_TEST_CASE(reports) {
              "no decay  none                1 tensor   3 values  bias\n"
              "decayed   decoupled_lr 5e-04  1 tensor  12 values  weight\n"
              "decayed: w -= lr lambda w; lr 0.1, shrink 5e-05; timescale 2e+04 steps\n");
-  optimizer.watch_changes();
   train(net, optimizer, 0, 1);
   const std::string long_report = report(optimizer, {.steps_per_epoch = 100, .parameters = true});
   BOOST_TEST(long_report.find("= 200 epochs") != std::string::npos, long_report);
@@ -168,13 +167,13 @@ BOOST_AUTO_TEST_CASE(reports) {
   // Every number of a parameter's line: |w| 5, |g| 2, moved by 0.25 from there, lr / ((1 - shrink) |w|^2).
   const auto known = parameter("w", {3, 4.25}, Role::bias);
   Sgd one(groups({known.get()}, {{"mine", everything_else(), {.decay = decoupled_constant(0.5)}}}), {.lr = 0.125});
-  one.watch_changes();
+  const ChangeNorms changes(one);
   known->set_value(Tensor::from({6.5, 8.0}, {2}));
   set_gradient(*known, {2, 0});
   one.step();
-  BOOST_TEST(report(one, {.parameters = true}).find("w          bias  mine     5    2          5.315          0.01") !=
-                 std::string::npos,
-             report(one, {.parameters = true}));
+  BOOST_TEST(report(one, {.parameters = true, .changes = &changes})
+                     .find("w          bias  mine     5    2          5.315          0.01") != std::string::npos,
+             report(one, {.parameters = true, .changes = &changes}));
   Parameter small("w", Role::weight, Tensor::full({4}, 1));
   Sgd nothing(groups({&small}, {{"all", everything_else()}}), {.lr = 1e-6, .decay = decoupled_lr(1e-3)});
   BOOST_TEST(report(nothing).find("rounds to nothing in f32") != std::string::npos);
