@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <system_error>
 #include <utility>
 
 #include "framework/tensor/error.h"
@@ -20,30 +19,21 @@ namespace fs = std::filesystem;
 
 constexpr mode_t any_mode = 07777;
 
-template <class Call>
-int retried(const Call& call) {
-  int result = 0;
-  do result = call();
-  while (result < 0 && errno == EINTR);
-  return result;
-}
-
-// True when `path` names the file that `descriptor` has open.
-bool names(const fs::path& path, int descriptor) {
-  struct stat open {};
-  struct stat there {};
-  return ::fstat(descriptor, &open) == 0 && ::lstat(path.c_str(), &there) == 0 && open.st_ino == there.st_ino &&
+// True when `name` in `directory` names the file that `file` has open.
+bool names(const Descriptor& directory, const std::string& name, const Descriptor& file) {
+  struct stat open {
+  }, there{};
+  return ::fstat(file.get(), &open) == 0 &&
+         ::fstatat(directory.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 && open.st_ino == there.st_ino &&
          open.st_dev == there.st_dev;
 }
 
 // Removes a temporary file whose writer has gone: nobody holds its lock.
-bool remove_if_unlocked(const fs::path& path) {
-  const int descriptor = retried([&] { return ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); });
-  if (descriptor < 0) return false;
-  const bool removed = retried([&] { return ::flock(descriptor, LOCK_EX | LOCK_NB); }) == 0 &&
-                       names(path, descriptor) && ::unlink(path.c_str()) == 0;
-  ::close(descriptor);
-  return removed;
+bool remove_if_unlocked(const Descriptor& directory, const std::string& name) {
+  const Descriptor file(
+      retried([&] { return ::openat(directory.get(), name.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); }));
+  return file && retried([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) == 0 && names(directory, name, file) &&
+         ::unlinkat(directory.get(), name.c_str(), 0) == 0;
 }
 
 // The file that is meant: links are followed, since rename(2) would replace the link itself.
@@ -57,56 +47,72 @@ fs::path target_of(const fs::path& path) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(fs::path path) : path_(target_of(path)) {
+AtomicFile::AtomicFile(fs::path path) : path_(target_of(path)), name_(path_.filename().string()) {
+  const fs::path parent = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+  directory_ = Descriptor(retried([&] { return ::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }));
+  create();
+}
+
+AtomicFile::AtomicFile(const Directory& directory, const std::string& name)
+    : path_(directory.path() / name), name_(name), directory_(::fcntl(directory.descriptor(), F_DUPFD_CLOEXEC, 0)) {
+  create();
+}
+
+void AtomicFile::create() {
+  temporary_ = text(name_, ".tmp-", static_cast<long>(::getpid()));
+  if (!directory_) fail_errno(errno, text("creating ", temporary_));
   struct stat old {};
-  const bool replaces = ::stat(path_.c_str(), &old) == 0;
+  const bool replaces = ::fstatat(directory_.get(), name_.c_str(), &old, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0;
   if (replaces && !S_ISREG(old.st_mode))
-    fail(path_.string(), "something that is not a regular file", "a file name", "choose another name to write to");
-  temporary_ = path_;
-  temporary_ += text(".tmp-", static_cast<long>(::getpid()));
+    fail(path_.string(), text(kind_of_file(old.st_mode), ", not a regular file"), "a file name",
+         S_ISLNK(old.st_mode) ? "remove the link" : "choose another name to write to");
   // A cleaner may take the file for a leftover between its creation and its lock: then once more.
   for (int attempt = 0; attempt < 100; ++attempt) {
-    descriptor_ = retried([&] { return ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666); });
-    if (descriptor_ < 0) {
+    file_ = Descriptor(retried(
+        [&] { return ::openat(directory_.get(), temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666); }));
+    if (!file_) {
       const int error = errno;
       // Process ids come again, in containers soon: a leftover must not block its successor.
-      if (error == EEXIST && remove_if_unlocked(temporary_)) continue;
+      if (error == EEXIST && remove_if_unlocked(directory_, temporary_)) continue;
       if (error == EEXIST)
-        fail(path_.string(), text("the temporary file ", temporary_.string(), " of another writer"), "one writer",
+        fail(path_.string(), text("the temporary file ", temporary_, " of another writer"), "one writer",
              "wait for it, or remove that file when nobody writes it");
-      fail_errno(error, text("creating ", temporary_.string()));
+      fail_errno(error, text("creating ", temporary_));
     }
     // Where the file system has no locks, writing goes on without.
-    retried([&] { return ::flock(descriptor_, LOCK_EX); });
-    if (names(temporary_, descriptor_)) {
-      if (replaces && ::fchmod(descriptor_, old.st_mode & any_mode) != 0) fail_errno(errno, "setting its permissions");
+    retried([&] { return ::flock(file_.get(), LOCK_EX); });
+    if (names(directory_, temporary_, file_)) {
+      if (replaces && ::fchmod(file_.get(), old.st_mode & any_mode) != 0) fail_errno(errno, "setting its permissions");
       return;
     }
-    ::close(std::exchange(descriptor_, -1));
+    file_.reset();
   }
-  fail(path_.string(), text("temporary files ", temporary_.string(), " that vanish"), "a directory of one's own");
+  fail(path_.string(), text("temporary files ", temporary_, " that vanish"), "a directory of one's own");
 }
 
 AtomicFile::~AtomicFile() { discard(); }
 
 void AtomicFile::discard() noexcept {
-  if (descriptor_ < 0) return;
-  if (names(temporary_, descriptor_)) ::unlink(temporary_.c_str());
-  ::close(std::exchange(descriptor_, -1));
+  if (!file_) return;
+  if (names(directory_, temporary_, file_)) ::unlinkat(directory_.get(), temporary_.c_str(), 0);
+  file_.reset();
 }
 
 void AtomicFile::fail_errno(int error, std::string_view action) {
   discard();
-  fail(path_.string(), text("\"", std::generic_category().message(error), "\" on ", action), "a complete file",
-       error == ENOSPC || error == EDQUOT || error == EFBIG ? "make room, or write elsewhere; the old file is unchanged"
-                                                            : "the old file is unchanged");
+  struct stat directory {};
+  const bool removed = ::fstat(directory_.get(), &directory) == 0 && directory.st_nlink == 0;
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  fail(path_.string(), refusal(error, action), "a complete file",
+       removed ? "its directory was removed"
+       : full  ? "make room, or write elsewhere; the old file is unchanged"
+               : "the old file is unchanged");
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
-  if (descriptor_ < 0)
-    fail(path_.string(), "bytes for a file that was committed or given up", "one commit, at the end");
+  if (!file_) fail(path_.string(), "bytes for a file that was committed or given up", "one commit, at the end");
   while (!bytes.empty()) {
-    const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
+    const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) fail_errno(count < 0 ? errno : EIO, "writing");
     bytes = bytes.subspan(static_cast<std::size_t>(count));
@@ -114,29 +120,26 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 }
 
 void AtomicFile::commit() {
-  if (descriptor_ < 0) fail(path_.string(), "a commit of a file that was committed or given up", "one commit");
-  if (retried([&] { return ::fsync(descriptor_); }) != 0) fail_errno(errno, "syncing");
-  if (!names(temporary_, descriptor_)) fail_errno(ENOENT, text("looking for ", temporary_.string()));
+  if (!file_) fail(path_.string(), "a commit of a file that was committed or given up", "one commit");
+  if (retried([&] { return ::fsync(file_.get()); }) != 0) fail_errno(errno, "syncing");
+  if (!names(directory_, temporary_, file_)) fail_errno(ENOENT, text("looking for ", temporary_));
   // The descriptor and with it the lock stay until after the rename; a duplicate is closed before it to learn of
   // errors that some file systems report only there.
-  const int duplicate = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
+  const int duplicate = ::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0);
   if (duplicate < 0) fail_errno(errno, "duplicating its descriptor");
   if (::close(duplicate) != 0 && errno != EINTR) fail_errno(errno, "closing");
-  if (retried([&] { return ::rename(temporary_.c_str(), path_.c_str()); }) != 0)
-    fail_errno(errno, text("renaming ", temporary_.string()));
-  ::close(std::exchange(descriptor_, -1));
+  const auto rename = [&] { return ::renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str()); };
+  if (retried(rename) != 0) fail_errno(errno, text("renaming ", temporary_));
+  file_.reset();
 
-  const fs::path directory = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
-  const int parent = retried([&] { return ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
-  int error = parent < 0 ? errno : 0;
-  if (parent >= 0) {
-    if (retried([&] { return ::fsync(parent); }) != 0) error = errno;
-    ::close(parent);
-  }
+  const auto open_to_sync = [&] { return ::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); };
+  const Descriptor directory(retried(open_to_sync));
+  int error = directory ? 0 : errno;
+  if (directory && retried([&] { return ::fsync(directory.get()); }) != 0) error = errno;
   // Some file systems cannot sync a directory, and a directory one may write to need not be readable.
   if (error != 0 && error != EINVAL && error != ENOTSUP && error != EACCES)
-    fail(path_.string(), text("\"", std::generic_category().message(error), "\" on syncing its directory"),
-         "a durable file", "the new file is in place, but might be lost if the machine stops now");
+    fail(path_.string(), refusal(error, "syncing its directory"), "a durable file",
+         "the new file is in place, but might be lost if the machine stops now");
 }
 
 void write_file(const fs::path& path, std::span<const std::byte> bytes) {
@@ -149,18 +152,22 @@ void write_file(const fs::path& path, std::string_view contents) {
   write_file(path, std::as_bytes(std::span(contents.data(), contents.size())));
 }
 
-int remove_stale_temporaries(const fs::path& directory) {
+void write_file(const Directory& directory, const std::string& name, std::string_view contents) {
+  AtomicFile file(directory, name);
+  file.write(std::as_bytes(std::span(contents.data(), contents.size())));
+  file.commit();
+}
+
+int remove_stale_temporaries(const Directory& directory, const std::function<bool(const std::string& name)>& ours) {
+  const Descriptor held(::fcntl(directory.descriptor(), F_DUPFD_CLOEXEC, 0));
   int removed = 0;
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
+  for (const std::string& name : directory.entries()) {
     const std::size_t mark = name.rfind(".tmp-");
     if (mark == std::string::npos || mark + 5 == name.size()) continue;
-    if (!std::all_of(name.begin() + static_cast<std::ptrdiff_t>(mark) + 5, name.end(),
-                     [](char c) { return c >= '0' && c <= '9'; }))
-      continue;
-    if (entry->is_regular_file(error) && remove_if_unlocked(entry->path())) ++removed;
-    error.clear();
+    const bool numbered = std::all_of(name.begin() + static_cast<std::ptrdiff_t>(mark) + 5, name.end(),
+                                      [](char c) { return c >= '0' && c <= '9'; });
+    if (!numbered || !ours(name.substr(0, mark)) || directory.entry(name) != Directory::Entry::file) continue;
+    if (remove_if_unlocked(held, name)) ++removed;
   }
   return removed;
 }

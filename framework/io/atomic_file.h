@@ -4,23 +4,29 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "framework/io/directory.h"
 
 namespace ebb {
 
 /// A file being written. The bytes go to `<name>.tmp-<process id>` in the same directory, which commit() syncs to the
 /// disk and renames to `name`: whoever opens `name`, after a crash too, finds the old contents or the new ones.
-/// Without commit() the temporary file is removed and `name` stays as it was. A symbolic link is followed; the
-/// permissions of an existing file are kept. While it is written the temporary file is locked (flock), by which
-/// remove_stale_temporaries() tells it from a leftover.
+/// Without commit() the temporary file is removed and `name` stays as it was. The permissions of an existing file are
+/// kept. The directory is held: should it be moved meanwhile, the file is where it is. While it is written the
+/// temporary file is locked (flock), by which remove_stale_temporaries() tells it from a leftover.
 class AtomicFile {
  public:
-  /// Creates the temporary file.
+  /// Creates the temporary file. A symbolic link is followed: what it points to is replaced.
   /// \throws Error naming file and cause when that fails, `path` is there and no regular file, or another writer of
   /// this process is writing it.
   explicit AtomicFile(std::filesystem::path path);
+
+  /// As above, for the file `name` of `directory`, where a symbolic link is refused.
+  AtomicFile(const Directory& directory, const std::string& name);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -35,12 +41,15 @@ class AtomicFile {
   void commit();
 
  private:
+  void create();
   void discard() noexcept;
   [[noreturn]] void fail_errno(int error, std::string_view action);
 
-  std::filesystem::path path_;
-  std::filesystem::path temporary_;
-  int descriptor_ = -1;
+  std::filesystem::path path_;  // for messages
+  std::string name_;            // in the directory
+  std::string temporary_;       // likewise
+  Descriptor directory_;
+  Descriptor file_;
 };
 
 /// Replaces the contents of `path` by `bytes`; see AtomicFile.
@@ -50,9 +59,12 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> by
 /// As above, for text.
 void write_file(const std::filesystem::path& path, std::string_view contents);
 
-/// Removes the files `*.tmp-<number>` of `directory` that nobody is writing: leftovers of processes that were killed.
-/// For directories that belong to the caller, such as run directories. Returns how many were removed; those that
-/// cannot be opened or locked stay.
-int remove_stale_temporaries(const std::filesystem::path& directory);
+/// As above, for the file `name` of `directory`, where a symbolic link is refused.
+void write_file(const Directory& directory, const std::string& name, std::string_view contents);
+
+/// Removes the files `NAME.tmp-<number>` of `directory` that nobody is writing: leftovers of processes that were
+/// killed. \param ours says whether files of this NAME belong to the caller: those of others stay. \returns how many
+/// were removed; those that cannot be opened or locked stay.
+int remove_stale_temporaries(const Directory& directory, const std::function<bool(const std::string& name)>& ours);
 
 }  // namespace ebb

@@ -2,21 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 
 #include "framework/tensor/error.h"
 
 namespace ebb {
-namespace {
-
-std::string cause(int error) { return std::generic_category().message(error); }
-
-}  // namespace
 
 void ByteSource::read_exactly(std::span<std::byte> out, std::string_view what) {
   std::size_t done = 0;
@@ -34,30 +27,32 @@ void ByteSource::expect_end() {
   if (read({&extra, 1}) != 0) fail(name(), "more bytes behind the end of its contents", "nothing behind them");
 }
 
-FileSource::FileSource(const std::filesystem::path& path) : ByteSource(path.string()) {
-  // O_NONBLOCK: opening a named pipe must not wait for its writer. It means nothing for regular files.
-  do descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  while (descriptor_ < 0 && errno == EINTR);
-  if (descriptor_ < 0)
-    fail(name(), text("\"", cause(errno), "\" on opening it"), "a readable file", "check the path and its permissions");
+// O_NONBLOCK: opening a named pipe must not wait for its writer. It means nothing for regular files.
+FileSource::FileSource(const std::filesystem::path& path)
+    : ByteSource(path.string()),
+      file_(retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); })) {
+  if (!file_) fail(name(), refusal(errno, "opening it"), "a readable file", "check the path and its permissions");
+  examine();
+}
+
+FileSource::FileSource(const Directory& directory, const std::string& name)
+    : ByteSource((directory.path() / name).string()), file_(directory.open(name, O_RDONLY)) {
+  examine();
+}
+
+void FileSource::examine() {
   struct stat status {};
-  const bool known = ::fstat(descriptor_, &status) == 0;
-  if (!known || !S_ISREG(status.st_mode)) {
-    const std::string got = known ? "something that is not a regular file" : cause(errno);
-    ::close(descriptor_);
-    fail(name(), got, "a regular file");
-  }
+  if (::fstat(file_.get(), &status) != 0) fail(name(), refusal(errno, "examining it"), "a file");
+  if (!S_ISREG(status.st_mode))
+    fail(name(), text(kind_of_file(status.st_mode), ", not a regular file"), "a regular file",
+         "give the path of a file; what a pipe or a device says can be written into one");
   size_ = static_cast<std::uint64_t>(status.st_size);
 }
 
-FileSource::~FileSource() { ::close(descriptor_); }
-
 std::size_t FileSource::read(std::span<std::byte> out) {
-  while (true) {
-    const ssize_t count = ::read(descriptor_, out.data(), out.size());
-    if (count >= 0) return static_cast<std::size_t>(count);
-    if (errno != EINTR) fail(name(), text("\"", cause(errno), "\" on reading it"), "a readable file");
-  }
+  const ssize_t count = retried([&] { return ::read(file_.get(), out.data(), out.size()); });
+  if (count < 0) fail(name(), refusal(errno, "reading it"), "a readable file");
+  return static_cast<std::size_t>(count);
 }
 
 std::size_t MemorySource::read(std::span<std::byte> out) {

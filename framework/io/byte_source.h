@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "framework/io/directory.h"
+
 namespace ebb {
 
 /// A run of bytes that is read once, from the front. Not shared between threads.
@@ -42,16 +44,22 @@ class ByteSource {
 /// A regular file, read with read(2): a file that shrinks or grows while it is read gives an error, not a signal.
 class FileSource : public ByteSource {
  public:
+  /// Opens `path`; links are followed.
   /// \throws Error when the file cannot be opened or is not a regular file.
   explicit FileSource(const std::filesystem::path& path);
-  ~FileSource() override;
+
+  /// Opens the file `name` of `directory`, where a link is refused.
+  /// \throws Error as above.
+  FileSource(const Directory& directory, const std::string& name);
 
   std::size_t read(std::span<std::byte> out) override;
 
   std::uint64_t size() const { return size_; }  ///< Bytes in the file when it was opened.
 
  private:
-  int descriptor_ = -1;
+  void examine();
+
+  Descriptor file_;
   std::uint64_t size_ = 0;
 };
 

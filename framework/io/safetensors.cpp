@@ -174,10 +174,21 @@ Plan plan(const std::map<std::string, Tensor>& tensors, const std::map<std::stri
   return out;
 }
 
+void write(AtomicFile& file, const Plan& contents) {
+  file.write(std::as_bytes(std::span(contents.front)));
+  for (const Tensor* tensor : contents.tensors) file.write(tensor->bytes());
+  file.commit();
+}
+
 }  // namespace
 
 TensorFile load_safetensors(const std::filesystem::path& path, const SafetensorsOptions& options) {
   FileSource source(path);
+  return read_file(source, source.size(), options);
+}
+
+TensorFile load_safetensors(const Directory& directory, const std::string& name, const SafetensorsOptions& options) {
+  FileSource source(directory, name);
   return read_file(source, source.size(), options);
 }
 
@@ -191,9 +202,14 @@ void save_safetensors(const std::filesystem::path& path, const std::map<std::str
                       const std::map<std::string, std::string>& metadata) {
   const Plan contents = plan(tensors, metadata, path.string());
   AtomicFile file(path);
-  file.write(std::as_bytes(std::span(contents.front)));
-  for (const Tensor* tensor : contents.tensors) file.write(tensor->bytes());
-  file.commit();
+  write(file, contents);
+}
+
+void save_safetensors(const Directory& directory, const std::string& name, const std::map<std::string, Tensor>& tensors,
+                      const std::map<std::string, std::string>& metadata) {
+  const Plan contents = plan(tensors, metadata, (directory.path() / name).string());
+  AtomicFile file(directory, name);
+  write(file, contents);
 }
 
 std::vector<std::byte> serialize_safetensors(const std::map<std::string, Tensor>& tensors,

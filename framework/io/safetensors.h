@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "framework/io/directory.h"
 #include "framework/tensor/tensor.h"
 
 namespace ebb {
@@ -38,6 +39,10 @@ struct SafetensorsOptions {
 /// \throws Error naming the file, what is wrong and, where it is about one, the tensor.
 TensorFile load_safetensors(const std::filesystem::path& path, const SafetensorsOptions& options = {});
 
+/// As above, for the file `name` of `directory`, where a symbolic link is refused.
+TensorFile load_safetensors(const Directory& directory, const std::string& name,
+                            const SafetensorsOptions& options = {});
+
 /// As load_safetensors(), from memory.
 /// \param where the name for messages.
 TensorFile parse_safetensors(std::span<const std::byte> bytes, std::string_view where,
@@ -49,6 +54,10 @@ TensorFile parse_safetensors(std::span<const std::byte> bytes, std::string_view 
 /// \param metadata strings in UTF-8; keys that begin with "ebb.crc32" are taken.
 /// \throws Error naming the file; the previous file stays as it was.
 void save_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
+                      const std::map<std::string, std::string>& metadata = {});
+
+/// As above, for the file `name` of `directory`, where a symbolic link is refused.
+void save_safetensors(const Directory& directory, const std::string& name, const std::map<std::string, Tensor>& tensors,
                       const std::map<std::string, std::string>& metadata = {});
 
 /// The bytes that save_safetensors() writes.

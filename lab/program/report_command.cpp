@@ -9,6 +9,7 @@
 #include "lab/program/commands.h"
 #include "lab/reports/plot.h"
 #include "lab/reports/report.h"
+#include "lab/runs/run_files.h"
 #include "lab/setup/session.h"
 
 namespace ebb {
@@ -16,20 +17,28 @@ namespace ebb {
 int run(const ReportCommand& command) {
   std::vector<RunData> runs;
   for (const std::string& directory : command.runs) runs.push_back(read_run(directory));
-  std::string out = command.out;
-  if (out.empty()) out = runs.size() == 1 ? command.runs.front() + "/report.html" : "comparison.html";
-  write_file(out, runs.size() == 1 ? report_page(runs.front()) : comparison_page(runs));
-  std::cout << printable_line(out) << '\n';
+  const std::string page = runs.size() == 1 ? report_page(runs.front()) : comparison_page(runs);
+  std::filesystem::path out = command.out;
+  if (out.empty()) {
+    // A place that nobody named: a link that is there leads to a file that nobody meant.
+    const Directory directory(runs.size() == 1 ? command.runs.front() : ".");
+    const std::string name = runs.size() == 1 ? run_files::report.name : "comparison.html";
+    write_file(directory, name, page);
+    out = (directory.path() / name).lexically_normal();
+  } else {
+    write_file(out, page);
+  }
+  std::cout << printable_line(out.string()) << '\n';
   if (!can_plot()) std::cerr << "ebb: gnuplot is not installed: the report has tables in place of curves\n";
   return 0;
 }
 
 int run(const EvalCommand& command) {
   const std::filesystem::path directory = command.directory;
-  const std::filesystem::path weights = directory / "model.safetensors";
+  const std::filesystem::path weights = directory / run_files::model.name;
   if (!std::filesystem::exists(weights))
     fail(weights.string(), "no such file", "the weights of a finished run", "finish it with `ebb resume`");
-  Recipe recipe = find_recipe((directory / "recipe.toml").string());
+  Recipe recipe = find_recipe((directory / run_files::recipe.name).string());
   apply_settings(recipe, command.settings);
   use_threads(recipe);
   const TensorFile file = load_safetensors(weights);

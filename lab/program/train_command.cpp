@@ -1,8 +1,6 @@
 // `ebb train` and `ebb resume`.
 #include <algorithm>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -11,6 +9,7 @@
 #include "lab/program/commands.h"
 #include "lab/program/training.h"
 #include "lab/runs/environment.h"
+#include "lab/runs/run_files.h"
 #include "lab/training/memory_estimate.h"
 
 namespace ebb {
@@ -21,12 +20,21 @@ namespace fs = std::filesystem;
 // Keys that change no bit of the result.
 constexpr const char* harmless[] = {"threads", "prefetch", "save_minutes", "save_steps"};
 
-// The directory asked for; by default a new one.
+// The directory asked for; by default a new one in runs/.
 fs::path directory_for(const Recipe& recipe, bool overwrite) {
-  const fs::path wanted = run_directory(recipe);
-  if (!recipe.out.empty() || overwrite) return wanted;
+  if (!recipe.out.empty()) return recipe.out;
+  if (recipe.name.find('/') != std::string::npos)
+    fail("name", text('"', recipe.name, '"'), "a name without slashes: the run directory is called by it",
+         "choose another name, or the directory with --out");
+  const fs::path wanted = text("runs/", recipe.name, "-seed", recipe.seed);
+  std::error_code error;
   fs::path free = wanted;
-  for (int number = 2; fs::exists(free); ++number) free = text(wanted.string(), '-', number);
+  for (int number = 2; !overwrite && fs::symlink_status(free, error).type() != fs::file_type::not_found; ++number) {
+    if (error)
+      fail(free.string(), text('"', error.message(), "\" on looking for it"), "a place for the run directory",
+           "choose one with --out");
+    free = text(wanted.string(), '-', number);
+  }
   return free;
 }
 
@@ -48,9 +56,18 @@ std::pair<Recipe, std::optional<PixelStatistics>> beginning_of(const std::string
   return {directory.recipe(), directory.standardisation()};
 }
 
-std::string read(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+// The data must be those that the run began with.
+void require_same_data(const RunDirectory& directory, const std::string& environment, bool allow_change) {
+  if (allow_change) return;
+  const std::string file = (directory.path() / run_files::environment.name).string();
+  const std::optional<std::string> begun = directory.environment();
+  if (begun && data_checksums(environment, "data") != data_checksums(*begun, file))
+    fail(file, "checksums of other data", "the data that the run began with",
+         "--allow-change accepts other data from here on");
+  // It is the last file that `ebb train` writes before the first step.
+  if (!begun && !directory.checkpoints().steps().empty())
+    fail(file, "no such file", "the checksums of the data that the run began with",
+         "--allow-change accepts the data that are there");
 }
 
 }  // namespace
@@ -88,12 +105,10 @@ int run(const ResumeCommand& command) {
   require_memory(session);
   RunDirectory directory(command.directory, RunDirectory::Open::existing, save_options(session));
   const std::string environment = environment_of(session);
-  const fs::path file = directory.path() / "environment.json";
-  if (data_checksums(environment, "data") != data_checksums(read(file), file.string()) && !command.allow_change)
-    fail(file.string(), "checksums of other data", "the data that the run began with",
-         "--allow-change accepts other data from here on");
+  require_same_data(directory, environment, command.allow_change);
+  const bool described = directory.environment().has_value();
   const bool found = directory.resume(session.trainer);
-  if (!command.settings.empty()) directory.describe(recipe, environment);
+  if (!command.settings.empty() || !described) directory.describe(recipe, environment);
   std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << ", "
             << (found ? text("resumed after batch ", session.trainer.batches_done()) : "begun anew: no checkpoint")
             << "\n\n"

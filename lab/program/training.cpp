@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <iostream>
 
-#include "framework/io/atomic_file.h"
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
 #include "lab/format/printable.h"
@@ -51,7 +50,7 @@ int train_in(Session& session, RunDirectory& directory) {
   const TrainSummary summary = session.summary(tested);
   directory.finish(trainer.final_weights(), session.data.train->standardisation(),
                    make_record(tested, session.test.dataset(), session.recipe.data), summary);
-  write_file(directory.path() / "report.html", report_page(read_run(directory.path())));
+  directory.write_report(report_page(read_run(directory.path())));
 
   std::cout << '\n' << printable(class_table(tested.confusion, class_names(session.test.dataset()))) << '\n';
   std::printf("test accuracy %.2f %% after %lld epochs in %s\n", 100 * summary.test_accuracy,

@@ -1,6 +1,6 @@
 #include <toml++/toml.h>
-#include <fstream>
 
+#include "framework/io/read_text.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/suggest.h"
 #include "lab/recipe/built_in.h"
@@ -36,16 +36,6 @@ GroupRecipe group_from(const std::string& where, const toml::node& node) {
   return group;
 }
 
-std::string read(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail(path, "a file that cannot be opened", "a recipe file", "check the path and its permissions");
-  std::string content(largest_file + 1, '\0');
-  file.read(content.data(), static_cast<std::streamsize>(content.size()));
-  content.resize(static_cast<std::size_t>(file.gcount()));
-  if (content.size() > largest_file) fail(path, "more than 1 MiB", "a recipe file of at most 1 MiB");
-  return content;
-}
-
 }  // namespace
 
 Recipe recipe_from_toml(std::string_view content, const std::string& where) {
@@ -73,7 +63,7 @@ std::vector<std::string> recipe_names() {
 }
 
 Recipe find_recipe(const std::string& what) {
-  if (what.ends_with(".toml")) return recipe_from_toml(read(what), what);
+  if (what.ends_with(".toml")) return recipe_from_toml(read_text(what, largest_file), what);
   for (const detail::BuiltIn& recipe : detail::built_in_recipes())
     if (what == recipe.name) return recipe_from_toml(recipe.text, what);
   fail("train", text("\"", what, "\""), "a built-in recipe or a .toml file", suggestion(what, recipe_names()));

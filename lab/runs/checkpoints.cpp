@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <system_error>
 
 #include "framework/io/atomic_file.h"
 #include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
+#include "lab/runs/run_files.h"
 
 namespace ebb {
 namespace {
@@ -31,57 +31,81 @@ void require_same(const fs::path& file, const TrainState& written, const TensorF
   }
 }
 
-}  // namespace
-
-Checkpoints::Checkpoints(fs::path directory, int keep) : directory_(std::move(directory)), keep_(keep) {
-  if (keep < 1) fail("checkpoints", text("keep = ", keep), "1 or more");
-}
-
-fs::path Checkpoints::file(std::int64_t step) const {
+std::string name_of(std::int64_t step) {
   std::string digits = text(step);
   digits.insert(0, digits.size() < 8 ? 8 - digits.size() : 0, '0');
-  return directory_ / text(name_begin, digits, name_end);
+  return text(name_begin, digits, name_end);
 }
 
-void Checkpoints::save(std::int64_t step, std::int64_t best_step, const TrainState& state) const {
-  std::error_code error;
-  fs::create_directories(directory_, error);
-  if (error)
-    fail(directory_.string(), text("a directory that cannot be made: ", error.message()), "a writable run directory");
-  save_safetensors(file(step), state.tensors, state.metadata);
-  require_same(file(step), state, load_safetensors(file(step)));
-  remove_others(step, best_step);
+// The step of a checkpoint's file; nothing for other names.
+std::optional<std::int64_t> step_of(const std::string& name) {
+  if (!name.starts_with(name_begin) || !name.ends_with(name_end)) return std::nullopt;
+  const char* const begin = name.data() + name_begin.size();
+  const char* const stop = name.data() + name.size() - name_end.size();
+  std::int64_t step = 0;
+  const auto [at, bad] = std::from_chars(begin, stop, step);
+  if (bad != std::errc() || at != stop || name != name_of(step)) return std::nullopt;
+  return step;
 }
 
-void Checkpoints::remove_others(std::int64_t step, std::int64_t best_step) const {
-  std::error_code ignored;  // a file that stays harms nobody
-  std::vector<std::int64_t> older;
-  for (const std::int64_t s : steps()) {
-    if (s > step) fs::remove(file(s), ignored);  // of a course that the training has left
-    else older.push_back(s);
-  }
-  for (std::size_t i = 0; i + static_cast<std::size_t>(keep_) < older.size(); ++i)
-    if (older[i] != best_step) fs::remove(file(older[i]), ignored);
-}
-
-std::vector<std::int64_t> Checkpoints::steps() const {
+std::vector<std::int64_t> steps_in(const Directory& directory) {
   std::vector<std::int64_t> found;
-  std::error_code error;
-  for (fs::directory_iterator entry(directory_, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (!name.starts_with(name_begin) || !name.ends_with(name_end)) continue;
-    const char* const begin = name.data() + name_begin.size();
-    const char* const stop = name.data() + name.size() - name_end.size();
-    std::int64_t step = 0;
-    const auto [at, bad] = std::from_chars(begin, stop, step);
-    if (bad == std::errc() && at == stop) found.push_back(step);
-  }
+  for (const std::string& name : directory.entries())
+    if (const auto step = step_of(name)) found.push_back(*step);
   std::ranges::sort(found);
   return found;
 }
 
+void remove_others(const Directory& directory, int keep, std::int64_t step, std::int64_t best_step) {
+  std::vector<std::int64_t> older;
+  for (const std::int64_t s : steps_in(directory)) {
+    if (s > step) directory.remove(name_of(s));  // of a course that the training has left
+    else older.push_back(s);
+  }
+  // A file that stays harms nobody.
+  for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < older.size(); ++i)
+    if (older[i] != best_step) directory.remove(name_of(older[i]));
+}
+
+}  // namespace
+
+Checkpoints::Checkpoints(const Directory& run, int keep) : run_(run), keep_(keep) {
+  if (keep < 1) fail("checkpoints", text("keep = ", keep), "1 or more");
+}
+
+fs::path Checkpoints::file(std::int64_t step) const { return run_.path() / run_files::checkpoints / name_of(step); }
+
+std::optional<Directory> Checkpoints::there() const {
+  if (run_.entry(run_files::checkpoints) == Directory::Entry::nothing) return std::nullopt;
+  return Directory(run_, run_files::checkpoints);
+}
+
+void Checkpoints::save(std::int64_t step, std::int64_t best_step, const TrainState& state) const {
+  run_.make(run_files::checkpoints);
+  const Directory directory(run_, run_files::checkpoints);
+  save_safetensors(directory, name_of(step), state.tensors, state.metadata);
+  require_same(file(step), state, load_safetensors(directory, name_of(step)));
+  remove_others(directory, keep_, step, best_step);
+}
+
+std::vector<std::int64_t> Checkpoints::steps() const {
+  const std::optional<Directory> directory = there();
+  return directory ? steps_in(*directory) : std::vector<std::int64_t>();
+}
+
+void Checkpoints::clear() const {
+  clean();
+  if (const std::optional<Directory> directory = there())
+    for (const std::int64_t step : steps_in(*directory)) directory->remove(name_of(step));
+}
+
+void Checkpoints::clean() const {
+  if (const std::optional<Directory> directory = there())
+    remove_stale_temporaries(*directory, [](const std::string& name) { return step_of(name).has_value(); });
+}
+
 TrainState Checkpoints::load(std::int64_t step) const {
-  TensorFile read = load_safetensors(file(step));
+  TensorFile read = load_safetensors(Directory(run_, run_files::checkpoints), name_of(step));
   if (!read.checked) fail(file(step).string(), "a file without checksums", "a checkpoint of Ebb");
   return {std::move(read.tensors), std::move(read.metadata)};
 }
@@ -99,7 +123,8 @@ std::optional<Checkpoints::Found> Checkpoints::newest() const {
   if (all.empty()) return std::nullopt;
   std::string list;
   for (const std::string& problem : problems) list += text("\n  ", problem);
-  fail(directory_.string(), text(all.size(), " checkpoints, none of which can be read:", list), "one that can be read",
+  fail((run_.path() / run_files::checkpoints).string(),
+       text(all.size(), " checkpoints, none of which can be read:", list), "one that can be read",
        "restore one from a copy, or train anew");
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/io/directory.h"
 #include "lab/training/train_state.h"
 
 namespace ebb {
@@ -17,8 +18,10 @@ namespace ebb {
 /// last few and the best one stay. So there is a good checkpoint at every moment.
 class Checkpoints {
  public:
-  /// \param directory made at the first save. \param keep how many of the newest stay, at least 1.
-  explicit Checkpoints(std::filesystem::path directory, int keep = 3);
+  /// \param run where the directory "checkpoints" is, or is made by the first save; must outlive this object.
+  /// \param keep how many of the newest stay, at least 1.
+  explicit Checkpoints(const Directory& run, int keep = 3);
+  explicit Checkpoints(Directory&& run, int keep = 3) = delete;
 
   /// Saves the state after `step` batches.
   /// \param best_step step of the best evaluation so far, whose checkpoint stays too; 0: none.
@@ -43,15 +46,19 @@ class Checkpoints {
   /// \throws Error when there are some and none can be read.
   std::optional<Found> newest() const;
 
-  /// The name of the file of a step.
+  /// Removes all of them, and what killed processes left of others.
+  void clear() const;
+
+  /// Removes what killed processes left of files that they were writing.
+  void clean() const;
+
+  /// The path of the file of a step, for messages.
   std::filesystem::path file(std::int64_t step) const;
 
-  const std::filesystem::path& directory() const { return directory_; }  ///< As given.
-
  private:
-  void remove_others(std::int64_t step, std::int64_t best_step) const;
+  std::optional<Directory> there() const;
 
-  std::filesystem::path directory_;
+  const Directory& run_;
   int keep_;
 };
 

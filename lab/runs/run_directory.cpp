@@ -4,14 +4,17 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
 #include "framework/io/atomic_file.h"
+#include "framework/io/read_text.h"
 #include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
+#include "lab/runs/run_files.h"
 #include "lab/training/trainer.h"
 
 namespace ebb {
@@ -19,75 +22,120 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array files{"summary.json", "recipe.toml",       "environment.json",
-                           "log.jsonl",    "model.safetensors", "report.html"};
-
-bool there(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path, error);
+bool is_run_file(const std::string& name) {
+  return std::ranges::any_of(run_files::all, [&](const RunFile& file) { return name == file.name; });
 }
 
-bool has_run(const fs::path& directory) { return there(directory / "recipe.toml") || there(directory / "checkpoints"); }
+bool has_run(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return false;
+  const Directory directory(path);
+  return directory.entry(run_files::recipe.name) != Directory::Entry::nothing ||
+         directory.entry(run_files::checkpoints) != Directory::Entry::nothing;
+}
+
+Directory opened(const fs::path& path, RunDirectory::Open how) {
+  if (how == RunDirectory::Open::existing && !has_run(path))
+    fail(path.string(), "a directory without a run", "a run directory: one with recipe.toml and checkpoints",
+         "see which runs there are: ls runs");
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error)
+    fail(path.string(), text("a directory that cannot be made: ", error.message()), "a writable run directory",
+         "choose another with --out");
+  return Directory(path);
+}
 
 }  // namespace
 
-RunDirectory::RunDirectory(fs::path path, Open how, SaveOptions options)
-    : path_(std::move(path)), options_(std::move(options)), checkpoints_(path_ / "checkpoints", options_.keep) {
-  if (how == Open::existing && !has_run(path_))
-    fail(path_.string(), "a directory without a run", "a run directory: one with recipe.toml and checkpoints",
-         "see which runs there are: ls runs");
-  std::error_code error;
-  fs::create_directories(path_, error);
-  if (error)
-    fail(path_.string(), text("a directory that cannot be made: ", error.message()), "a writable run directory",
-         "choose another with --out");
+RunDirectory::RunDirectory(const fs::path& path, Open how, SaveOptions options)
+    : options_(std::move(options)), directory_(opened(path, how)), checkpoints_(directory_, options_.keep) {
+  if (how == Open::fresh) require_no_run();  // asked before anything is written
   lock();
-  remove_stale_temporaries(path_);
-  remove_stale_temporaries(checkpoints_.directory());
-  if (how == Open::fresh && has_run(path_)) {
-    ::close(std::exchange(lock_, -1));
-    fail(path_.string(), finished() ? "a directory with a finished run" : "a directory with an unfinished run",
-         "a directory without a run",
-         text(finished() ? std::string() : text("go on with `ebb resume ", path_.string(), "`, "),
-              "choose another with --out, or give --overwrite to replace it"));
-  }
-  if (how == Open::overwrite) {
-    for (const std::int64_t step : checkpoints_.steps()) fs::remove(checkpoints_.file(step), error);
-    for (const char* const file : files) fs::remove(path_ / file, error);
-  }
-  log_.emplace(path_ / "log.jsonl");
+  if (how == Open::fresh) require_no_run();
+  remove_stale_temporaries(directory_, is_run_file);
+  checkpoints_.clean();
+  if (how == Open::overwrite) remove_run();
+  // From here on there is a run; see Open::existing.
+  directory_.make(run_files::checkpoints);
+  if (how == Open::existing) log();
 }
 
-RunDirectory::~RunDirectory() {
-  if (lock_ >= 0) ::close(lock_);
+void RunDirectory::require_no_run() const {
+  std::string there;
+  const auto count = [&](const std::string& name) { there += text(there.empty() ? "" : ", ", name); };
+  for (const RunFile& file : run_files::all)
+    if (directory_.entry(file.name) != Directory::Entry::nothing) count(file.name);
+  // Empty, it is what a process left that was killed before it described its run.
+  const Directory::Entry checkpoints = directory_.entry(run_files::checkpoints);
+  const bool something = checkpoints == Directory::Entry::directory
+                             ? !Directory(directory_, run_files::checkpoints).entries().empty()
+                             : checkpoints != Directory::Entry::nothing;
+  if (something) count(run_files::checkpoints);
+  if (there.empty()) return;
+  const bool is_run = directory_.entry(run_files::recipe.name) == Directory::Entry::file;
+  fail(path().string(),
+       !is_run      ? text("a directory with ", there)
+       : finished() ? "a directory with a finished run"
+                    : "a directory with an unfinished run",
+       "a directory without a run",
+       text(is_run && !finished() ? text("go on with `ebb resume ", path().string(), "`, ") : "",
+            "choose another with --out, or give --overwrite to replace ", is_run ? "it" : "what is there"));
+}
+
+void RunDirectory::remove_run() const {
+  for (const RunFile& file : run_files::all)
+    if (directory_.entry(file.name) == Directory::Entry::directory)
+      fail((path() / file.name).string(), "a directory", "a file, or nothing of this name",
+           "choose another with --out");
+  checkpoints_.clear();
+  for (const RunFile& file : run_files::all)
+    if (!directory_.remove(file.name))
+      fail((path() / file.name).string(), refusal(errno, "removing it"), "a writable run directory");
 }
 
 void RunDirectory::lock() {
-  const fs::path file = path_ / "lock";
-  lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (lock_ < 0)
-    fail(file.string(), text('"', std::generic_category().message(errno), "\" on opening"), "a writable run directory");
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    const int cause = errno;
-    std::array<char, 32> owner{};
-    const bool known = ::pread(lock_, owner.data(), owner.size() - 1, 0) > 0;
-    ::close(std::exchange(lock_, -1));
-    if (cause == EWOULDBLOCK)
-      fail(path_.string(), text("a run directory that process ", known ? owner.data() : "?", " is using"),
+  const std::string file = (path() / run_files::lock).string();
+  Descriptor lock = directory_.open(run_files::lock, O_RDWR | O_CREAT);
+  // Whose it is stands in it for the message below alone: the lock itself ends with the process.
+  std::array<char, 32> owner{};
+  const ssize_t size = ::pread(lock.get(), owner.data(), owner.size() - 1, 0);
+  if (!std::all_of(owner.begin(), owner.begin() + std::max<ssize_t>(0, size),
+                   [](char c) { return c >= '0' && c <= '9'; }))
+    fail(file, "a file of another program", "the lock of a run", "choose another directory, or remove that file");
+  if (retried([&] { return ::flock(lock.get(), LOCK_EX | LOCK_NB); }) != 0) {
+    if (errno == EWOULDBLOCK)
+      fail(path().string(), text("a run directory that process ", size > 0 ? owner.data() : "?", " is using"),
            "one that nobody uses", "wait for it, end it, or choose another directory");
-    fail(file.string(), text('"', std::generic_category().message(cause), "\" on locking"), "a lock");
+    fail(file, refusal(errno, "locking"), "a lock");
   }
-  // Whose it is stands in it for the message above alone: the lock itself ends with the process.
-  const std::string owner = text(static_cast<long>(::getpid()));
-  if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, owner.data(), owner.size(), 0) < 0) return;
+  lock_ = std::move(lock);
+  const std::string self = text(static_cast<long>(::getpid()));
+  if (::ftruncate(lock_.get(), 0) != 0 || ::pwrite(lock_.get(), self.data(), self.size(), 0) < 0) return;
 }
 
-void RunDirectory::describe(const Recipe& recipe, const std::string& environment) const {
-  write_file(path_ / "environment.json", environment);
-  write_file(path_ / "recipe.toml", to_toml(recipe));
+RunLog& RunDirectory::log() {
+  if (!log_) log_.emplace(directory_, run_files::log.name);
+  return *log_;
 }
 
-Recipe RunDirectory::recipe() const { return find_recipe((path_ / "recipe.toml").string()); }
+// The recipe is the first: without it nothing has begun, and the directory is as good as empty.
+void RunDirectory::describe(const Recipe& recipe, const std::string& environment) {
+  write_file(directory_, run_files::recipe.name, to_toml(recipe));
+  write_file(directory_, run_files::environment.name, environment);
+  log();
+}
+
+std::optional<std::string> RunDirectory::environment() const {
+  if (directory_.entry(run_files::environment.name) == Directory::Entry::nothing) return std::nullopt;
+  FileSource file(directory_, run_files::environment.name);
+  return read_text(file, run_files::environment.most_read);
+}
+
+Recipe RunDirectory::recipe() const {
+  FileSource file(directory_, run_files::recipe.name);
+  return recipe_from_toml(read_text(file, run_files::recipe.most_read), file.name());
+}
 
 std::optional<PixelStatistics> RunDirectory::standardisation() const {
   const std::optional<Checkpoints::Found> found = checkpoints_.newest();
@@ -97,12 +145,11 @@ std::optional<PixelStatistics> RunDirectory::standardisation() const {
 bool RunDirectory::resume(Trainer& trainer) {
   const std::optional<Checkpoints::Found> found = checkpoints_.newest();
   if (found) trainer.load_state(found->state);
-  std::error_code error;
-  if (!trainer.done()) fs::remove(path_ / "summary.json", error);  // not finished any longer
+  if (!trainer.done()) directory_.remove(run_files::summary.name);  // not finished any longer
   const std::int64_t step = trainer.batches_done();
   if (found)
-    for (const std::string& problem : found->problems) log_->event("warning", problem, step, trainer.epoch());
-  log_->event("resume", text("went on after batch ", step), step, trainer.epoch());
+    for (const std::string& problem : found->problems) log().event("warning", problem, step, trainer.epoch());
+  log().event("resume", text("went on after batch ", step), step, trainer.epoch());
   saved_ = found ? Place{found->step, trainer.epoch()} : Place{};
   saved_at_ = Clock::now();
   return found.has_value();
@@ -131,12 +178,14 @@ void RunDirectory::finish(const State& weights, const std::optional<PixelStatist
   std::map<std::string, std::string> metadata{
       {"recipe", summary.recipe}, {"model", summary.model}, {"data", summary.data}};
   if (standardisation) metadata.merge(to_metadata(*standardisation));
-  save_safetensors(path_ / "model.safetensors", weights, metadata);
-  write_file(path_ / "evaluation.json", to_json(evaluation));
-  write_file(path_ / "summary.json", to_json(summary));
+  save_safetensors(directory_, run_files::model.name, weights, metadata);
+  write_file(directory_, run_files::evaluation.name, to_json(evaluation));
+  write_file(directory_, run_files::summary.name, to_json(summary));
 }
 
-bool RunDirectory::finished() const { return there(path_ / "summary.json"); }
+void RunDirectory::write_report(const std::string& page) const { write_file(directory_, run_files::report.name, page); }
+
+bool RunDirectory::finished() const { return directory_.entry(run_files::summary.name) != Directory::Entry::nothing; }
 
 std::string RunDirectory::problems() const {
   std::string out = problem_;
@@ -145,7 +194,7 @@ std::string RunDirectory::problems() const {
 }
 
 void RunDirectory::on_step(const Trainer& trainer, const StepResult& step) {
-  if (!step.groups.empty()) log_->step(step);
+  if (!step.groups.empty()) log().step(step);
   using Minutes = std::chrono::duration<double, std::ratio<60>>;
   due_ = due_ || (options_.steps > 0 && step.step % options_.steps == 0) ||
          (options_.minutes > 0 && Minutes(Clock::now() - saved_at_).count() >= options_.minutes);
@@ -154,13 +203,13 @@ void RunDirectory::on_step(const Trainer& trainer, const StepResult& step) {
 }
 
 void RunDirectory::on_epoch(const Trainer& trainer, const EpochResult& epoch) {
-  log_->epoch(epoch, options_.judged_on);
+  log().epoch(epoch, options_.judged_on);
   due_ = true;
   if (trainer.can_save()) save(trainer);
 }
 
 void RunDirectory::on_event(const Trainer& trainer, const TrainEvent& event) {
-  log_->event(event.kind, event.text, trainer.batches_done(), trainer.epoch());
+  log().event(event.kind, event.text, trainer.batches_done(), trainer.epoch());
 }
 
 }  // namespace ebb

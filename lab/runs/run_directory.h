@@ -8,6 +8,7 @@
 #include <string>
 
 #include "data/pixel_statistics.h"
+#include "framework/io/directory.h"
 #include "lab/recipe/recipe.h"
 #include "lab/runs/checkpoints.h"
 #include "lab/runs/evaluation_record.h"
@@ -35,6 +36,10 @@ struct SaveOptions {
 ///     evaluation.json     what they do on the test data: confusion, worst mistakes
 ///     summary.json        what the run came to
 ///     report.html         all of it as a page
+///     lock                the number of the process that uses the run
+///
+/// It is held open: the files stay in this directory should it be moved. Symbolic links in it are neither read nor
+/// written through.
 ///
 /// As an observer of a trainer it writes log and checkpoints. A checkpoint or a line that cannot be written does not
 /// end the training: it is tried again at the next occasion, and problems() tells.
@@ -42,22 +47,23 @@ class RunDirectory : public TrainObserver {
  public:
   /// Whether the directory should hold a run already.
   enum class Open : std::uint8_t {
-    fresh,      ///< It must not.
-    overwrite,  ///< A run that is there is removed: the files above, and nothing else.
-    existing,   ///< It must.
+    fresh,      ///< It must not: none of the files above may be there, nor anything in checkpoints/.
+    overwrite,  ///< Those that are there are removed: checkpoints and the files above, and nothing else.
+    existing,   ///< It must: there is recipe.toml, or checkpoints/.
   };
 
-  /// Makes or opens the directory and locks it; removes temporary files of killed processes.
-  /// \throws Error naming the directory and the cause, or the process that is using it.
-  RunDirectory(std::filesystem::path path, Open how, SaveOptions options = {});
-  ~RunDirectory() override;
-  RunDirectory(const RunDirectory&) = delete;
-  RunDirectory& operator=(const RunDirectory&) = delete;
+  /// Makes or opens the directory and locks it; removes what killed processes were writing.
+  /// \throws Error naming the directory and the cause, the files that are there, or the process that is using it.
+  RunDirectory(const std::filesystem::path& path, Open how, SaveOptions options = {});
 
   /// Writes recipe.toml and environment.json, before the first step.
   /// \param environment JSON; see environment_json().
   /// \throws Error naming file and cause.
-  void describe(const Recipe& recipe, const std::string& environment) const;
+  void describe(const Recipe& recipe, const std::string& environment);
+
+  /// The text of environment.json; nothing when the process was killed before it wrote that.
+  /// \throws Error naming file and cause.
+  std::optional<std::string> environment() const;
 
   /// The recipe of the run.
   /// \throws Error as recipe_from_toml() does.
@@ -82,14 +88,18 @@ class RunDirectory : public TrainObserver {
   void finish(const State& weights, const std::optional<PixelStatistics>& standardisation,
               const EvaluationRecord& evaluation, const TrainSummary& summary);
 
+  /// Writes report.html.
+  /// \throws Error naming file and cause.
+  void write_report(const std::string& page) const;
+
   /// True when the run has come to its end: summary.json is there.
   bool finished() const;
 
   /// What could not be written so far and was not written later; empty when all is well.
   std::string problems() const;
 
-  const std::filesystem::path& path() const { return path_; }      ///< As given.
-  const Checkpoints& checkpoints() const { return checkpoints_; }  ///< In the directory.
+  const std::filesystem::path& path() const { return directory_.path(); }  ///< As given.
+  const Checkpoints& checkpoints() const { return checkpoints_; }          ///< In the directory.
 
   void on_step(const Trainer& trainer, const StepResult& step) override;
   void on_epoch(const Trainer& trainer, const EpochResult& epoch) override;
@@ -106,10 +116,13 @@ class RunDirectory : public TrainObserver {
   };
 
   void lock();
+  void require_no_run() const;
+  void remove_run() const;
+  RunLog& log();
 
-  std::filesystem::path path_;
   SaveOptions options_;
-  int lock_ = -1;
+  Directory directory_;
+  Descriptor lock_;
   Checkpoints checkpoints_;
   std::optional<RunLog> log_;
   Clock::time_point saved_at_ = Clock::now();

@@ -1,16 +1,18 @@
 #include "lab/runs/run_log.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <system_error>
+#include <utility>
 
+#include "framework/io/read_text.h"
 #include "framework/tensor/error.h"
+#include "lab/runs/run_files.h"
 
 namespace ebb {
 namespace {
@@ -66,26 +68,31 @@ void add(LogContents& log, const Json& line) {
 
 }  // namespace
 
-RunLog::RunLog(std::filesystem::path path) : path_(std::move(path)) {
-  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (descriptor_ < 0)
-    fail(path_.string(), text('"', std::generic_category().message(errno), "\" on opening"), "a writable log");
-  const off_t size = ::lseek(descriptor_, 0, SEEK_END);
-  char last = '\n';
-  if (size > 0 && ::pread(descriptor_, &last, 1, size - 1) == 1 && last != '\n') waiting_ = "\n";
-}
+RunLog::RunLog(const Directory& directory, std::string name) : directory_(directory), name_(std::move(name)) { open(); }
 
-RunLog::~RunLog() { ::close(descriptor_); }
+void RunLog::open() {
+  file_ = directory_.open(name_, O_RDWR | O_CREAT | O_APPEND);
+  const off_t size = ::lseek(file_.get(), 0, SEEK_END);
+  char last = '\n';
+  if (size > 0 && ::pread(file_.get(), &last, 1, size - 1) == 1 && last != '\n') waiting_.insert(0, "\n");
+}
 
 void RunLog::append(const std::string& line) {
   waiting_ += line;
   waiting_ += '\n';
+  struct stat status {};
+  if (::fstat(file_.get(), &status) == 0 && status.st_nlink == 0) {  // it was removed: the rest goes into a new one
+    try {
+      open();
+    } catch (const Error& error) {
+      problem_ = error.what();
+      return;
+    }
+  }
   while (!waiting_.empty()) {
-    const ssize_t count = ::write(descriptor_, waiting_.data(), waiting_.size());
-    if (count < 0 && errno == EINTR) continue;
+    const ssize_t count = retried([&] { return ::write(file_.get(), waiting_.data(), waiting_.size()); });
     if (count <= 0) {
-      problem_ =
-          text(path_.string(), ": \"", std::generic_category().message(count < 0 ? errno : EIO), "\" on writing");
+      problem_ = text((directory_.path() / name_).string(), ": ", refusal(count < 0 ? errno : EIO, "writing"));
       return;
     }
     waiting_.erase(0, static_cast<std::size_t>(count));
@@ -129,16 +136,15 @@ void RunLog::event(const std::string& kind, const std::string& text, std::int64_
 }
 
 LogContents read_log(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  if (!file) fail(path.string(), "a log that cannot be opened", "the log of a run");
+  constexpr std::size_t longest = 1 << 20;
+  FileSource file(path);
   LogContents log;
-  for (std::string line; std::getline(file, line);) {
+  read_lines(file, run_files::log.most_read, longest, [&](const std::string& line) {
     try {
       add(log, Json::parse(line));
-    } catch (const Json::exception&) {
-      continue;  // cut off by a kill
+    } catch (const Json::exception&) {  // cut off by a kill
     }
-  }
+  });
   return log;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/io/directory.h"
 #include "lab/training/train_observer.h"
 
 namespace ebb {
@@ -14,12 +15,11 @@ namespace ebb {
 /// and written before the next one: training goes on.
 class RunLog {
  public:
-  /// Opens the file, or makes it. A line that a killed process left incomplete is ended.
-  /// \throws Error naming file and cause.
-  explicit RunLog(std::filesystem::path path);
-  ~RunLog();
-  RunLog(const RunLog&) = delete;
-  RunLog& operator=(const RunLog&) = delete;
+  /// Opens the file `name` of `directory`, which must outlive the log, or makes it. A line that a killed process left
+  /// incomplete is ended.
+  /// \throws Error naming file and cause, also when it is a symbolic link or no regular file.
+  RunLog(const Directory& directory, std::string name);
+  RunLog(Directory&& directory, std::string name) = delete;
 
   void step(const StepResult& step);                                   ///< `{"event": "step", ...}`
   void epoch(const EpochResult& epoch, const std::string& judged_on);  ///< `{"event": "epoch", ...}`
@@ -30,10 +30,12 @@ class RunLog {
   const std::string& problem() const { return problem_; }
 
  private:
+  void open();
   void append(const std::string& line);
 
-  std::filesystem::path path_;
-  int descriptor_ = -1;
+  const Directory& directory_;
+  std::string name_;
+  Descriptor file_;
   std::string waiting_;
   std::string problem_;
 };
@@ -47,8 +49,8 @@ struct LogContents {
   std::string judged_on = "test";   ///< What the evaluations were made on.
 };
 
-/// Reads a log. Lines that do not parse (the last one of a killed process) are left out.
-/// \throws Error when the file cannot be read.
+/// Reads a log. Lines that do not parse (the last one of a killed process) or are longer than 1 MiB are left out.
+/// \throws Error when the file cannot be read, is no regular file or larger than run_files::log says.
 LogContents read_log(const std::filesystem::path& path);
 
 }  // namespace ebb

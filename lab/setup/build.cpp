@@ -94,8 +94,4 @@ std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data) {
   return make_model(recipe.model, options, Rng(recipe.seed).at("model"));
 }
 
-std::string run_directory(const Recipe& recipe) {
-  return recipe.out.empty() ? text("runs/", recipe.name, "-seed", recipe.seed) : recipe.out;
-}
-
 }  // namespace ebb

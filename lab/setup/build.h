@@ -58,7 +58,4 @@ Decay make_decay(const Recipe& recipe, const StepCounts& steps, const std::strin
 /// \throws Error for keys that the optimizer does not have, and as Groups does.
 std::unique_ptr<Optimizer> make_optimizer(const Recipe& recipe, Layer& model, std::int64_t batches);
 
-/// The recipe's run directory: `out`, or runs/NAME-seedN.
-std::string run_directory(const Recipe& recipe);
-
 }  // namespace ebb

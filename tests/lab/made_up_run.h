@@ -82,7 +82,8 @@ inline void write_made_up_run(const std::filesystem::path& directory, const Made
   const Rng rng(run.recipe.seed);
   write_file(directory / "recipe.toml", to_toml(run.recipe));
   write_file(directory / "environment.json", R"({"ebb": "1.0", "compiler": "GCC 12", "threads": 2})");
-  RunLog log(directory / "log.jsonl");
+  const Directory there(directory);
+  RunLog log(there, "log.jsonl");
   for (std::int64_t step = 1; step <= run.epochs * run.steps; ++step) {
     if (step % 10 == 0) log.step(made_up_step(run, step, rng));
     if (step % run.steps == 0) log.epoch(made_up_epoch(run, step / run.steps, rng), "test");

@@ -60,6 +60,17 @@ long guarded_transfer(std::size_t size, const Call& call) {
 
 extern "C" {
 
+int openat(int directory, const char* path, int flags, ...) {
+  mode_t mode = 0;
+  if ((flags & O_CREAT) != 0) {
+    va_list rest;
+    va_start(rest, flags);
+    mode = va_arg(rest, mode_t);
+    va_end(rest);
+  }
+  return static_cast<int>(guarded([&] { return ::syscall(SYS_openat, directory, path, flags, mode); }));
+}
+
 int open(const char* path, int flags, ...) {
   mode_t mode = 0;
   if ((flags & O_CREAT) != 0) {
@@ -68,7 +79,7 @@ int open(const char* path, int flags, ...) {
     mode = va_arg(rest, mode_t);
     va_end(rest);
   }
-  return static_cast<int>(guarded([&] { return ::syscall(SYS_openat, AT_FDCWD, path, flags, mode); }));
+  return ::openat(AT_FDCWD, path, flags, mode);
 }
 
 ssize_t read(int file, void* data, std::size_t size) {
@@ -90,9 +101,11 @@ int close(int file) {
   return static_cast<int>(guarded([&] { return failing ? result : ::syscall(SYS_close, file); }));
 }
 
-int rename(const char* from, const char* to) noexcept {
-  return static_cast<int>(guarded([&] { return ::syscall(SYS_rename, from, to); }));
+int renameat(int from_directory, const char* from, int to_directory, const char* to) noexcept {
+  return static_cast<int>(guarded([&] { return ::syscall(SYS_renameat2, from_directory, from, to_directory, to, 0); }));
 }
+
+int rename(const char* from, const char* to) noexcept { return ::renameat(AT_FDCWD, from, AT_FDCWD, to); }
 
 }  // extern "C"
 

@@ -1,5 +1,5 @@
-// Makes system calls fail on purpose. A test program that links failing_calls.cpp has open, read, write, fsync, close
-// and rename replaced by versions that normally pass the call on.
+// Makes system calls fail on purpose. A test program that links failing_calls.cpp has open, openat, read, write, fsync,
+// close, rename and renameat replaced by versions that normally pass the call on.
 #pragma once
 
 namespace ebb::test {

@@ -36,6 +36,20 @@ bool below(const char* path) {
   return !root.empty() && path != nullptr && std::string_view(path).starts_with(root);
 }
 
+// The path of an open directory, or of nothing.
+struct PathOf {
+  explicit PathOf(int file) {
+    char link[32];
+    std::snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    if (::readlink(link, path, sizeof path - 1) < 0) path[0] = 0;
+  }
+  char path[PATH_MAX] = {};
+};
+
+bool below(int directory, const char* path) {
+  return path[0] == '/' || directory == AT_FDCWD ? below(path) : below(PathOf(directory).path);
+}
+
 enum class Fate { pass, fail, halve };
 
 // Counts a call, and says what becomes of it.
@@ -76,6 +90,12 @@ struct AtExit {
     next<int (*)(int)>("close")(file);
   }
 } at_exit;
+
+int openat_as(const char* name, int directory, const char* path, int flags, mode_t mode) {
+  const bool watch = (flags & O_ACCMODE) != O_RDONLY && below(directory, path);
+  if (watch && count(false) == Fate::fail) return -1;
+  return opened(next<int (*)(int, const char*, int, ...)>(name)(directory, path, flags, mode), watch);
+}
 
 int open_as(const char* name, const char* path, int flags, mode_t mode) {
   const bool watch = (flags & O_ACCMODE) != O_RDONLY && below(path);
@@ -118,6 +138,16 @@ int open64(const char* path, int flags, ...) {
   return open_as("open64", path, flags, mode);
 }
 
+int openat(int directory, const char* path, int flags, ...) {
+  MODE_OF(flags)
+  return openat_as("openat", directory, path, flags, mode);
+}
+
+int openat64(int directory, const char* path, int flags, ...) {
+  MODE_OF(flags)
+  return openat_as("openat64", directory, path, flags, mode);
+}
+
 ssize_t write(int file, const void* data, std::size_t size) {
   return moved(file, size,
                [&](std::size_t n) { return next<ssize_t (*)(int, const void*, std::size_t)>("write")(file, data, n); });
@@ -131,11 +161,7 @@ ssize_t pwrite(int file, const void* data, std::size_t size, off_t at) {
 
 int fsync(int file) {
   // Directories are opened for reading and synced too.
-  char path[PATH_MAX] = {};
-  char link[32];
-  std::snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-  const bool watch = ::readlink(link, path, sizeof path - 1) > 0 && below(path);
-  return guarded(watch, [&] { return next<int (*)(int)>("fsync")(file); });
+  return guarded(below(PathOf(file).path), [&] { return next<int (*)(int)>("fsync")(file); });
 }
 
 int ftruncate(int file, off_t size) noexcept {
@@ -152,6 +178,22 @@ int close(int file) {
 
 int rename(const char* from, const char* to) noexcept {
   return guarded(below(to), [&] { return next<int (*)(const char*, const char*)>("rename")(from, to); });
+}
+
+int renameat(int from_directory, const char* from, int to_directory, const char* to) noexcept {
+  return guarded(below(to_directory, to), [&] {
+    return next<int (*)(int, const char*, int, const char*)>("renameat")(from_directory, from, to_directory, to);
+  });
+}
+
+int mkdirat(int directory, const char* path, mode_t mode) noexcept {
+  return guarded(below(directory, path),
+                 [&] { return next<int (*)(int, const char*, mode_t)>("mkdirat")(directory, path, mode); });
+}
+
+int unlinkat(int directory, const char* path, int flags) noexcept {
+  return guarded(below(directory, path),
+                 [&] { return next<int (*)(int, const char*, int)>("unlinkat")(directory, path, flags); });
 }
 
 int mkdir(const char* path, mode_t mode) noexcept {

@@ -146,16 +146,17 @@ BOOST_AUTO_TEST_CASE(a_directory_belongs_to_one_run_and_one_process) {
 
 BOOST_AUTO_TEST_CASE(logs_forget_what_is_done_again_and_bear_torn_lines) {
   const TemporaryDirectory folder;
+  const Directory there(folder.path());
   const fs::path path = folder / "log.jsonl";
   const auto step = [](std::int64_t n) { return StepResult{.step = n, .epoch = 1, .loss = 0.5, .groups = {{"all"}}}; };
   {
-    RunLog log(path);
+    RunLog log(there, "log.jsonl");
     for (std::int64_t n = 1; n <= 5; ++n) log.step(step(n));
     log.epoch({.epoch = 1, .judged_loss = 0.25}, "validation");
   }
   { std::ofstream(path, std::ios::app) << "{\"event\": \"step\", \"st"; }
   {
-    RunLog log(path);
+    RunLog log(there, "log.jsonl");
     log.event("resume", "went on", 3, 0);
     log.step(step(4));
   }
@@ -308,7 +309,8 @@ BOOST_AUTO_TEST_CASE(a_run_keeps_its_standardisation) {
   BOOST_REQUIRE(test::ebb(train("run", "--epochs 1")).status == 0);
   const PixelStatistics other{{0.25}, {0.5}};
   {
-    const Checkpoints checkpoints(root / "run" / "checkpoints");
+    const Directory directory(root / "run");
+    const Checkpoints checkpoints(directory);
     const std::int64_t step = checkpoints.steps().back();
     TrainState state = checkpoints.load(step);
     BOOST_TEST((statistics_from(state.metadata, "checkpoint") == PixelStatistics{{0.1307}, {0.3081}}));

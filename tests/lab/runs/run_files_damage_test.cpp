@@ -94,7 +94,8 @@ struct Log {
   std::string whole;
 
   Log() {
-    RunLog log(path);
+    const Directory there(directory.path());
+    RunLog log(there, "log.jsonl");
     for (std::int64_t step = 1; step <= 4; ++step) {
       const double x = 0.1 * static_cast<double>(step);
       std::vector<GroupMeasure> groups{{"no \"decay\"", x, 0, 0, 3, 0.5}, {"decayed", x, 5e-4, x * 5e-4, 7, 2 * x}};

@@ -167,7 +167,8 @@ struct FewDigits : SmallData {
       BOOST_TEST(has(done.output, "ebb: "), done.output);
       BOOST_TEST((has(done.output, "memory") || has(done.output, "alloc")), done.output);
     }
-    const auto newest = Checkpoints(root / out / "checkpoints").newest();
+    const Directory run(root / out);
+    const auto newest = Checkpoints(run).newest();
     BOOST_REQUIRE(newest.has_value());
     BOOST_TEST(newest->problems.empty());
     const Finished rest = test::ebb(SmallData::resume(out));
