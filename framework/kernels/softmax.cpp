@@ -171,6 +171,13 @@ Batch<T> sigmoid(Batch<T> x) {
   return xsimd::select(x < Batch<T>(T(0)), e, one) / (one + e);
 }
 
+// factor value, and 0 for a factor of 0 whatever the value is.
+template <class T>
+Batch<T> weighted(Batch<T> factor, Batch<T> value) {
+  const Batch<T> zero(T(0));
+  return xsimd::select(factor == zero, zero, factor * value);
+}
+
 template <class T>
 void fill_table(Softmax<T>& table) {
   using B = Batch<T>;
@@ -204,6 +211,20 @@ void fill_table(Softmax<T>& table) {
   };
   table.binary_cross_entropy_backward = [](const T* x, const T* t, T factor, T* y, int64_t n) {
     map(x, t, y, n, [=](B v, B target) { return B(factor) * (sigmoid<T>(v) - target); });
+  };
+  table.binary_cross_entropy_each = [](const T* x, const T* t, const T* w, T* y, int64_t n) {
+    map(x, t, w, y, n, [](B v, B target, B weight) {
+      const B zero(T(0));
+      const B tail = xsimd::log1p(xsimd::exp(-xsimd::abs(v)));
+      return weighted<T>(weight * target, xsimd::max(zero, -v) + tail) +
+             weighted<T>(B(T(1)) - target, xsimd::max(zero, v) + tail);
+    });
+  };
+  table.binary_cross_entropy_each_backward = [](const T* x, const T* t, const T* w, const T* dy, T* dx, int64_t n) {
+    const auto slope = [](B v, B target, B weight, B up) {
+      return up * ((B(T(1)) - target) * sigmoid<T>(v) - weight * target * sigmoid<T>(-v));
+    };
+    map_arrays(slope, dx, n, x, t, w, dy);
   };
 }
 

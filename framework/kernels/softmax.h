@@ -44,6 +44,12 @@ struct Softmax {
 
   /// y = factor (sigmoid(x) - t)
   void (*binary_cross_entropy_backward)(const T* x, const T* t, T factor, T* y, int64_t n);
+
+  /// y = w t log(1 + e^-x) + (1 - t) log(1 + e^x), one loss for each number, where a factor of 0 makes its term 0.
+  void (*binary_cross_entropy_each)(const T* x, const T* t, const T* w, T* y, int64_t n);
+
+  /// dx = dy times the derivative of that by x: (1 - t) sigmoid(x) - w t sigmoid(-x).
+  void (*binary_cross_entropy_each_backward)(const T* x, const T* t, const T* w, const T* dy, T* dx, int64_t n);
 };
 
 }  // namespace ebb::kernels

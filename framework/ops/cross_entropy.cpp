@@ -1,18 +1,18 @@
 #include <algorithm>
 
-#include "framework/compute/blocks.h"
-#include "framework/compute/instruction_set.h"
-#include "framework/ops/loss.h"
-#include "framework/parallel/parallel.h"
-#include "framework/tensor/error.h"
+#include "framework/ops/arithmetic.h"
+#include "framework/ops/cross_entropy_each.h"
+#include "framework/ops/loss_parts.h"
 
 namespace ebb {
 namespace {
 
 constexpr const char* op = "softmax_cross_entropy";
 
-// Rows of a parallel block: an exponential costs about eight times a plain elementwise operation.
-std::int64_t rows_together(std::int64_t classes) { return row_block(8 * classes); }
+double weight_at(const Tensor& class_weights, std::int64_t c) {
+  return class_weights.dtype() == DType::f32 ? static_cast<double>(class_weights.data<float>()[c])
+                                             : class_weights.data<double>()[c];
+}
 
 void require_arguments(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) {
   require_defined(op, "tensor of logits", logits);
@@ -33,25 +33,48 @@ void require_arguments(const Tensor& logits, const Tensor& targets, const CrossE
     fail(op, text("class indices of shape ", targets.shape(), " for logits ", logits.shape()),
          text('[', logits.dim(0), "], one for each sample"));
   }
+  if (options.ignore_index && is_float(targets.dtype()))
+    fail(op, text("ignore_index = ", *options.ignore_index, " with soft targets"), "class indices",
+         "give a sample that does not count targets of 0");
+  if (!options.class_weights.defined()) return;
+  require_same_dtype(op, logits, options.class_weights);
+  if (!(options.class_weights.shape() == Shape{logits.dim(1)}))
+    fail(op, text("class_weights of shape ", options.class_weights.shape(), " for logits ", logits.shape()),
+         text('[', logits.dim(1), "], one for each class"));
+  detail::require_weights(op, "class_weights", options.class_weights);
 }
 
-// The classes as i64, checked: shares the numbers where they have that type.
-Tensor class_indices(const Tensor& targets, std::int64_t classes) {
-  Tensor indices = targets.dtype() == DType::i64 ? targets : Tensor(targets.shape(), DType::i64);
+// Class indices as i64, checked, and detail::ignored where they are `ignore`.
+struct Classes {
+  Tensor indices;
+  bool all = true;  // whether none is ignored
+};
+
+// Shares the numbers of i64 indices that all count.
+Classes class_indices(const Tensor& targets, std::int64_t classes, std::optional<std::int64_t> ignore) {
+  Classes out;
   dispatch_all(op, targets.dtype(), [&](auto zero) {
     using L = decltype(zero);
     const L* const from = targets.data<L>();
     for (std::int64_t i = 0; i < targets.size(); ++i) {
       const auto label = static_cast<std::int64_t>(from[i]);
-      if (label < 0 || label >= classes)
+      if (label == ignore) out.all = false;
+      else if (label < 0 || label >= classes)
         fail(op, text("class ", label, " at position ", i), text("0 to ", classes - 1),
-             "check the labels, and the number of outputs of the model");
+             "check the labels, and the number of outputs of the model; ignore_index leaves samples out");
     }
-    if (targets.dtype() == DType::i64) return;
-    std::int64_t* const to = indices.mutable_data<std::int64_t>();
-    for (std::int64_t i = 0; i < targets.size(); ++i) to[i] = static_cast<std::int64_t>(from[i]);
+    if (out.all && targets.dtype() == DType::i64) {
+      out.indices = targets;
+      return;
+    }
+    out.indices = Tensor(targets.shape(), DType::i64);
+    std::int64_t* const to = out.indices.mutable_data<std::int64_t>();
+    for (std::int64_t i = 0; i < targets.size(); ++i) {
+      const auto label = static_cast<std::int64_t>(from[i]);
+      to[i] = label == ignore ? detail::ignored : label;
+    }
   });
-  return indices;
+  return out;
 }
 
 // -sum of q log p over the classes of one row, where q = (1 - smoothing) target + smoothing / classes.
@@ -82,7 +105,7 @@ double forward(const Tensor& logits, const Tensor& targets, double smoothing, Te
   const T* const goal = soft ? targets.data<T>() : nullptr;
   const std::int64_t* const labels = soft ? nullptr : targets.data<std::int64_t>();
   double* const k = kept.mutable_data<double>();
-  return parallel::sum_blocks(samples, rows_together(n), [&](std::int64_t begin, std::int64_t end) {
+  return parallel::sum_blocks(samples, detail::rows_together(n), [&](std::int64_t begin, std::int64_t end) {
     double* const max = k + max_row * samples;
     double* const log_sum = k + log_sum_row * samples;
     kernels_of<T>().softmax.statistics(x + begin * n, end - begin, n, max + begin, log_sum + begin);
@@ -108,7 +131,7 @@ Tensor backward(const Tensor& logits, const Tensor& targets, double smoothing, c
   const T share = static_cast<T>(-factor * (1 - smoothing));
   Tensor out(logits.shape(), logits.dtype());
   T* const dx = out.mutable_data<T>();
-  parallel::for_blocks(samples, rows_together(n), [&](std::int64_t begin, std::int64_t end) {
+  parallel::for_blocks(samples, detail::rows_together(n), [&](std::int64_t begin, std::int64_t end) {
     const double* const max = k + max_row * samples;
     const double* const log_sum = k + log_sum_row * samples;
     if (!soft) {
@@ -126,14 +149,32 @@ Tensor backward(const Tensor& logits, const Tensor& targets, double smoothing, c
   return out;
 }
 
+// What the mean divides by: class weights of the samples that count, or their number.
+double counted(const Tensor& goal, const Tensor& class_weights) {
+  if (is_float(goal.dtype())) return static_cast<double>(goal.dim(0));
+  double total = 0;
+  for (const std::int64_t label : goal.span<std::int64_t>())
+    if (label != detail::ignored) total += class_weights.defined() ? weight_at(class_weights, label) : 1.0;
+  return total;
+}
+
 }  // namespace
 
 Var softmax_cross_entropy(const Var& logits, const Tensor& targets, const CrossEntropyOptions& options) {
   require_arguments(logits.value(), targets, options);
   const std::int64_t samples = logits.dim(0);
   const double smoothing = options.label_smoothing;
+  const Classes classes =
+      is_float(targets.dtype()) ? Classes{targets} : class_indices(targets, logits.dim(1), options.ignore_index);
+  const Tensor& goal = classes.indices;
+  if (!classes.all || options.class_weights.defined() || options.reduction == Reduction::none) {
+    const Var each = detail::cross_entropy_each(logits, goal, smoothing, options.class_weights);
+    if (options.reduction == Reduction::none) return each;
+    if (options.reduction == Reduction::sum) return sum(each);
+    const double total = counted(goal, options.class_weights);
+    return sum(each) * (total > 0 ? 1 / total : 0.0);
+  }
   const double weight = options.reduction == Reduction::mean ? 1 / static_cast<double>(samples) : 1.0;
-  const Tensor goal = is_float(targets.dtype()) ? targets : class_indices(targets, logits.dim(1));
   Tensor kept({kept_rows, samples}, DType::f64);
   Tensor loss = dispatch(op, logits.dtype(), [&](auto zero) {
     const double total = forward<decltype(zero)>(logits.value(), goal, smoothing, kept);

@@ -18,8 +18,8 @@ ebb_test(normalization
   SOURCES framework/ops/batch_norm_fed_test.cpp framework/ops/batch_norm_test.cpp framework/ops/group_norm_test.cpp
     framework/ops/layer_norm_test.cpp framework/ops/remake_test.cpp framework/kernels/normalization_test.cpp)
 ebb_test(losses
-  SOURCES framework/kernels/dropout_test.cpp framework/ops/dropout_test.cpp framework/ops/loss_test.cpp
-    framework/ops/pooling_test.cpp framework/ops/softmax_test.cpp)
+  SOURCES framework/kernels/dropout_test.cpp framework/ops/dropout_test.cpp framework/ops/loss_options_test.cpp
+    framework/ops/loss_test.cpp framework/ops/pooling_test.cpp framework/ops/softmax_test.cpp)
 ebb_test(io
   SOURCES framework/io/atomic_file_test.cpp framework/io/checksum_test.cpp framework/io/directory_test.cpp
     framework/io/safetensors_damage_test.cpp

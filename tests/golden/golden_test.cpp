@@ -81,6 +81,7 @@ BOOST_AUTO_TEST_CASE(transposed_convolution) { check_family("conv_transpose2d");
 BOOST_AUTO_TEST_CASE(pooling) { check_family("pooling"); }
 BOOST_AUTO_TEST_CASE(normalization) { check_family("normalization"); }
 BOOST_AUTO_TEST_CASE(loss) { check_family("loss"); }
+BOOST_AUTO_TEST_CASE(loss_options) { check_family("loss_options"); }
 BOOST_AUTO_TEST_CASE(reduction) { check_family("reduction"); }
 
 BOOST_AUTO_TEST_CASE(every_op_has_cases_and_they_are_at_least_480) {

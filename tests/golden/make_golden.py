@@ -15,6 +15,7 @@ import torch
 
 import elementwise_cases
 import model_cases
+import option_cases
 import statistics_cases
 import training_cases
 import window_cases
@@ -33,7 +34,8 @@ def main():
     metadata = {"torch": version(), "writer": "tests/golden/make_golden.py"}
     families = [elementwise_cases.arithmetic(), elementwise_cases.activation(), elementwise_cases.shape(),
                 window_cases.matmul(), window_cases.conv2d(), window_cases.conv_transpose2d(), window_cases.pooling(),
-                statistics_cases.normalization(), statistics_cases.loss(), statistics_cases.reduction()]
+                statistics_cases.normalization(), statistics_cases.loss(), statistics_cases.reduction(),
+                option_cases.loss_options()]
     total, cases = 0, 0
     for family in families:
         size = family.write(folder, metadata)

@@ -23,7 +23,9 @@ double number(const Call& call, const char* name) { return call.options.at(name)
 std::array<std::int64_t, 2> pair(const Call& call, const char* name) { return call.options.at(name); }
 
 Reduction reduction(const Call& call) {
-  return call.options.at("reduction") == "sum" ? Reduction::sum : Reduction::mean;
+  const std::string name = call.options.at("reduction");
+  if (name == "none") return Reduction::none;
+  return name == "sum" ? Reduction::sum : Reduction::mean;
 }
 
 Op unary(Var (*op)(const Var&)) {
@@ -175,12 +177,15 @@ std::map<std::string, Op> table() {
   t["softmax"] = unary(softmax);
   t["log_softmax"] = unary(log_softmax);
   t["softmax_cross_entropy"] = [](Call& c) {
-    return softmax_cross_entropy(c.at("logits"), c.at("targets").value(),
-                                 {.label_smoothing = number(c, "label_smoothing"), .reduction = reduction(c)});
+    CrossEntropyOptions options{.label_smoothing = number(c, "label_smoothing"), .reduction = reduction(c)};
+    if (c.options.contains("ignore_index")) options.ignore_index = c.options.at("ignore_index").get<std::int64_t>();
+    options.class_weights = c.find("class_weights").value();
+    return softmax_cross_entropy(c.at("logits"), c.at("targets").value(), options);
   };
   t["mse_loss"] = [](Call& c) { return mse_loss(c.at("prediction"), c.at("target"), reduction(c)); };
   t["binary_cross_entropy_with_logits"] = [](Call& c) {
-    return binary_cross_entropy_with_logits(c.at("logits"), c.at("targets").value(), reduction(c));
+    return binary_cross_entropy_with_logits(c.at("logits"), c.at("targets").value(),
+                                            {.reduction = reduction(c), .pos_weight = c.find("pos_weight").value()});
   };
 
   t["sum"] = over_axes(sum);

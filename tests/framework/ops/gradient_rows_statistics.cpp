@@ -70,6 +70,37 @@ void add_batch_norm_rows(Table& table) {
           [](std::span<const Var> in) { return normalise(in, {.eps = 0}); }, {.k = 4});
 }
 
+std::string name_of(Reduction reduction) {
+  if (reduction == Reduction::none) return "none";
+  return reduction == Reduction::mean ? "mean" : "sum";
+}
+
+// Class weights, ignored samples, single losses.
+void add_weighted_cross_entropy_cases(Row& row) {
+  for (const std::int64_t classes : {1, 3, 17})
+    for (const double smoothing : {0.0, 0.1})
+      for (const Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none}) {
+        const Shape shape{5, classes};
+        const Tensor weights = numbers({classes}, 101, 0.25, 3);
+        const Tensor soft = softmax(numbers(shape, 102)).value();
+        Tensor labels({5}, DType::i64);
+        for (std::int64_t i = 0; i < 5; ++i) labels.mutable_data<std::int64_t>()[i] = i % 3 == 1 ? 255 : i % classes;
+        for (const Tensor& targets : {labels, soft}) {
+          const bool hard = !is_float(targets.dtype());
+          row.add(
+              text("weights, ", name_of(reduction), ", smoothing ", smoothing, hard ? ", ignored" : ", soft targets"),
+              {numbers(shape, 103)},
+              [=](std::span<const Var> in) {
+                CrossEntropyOptions options{.label_smoothing = smoothing, .reduction = reduction};
+                if (hard) options.ignore_index = 255;
+                options.class_weights = as_type_of(in[0], weights);
+                return softmax_cross_entropy(in[0], hard ? targets : as_type_of(in[0], targets), options);
+              },
+              {.k = static_cast<double>(3 * shape.size())});
+        }
+      }
+}
+
 }  // namespace
 
 void add_normalization_rows(Table& table) {
@@ -137,22 +168,28 @@ void add_loss_rows(Table& table) {
               lengths);
         }
 
+  add_weighted_cross_entropy_cases(entropy);
+
   Row& square = table.row("mse_loss");
   Row& logistic = table.row("binary_cross_entropy_with_logits");
   for (const Shape& shape : standard_shapes())
-    for (const Reduction reduction : {Reduction::mean, Reduction::sum}) {
+    for (const Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none}) {
       const CaseOptions options{.k = static_cast<double>(shape.size())};
-      const std::string name = reduction == Reduction::mean ? "mean" : "sum";
+      const std::string name = name_of(reduction);
       square.add(
           name, {numbers(shape, 95), numbers(shape, 96)},
           [reduction](std::span<const Var> in) { return mse_loss(in[0], in[1], reduction); }, options);
       const Tensor targets = numbers(shape, 97, 0, 1);
-      logistic.add(
-          name, {numbers(shape, 98)},
-          [targets, reduction](std::span<const Var> in) {
-            return binary_cross_entropy_with_logits(in[0], as_type_of(in[0], targets), reduction);
-          },
-          options);
+      const Tensor each = numbers({shape.rank() == 0 ? 1 : shape[-1]}, 99, 0.25, 3);
+      for (const Tensor& pos_weight : {Tensor(), each, Tensor::scalar(2.5, DType::f64)})
+        logistic.add(
+            text(name, pos_weight.defined() ? text(", weights ", pos_weight.shape()) : ""), {numbers(shape, 98)},
+            [targets, reduction, pos_weight](std::span<const Var> in) {
+              BinaryCrossEntropyOptions how{.reduction = reduction};
+              if (pos_weight.defined()) how.pos_weight = as_type_of(in[0], pos_weight);
+              return binary_cross_entropy_with_logits(in[0], as_type_of(in[0], targets), how);
+            },
+            options);
     }
 }
 
