@@ -16,8 +16,12 @@ enum class Reduction : std::uint8_t {
   none,  ///< Not at all: one number for each, to be weighted or selected.
 };
 
-Var softmax(const Var& x);      ///< e^x / sum e^x over the last axis, without overflow.
-Var log_softmax(const Var& x);  ///< log(softmax(x)), computed directly.
+/// e^x / sum e^x over one axis, without overflow; a negative axis counts from the end.
+/// \throws Error when there is no such axis, or it is empty.
+Var softmax(const Var& x, int axis = -1);
+
+/// log(softmax(x)), computed directly.
+Var log_softmax(const Var& x, int axis = -1);
 
 /// Options of softmax_cross_entropy().
 struct CrossEntropyOptions {

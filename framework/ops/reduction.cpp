@@ -8,13 +8,12 @@
 #include "framework/compute/broadcast.h"
 #include "framework/compute/instruction_set.h"
 #include "framework/compute/strided.h"
+#include "framework/ops/axes_last.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
 namespace {
-
-bool has(unsigned mask, int axis) { return (mask >> static_cast<unsigned>(axis) & 1U) != 0; }
 
 // Which axes a reduction takes away, and what that makes of the shape.
 struct Plan {
@@ -27,13 +26,14 @@ struct Plan {
     require_defined(op, "x", x);
     for (const int given : axes.list()) {
       const int axis = x.shape().axis(op, given);
-      if (has(mask, axis)) fail(op, text("axis ", given, " twice"), text("each axis of ", x.shape(), " at most once"));
+      if (detail::has_axis(mask, axis))
+        fail(op, text("axis ", given, " twice"), text("each axis of ", x.shape(), " at most once"));
       mask |= 1U << static_cast<unsigned>(axis);
     }
     if (axes.list().empty()) mask = (1U << static_cast<unsigned>(x.rank())) - 1;
     kept = result = x.shape();
     for (int i = x.rank(); i-- > 0;) {
-      if (!has(mask, i)) continue;
+      if (!detail::has_axis(mask, i)) continue;
       count *= x.dim(i);
       kept = kept.with(i, 1);
       result = keep == KeepDims::yes ? result.with(i, 1) : result.without(i);
@@ -46,38 +46,6 @@ struct Plan {
   // For reductions that have no value for no elements.
   void require_elements(const char* op, const Tensor& x) const {
     if (count == 0 && kept.size() > 0) fail(op, text("no elements to reduce in shape ", x.shape()), "at least one");
-  }
-};
-
-// The reduced axes brought to the end: order[i] is the axis of x at place i, as permute() takes it.
-struct Order {
-  std::array<int, Shape::max_rank> axes{};
-  bool identity = true;
-
-  Order(const Shape& shape, unsigned mask) {
-    int place = 0;
-    for (const bool reduced : {false, true})
-      for (int i = 0; i < shape.rank(); ++i) {
-        if (has(mask, i) != reduced) continue;
-        identity = identity && place == i;
-        axes[static_cast<std::size_t>(place++)] = i;
-      }
-  }
-
-  // x as [kept, reduced].
-  Tensor to_rows(const Tensor& x) const { return identity ? x : permute(x, axes); }
-
-  // [kept, reduced] in the layout of `shape` again.
-  Tensor from_rows(const Tensor& rows, const Shape& shape) const {
-    if (identity) return rows.reshape(shape);
-    std::array<int, Shape::max_rank> inverse{};
-    Shape moved = shape;
-    for (int i = 0; i < shape.rank(); ++i) {
-      const int axis = axes[static_cast<std::size_t>(i)];
-      inverse[static_cast<std::size_t>(axis)] = i;
-      moved = moved.with(i, shape[axis]);
-    }
-    return permute(rows.reshape(moved), inverse);
   }
 };
 
@@ -124,7 +92,7 @@ Var mean(const Var& x, const Axes& axes, KeepDims keep) {
 Var max(const Var& x, const Axes& axes, KeepDims keep) {
   const Plan plan("max", x.value(), axes, keep);
   plan.require_elements("max", x.value());
-  const Order order(x.shape(), plan.mask);
+  const detail::AxesLast order(x.shape(), plan.mask);
   const Tensor rows = order.to_rows(x.value());
   Tensor y(plan.result, x.dtype());
   Tensor positions(plan.kept, DType::i64);  // of the largest element in its row
@@ -151,7 +119,7 @@ Var max(const Var& x, const Axes& axes, KeepDims keep) {
 Var logsumexp(const Var& x, const Axes& axes, KeepDims keep) {
   const Plan plan("logsumexp", x.value(), axes, keep);
   plan.require_elements("logsumexp", x.value());
-  const Order order(x.shape(), plan.mask);
+  const detail::AxesLast order(x.shape(), plan.mask);
   const Tensor rows = order.to_rows(x.value());
   Tensor y(plan.result, x.dtype());
   std::byte* const out = y.mutable_bytes().data();

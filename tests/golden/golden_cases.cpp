@@ -10,9 +10,9 @@ namespace ebb::golden {
 std::string golden_path(const std::string& file) { return text(EBB_SOURCE_DIR "/tests/golden/", file); }
 
 const std::vector<std::string>& families() {
-  static const std::vector<std::string> names{"arithmetic", "activation",       "shape",       "matmul",
-                                              "conv2d",     "conv_transpose2d", "pooling",     "normalization",
-                                              "loss",       "reduction",        "loss_options"};
+  static const std::vector<std::string> names{
+      "arithmetic",    "activation", "shape",     "matmul",       "conv2d",   "conv_transpose2d", "pooling",
+      "normalization", "loss",       "reduction", "loss_options", "any_axis", "broadcast_matmul"};
   return names;
 }
 

@@ -174,8 +174,8 @@ std::map<std::string, Op> table() {
     return group_norm(c.at("x"), c.find("scale"), c.find("shift"), groups, number(c, "eps"));
   };
 
-  t["softmax"] = unary(softmax);
-  t["log_softmax"] = unary(log_softmax);
+  t["softmax"] = [](Call& c) { return softmax(c.at("x"), c.options.value("axis", -1)); };
+  t["log_softmax"] = [](Call& c) { return log_softmax(c.at("x"), c.options.value("axis", -1)); };
   t["softmax_cross_entropy"] = [](Call& c) {
     CrossEntropyOptions options{.label_smoothing = number(c, "label_smoothing"), .reduction = reduction(c)};
     if (c.options.contains("ignore_index")) options.ignore_index = c.options.at("ignore_index").get<std::int64_t>();

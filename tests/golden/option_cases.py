@@ -69,3 +69,25 @@ def loss_options():
             family.add(f"{label(x)}_{reduction}_{weights}_{reach}", "binary_cross_entropy_with_logits", inputs, binary,
                        {"reduction": reduction}, k=math.prod(x), gradients=["logits"])
     return family
+
+
+def any_axis():
+    family = Family("any_axis")
+    for op, function in (("softmax", F.softmax), ("log_softmax", F.log_softmax)):
+        for x, axis in (((5, 3), 0), ((5, 3), 1), ((2, 3, 4, 5), 1), ((2, 3, 4, 5), -2), ((2, 3, 4, 5), 0),
+                        ((3, 17, 1, 2), -3), ((4, 40, 3), 1), ((7,), -1)):
+            family.add(f"{label(x)}_axis{axis}", op, {"x": Numbers(f"{op} {x} {axis}").normal(x, 0, 2)},
+                       lambda x, f=function, axis=axis: f(x, axis), {"axis": axis}, k=x[axis])
+    return family
+
+
+def broadcast_matmul():
+    family = Family("broadcast_matmul")
+    for a, b in (((2, 3, 4, 5), (5, 6)), ((7, 1, 3), (3, 9)), ((4, 5), (3, 5, 2)), ((1, 4, 5), (6, 5, 3)),
+                 ((6, 4, 5), (1, 5, 3)), ((5, 1, 3, 4), (2, 4, 3)), ((2, 1, 3, 4), (1, 9, 4, 2)), ((3, 4), (1, 4, 2)),
+                 ((1, 1, 2, 3), (3, 5)), ((2, 1, 3, 1, 3, 17), (3, 2, 17, 2)), ((11, 1, 1, 1), (1, 1, 4))):
+        numbers = Numbers(f"matmul {a} {b}")
+        y = math.prod(torch.broadcast_shapes(a[:-2], b[:-2])) * a[-2] * b[-1]
+        family.add(f"{label(a)}_by_{label(b)}", "matmul", {"a": numbers.normal(a), "b": numbers.normal(b)},
+                   lambda a, b: a @ b, k={"y": a[-1], "da": y // math.prod(a[:-1]), "db": y // b[-1]})
+    return family

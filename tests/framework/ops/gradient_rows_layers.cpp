@@ -123,6 +123,10 @@ void add_matmul_rows(Table& table) {
   row.add("batch of one", {numbers({1, 3, 1}, 5), numbers({1, 1, 17}, 6)}, multiply, {.k = 17});
   row.add("square batch", {numbers({2, 3, 3}, 7), numbers({2, 3, 3}, 8)}, multiply, {.k = 3});
   row.add("two axes of batches", {numbers({2, 1, 2, 3}, 9), numbers({2, 1, 3, 2}, 10)}, multiply, {.k = 3});
+  const std::vector<std::array<Shape, 2>> broadcasts{
+      {Shape{2, 3, 4}, Shape{4, 5}},    {Shape{2, 4}, Shape{3, 4, 1}},       {Shape{1, 2, 3}, Shape{9, 3, 2}},
+      {Shape{3, 2, 3}, Shape{1, 3, 5}}, {Shape{2, 1, 2, 3}, Shape{3, 3, 1}}, {Shape{1, 17}, Shape{1, 17, 3}}};
+  for (const auto& [a, b] : broadcasts) row.add("broadcast", {numbers(a, 17), numbers(b, 18)}, multiply, {.k = 27});
 
   Row& dense = table.row("linear");
   for (const std::int64_t in_features : {1, 3, 5, 17})

@@ -144,6 +144,16 @@ void add_loss_rows(Table& table) {
     log_soft.add(
         "", {numbers(shape, 91)}, [](std::span<const Var> in) { return log_softmax(in[0]); }, options);
   }
+  for (const int axis : {0, 1, 2, -2, -4}) {
+    const Shape shape{2, 17, 1, 3};
+    const CaseOptions options{.k = static_cast<double>(shape[axis])};
+    soft.add(
+        text("axis ", axis), {numbers(shape, 104)}, [axis](std::span<const Var> in) { return softmax(in[0], axis); },
+        options);
+    log_soft.add(
+        text("axis ", axis), {numbers(shape, 105)},
+        [axis](std::span<const Var> in) { return log_softmax(in[0], axis); }, options);
+  }
 
   Row& entropy = table.row("softmax_cross_entropy");
   for (const std::int64_t n : {1, 3, 5})

@@ -38,10 +38,10 @@ struct Run {
   Tensor y, dx;
 };
 
-Run run(Var (*op)(const Var&), const Tensor& x, const Tensor& dy) {
+Run run(Var (*op)(const Var&, int), const Tensor& x, const Tensor& dy, int axis = -1) {
   Tape tape;
   const Var in = tape.input(x);
-  const Var y = op(in);
+  const Var y = op(in, axis);
   tape.backward(y, dy);
   return {y.value(), tape.gradient(in)};
 }
@@ -133,13 +133,56 @@ BOOST_AUTO_TEST_CASE(equal_bits_on_any_number_of_threads) {
   }
 }
 
+// The last axis is compared with the definition above, so another one may be compared with it.
+BOOST_AUTO_TEST_CASE(any_axis) {
+  for (const DType dtype : types)
+    for (const auto op : {softmax, log_softmax})
+      for (const Shape& shape : {Shape{5}, Shape{3, 7}, Shape{2, 17, 3}, Shape{1, 40, 1, 2}, Shape{3, 2, 5, 4}})
+        for (int axis = -shape.rank(); axis < shape.rank(); ++axis) {
+          const int at = axis < 0 ? axis + shape.rank() : axis;
+          const Tensor x = random(shape, 1, -4, 4, dtype), dy = random(shape, 2, -1, 1, dtype);
+          const Run got = run(op, x, dy, axis);
+          BOOST_TEST_REQUIRE(got.y.shape() == shape);
+          BOOST_TEST_REQUIRE(got.dx.shape() == shape);
+          std::int64_t inner = 1;
+          for (int i = at + 1; i < shape.rank(); ++i) inner *= shape[i];
+          const std::int64_t n = shape[at];
+          const std::vector<double> from = values(x), up = values(dy), y = values(got.y), dx = values(got.dx);
+          for (std::int64_t line = 0; line < shape.size() / n; ++line) {
+            const std::int64_t first = line / inner * n * inner + line % inner;
+            std::vector<double> one, one_up, one_y, one_dx;
+            for (std::int64_t i = 0; i < n; ++i) {
+              const auto place = static_cast<std::size_t>(first + i * inner);
+              one.push_back(from[place]);
+              one_up.push_back(up[place]);
+              one_y.push_back(y[place]);
+              one_dx.push_back(dx[place]);
+            }
+            const auto row = [&](const std::vector<double>& v) {
+              return cast(Tensor::from(std::span<const double>(v), {n}), dtype);
+            };
+            const Run want = run(op, row(one), row(one_up));
+            BOOST_TEST(close(row(one_y), want.y, tolerance(dtype)));
+            BOOST_TEST(close(row(one_dx), want.dx, tolerance(dtype), tolerance(dtype)));
+          }
+        }
+}
+
 BOOST_AUTO_TEST_CASE(bad_arguments) {
   for (const auto op : {softmax, log_softmax}) {
-    BOOST_TEST(error_of([&] { op(Tensor()); }).find("undefined") != std::string::npos);
-    BOOST_TEST(error_of([&] { op(Tensor::scalar(1)); }).find("last axis") != std::string::npos);
-    BOOST_TEST(error_of([&] { op(Tensor({3, 0})); }).find("[3, 0]") != std::string::npos);
-    BOOST_TEST(error_of([&] { op(Tensor::zeros({3}, DType::i32)); }).find("i32") != std::string::npos);
-    BOOST_TEST(op(Tensor({0, 3})).size() == 0);
+    const auto says = [&](const Tensor& x, int axis, const std::string& part) {
+      const std::string message = error_of([&] { op(x, axis); });
+      BOOST_TEST(message.find(part) != std::string::npos, message);
+    };
+    says(Tensor(), -1, "undefined");
+    says(Tensor::scalar(1), -1, "an axis of at least one class");
+    says(Tensor({3, 0}), -1, "axis -1 of an input of shape [3, 0]");
+    says(Tensor({0, 3}), 0, "axis 0 of an input of shape [0, 3]");
+    says(Tensor::zeros({3}, DType::i32), -1, "i32");
+    says(Tensor({3, 2}), 2, "axis 2");
+    says(Tensor({3, 2}), -3, "axis -3");
+    BOOST_TEST(op(Tensor({0, 3}), -1).size() == 0);
+    BOOST_TEST(op(Tensor({0, 3, 2}), 1).shape() == Shape({0, 3, 2}));
   }
 }
 
