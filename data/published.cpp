@@ -8,6 +8,7 @@
 #include "data/md5.h"
 #include "data/tar.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
 
 namespace ebb {
@@ -138,7 +139,7 @@ std::vector<std::string> PublishedSet::downloads() const {
 const PublishedSet& published_set(std::string_view name) {
   for (const PublishedSet& set : sets())
     if (without_hyphens(set.name) == without_hyphens(name)) return set;
-  fail("data", text("the name \"", name, '"'), "the name of a data set", suggestion(name, published_names()));
+  fail("data", text("the name ", in_quotes(name)), "the name of a data set", suggestion(name, published_names()));
 }
 
 std::vector<std::string> published_names() {

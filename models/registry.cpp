@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
 #include "models/lenet.h"
 #include "models/mlp.h"
@@ -146,6 +147,8 @@ std::string plain(std::string_view name) {
   return out;
 }
 
+constexpr std::int64_t largest_number = 10'000;  // of a depth or width
+
 // The numbers behind a family's name, with hyphens between them; nothing for other names.
 std::optional<Numbers> numbers_of(std::string_view name, const Family& family) {
   if (!name.starts_with(family.name)) return std::nullopt;
@@ -155,7 +158,8 @@ std::optional<Numbers> numbers_of(std::string_view name, const Family& family) {
     if (i > 0 && !name.starts_with('-')) return std::nullopt;
     if (i > 0) name.remove_prefix(1);
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), out[static_cast<std::size_t>(i)]);
-    if (error != std::errc() || out[static_cast<std::size_t>(i)] < 0) return std::nullopt;
+    const std::int64_t number = out[static_cast<std::size_t>(i)];
+    if (error != std::errc() || number < 0 || number > largest_number) return std::nullopt;
     name.remove_prefix(static_cast<std::size_t>(end - name.data()));
   }
   return name.empty() ? std::optional(out) : std::nullopt;
@@ -196,7 +200,7 @@ std::unique_ptr<Layer> make_model(std::string_view name, const ModelOptions& opt
     require_options(name, options, family.has);
     return family.make(*numbers, options, rng);
   }
-  fail("make_model", text("the name \"", name, '"'), "the name of a model", suggestion(name, model_names()));
+  fail("make_model", text("the name ", in_quotes(name)), "the name of a model", suggestion(name, model_names()));
 }
 
 bool is_model_name(std::string_view name) {

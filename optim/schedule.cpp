@@ -104,11 +104,15 @@ Schedule cosine_restarts(std::int64_t period, double growth, double end) {
   require("cosine_restarts", end >= 0, "end", end, "a multiplier >= 0");
   return {text("cosine_restarts(", period, ", ", growth, ", ", end, ")"), [=](std::int64_t step) {
             std::int64_t length = period;
-            if (growth == 1) step %= length;
             while (step >= length) {
+              const auto next =
+                  static_cast<std::int64_t>(std::min(1e15, std::round(static_cast<double>(length) * growth)));
+              if (next <= length) {  // rounded to no growth: it stays as it is
+                step %= length;
+                break;
+              }
               step -= length;
-              length = std::max(
-                  length, static_cast<std::int64_t>(std::min(1e15, std::round(static_cast<double>(length) * growth))));
+              length = next;
             }
             return cosine_between(1, end, share(step, length));
           }};

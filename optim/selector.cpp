@@ -40,18 +40,33 @@ std::string operand(const Selector& selector, const char* inner) {
 
 }  // namespace
 
-Selector::Selector(std::string text, std::function<bool(const Candidate&)> matches)
-    : text_(std::move(text)), matches_(std::move(matches)) {
-  if (!matches_) fail("selector", text_ + " without a function", "a function of a Candidate");
+Selector::Selector(std::string text, std::function<bool(const Candidate&)> matches) : text_(std::move(text)) {
+  if (!matches) fail("selector", text_ + " without a function", "a function of a Candidate");
+  matches_ = std::make_shared<const std::function<bool(const Candidate&)>>(std::move(matches));
 }
 
-Selector operator&&(const Selector& a, const Selector& b) {
-  return {operand(a, " || ") + " && " + operand(b, " || "), [a, b](const Candidate& c) { return a(c) && b(c); }};
+Selector all_of(std::vector<Selector> terms) {
+  if (terms.empty()) fail("all_of", "no selector", "at least one");
+  if (terms.size() == 1) return terms.front();
+  std::string text = operand(terms.front(), " || ");
+  for (std::size_t i = 1; i < terms.size(); ++i) text += " && " + operand(terms[i], " || ");
+  return {std::move(text), [terms = std::move(terms)](const Candidate& c) {
+            return std::all_of(terms.begin(), terms.end(), [&](const Selector& term) { return term(c); });
+          }};
 }
 
-Selector operator||(const Selector& a, const Selector& b) {
-  return {a.text() + " || " + b.text(), [a, b](const Candidate& c) { return a(c) || b(c); }};
+Selector any_of(std::vector<Selector> terms) {
+  if (terms.empty()) fail("any_of", "no selector", "at least one");
+  if (terms.size() == 1) return terms.front();
+  std::string text = terms.front().text();
+  for (std::size_t i = 1; i < terms.size(); ++i) text += " || " + terms[i].text();
+  return {std::move(text), [terms = std::move(terms)](const Candidate& c) {
+            return std::any_of(terms.begin(), terms.end(), [&](const Selector& term) { return term(c); });
+          }};
 }
+
+Selector operator&&(const Selector& a, const Selector& b) { return all_of({a, b}); }
+Selector operator||(const Selector& a, const Selector& b) { return any_of({a, b}); }
 
 Selector operator!(const Selector& a) {
   return {'!' + operand(a, " "), [a](const Candidate& c) { return !a(c); }};

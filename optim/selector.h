@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <iosfwd>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,19 +30,25 @@ class Selector {
   Selector(std::string text, std::function<bool(const Candidate&)> matches);
 
   /// Whether it selects the parameter.
-  bool operator()(const Candidate& candidate) const { return matches_(candidate); }
+  bool operator()(const Candidate& candidate) const { return (*matches_)(candidate); }
 
   /// As it was written, e.g. "norms() || biases()".
   const std::string& text() const { return text_; }
 
  private:
   std::string text_;
-  std::function<bool(const Candidate&)> matches_;
+  std::shared_ptr<const std::function<bool(const Candidate&)>> matches_;  // copies share it
 };
 
-/// Both.
+/// Every one of the terms, written with && between them.
+/// \throws Error when there is none.
+Selector all_of(std::vector<Selector> terms);
+/// At least one of the terms, written with || between them.
+/// \throws Error when there is none.
+Selector any_of(std::vector<Selector> terms);
+/// Both. Many are better given to all_of(), whose cost grows with their number alone.
 Selector operator&&(const Selector& a, const Selector& b);
-/// Either.
+/// Either. Many are better given to any_of().
 Selector operator||(const Selector& a, const Selector& b);
 /// Not this.
 Selector operator!(const Selector& a);

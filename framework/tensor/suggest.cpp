@@ -4,9 +4,12 @@
 #include <numeric>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 
 namespace ebb {
 namespace {
+
+constexpr std::size_t longest_name = 64;
 
 // Levenshtein's distance: insertions, deletions and replacements.
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -27,12 +30,14 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string suggestion(std::string_view wrong, const std::vector<std::string>& known) {
+  // A longer text is no misspelt name, and takes long to compare.
+  const std::string_view compared = wrong.size() <= longest_name ? wrong : std::string_view();
   std::size_t best = std::string::npos;
   std::string nearest;
   std::string all;
   for (const std::string& name : known) {
     all += text(all.empty() ? "" : ", ", name);
-    if (const std::size_t d = distance(wrong, name); d < best) {
+    if (const std::size_t d = distance(compared, name); d < best) {
       best = d;
       nearest = name;
     }
@@ -46,7 +51,7 @@ void require_choice(std::string_view where, std::string_view value, const std::v
   if (std::ranges::find(choices, value) != choices.end()) return;
   std::string all;
   for (const std::string& choice : choices) all += text(all.empty() ? "" : ", ", choice);
-  fail(where, text("\"", value, "\""), text("one of ", all), suggestion(value, choices));
+  fail(where, in_quotes(value), text("one of ", all), suggestion(value, choices));
 }
 
 }  // namespace ebb

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <typeinfo>
 
-#include "lab/format/printable.h"
+#include "framework/tensor/printable.h"
 
 namespace ebb {
 namespace {

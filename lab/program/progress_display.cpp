@@ -4,8 +4,8 @@
 #include <cstdio>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "lab/format/numbers.h"
-#include "lab/format/printable.h"
 #include "lab/training/trainer.h"
 
 namespace ebb {

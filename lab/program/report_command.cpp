@@ -5,7 +5,7 @@
 #include "framework/io/atomic_file.h"
 #include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
-#include "lab/format/printable.h"
+#include "framework/tensor/printable.h"
 #include "lab/program/commands.h"
 #include "lab/reports/plot.h"
 #include "lab/reports/report.h"

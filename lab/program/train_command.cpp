@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "framework/tensor/error.h"
-#include "lab/format/printable.h"
+#include "framework/tensor/printable.h"
 #include "lab/program/commands.h"
 #include "lab/program/training.h"
 #include "lab/runs/environment.h"

@@ -4,8 +4,8 @@
 #include <iostream>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "lab/format/numbers.h"
-#include "lab/format/printable.h"
 #include "lab/program/progress.h"
 #include "lab/program/progress_display.h"
 #include "lab/program/stop_signal.h"

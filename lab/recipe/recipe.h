@@ -117,17 +117,19 @@ struct RecipeKey {
   const char* section;  ///< What it belongs to, e.g. "schedule".
   const char* key;      ///< Name of the member.
   std::string help;     ///< What it means and what it may be, in a line.
+  bool list;            ///< Whether it takes a list of numbers.
 };
 
 /// All keys but `groups`, in the order of the members.
 std::vector<RecipeKey> recipe_keys();
 
 /// Sets `key` from text. Lists are numbers with commas between them; "default" unsets what is optional.
+/// \param place where that stands, for messages: a file and its line; empty for the command line.
 /// \throws Error on an unknown key, with the nearest known one, and on a value that does not parse or is out of range.
-void set(Recipe& recipe, std::string_view key, std::string_view value);
+void set(Recipe& recipe, std::string_view key, std::string_view value, std::string_view place = {});
 
 /// As above, for a key of `[[groups]]`.
-void set(GroupRecipe& group, std::string_view key, std::string_view value);
+void set(GroupRecipe& group, std::string_view key, std::string_view value, std::string_view place = {});
 
 /// Sets the keys of `recipe` from texts "key=value".
 /// \throws Error naming what is no setting.
@@ -141,7 +143,9 @@ std::string to_toml(const Recipe& recipe);
 
 /// A recipe from the text of a TOML file: top-level keys and `[[groups]]`.
 /// \param where the file's name for messages.
-/// \throws Error on text that is not TOML, other tables, unknown keys and values out of range.
+/// \throws Error naming the line on text that is larger or deeper than any recipe, or not TOML, on other tables,
+/// unknown
+///     keys and values out of range.
 Recipe recipe_from_toml(std::string_view text, const std::string& where);
 
 /// Names of the built-in recipes.

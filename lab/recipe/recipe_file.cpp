@@ -1,57 +1,87 @@
 #include <toml++/toml.h>
+#include <algorithm>
 
 #include "framework/io/read_text.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
 #include "lab/recipe/built_in.h"
 #include "lab/recipe/recipe.h"
+#include "lab/recipe/toml_bounds.h"
 
 namespace ebb {
 namespace {
 
 constexpr std::size_t largest_file = 1 << 20;
+constexpr std::size_t most_groups = 1000;
 
-std::string value_text(const std::string& where, std::string_view key, const toml::node& node) {
+// "my.toml:7"
+std::string place_of(const std::string& where, const toml::node& node) {
+  return text(where, ':', static_cast<unsigned>(node.source().begin.line));
+}
+
+// The text that a key's value is set from.
+std::string value_text(const std::string& place, std::string_view key, const toml::node& node) {
   if (const auto* s = node.as_string()) return s->get();
   if (const auto* b = node.as_boolean()) return b->get() ? "true" : "false";
   if (const auto* i = node.as_integer()) return text(i->get());
   if (const auto* f = node.as_floating_point()) return text(f->get());
-  if (const auto* list = node.as_array()) {
-    std::string out;
-    for (const toml::node& one : *list) {
-      if (!one.is_number()) fail(where, text("a list with something else than numbers for \"", key, '"'), "numbers");
-      out += (out.empty() ? "" : ", ") + value_text(where, key, one);
-    }
-    return out;
+  fail(text(place, ": ", in_quotes(key)),
+       node.is_array()   ? "a list"
+       : node.is_table() ? "a table"
+                         : "a date",
+       "a string, a number, true or false");
+}
+
+std::string list_text(const std::string& place, std::string_view key, const toml::array& list) {
+  std::string out;
+  for (const toml::node& one : list) {
+    if (!one.is_number()) fail(text(place, ": ", in_quotes(key)), "a list with something else than numbers", "numbers");
+    out += (out.empty() ? "" : ", ") + value_text(place, key, one);
   }
-  fail(where, text("a table or date for \"", key, '"'), "a string, a number, a list of numbers, true or false");
+  return out;
+}
+
+bool takes_list(std::string_view key) {
+  const std::vector<RecipeKey> keys = recipe_keys();
+  return std::ranges::any_of(keys, [&](const RecipeKey& known) { return known.list && key == known.key; });
 }
 
 GroupRecipe group_from(const std::string& where, const toml::node& node) {
   const toml::table* const table = node.as_table();
-  if (table == nullptr) fail(where, "an entry of groups that is no table", "[[groups]]");
+  if (table == nullptr) fail(place_of(where, node), "an entry of groups that is no table", "[[groups]]");
   GroupRecipe group;
-  for (const auto& [key, value] : *table) set(group, key.str(), value_text(where, key.str(), value));
-  if (group.name.empty()) fail(where, "[[groups]] without a name", "name = \"...\"");
+  for (const auto& [key, value] : *table)
+    set(group, key.str(), value_text(place_of(where, value), key.str(), value), place_of(where, value));
+  if (group.name.empty()) fail(place_of(where, node), "[[groups]] without a name", "name = \"...\"");
   return group;
+}
+
+void read_groups(Recipe& recipe, const std::string& where, const toml::node& node) {
+  const toml::array* const list = node.as_array();
+  if (list == nullptr) fail(place_of(where, node), "groups that are no list of tables", "[[groups]]");
+  if (list->size() > most_groups) fail(where, text(list->size(), " groups"), text("at most ", most_groups));
+  for (const toml::node& group : *list) recipe.groups.push_back(group_from(where, group));
 }
 
 }  // namespace
 
 Recipe recipe_from_toml(std::string_view content, const std::string& where) {
+  require_toml_bounds(content, where);
   Recipe recipe;
   try {
     const toml::table table = toml::parse(content, where);
     for (const auto& [key, node] : table) {
-      if (key.str() != "groups") {
-        set(recipe, key.str(), value_text(where, key.str(), node));
-        continue;
-      }
-      if (!node.is_array()) fail(where, "groups that are no list of tables", "[[groups]]");
-      for (const toml::node& group : *node.as_array()) recipe.groups.push_back(group_from(where, group));
+      const std::string place = place_of(where, node);
+      const toml::array* const list = node.as_array();
+      if (key.str() == "groups") read_groups(recipe, where, node);
+      else if (list != nullptr && takes_list(key.str()))
+        set(recipe, key.str(), list_text(place, key.str(), *list), place);
+      else set(recipe, key.str(), value_text(place, key.str(), node), place);
     }
   } catch (const toml::parse_error& error) {
-    fail(where, text(error.description(), " in line ", static_cast<unsigned>(error.source().begin.line)), "TOML");
+    fail(text(where, ':', static_cast<unsigned>(error.source().begin.line)), printable_line(error.description()),
+         "TOML");
   }
   return recipe;
 }
@@ -66,7 +96,7 @@ Recipe find_recipe(const std::string& what) {
   if (what.ends_with(".toml")) return recipe_from_toml(read_text(what, largest_file), what);
   for (const detail::BuiltIn& recipe : detail::built_in_recipes())
     if (what == recipe.name) return recipe_from_toml(recipe.text, what);
-  fail("train", text("\"", what, "\""), "a built-in recipe or a .toml file", suggestion(what, recipe_names()));
+  fail("train", in_quotes(what), "a built-in recipe or a .toml file", suggestion(what, recipe_names()));
 }
 
 }  // namespace ebb

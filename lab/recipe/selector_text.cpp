@@ -2,11 +2,12 @@
 
 #include <cctype>
 #include <charconv>
-#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
 
 namespace ebb {
@@ -28,15 +29,15 @@ class Parser {
 
  private:
   Selector any() {
-    Selector left = every();
-    while (take("||")) left = left || every();
-    return left;
+    std::vector<Selector> terms{every()};
+    while (take("||")) terms.push_back(every());
+    return any_of(std::move(terms));
   }
 
   Selector every() {
-    Selector left = one();
-    while (take("&&")) left = left && one();
-    return left;
+    std::vector<Selector> terms{one()};
+    while (take("&&")) terms.push_back(one());
+    return all_of(std::move(terms));
   }
 
   Selector one() {
@@ -93,7 +94,7 @@ class Parser {
       if (wanted == ebb::name(candidate)) return candidate;
       known.emplace_back(ebb::name(candidate));
     }
-    fail("selector", ebb::text("the role \"", wanted, '"'), "a role", suggestion(wanted, known));
+    fail("selector", ebb::text("the role ", ebb::in_quotes(wanted)), "a role", suggestion(wanted, known));
   }
 
   std::string word() {
@@ -139,10 +140,7 @@ class Parser {
   }
 
   [[noreturn]] void expected(std::string_view what, std::string_view remedy = {}) const {
-    constexpr std::size_t shown = 200;
-    fail("selector",
-         ebb::text('"', whole_.substr(0, shown), whole_.size() > shown ? "..." : "", "\" at character ", at_ + 1), what,
-         remedy);
+    fail("selector", ebb::text(in_quotes(whole_), " at character ", at_ + 1), what, remedy);
   }
 
   std::string_view whole_;
@@ -152,6 +150,10 @@ class Parser {
 
 }  // namespace
 
-Selector selector_from_text(std::string_view text) { return Parser(text).parse(); }
+Selector selector_from_text(std::string_view text) {
+  if (text.size() > longest_selector)
+    fail("selector", ebb::text(text.size(), " bytes"), ebb::text("at most ", longest_selector, " bytes"));
+  return Parser(text).parse();
+}
 
 }  // namespace ebb

@@ -13,7 +13,7 @@
 #include <csignal>
 #include <vector>
 
-#include "lab/format/printable.h"
+#include "framework/tensor/printable.h"
 
 namespace ebb::gnuplot {
 namespace {

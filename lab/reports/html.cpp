@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "framework/tensor/error.h"
-#include "lab/format/printable.h"
+#include "framework/tensor/printable.h"
 
 namespace ebb::html {
 namespace {

@@ -7,6 +7,7 @@
 #include "data/optdigits.h"
 #include "data/split.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
 #include "lab/recipe/names.h"
 #include "models/registry.h"
@@ -45,7 +46,7 @@ Tensor some_images(const Dataset& data) {
 const Source& source_of(const Recipe& recipe) {
   for (const Source& source : sources)
     if (recipe.data == source.name) return source;
-  fail("data", text('"', recipe.data, '"'), "a data set", suggestion(recipe.data, data_names()));
+  fail("data", in_quotes(recipe.data), "a data set", suggestion(recipe.data, data_names()));
 }
 
 std::shared_ptr<const ImageDataset> shared(ImageDataset set, const std::optional<PixelStatistics>& standardisation) {

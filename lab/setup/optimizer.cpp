@@ -2,6 +2,7 @@
 #include <set>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
 #include "lab/recipe/names.h"
 #include "lab/recipe/selector_text.h"
@@ -193,7 +194,7 @@ std::vector<GroupRule> policy_rules(const Recipe& recipe, const Decay& decay) {
           {line.name, line.selector, {.decay = line.decays ? decay : no_decay(), .may_be_empty = !line.decays}});
     return rules;
   }
-  fail("decay_on", text('"', recipe.decay_on, '"'), "a policy", suggestion(recipe.decay_on, decay_policies()));
+  fail("decay_on", in_quotes(recipe.decay_on), "a policy", suggestion(recipe.decay_on, decay_policies()));
 }
 
 std::vector<GroupRule> own_rules(const Recipe& recipe, const StepCounts& steps) {
@@ -286,7 +287,7 @@ std::unique_ptr<Optimizer> make_optimizer(const Recipe& recipe, Layer& model, st
     inputs.settings.require_all_taken();
     return made;
   }
-  fail("optimizer", text('"', recipe.optimizer, '"'), "an optimizer", suggestion(recipe.optimizer, optimizer_names()));
+  fail("optimizer", in_quotes(recipe.optimizer), "an optimizer", suggestion(recipe.optimizer, optimizer_names()));
 }
 
 }  // namespace ebb

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
 #include "lab/recipe/names.h"
 #include "lab/setup/build.h"
@@ -32,10 +33,12 @@ Schedule make_multi_step(const Span& s) {
   return multi_step(steps, s.recipe.factor);
 }
 
+// Both shares are rounded to whole steps; where that is one step too many for the run, the fall is shorter.
 Schedule rising_and_falling(const Span& s, double falling) {
-  const Steps rise = s.share(s.recipe.rising), fall = s.share(falling);
-  if (rise + fall > s.total)
+  constexpr double rounding = 1e-9;  // 0.7 + 0.1 + 0.2 in binary
+  if (s.recipe.rising + falling > 1 + rounding)
     fail(s.recipe.schedule, text("rising = ", s.recipe.rising, " and falling = ", falling), "a sum of at most 1");
+  const Steps rise = s.share(s.recipe.rising), fall = std::min(s.share(falling), s.total - rise);
   return trapezoid(rise, s.total - rise - fall, fall, s.recipe.schedule_end);
 }
 
@@ -130,7 +133,7 @@ Schedule make_schedule(const Recipe& recipe, const StepCounts& steps) {
     const Schedule then = course.make(span);
     return rise > 0 ? warmup(rise, then, recipe.warmup_start) : then;
   }
-  fail("schedule", text('"', recipe.schedule, '"'), "a schedule", suggestion(recipe.schedule, schedule_names()));
+  fail("schedule", in_quotes(recipe.schedule), "a schedule", suggestion(recipe.schedule, schedule_names()));
 }
 
 Decay make_decay(const Recipe& recipe, const StepCounts& steps, const std::string& name, double lambda, double l1) {
@@ -148,7 +151,7 @@ Decay make_decay(const Recipe& recipe, const StepCounts& steps, const std::strin
     if (recipe.decay_until_epoch > 0) decay = decay.until(step_of(recipe.decay_until_epoch));
     return recipe.toward_start ? toward_start(decay) : decay;
   }
-  fail("decay", text('"', name, '"'), "a kind of decay", suggestion(name, decay_names()));
+  fail("decay", in_quotes(name), "a kind of decay", suggestion(name, decay_names()));
 }
 
 }  // namespace ebb

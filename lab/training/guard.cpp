@@ -7,6 +7,7 @@
 
 #include "framework/compute/basic.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
 
 namespace ebb {
@@ -91,7 +92,7 @@ OnNonFinite non_finite_policy(std::string_view wanted) {
     if (wanted == word) return value;
     known.emplace_back(word);
   }
-  fail("non_finite", text('"', wanted, '"'), "a policy", suggestion(wanted, known));
+  fail("non_finite", in_quotes(wanted), "a policy", suggestion(wanted, known));
 }
 
 BufferSnapshot::BufferSnapshot(Module& model) {

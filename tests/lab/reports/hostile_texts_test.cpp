@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <sstream>
 
-#include "lab/format/printable.h"
+#include "framework/tensor/printable.h"
 #include "lab/reports/plot.h"
 #include "lab/reports/report.h"
 #include "tests/lab/made_up_run.h"

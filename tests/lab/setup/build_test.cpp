@@ -168,6 +168,55 @@ BOOST_AUTO_TEST_CASE(schedules_have_their_values) {
   BOOST_TEST(at(150) == 1);
 }
 
+// The legal ones: shares in steps of 0.05 that add to 1 at most.
+BOOST_AUTO_TEST_CASE(rising_and_falling_fit_into_every_number_of_steps) {
+  for (std::int64_t total = 1; total <= 200; ++total)
+    for (int rising = 0; rising <= 20; ++rising)
+      for (int falling = 0; rising + falling <= 20; ++falling) {
+        Recipe recipe;
+        recipe.epochs = total;
+        recipe.rising = rising * 0.05;
+        recipe.falling = falling * 0.05;
+        recipe.schedule_end = 0.25;
+        for (const char* const name : {"trapezoid", "triangular"}) {
+          if (name == std::string("triangular") && falling > 0) continue;
+          recipe.schedule = name;
+          const Schedule made = make_schedule(recipe, step_counts(recipe, 1));
+          const std::vector<double> course = made.series(total + 1);
+          const auto share = [&](int twentieths) { return static_cast<double>(total * twentieths) / 20; };
+          // The rise is off by half a step at most, and the end is reached with the run.
+          const auto rises = std::ranges::find(course, 1.0) - course.begin();
+          const bool fine = std::ranges::all_of(course, [](double m) { return m >= 0 && m <= 1; }) &&
+                            course.back() == 0.25 &&
+                            (std::abs(static_cast<double>(rises) - share(rising)) <= 0.5 || rises == total + 1);
+          if (!fine) BOOST_ERROR(text(made.text(), " for ", total, " steps, rising ", rising, ", falling ", falling));
+        }
+      }
+  // Shares as people write them.
+  Recipe recipe;
+  recipe.epochs = 7;
+  recipe.schedule = "trapezoid";
+  for (const auto& [rising, falling] : {std::pair{0.7, 0.3}, {0.1 + 0.2, 0.7}, {0.35, 0.65}, {1.0, 0.0}, {0.0, 1.0}}) {
+    recipe.rising = rising;
+    recipe.falling = falling;
+    BOOST_TEST(make_schedule(recipe, step_counts(recipe, 1))(3) > 0);
+  }
+}
+
+BOOST_FIXTURE_TEST_CASE(every_built_in_recipe_has_a_schedule_for_every_number_of_epochs, Net) {
+  for (const std::string& name : recipe_names())
+    for (std::int64_t epochs = 1; epochs <= 40; ++epochs) {
+      Recipe recipe = find_recipe(name);
+      recipe.epochs = epochs;  // cifar10-speed: 50 batches an epoch
+      const StepCounts steps = step_counts(recipe, 50);
+      double peak = 0;
+      for (const double multiplier : make_schedule(recipe, steps).series(steps.total))
+        peak = std::max(peak, multiplier);
+      BOOST_TEST(peak > 0.9, name << " with " << epochs << " epochs");
+      BOOST_TEST(peak <= 1);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(schedules_that_contradict_themselves_are_refused) {
   Recipe recipe;
   const auto message = [&] { return message_of([&] { make_schedule(recipe, step_counts(recipe, 20)); }); };

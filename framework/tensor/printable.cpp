@@ -1,4 +1,4 @@
-#include "lab/format/printable.h"
+#include "framework/tensor/printable.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -64,5 +64,15 @@ std::string printable_line(std::string_view text) {
       out, [](char c) { return c == '\n' || c == '\t'; }, ' ');
   return out;
 }
+
+std::string in_quotes(std::string_view text) {
+  constexpr std::size_t most = 80;
+  if (text.size() <= most) return '"' + printable_line(text) + '"';
+  std::size_t end = most;  // not within a character
+  while (end > most - 3 && (static_cast<unsigned char>(text[end]) & 0xc0u) == 0x80u) --end;
+  return '"' + printable_line(text.substr(0, end)) + "...\"";
+}
+
+bool is_line(std::string_view text) { return printable_line(text) == text; }
 
 }  // namespace ebb

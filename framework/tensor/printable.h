@@ -15,4 +15,10 @@ std::string printable(std::string_view text);
 /// As above, on one line: newlines and tabs become spaces.
 std::string printable_line(std::string_view text);
 
+/// The beginning of the text, at most about 80 bytes, printable and between quotes: how messages show what they refuse.
+std::string in_quotes(std::string_view text);
+
+/// Whether `text` is printable as it is, and one line: what TOML, JSON, HTML and terminals all take.
+bool is_line(std::string_view text);
+
 }  // namespace ebb

@@ -1,0 +1,170 @@
+// Fields: how a member of a recipe goes from text to its value and back. Private to the recipe's table of keys.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
+#include "framework/tensor/suggest.h"
+#include "lab/recipe/range.h"
+#include "lab/recipe/recipe.h"
+
+namespace ebb::detail {
+
+// How TOML writes a value.
+enum class Written { plain, quoted, list };
+
+// A key of T, a Recipe or a GroupRecipe, with its way from and to text. `where` is what messages call the key: its
+// name, with file and line where it comes from a file.
+template <class T>
+struct Field {
+  const char* key;
+  std::string help;
+  Written written;
+  std::function<void(T&, std::string_view value, std::string_view where)> set;
+  std::function<std::string(const T&)> get;
+};
+
+// What an optional value is that is not set.
+constexpr std::string_view unset = "default";
+
+constexpr std::size_t longest_text = 4096;  // of names and paths
+constexpr std::size_t most_numbers = 1000;  // in a list
+
+// What has the keys of Owner's members, and the way to such a member.
+template <class Owner>
+using KeysOf = std::conditional_t<std::same_as<Owner, GroupRecipe>, GroupRecipe, Recipe>;
+template <class T>
+auto& at(Recipe& recipe, T Recipe::*member) {
+  return recipe.*member;
+}
+template <class T>
+auto& at(Recipe& recipe, T Augmentation::*member) {
+  return recipe.augment.*member;
+}
+template <class T>
+auto& at(GroupRecipe& group, T GroupRecipe::*member) {
+  return group.*member;
+}
+template <class Keys, class Owner, class T>
+const T& at(const Keys& keys, T Owner::*member) {
+  return at(const_cast<Keys&>(keys), member);
+}
+
+template <class T>
+struct Inner {
+  using type = T;
+};
+template <class T>
+struct Inner<std::optional<T>> {
+  using type = T;
+};
+template <class T>
+using InnerOf = typename Inner<T>::type;
+template <class T>
+constexpr bool is_optional = !std::same_as<T, InnerOf<T>>;
+
+// The value of one text by `from_text(value, where)`, printed by `to_text(value)`. Optional values: "default" unsets.
+template <class Owner, class T, class From, class To>
+Field<KeysOf<Owner>> field(const char* key, std::string help, Written written, T Owner::*member, From from_text,
+                           To to_text) {
+  using Keys = KeysOf<Owner>;
+  return {key, std::move(help), written,
+          [=](Keys& keys, std::string_view value, std::string_view where) {
+            if constexpr (is_optional<T>) {
+              if (value == unset) return at(keys, member).reset();
+            }
+            at(keys, member) = from_text(value, where);
+          },
+          [=](const Keys& keys) {
+            const std::optional<InnerOf<T>> value = at(keys, member);
+            return value ? std::string(to_text(*value)) : std::string(unset);
+          }};
+}
+
+template <class Owner, class T>
+auto number(const char* key, const char* help, T Owner::*member, Range<InnerOf<T>> range) {
+  using Number = InnerOf<T>;
+  return field(
+      key, help, Written::plain, member,
+      [=](std::string_view value, std::string_view where) { return parse_number(value, where, range); },
+      [](Number value) { return text(value); });
+}
+
+template <class Owner, class T>
+auto number(const char* key, const char* help, T Owner::*member, InnerOf<T> low,
+            InnerOf<T> high = std::numeric_limits<InnerOf<T>>::max()) {
+  return number(key, help, member, Range<InnerOf<T>>{.low = low, .high = high});
+}
+
+template <class Owner, class T>
+auto flag(const char* key, const char* help, T Owner::*member) {
+  return field(
+      key, help, Written::plain, member,
+      [](std::string_view value, std::string_view where) {
+        require_choice(where, value, {"true", "false"});
+        return value == "true";
+      },
+      [](bool value) { return text(value); });
+}
+
+// Help with the words that a key may be.
+inline std::string with_choices(std::string help, const std::vector<std::string>& choices) {
+  for (const std::string& choice : choices) help += (&choice == &choices.front() ? ": " : ", ") + choice;
+  return help;
+}
+
+// A line of text, or one of the choices, or what `accepts` likes beside them.
+template <class Owner>
+auto words(const char* key, const std::string& help, std::string Owner::*member,
+           const std::vector<std::string>& choices = {}, bool (*accepts)(std::string_view) = nullptr,
+           std::size_t longest = longest_text) {
+  return field(
+      key, with_choices(help, choices), Written::quoted, member,
+      [=](std::string_view value, std::string_view where) {
+        if (value.size() > longest) fail(where, text(value.size(), " bytes"), text("at most ", longest, " bytes"));
+        if (!is_line(value)) fail(where, in_quotes(value), "a line of UTF-8 without control characters");
+        if (!choices.empty() && !(accepts != nullptr && accepts(value))) require_choice(where, value, choices);
+        return std::string(value);
+      },
+      [](const std::string& value) { return value; });
+}
+
+// An enumeration whose values are 0, 1, ... in the order of `choices`.
+template <class Owner, class T>
+auto word(const char* key, const std::string& help, T Owner::*member, const std::vector<std::string>& choices) {
+  using Enum = InnerOf<T>;
+  return field(
+      key, with_choices(help, choices), Written::quoted, member,
+      [=](std::string_view value, std::string_view where) {
+        require_choice(where, value, choices);
+        return static_cast<Enum>(std::ranges::find(choices, value) - choices.begin());
+      },
+      [=](Enum value) { return choices[static_cast<std::size_t>(value)]; });
+}
+
+// A list of numbers.
+template <class Owner, class T>
+auto numbers(const char* key, const char* help, T Owner::*member, typename InnerOf<T>::value_type low,
+             typename InnerOf<T>::value_type high) {
+  using List = InnerOf<T>;
+  const Range<typename List::value_type> range{.low = low, .high = high};
+  return field(
+      key, help, Written::list, member,
+      [=](std::string_view value, std::string_view where) { return parse_list(value, where, range, most_numbers); },
+      [](const List& list) {
+        std::string out;
+        for (const auto value : list) out += (out.empty() ? "" : ", ") + text(value);
+        return out;
+      });
+}
+
+}  // namespace ebb::detail

@@ -1,0 +1,153 @@
+// The table of keys: parsing, printing, files and help follow it.
+#include "lab/recipe/keys.h"
+
+#include "lab/recipe/names.h"
+#include "lab/recipe/selector_text.h"
+#include "models/registry.h"
+
+namespace ebb::detail {
+namespace {
+
+constexpr double most = 1e6;
+constexpr std::int64_t many = 1'000'000;
+
+}  // namespace
+
+// A key is a member of Recipe and a line here.
+// clang-format off
+const std::vector<Section>& sections() {
+  using R = Recipe;
+  using A = Augmentation;
+  static const std::vector<Section> all = {
+    {"data", {
+      words("name", "name of the recipe", &R::name),
+      words("data", "data set", &R::data, data_names()),
+      words("data_dir", "directory of its files", &R::data_dir),
+      number("validation", "share of the training half that is held out to judge by", &R::validation, 0.0, 0.9),
+      number("batch", "images in a step", &R::batch, 1, many),
+      flag("drop_last", "leave out a last, smaller batch", &R::drop_last),
+      number("prefetch", "batches made ahead by a thread; 0: none", &R::prefetch, 0, 64),
+    }},
+    {"augmentation", {
+      word("flip", "mirror left to right", &A::flip, {"none", "random", "alternating"}),
+      number("crop", "pad by this, then cut out at random", &A::crop, 0, 1024),
+      word("border", "what lies outside", &A::border, {"zero", "reflect"}),
+      number("translate", "largest shift along each axis, in pixels", &A::translate, 0.0, 1024.0),
+      number("rotate", "largest turn, in degrees", &A::rotate, 0.0, 180.0),
+      number("brightness", "largest number added to an image", &A::brightness, 0.0, 100.0),
+      number("contrast", "factor 1 +- this on the distance from the image's mean", &A::contrast, 0.0, 1.0),
+      number("saturation", "factor 1 +- this on the distance from the grey value", &A::saturation, 0.0, 1.0),
+      number("cutout", "side of a square that is erased", &A::cutout, 0, 1024),
+      number("mixup", "alpha of mixup; 0: none", &A::mixup, 0.0, 1000.0),
+      number("cutmix", "alpha of cutmix; 0: none", &A::cutmix, 0.0, 1000.0),
+      number("mix_share", "share of samples that are mixed", &A::mix_share, 0.0, 1.0),
+      number("label_noise", "share of samples with a wrong label", &A::label_noise, 0.0, 1.0),
+    }},
+    {"model", {
+      words("model", "model by name, of any depth", &R::model, model_names(), is_model_name),
+      word("norm", "of convolutional networks but lenet, mnistcnn", &R::norm, {"batch", "layer", "group", "none"}),
+      number("norm_groups", "groups of channels of the norm group", &R::norm_groups, 1, 4096),
+      word("shortcut", "where the shape changes, of resnets", &R::shortcut, {"padding", "projection"}),
+      number("dropout", "probability of dropping: wrn, preresnet, mobilenetv2", &R::dropout, below_one),
+      number("width", "channels of the first convolution of resnet9", &R::width, 1, 4096),
+      numbers("hidden", "widths of the hidden layers of mlp", &R::hidden, 1, 65536),
+    }},
+    {"optimizer", {
+      words("optimizer", "optimizer by name", &R::optimizer, optimizer_names()),
+      number("lr", "learning rate at the peak of the schedule", &R::lr, 0.0),
+      number("momentum", "momentum of sgd (0.9 here), lars, rmsprop, muon", &R::momentum, below_one),
+      number("dampening", "dampening of sgd's momentum", &R::dampening, 0.0, 1.0),
+      flag("nesterov", "Nesterov's form of momentum: sgd, muon", &R::nesterov),
+      number("beta1", "share of the mean of gradients that stays: adam and its kin, lion", &R::beta1, below_one),
+      number("beta2", "likewise of the mean of squares", &R::beta2, below_one),
+      number("alpha", "likewise of rmsprop; rho of adadelta", &R::alpha, below_one),
+      number("eps", "under or beside the root", &R::eps, 0.0, 1.0),
+      flag("amsgrad", "divide by the largest second moment so far: adam, adamw", &R::amsgrad),
+      flag("centered", "rmsprop without the mean", &R::centered),
+      number("trust", "trust coefficient of lars", &R::trust, 0.0, most),
+      number("momentum_decay", "psi of nadam", &R::momentum_decay, 0.0, most),
+      number("lr_decay", "of adagrad", &R::lr_decay, 0.0, most),
+      number("adam_lr", "learning rate of what muon leaves to adam", &R::adam_lr, 0.0, most),
+    }},
+    {"schedule", {
+      number("epochs", "passes over the training data", &R::epochs, 0, many),
+      words("schedule", "learning rate over the run", &R::schedule, schedule_names()),
+      number("warmup_epochs", "linear warm-up before the schedule, in epochs", &R::warmup_epochs, 0.0, most),
+      number("warmup_start", "multiplier that the warm-up begins with", &R::warmup_start, 0.0, 1.0),
+      number("schedule_start", "multiplier that one_cycle begins with", &R::schedule_start, 0.0, 1.0),
+      number("schedule_end", "multiplier that the falling schedules end with", &R::schedule_end, 0.0, 1.0),
+      number("rising", "share of the run that one_cycle, triangular, trapezoid rise", &R::rising, 0.0, 1.0),
+      number("falling", "share of the run that trapezoid falls", &R::falling, 0.0, 1.0),
+      number("power", "of the schedule polynomial", &R::power, 0.0, 100.0),
+      number("factor", "of the schedules step, multi_step, exponential (in an epoch)", &R::factor, 0.0, 1.0),
+      number("step_epochs", "epochs between the steps of the schedule step", &R::step_epochs, 0.0, most),
+      numbers("milestones", "epochs of the steps of multi_step", &R::milestones, 0.0, most),
+      number("period_epochs", "first period of cosine_restarts", &R::period_epochs, 0.0, most),
+      number("period_growth", "growth of its periods", &R::period_growth, 1.0, 100.0),
+      flag("plateau", "reduce the lr when the judged loss stops falling", &R::plateau),
+      number("plateau_factor", "what it multiplies the lr by", &R::plateau_factor, {.low = 0, .high = 1, .above = true, .below = true}),
+      number("plateau_patience", "evaluations without improvement that it bears", &R::plateau_patience, 0, many),
+    }},
+    {"weight decay", {
+      words("decay", "kind of weight decay", &R::decay, decay_names()),
+      number("lambda", "its strength", &R::lambda, 0.0),
+      number("l1", "strength of the L1 part of the elastic nets", &R::l1, 0.0),
+      words("decay_on", "what decays", &R::decay_on, decay_policies()),
+      words("lambda_schedule", "lambda over the run", &R::lambda_schedule, {"constant", "cosine", "linear", "same"}),
+      number("decay_from_epoch", "no decay before it", &R::decay_from_epoch, 0.0, most),
+      number("decay_until_epoch", "no decay from it on; 0: to the end", &R::decay_until_epoch, 0.0, most),
+      flag("toward_start", "decay towards the starting values instead of zero", &R::toward_start),
+      number("layerwise_lr", "each layer's lr is this times that of the next one", &R::layerwise_lr, {.low = 0, .high = 1, .above = true}),
+    }},
+    {"loss and gradient", {
+      number("label_smoothing", "share of the target spread over all classes", &R::label_smoothing, below_one),
+      words("clip", "what is clipped of the gradient", &R::clip, {"none", "value", "norm", "group_norm"}),
+      number("clip_limit", "its largest size", &R::clip_limit, positive),
+      number("accumulate", "batches whose gradients are averaged for one update", &R::accumulate, 1, many),
+      words("non_finite", "at NaN or infinity", &R::non_finite, {"abort", "skip", "rollback"}),
+    }},
+    {"averages", {
+      number("ema", "moving average of the weights: share that stays; 0: none", &R::ema, below_one),
+      flag("ema_warm_up", "forget its start quickly", &R::ema_warm_up),
+      number("lookahead", "steps between the synchronisations of lookahead; 0: none", &R::lookahead, 0, many),
+      number("lookahead_alpha", "how far its slow weights go", &R::lookahead_alpha, {.low = 0, .high = 1, .above = true}),
+    }},
+    {"evaluation", {
+      number("evaluate_every", "epochs between evaluations", &R::evaluate_every, 1, many),
+      flag("tta_flip", "judge the mean over an image and its mirror image", &R::tta_flip),
+      number("tta_translate", "judge the mean over shifts by this many pixels too", &R::tta_translate, 0, 16),
+      flag("use_best", "end with the weights of the best evaluation; needs validation", &R::use_best),
+      number("patience", "evaluations without improvement that end the run; 0: never", &R::patience, 0, many),
+      number("min_improvement", "accuracy that counts as an improvement", &R::min_improvement, 0.0, 1.0),
+    }},
+    {"run", {
+      number("seed", "seed of everything random", &R::seed, 0),
+      number("threads", "threads; 0 for as many as the process may use", &R::threads, 0, 1024),
+      words("out", "run directory", &R::out),
+      number("log_every", "steps between lines of the log; 0: epochs only", &R::log_every, 0, many),
+      number("save_minutes", "minutes between checkpoints within an epoch; 0: none", &R::save_minutes, 0.0, most),
+      number("save_steps", "steps between checkpoints; 0: none", &R::save_steps, 0, many),
+    }},
+  };
+  return all;
+}
+
+const std::vector<Field<GroupRecipe>>& group_fields() {
+  using G = GroupRecipe;
+  static const std::vector<Field<G>> all = {
+    words("name", "name of the group", &G::name),
+    words("select", "which parameters", &G::select, {}, nullptr, longest_selector),
+    words("decay", "kind of decay", &G::decay, decay_names()),
+    number("lambda", "its strength", &G::lambda, 0.0),
+    number("l1", "strength of the L1 part", &G::l1, 0.0),
+    number("lr_scale", "multiplies the learning rate", &G::lr_scale, 0.0),
+    number("momentum", "momentum, beta1 of the Adam family", &G::momentum, below_one),
+    number("max_norm", "largest norm of an output channel", &G::max_norm, positive),
+    flag("adam", "whether Adam updates the group of Muon", &G::adam),
+    flag("may_be_empty", "whether the group may take no parameter", &G::may_be_empty),
+  };
+  return all;
+}
+// clang-format on
+
+}  // namespace ebb::detail
