@@ -1,13 +1,13 @@
 // Weight decay for weights, none for batch norm and biases: the table, what it selects, and what one step does.
 #include <cstdio>
 
-#include "framework/nn/batch_norm.h"
-#include "framework/nn/conv2d.h"
-#include "framework/nn/linear.h"
-#include "framework/nn/pooling.h"
-#include "framework/nn/sequential.h"
-#include "optim/report.h"
-#include "optim/sgd.h"
+#include <ebb/framework/nn/batch_norm.h>
+#include <ebb/framework/nn/conv2d.h>
+#include <ebb/framework/nn/linear.h>
+#include <ebb/framework/nn/pooling.h>
+#include <ebb/framework/nn/sequential.h>
+#include <ebb/optim/report.h>
+#include <ebb/optim/sgd.h>
 
 using namespace ebb;
 

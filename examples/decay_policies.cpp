@@ -13,19 +13,19 @@
 #include <string>
 #include <vector>
 
-#include "data/loader.h"
-#include "data/mnist.h"
-#include "framework/compute/basic.h"
-#include "framework/nn/batch_norm.h"
-#include "framework/nn/conv2d.h"
-#include "framework/nn/linear.h"
-#include "framework/ops/activation.h"
-#include "framework/ops/loss.h"
-#include "framework/ops/pooling.h"
-#include "framework/ops/shape.h"
-#include "framework/tensor/error.h"
-#include "optim/adam.h"
-#include "optim/sgd.h"
+#include <ebb/data/loader.h>
+#include <ebb/data/mnist.h>
+#include <ebb/framework/compute/basic.h>
+#include <ebb/framework/nn/batch_norm.h>
+#include <ebb/framework/nn/conv2d.h>
+#include <ebb/framework/nn/linear.h>
+#include <ebb/framework/ops/activation.h>
+#include <ebb/framework/ops/loss.h>
+#include <ebb/framework/ops/pooling.h>
+#include <ebb/framework/ops/shape.h>
+#include <ebb/framework/tensor/error.h>
+#include <ebb/optim/adam.h>
+#include <ebb/optim/sgd.h>
 
 using namespace ebb;
 

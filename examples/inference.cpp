@@ -11,12 +11,12 @@
 #include <numeric>
 #include <span>
 
-#include "data/mnist.h"
-#include "data/pixel_statistics.h"
-#include "data/split.h"
-#include "framework/io/safetensors.h"
-#include "framework/ops/loss.h"
-#include "models/lenet.h"
+#include <ebb/data/mnist.h>
+#include <ebb/data/pixel_statistics.h>
+#include <ebb/data/split.h>
+#include <ebb/framework/io/safetensors.h>
+#include <ebb/framework/ops/loss.h>
+#include <ebb/models/lenet.h>
 
 using namespace ebb;
 

@@ -7,18 +7,18 @@
 #include <cstdio>
 #include <memory>
 
-#include "data/loader.h"
-#include "data/split.h"
-#include "framework/nn/activations.h"
-#include "framework/nn/batch_norm.h"
-#include "framework/nn/conv2d.h"
-#include "framework/nn/linear.h"
-#include "framework/nn/pooling.h"
-#include "framework/nn/sequential.h"
-#include "framework/ops/loss.h"
-#include "framework/tensor/random.h"
-#include "optim/groups.h"
-#include "optim/sgd.h"
+#include <ebb/data/loader.h>
+#include <ebb/data/split.h>
+#include <ebb/framework/nn/activations.h>
+#include <ebb/framework/nn/batch_norm.h>
+#include <ebb/framework/nn/conv2d.h>
+#include <ebb/framework/nn/linear.h>
+#include <ebb/framework/nn/pooling.h>
+#include <ebb/framework/nn/sequential.h>
+#include <ebb/framework/ops/loss.h>
+#include <ebb/framework/tensor/random.h>
+#include <ebb/optim/groups.h>
+#include <ebb/optim/sgd.h>
 
 using namespace ebb;
 

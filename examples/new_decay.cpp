@@ -7,10 +7,10 @@
 #include <cstdio>
 #include <memory>
 
-#include "optim/adam.h"
-#include "optim/lion.h"
-#include "optim/report.h"
-#include "optim/sgd.h"
+#include <ebb/optim/adam.h>
+#include <ebb/optim/lion.h>
+#include <ebb/optim/report.h>
+#include <ebb/optim/sgd.h>
 
 using namespace ebb;
 

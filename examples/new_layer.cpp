@@ -3,16 +3,16 @@
 #include <exception>
 #include <iostream>
 
-#include "framework/nn/activations.h"
-#include "framework/nn/conv2d.h"
-#include "framework/nn/flatten.h"
-#include "framework/nn/linear.h"
-#include "framework/nn/sequential.h"
-#include "framework/nn/summary.h"
-#include "framework/ops/arithmetic.h"
-#include "framework/ops/loss.h"
-#include "framework/ops/reduction.h"
-#include "optim/sgd.h"
+#include <ebb/framework/nn/activations.h>
+#include <ebb/framework/nn/conv2d.h>
+#include <ebb/framework/nn/flatten.h>
+#include <ebb/framework/nn/linear.h>
+#include <ebb/framework/nn/sequential.h>
+#include <ebb/framework/nn/summary.h>
+#include <ebb/framework/ops/arithmetic.h>
+#include <ebb/framework/ops/loss.h>
+#include <ebb/framework/ops/reduction.h>
+#include <ebb/optim/sgd.h>
 
 using namespace ebb;
 

@@ -5,9 +5,9 @@
 #include <exception>
 #include <iostream>
 
-#include "framework/autograd/gradcheck.h"
-#include "framework/ops/map.h"
-#include "framework/tensor/error.h"
+#include <ebb/framework/autograd/gradcheck.h>
+#include <ebb/framework/ops/map.h>
+#include <ebb/framework/tensor/error.h>
 
 using namespace ebb;
 

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <cstdio>
 
-#include "framework/compute/basic.h"
-#include "optim/report.h"
+#include <ebb/framework/compute/basic.h>
+#include <ebb/optim/report.h>
 
 using namespace ebb;
 

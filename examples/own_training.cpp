@@ -8,11 +8,11 @@
 #include <filesystem>
 #include <iostream>
 
-#include "data/mnist.h"
-#include "lab/runs/run_directory.h"
-#include "lab/training/trainer.h"
-#include "models/lenet.h"
-#include "optim/sgd.h"
+#include <ebb/data/mnist.h>
+#include <ebb/lab/runs/run_directory.h>
+#include <ebb/lab/training/trainer.h>
+#include <ebb/models/lenet.h>
+#include <ebb/optim/sgd.h>
 
 using namespace ebb;
 

@@ -8,12 +8,12 @@
 #include <exception>
 #include <iostream>
 
-#include "data/loader.h"
-#include "data/mnist.h"
-#include "framework/ops/loss.h"
-#include "models/lenet.h"
-#include "optim/report.h"
-#include "optim/sgd.h"
+#include <ebb/data/loader.h>
+#include <ebb/data/mnist.h>
+#include <ebb/framework/ops/loss.h>
+#include <ebb/models/lenet.h>
+#include <ebb/optim/report.h>
+#include <ebb/optim/sgd.h>
 
 using namespace ebb;
 

@@ -2,8 +2,8 @@
 # Tries Ebb on a bare Debian, made by debootstrap in a folder; needs root and a mirror.
 #   sh tests/portability.sh debian12 [FOLDER]    both commands of README.md on Debian 12
 #   sh tests/portability.sh debian13 [FOLDER]    the same on Debian 13
-# The folder must be empty; without one a temporary folder is made, and removed at the end. A tree at the path /ebb of the
-# new system is built, never this one. With CCACHE_DIR set, the compiler runs under ccache with that folder.
+# The folder must be empty; without one a temporary folder is made, and removed at the end. What is built is a copy of this
+# tree in the new system. With CCACHE_DIR set, the compiler runs under ccache with that folder.
 set -eu
 exec </dev/null
 cd -- "$(dirname -- "$0")/.."
@@ -47,13 +47,24 @@ if [ "${EBB_PORTABILITY_INSIDE:-}" != yes ]; then
 fi
 
 root=$(cd -- "$2" && pwd)
+if [ "$what" = packages ]; then
+  echo "== packages of build/release"
+  sh tests/packages.sh run package
+  cmake --preset release >/dev/null
+  cmake --build --preset release
+  rm -rf build/release/packages
+  (cd build/release && cpack -B packages)
+fi
+
 echo "== a bare $suite"
 PATH=$PATH:/usr/sbin debootstrap --variant=minbase "$suite" "$root" >"$root.log" 2>&1 ||
   { tail -n 20 "$root.log" >&2; exit 1; }
 rm -f "$root.log"
 mkdir "$root/ebb"
 # The files that git knows or would add; of a tree without git all but what building and running leave.
-if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+if [ "$what" = packages ]; then
+  tar -C build/release/packages --exclude=_CPack_Packages -cf - . -C ../../../tests/install .
+elif git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
   git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --ignore-failed-read -cf -
 else
   tar --exclude=./build --exclude=./runs -cf - .
@@ -70,33 +81,43 @@ fi
 
 # inside COMMAND...: runs it in the new system, in the tree.
 inside() {
-  chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 ${http_proxy:+http_proxy="$http_proxy"} \
-    ${https_proxy:+https_proxy="$https_proxy"} $launcher sh -c 'cd /ebb && exec "$@"' sh "$@"
+  chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+    DEBIAN_FRONTEND=noninteractive ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
+    $launcher sh -c 'cd /ebb && exec "$@"' sh "$@"
 }
-[ -z "$launcher" ] || { inside apt-get -qq update && inside apt-get -qq -y --no-install-recommends install ccache; } \
-  >/dev/null 2>&1
+install="apt-get -qq -y --no-install-recommends install"
+if [ -n "$launcher" ]; then { inside apt-get -qq update && inside $install ccache; } >/dev/null 2>&1; fi
 
-# A command that fails, or that warns, is a failure.
-failures=0
+# try COMMAND...: a command that fails, or that warns, is a failure.
+passed=0
+failed=0
 try() {
   echo "== $what: $*"
   begun=$(date +%s)
-  status=0
   { inside "$@" 2>&1 || echo "status $?" >"$root/failed"; } | tee "$root/log"
+  result=passed
   if [ -e "$root/failed" ]; then
-    echo "portability: $what: $* ended with $(cat "$root/failed")" >&2
+    result="FAILED ($(cat "$root/failed"))"
     rm "$root/failed"
-    status=1
-  elif grep -E 'warning: |CMake Warning' "$root/log" >&2; then
-    echo "portability: $what: $* warned" >&2
-    status=1
+  elif grep -E 'warning: |CMake (Deprecation )?Warning' "$root/log"; then
+    result="FAILED (the warnings above)"
   fi
-  failures=$((failures + status))
-  echo "== $what: $*: $([ $status -eq 0 ] && echo passed || echo FAILED) in $(($(date +%s) - begun)) s"
+  case $result in passed) passed=$((passed + 1)) ;; *) failed=$((failed + 1)) ;; esac
+  echo "== $what: $*: $result, $(($(date +%s) - begun)) s"
 }
 
-try sh examples/quickstart.sh
-try sh tests/run.sh
-inside g++ --version | head -n 1
-echo "portability: $what: $((2 - failures)) passed, $failures failed"
-[ "$failures" -eq 0 ]
+if [ "$what" = packages ]; then
+  inside apt-get -qq update
+  try sh -c "$install ./ebb_*.deb dataset-fashion-mnist"
+  try ebb train fashion-mnist --epochs 1 --out run
+  try sh -c "$install ./libebb-dev_*.deb g++ cmake ninja-build pkg-config"
+  try cmake -G Ninja -S . -B build
+  try cmake --build build
+  try build/user
+  try sh -c 'c++ -I. main.cpp everything.cpp -o user $(pkg-config --cflags --libs ebb) && ./user'
+else
+  try sh examples/quickstart.sh
+  try sh tests/run.sh
+fi
+echo "portability: $what, $(inside sh -c '. /etc/os-release; echo "$PRETTY_NAME"'): $passed passed, $failed failed"
+[ "$failed" -eq 0 ]

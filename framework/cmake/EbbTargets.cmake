@@ -1,5 +1,8 @@
 # How every target of the project is compiled.
 include(GNUInstallDirs)
+if(BUILD_SHARED_LIBS)
+  set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};$ORIGIN")
+endif()
 
 # Found once, here: the targets are then known in every folder, as linking with static libraries needs.
 find_package(Threads REQUIRED)
@@ -56,12 +59,15 @@ set(EBB_PRECOMPILED <algorithm> <array> <cmath> <cstdint> <filesystem> <function
 # compiled with ebb_glue_options.
 function(ebb_library name)
   cmake_parse_arguments(arg "GLUE" "" "" ${ARGN})
-  add_library(ebb_${name} STATIC ${arg_UNPARSED_ARGUMENTS})
+  add_library(ebb_${name} ${arg_UNPARSED_ARGUMENTS})
   add_library(ebb::${name} ALIAS ebb_${name})
-  set_target_properties(ebb_${name} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
+  set_target_properties(ebb_${name} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF
+    DEFINE_SYMBOL "" VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   target_compile_features(ebb_${name} PUBLIC cxx_std_20)
-  target_include_directories(ebb_${name} PUBLIC
-    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/ebb>)
+  # Inside, includes are paths from the root of the tree; outside, the same paths behind ebb/.
+  target_include_directories(ebb_${name} PRIVATE ${PROJECT_SOURCE_DIR}
+    INTERFACE $<BUILD_INTERFACE:${EBB_INCLUDE}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  add_dependencies(ebb_${name} ebb_headers)
   target_link_libraries(ebb_${name} PRIVATE $<BUILD_INTERFACE:ebb_options>)
   set_target_properties(ebb_${name} PROPERTIES UNITY_BUILD ${EBB_UNITY} UNITY_BUILD_BATCH_SIZE 8)
   # In a batch the compiler takes a source's private types for those of a header.

@@ -35,7 +35,7 @@ struct Base;
 
 struct Stateless {
   static constexpr int states = 0;
-  static constexpr bool writes = false, reads_gradient = true, has_root = false;
+  [[maybe_unused]] static constexpr bool writes = false, reads_gradient = true, has_root = false;
 };
 template <int count, bool root>
 struct Stateful {

@@ -1,13 +1,6 @@
 # Installs the build into a folder of its own, moves that folder, builds the user's project against it and runs it.
 #   cmake -DBUILD=folder -DSOURCE=tests/install -DWORK=folder -DCXX=compiler -P run.cmake
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
-  if(NOT result EQUAL 0)
-    string(JOIN " " command ${ARGN})
-    message(FATAL_ERROR "${command}\n${output}")
-  endif()
-  set(output "${output}" PARENT_SCOPE)
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/run_command.cmake)
 
 file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/first)
@@ -34,7 +27,7 @@ if(pkgconfig)
   run(${pkgconfig} --cflags --libs ebb)
   string(STRIP "${output}" flags)
   separate_arguments(flags UNIX_COMMAND "${flags}")
-  run(${CXX} ${SOURCE}/main.cpp -o ${WORK}/by_pkgconfig ${flags})
+  run(${CXX} -I${SOURCE} ${SOURCE}/main.cpp ${SOURCE}/everything.cpp -o ${WORK}/by_pkgconfig ${flags})
   run(${WORK}/by_pkgconfig)
   message(STATUS "with pkg-config: ${output}")
 endif()

@@ -8,6 +8,7 @@ if(EBB_BUILD_LAB)
   target_compile_definitions(test_lab PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_lab ebb)
   add_executable(ebb_throwing_program support/throwing_program.cpp)
+  target_include_directories(ebb_throwing_program PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(ebb_throwing_program PRIVATE ebb_options ebb::lab)
   ebb_test(uncaught SOURCES lab/program/uncaught_test.cpp LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   target_compile_definitions(test_uncaught PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>"

@@ -29,8 +29,8 @@ MAY_INCLUDE = {
     "lab/runs": [*LIBRARIES, "lab/format", "lab/recipe", "lab/training"],
     "lab/reports": [*LIBRARIES, "lab/format", "lab/recipe", "lab/runs", "lab/training"],
     "lab/program": [*LIBRARIES, *(f"lab/{room}" for room in ["format", "recipe", "reports", "runs", "setup", "training"])],
-    "tests": ["framework", "optim", "data", "models", "lab", "examples"],
-    "examples": ["framework", "optim", "data", "models", "lab"],
+    "tests": ["framework", "optim", "data", "models", "lab"],
+    "examples": [],
 }
 
 # Third-party library: how its includes begin, and the files or parts that may have them.
@@ -87,6 +87,19 @@ def project_problem(root, path, part, target):
     return None
 
 
+def outside(path):
+    """Whether a file is a user's program, which sees what is installed."""
+    return path.startswith(("examples/", "tests/install/"))
+
+
+def installed_problem(root, path, target):
+    if not outside(path):
+        return f"<{target}> is for users; inside the project write the path from its root in quotes"
+    header = root / target.removeprefix("ebb/")
+    public = target == "ebb/ebb.h" or header in public_headers(root)
+    return None if public else f"<{target}> is not a public header"
+
+
 def system_problem(path, part, target):
     for library, (pattern, places) in THIRD_PARTY.items():
         if re.match(pattern, target):
@@ -111,7 +124,14 @@ def check(root):
             problems.append(f"{path}: no part of the project has this folder")
             continue
         for number, kind, target in includes(without_comments(file.read_text())):
-            problem = project_problem(root, path, part, target) if kind == '"' else system_problem(path, part, target)
+            if target.startswith("ebb/"):
+                problem = installed_problem(root, path, target)
+            elif kind == "<":
+                problem = system_problem(path, part, target)
+            elif part == "examples":
+                problem = f'"{target}": examples include <ebb/...>, as users do'
+            else:
+                problem = project_problem(root, path, part, target)
             if problem:
                 problems.append(f"{path}:{number}: {problem}")
             if kind == '"':
@@ -155,6 +175,7 @@ GOOD = {
     "framework/kernels/simd.h": "#pragma once\n#include <stdint.h>\n#include <xsimd/xsimd.hpp>\n",
     "framework/autograd/parameter.h": '#pragma once\n#include "framework/tensor/tensor.h"\n',
     "framework/autograd/tape.h": '#pragma once\n#include "framework/autograd/parameter.h"\n',
+    "examples/sgd.cpp": "#include <ebb/ebb.h>\n#include <ebb/optim/sgd.h>\n",
     "optim/sgd.h": '#pragma once\n#include "framework/autograd/parameter.h"\n',
 }
 PLANTED = [
@@ -169,6 +190,10 @@ PLANTED = [
     {**GOOD, "framework/parallel/loop.h": '#pragma once\n#include "framework/parallel/pool.h"\n'},
     {**GOOD, "framework/ops/matmul.h": "int no_guard();\n"},
     {**GOOD, "framework/ops/matmul.cpp": '#include "matmul.h"\n'},
+    {**GOOD, "optim/adam.cpp": "#include <ebb/optim/sgd.h>\n"},
+    {**GOOD, "examples/a.cpp": '#include "optim/sgd.h"\n'},
+    {**GOOD, "examples/a.cpp": "#include <ebb/framework/parallel/pool.h>\n"},
+    {**GOOD, "examples/a.cpp": "#include <ebb/optim/adam.h>\n"},
     {**GOOD, "framework/tensor/a.h": '#pragma once\n#include "framework/tensor/b.h"\n',
      "framework/tensor/b.h": '#pragma once\n#include "framework/tensor/a.h"\n'},
 ]
