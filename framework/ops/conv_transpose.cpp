@@ -29,6 +29,8 @@ ConvolutionShape shape_of(const Var& x, const Var& weight, const Var& bias, cons
     fail(op, got(), text("weight [kh, kw, ", s.out, ", out / groups]"),
          "the weight's third axis is the input's channels");
   for (std::size_t i = 0; i < 2; ++i) {
+    if (s.output[i] > detail::largest_image)
+      fail(op, got(), text("images of at most ", detail::largest_image, " rows and columns"));
     if (g.output_padding[i] < 0 || (g.output_padding[i] >= s.stride[i] && g.output_padding[i] >= s.dilation[i]))
       fail(op, text("output_padding {", g.output_padding[0], ", ", g.output_padding[1], "}"),
            "numbers from 0 to below the stride or the dilation");

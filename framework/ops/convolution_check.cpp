@@ -5,13 +5,10 @@
 namespace ebb::detail {
 namespace {
 
-// Beyond this, products of sizes could overflow; no image needs it.
-constexpr std::int64_t most = std::int64_t{1} << 24;
-
 void check_pair(const char* op, const char* name, const std::array<std::int64_t, 2>& pair, std::int64_t least) {
   for (const std::int64_t value : pair)
-    if (value < least || value > most)
-      fail(op, text(name, " {", pair[0], ", ", pair[1], "}"), text("numbers from ", least, " to ", most));
+    if (value < least || value > largest_step)
+      fail(op, text(name, " {", pair[0], ", ", pair[1], "}"), text("numbers from ", least, " to ", largest_step));
 }
 
 }  // namespace
@@ -33,7 +30,7 @@ void check_steps(const char* op, const std::array<std::int64_t, 2>& stride, cons
   check_pair(op, "stride", stride, 1);
   check_pair(op, "padding", padding, 0);
   check_pair(op, "dilation", dilation, 1);
-  if (groups < 1) fail(op, text(groups, " groups"), "at least 1");
+  if (groups < 1 || groups > largest_step) fail(op, text(groups, " groups"), text("1 to ", largest_step));
 }
 
 void check_bias(const char* op, const Var& bias, std::int64_t channels) {

@@ -9,6 +9,13 @@
 
 namespace ebb::detail {
 
+/// The largest step, padding or window along an axis: beyond it products of sizes could overflow, and no image needs
+/// it.
+constexpr std::int64_t largest_step = std::int64_t{1} << 24;
+
+/// The largest height or width of an image that is spread by steps: their product fits.
+constexpr std::int64_t largest_image = std::int64_t{1} << 36;
+
 /// \throws Error unless x and weight are defined, of rank 4 and of one floating-point type (as bias, if it is defined),
 /// and weight has no empty axis.
 void check_images(const char* op, const Var& x, const Var& weight, const Var& bias);

@@ -5,6 +5,7 @@
 
 #include "framework/compute/blocks.h"
 #include "framework/compute/instruction_set.h"
+#include "framework/ops/convolution_check.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
 
@@ -30,10 +31,12 @@ PoolShape pool_shape(const char* op, const Tensor& x, const PoolGeometry& g) {
   for (std::size_t i = 0; i < 2; ++i) {
     const char* const axis = i == 0 ? "height" : "width";
     stride[i] = g.stride[i] == 0 ? g.kernel[i] : g.stride[i];
-    if (g.kernel[i] < 1) fail(op, text("a window of ", axis, ' ', g.kernel[i]), "at least 1");
-    if (stride[i] < 1)
-      fail(op, text("a stride of ", stride[i], " along the ", axis), "at least 1, or 0 for the window's");
-    if (g.padding[i] < 0 || 2 * g.padding[i] > g.kernel[i])
+    if (g.kernel[i] < 1 || g.kernel[i] > detail::largest_step)
+      fail(op, text("a window of ", axis, ' ', g.kernel[i]), text("1 to ", detail::largest_step));
+    if (stride[i] < 1 || stride[i] > detail::largest_step)
+      fail(op, text("a stride of ", stride[i], " along the ", axis),
+           text("1 to ", detail::largest_step, ", or 0 for the window's"));
+    if (g.padding[i] < 0 || g.padding[i] > g.kernel[i] / 2)
       fail(op, text("padding of ", g.padding[i], " along the ", axis, " for a window of ", g.kernel[i]),
            "0 to half the window", "pad with pad() first for more");
     const std::int64_t room = x.dim(static_cast<int>(i) + 1) + 2 * g.padding[i] - g.kernel[i];

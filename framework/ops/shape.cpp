@@ -1,5 +1,7 @@
 #include "framework/ops/shape.h"
 
+#include <algorithm>
+
 #include "framework/compute/basic.h"
 #include "framework/compute/strided.h"
 #include "framework/tensor/error.h"
@@ -8,6 +10,13 @@ namespace ebb {
 namespace {
 
 std::size_t at(int axis) { return static_cast<std::size_t>(axis); }
+
+// a + b of two sizes.
+std::int64_t added(const char* op, std::int64_t a, std::int64_t b) {
+  std::int64_t sum = 0;
+  if (__builtin_add_overflow(a, b, &sum)) fail(op, text("an axis of ", a, " + ", b), "a size that fits in 63 bits");
+  return sum;
+}
 
 Var reshaped(const char* op, const Var& x, Tensor y) {
   return record(op, {x}, std::move(y), [](const Tensor& dy, InputGrads& dx) {
@@ -108,6 +117,7 @@ Var slice(const Var& x, int axis, std::int64_t begin, std::int64_t end, std::int
     fail("slice", text("elements ", begin, " to ", end, " of axis ", axis, " of shape ", x.shape()),
          text("0 <= begin <= end <= ", n, ", or negative numbers that count from the end"));
   if (step < 1) fail("slice", text("step ", step), "at least 1");
+  step = std::min(step, std::max<std::int64_t>(1, n));  // longer steps go no further
   const Shape dims = x.shape().with(along, (last - first) / step + ((last - first) % step != 0 ? 1 : 0));
   Tensor y(dims, x.dtype());
   copy_box(dims, x.value(), box_along(x.shape(), along, first, step), y, whole(dims));
@@ -135,7 +145,7 @@ Var concat(std::span<const Var> parts, int axis) {
     require_same_dtype("concat", parts[0].value(), parts[i].value());
     if (parts[i].rank() != shape.rank() || !(parts[i].shape().with(along, 1) == shape.with(along, 1)))
       fail("concat", text("shapes ", shape, " and ", parts[i].shape()), text("equal shapes but for axis ", along));
-    begin[i + 1] = begin[i] + parts[i].dim(along);
+    begin[i + 1] = added("concat", begin[i], parts[i].dim(along));
   }
   Tensor y(shape.with(along, begin[parts.size()]), parts[0].dtype());
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -170,7 +180,7 @@ Var pad(const Var& x, std::span<const std::array<std::int64_t, 2>> amounts, doub
     if (before < 0 || after < 0)
       fail("pad", text("{", before, ", ", after, "} for axis ", i), "amounts of at least 0",
            "slice() cuts elements off");
-    shape = shape.with(i, x.dim(i) + before + after);
+    shape = shape.with(i, added("pad", added("pad", x.dim(i), before), after));
   }
   const Strides strides = contiguous_strides(shape);
   for (int i = 0; i < x.rank(); ++i) offset += amounts[at(i)][0] * strides[at(i)];

@@ -58,6 +58,10 @@ double nested_sum(std::int64_t items, std::int64_t block, FunctionRef<double(std
   return total;
 }
 
+void require_block(std::int64_t block) {
+  if (block < 1) fail("parallel loop", text("blocks of ", block, " items"), "at least 1", "see row_block()");
+}
+
 // Raises a flag for a scope.
 class Flag {
  public:
@@ -126,6 +130,7 @@ void set_short_loop(std::chrono::nanoseconds limit) { short_limit.store(limit, s
 
 void for_blocks(std::int64_t items, std::int64_t block, FunctionRef<void(std::int64_t, std::int64_t)> body) {
   if (items <= 0) return;
+  require_block(block);
   const std::int64_t blocks = block_count(items, block);
   const int wanted = thread_count();
   const auto end_of = [&](std::int64_t i) { return i + 1 == blocks ? items : (i + 1) * block; };
@@ -150,6 +155,7 @@ void for_blocks(std::int64_t items, std::int64_t block, FunctionRef<void(std::in
 
 double sum_blocks(std::int64_t items, std::int64_t block, FunctionRef<double(std::int64_t, std::int64_t)> body) {
   if (items <= 0) return 0.0;
+  require_block(block);
   const std::int64_t blocks = block_count(items, block);
   if (blocks == 1) return body(0, items);
   if (summing) return nested_sum(items, block, body);
@@ -176,6 +182,7 @@ void* scratch_bytes(int slot, std::size_t bytes) {
   };
   thread_local Slot slots[scratch_slots];
   if (slot < 0 || slot >= scratch_slots) fail("scratch", text("slot ", slot), text("0 to ", scratch_slots - 1));
+  if (bytes > std::size_t{PTRDIFF_MAX} / 2) fail("scratch", text(bytes, " bytes"), "a size that memory can have");
   Slot& s = slots[slot];
   if (s.size < bytes || s.memory == nullptr) {
     std::free(std::exchange(s.memory, nullptr));

@@ -62,10 +62,13 @@ void set_short_loop(std::chrono::nanoseconds limit);
 /// inside a loop and short loops (see short_loop()) run in the calling thread. Choose `block` from the shape so
 /// that a block is worth about 20 microseconds. An exception of a body is rethrown here; the other blocks may or may
 /// not have run.
+/// \throws Error when there are items and `block` is below 1.
 void for_blocks(std::int64_t items, std::int64_t block, FunctionRef<void(std::int64_t, std::int64_t)> body);
 
-/// Number of blocks that for_blocks() makes.
-constexpr std::int64_t block_count(std::int64_t items, std::int64_t block) { return (items + block - 1) / block; }
+/// Number of blocks that for_blocks() makes of `items` >= 0 in blocks of `block` >= 1.
+constexpr std::int64_t block_count(std::int64_t items, std::int64_t block) {
+  return items / block + (items % block != 0 ? 1 : 0);
+}
 
 /// Sum over blocks of `body(begin, end)`, added by tree_sum() in the order of the blocks.
 double sum_blocks(std::int64_t items, std::int64_t block, FunctionRef<double(std::int64_t, std::int64_t)> body);
@@ -90,12 +93,15 @@ constexpr int scratch_slots = 8;
 
 /// Uninitialised 64-byte aligned memory of the calling thread, valid until the next call with the same `slot`
 /// (0 .. scratch_slots - 2) on this thread. Kept and reused: steady work allocates nothing.
+/// \throws Error for another slot, and for sizes that no memory has.
 void* scratch_bytes(int slot, std::size_t bytes);
 
 /// scratch_bytes() as `count` numbers of type T.
 template <class T>
 T* scratch(int slot, std::int64_t count) {
-  return static_cast<T*>(scratch_bytes(slot, static_cast<std::size_t>(count) * sizeof(T)));
+  std::size_t bytes = 0;
+  if (__builtin_mul_overflow(count, sizeof(T), &bytes)) bytes = SIZE_MAX;  // refused below
+  return static_cast<T*>(scratch_bytes(slot, bytes));
 }
 
 /// Distinct threads that have run a block of a loop since the last reset_threads_seen().

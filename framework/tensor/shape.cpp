@@ -44,7 +44,7 @@ Shape Shape::insert(int axis, std::int64_t size) const {
   std::copy_backward(out.dims_.begin() + axis, out.dims_.begin() + rank_, out.dims_.begin() + rank_ + 1);
   out.dims_[static_cast<std::size_t>(axis)] = size;
   ++out.rank_;
-  return out;
+  return Shape(out.dims());  // checks it
 }
 
 Shape Shape::without(int axis) const {

@@ -40,9 +40,11 @@ class Shape {
   }
 
   /// The same shape with dimension `axis` (negative: from the end) set to `size`.
+  /// \throws Error as the constructor.
   Shape with(int axis, std::int64_t size) const;
 
   /// The same shape with a dimension inserted before `axis` (0 to rank).
+  /// \throws Error as the constructor.
   Shape insert(int axis, std::int64_t size) const;
 
   /// The same shape without dimension `axis`.

@@ -8,7 +8,7 @@ ebb_test(autograd
     framework/autograd/tape_errors_test.cpp framework/autograd/tape_test.cpp)
 ebb_test(ops
   SOURCES framework/ops/activation_test.cpp framework/ops/arithmetic_test.cpp framework/ops/embedding_test.cpp
-    framework/ops/penalty_test.cpp framework/ops/reduction_test.cpp framework/ops/shape_test.cpp
+    framework/ops/hostile_sizes_test.cpp framework/ops/penalty_test.cpp framework/ops/reduction_test.cpp framework/ops/shape_test.cpp
     framework/kernels/elementwise_test.cpp)
 ebb_test(gradients
   SOURCES framework/ops/gradient_table_test.cpp framework/ops/gradient_rows_elementwise.cpp

@@ -344,6 +344,28 @@ BOOST_AUTO_TEST_CASE(threads_start_and_stop_10000_times) {
   BOOST_TEST(total == 80000);
 }
 
+BOOST_AUTO_TEST_CASE(blocks_of_no_items_are_refused) {
+  const auto nothing = [](std::int64_t, std::int64_t) {};
+  const auto zero = [](std::int64_t, std::int64_t) { return 0.0; };
+  for (const std::int64_t block : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{INT64_MIN}}) {
+    BOOST_TEST(test::error_of([&] { parallel::for_blocks(5, block, nothing); }).find("blocks of " + text(block)) !=
+               std::string::npos);
+    BOOST_TEST(test::error_of([&] { parallel::sum_blocks(5, block, zero); }).find("blocks of " + text(block)) !=
+               std::string::npos);
+    parallel::for_blocks(0, block, nothing);  // no items, no blocks
+  }
+  std::int64_t seen = 0;
+  parallel::for_blocks(5, INT64_MAX, [&](std::int64_t begin, std::int64_t end) { seen += end - begin; });
+  BOOST_TEST(seen == 5);
+  static_assert(parallel::block_count(INT64_MAX, INT64_MAX) == 1 && parallel::block_count(6, 5) == 2);
+}
+
+BOOST_AUTO_TEST_CASE(scratch_of_sizes_that_no_memory_has) {
+  for (const std::int64_t count :
+       {std::int64_t{-1}, std::int64_t{INT64_MIN}, std::int64_t{INT64_MAX}, std::int64_t{1} << 61})
+    BOOST_TEST(test::error_of([&] { parallel::scratch<double>(0, count); }).find("[scratch]") == 0u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
