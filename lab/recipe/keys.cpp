@@ -1,6 +1,8 @@
 // The table of keys: parsing, printing, files and help follow it.
 #include "lab/recipe/keys.h"
 
+#include <limits>
+
 #include "lab/recipe/names.h"
 #include "lab/recipe/selector_text.h"
 #include "models/registry.h"
@@ -10,6 +12,7 @@ namespace {
 
 constexpr double most = 1e6;
 constexpr std::int64_t many = 1'000'000;
+constexpr std::uint64_t most_seed = std::numeric_limits<std::int64_t>::max();  // TOML has no larger whole number
 
 }  // namespace
 
@@ -121,7 +124,7 @@ const std::vector<Section>& sections() {
       number("min_improvement", "accuracy that counts as an improvement", &R::min_improvement, 0.0, 1.0),
     }},
     {"run", {
-      number("seed", "seed of everything random", &R::seed, 0),
+      number("seed", "seed of everything random", &R::seed, 0, most_seed),
       number("threads", "threads; 0 for as many as the process may use", &R::threads, 0, 1024),
       words("out", "run directory", &R::out),
       number("log_every", "steps between lines of the log; 0: epochs only", &R::log_every, 0, many),

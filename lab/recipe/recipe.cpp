@@ -1,5 +1,8 @@
 #include "lab/recipe/recipe.h"
 
+#include <charconv>
+#include <system_error>
+
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
@@ -43,11 +46,22 @@ std::string quote(const std::string& value) {
   return out + '"';
 }
 
+// TOML takes digits alone for a whole number, of which it has those of 64 bits.
+std::string plain_value(const std::string& value) {
+  std::int64_t whole = 0;
+  const std::errc error = std::from_chars(value.data(), value.data() + value.size(), whole).ec;
+  return error == std::errc::result_out_of_range ? value + ".0" : value;
+}
+
 template <class Keys>
 std::string toml_line(const Field<Keys>& f, const Keys& keys) {
   const std::string value = f.get(keys);
   const bool quoted = f.written == Written::quoted || value == detail::unset;
-  return text(f.key, " = ", quoted ? quote(value) : f.written == Written::list ? text('[', value, ']') : value, '\n');
+  return text(f.key, " = ",
+              quoted                       ? quote(value)
+              : f.written == Written::list ? text('[', value, ']')
+                                           : plain_value(value),
+              '\n');
 }
 
 }  // namespace
