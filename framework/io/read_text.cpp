@@ -8,14 +8,15 @@
 namespace ebb {
 namespace {
 
-[[noreturn]] void fail_size(const FileSource& file, std::uint64_t size, std::uint64_t most) {
+[[noreturn]] void fail_size(const ByteSource& file, std::uint64_t size, std::uint64_t most) {
   fail(file.name(), text(size, " bytes"), text("at most ", most), "this is no file of its kind, or it is damaged");
 }
 
 // Calls `take` for pieces of the file, which may grow while it is read.
 template <class Take>
-void in_pieces(FileSource& file, std::uint64_t most, const Take& take) {
-  if (file.size() > most) fail_size(file, file.size(), most);
+void in_pieces(ByteSource& file, std::uint64_t most, const Take& take) {
+  const auto* const sized = dynamic_cast<const FileSource*>(&file);
+  if (sized != nullptr && sized->size() > most) fail_size(file, sized->size(), most);
   std::array<std::byte, 65536> piece{};
   std::uint64_t size = 0;
   while (const std::size_t count = file.read(piece)) {
@@ -38,7 +39,7 @@ std::string read_text(FileSource& file, std::uint64_t most) {
   return out;
 }
 
-void read_lines(FileSource& file, std::uint64_t most, std::size_t longest,
+void read_lines(ByteSource& file, std::uint64_t most, std::size_t longest,
                 const std::function<void(const std::string& line)>& each) {
   std::string line;
   bool too_long = false;

@@ -25,7 +25,7 @@ std::string read_text(FileSource& file, std::uint64_t most);
 /// it. Lines of more than `longest` bytes are left out; no more than one line is in memory.
 /// \param most bytes that the file may have.
 /// \throws Error as read_text() does.
-void read_lines(FileSource& file, std::uint64_t most, std::size_t longest,
+void read_lines(ByteSource& file, std::uint64_t most, std::size_t longest,
                 const std::function<void(const std::string& line)>& each);
 
 }  // namespace ebb

@@ -136,10 +136,14 @@ void RunLog::event(const std::string& kind, const std::string& text, std::int64_
 }
 
 LogContents read_log(const std::filesystem::path& path) {
-  constexpr std::size_t longest = 1 << 20;
   FileSource file(path);
+  return read_log(file);
+}
+
+LogContents read_log(ByteSource& source) {
+  constexpr std::size_t longest = 1 << 20;
   LogContents log;
-  read_lines(file, run_files::log.most_read, longest, [&](const std::string& line) {
+  read_lines(source, run_files::log.most_read, longest, [&](const std::string& line) {
     try {
       add(log, Json::parse(line));
     } catch (const Json::exception&) {  // cut off by a kill

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/io/byte_source.h"
 #include "framework/io/directory.h"
 #include "lab/training/train_observer.h"
 
@@ -52,5 +53,8 @@ struct LogContents {
 /// Reads a log. Lines that do not parse (the last one of a killed process) or are longer than 1 MiB are left out.
 /// \throws Error when the file cannot be read, is no regular file or larger than run_files::log says.
 LogContents read_log(const std::filesystem::path& path);
+
+/// As above, from a source.
+LogContents read_log(ByteSource& source);
 
 }  // namespace ebb

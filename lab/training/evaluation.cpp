@@ -105,10 +105,10 @@ std::optional<Evaluation> evaluate_until(Layer& model, const Loader& batches, co
     if (labels.dtype() != DType::i64) fail("evaluate", "soft labels", "a loader without mixup and cutmix");
     const Tensor logits = logits_of(model, images, list);
     result.confusion.add(logits, labels);
-    dispatch("evaluate", logits.dtype(), [&](auto zero) {
+    dispatch("evaluate", logits.dtype(), [&, truths = labels.span<std::int64_t>()](auto zero) {
       const std::int64_t classes = logits.dim(1);
       const auto* row = logits.data<decltype(zero)>();
-      for (const std::int64_t truth : labels.span<std::int64_t>()) {
+      for (const std::int64_t truth : truths) {
         result.samples.push_back(judge(row, classes, truth));
         result.loss += result.samples.back().loss;
         row += classes;

@@ -1,0 +1,99 @@
+// The fuzz targets without a fuzzer: seeds, everything that fuzzing ever found, and some random changes of both.
+#include <algorithm>
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "framework/tensor/error.h"
+#include "tests/fuzz/target.h"
+#include "tests/support/mutate.h"
+
+namespace ebb::fuzz {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<const Target*, 11> targets{&safetensors, &import_torch, &checkpoint, &recipe,  &selector,  &idx,
+                                                &archive,     &cifar,        &csv,        &run_log, &evaluation};
+
+// What broke, or nothing.
+std::string problem_of(const Target& target, const Bytes& input) {
+  try {
+    target.run(input);
+    return {};
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+std::vector<fs::path> findings_of(const Target& target) {
+  const fs::path directory = fs::path(EBB_SOURCE_DIR) / "tests" / "fuzz" / "findings" / target.name;
+  std::vector<fs::path> files;
+  if (fs::exists(directory))
+    for (const auto& entry : fs::directory_iterator(directory)) files.push_back(entry.path());
+  std::ranges::sort(files);
+  return files;
+}
+
+Bytes contents_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  BOOST_REQUIRE_MESSAGE(file.good(), path);
+  return test::bytes_of(std::string(std::istreambuf_iterator<char>(file), {}));
+}
+
+BOOST_AUTO_TEST_SUITE(fuzz)
+
+BOOST_AUTO_TEST_CASE(seeds_are_read) {
+  for (const Target* const target : targets) {
+    const std::vector<Bytes> seeds = target->seeds();
+    BOOST_TEST(!seeds.empty(), target->name);
+    for (std::size_t i = 0; i < seeds.size(); ++i)
+      BOOST_TEST((target->run(seeds[i]) == Verdict::read), target->name << ", seed " << i);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(findings_stay_mended) {
+  for (const Target* const target : targets)
+    for (const fs::path& finding : findings_of(*target))
+      BOOST_TEST(problem_of(*target, contents_of(finding)) == "", finding);
+}
+
+// Mutations reach both sides of every reader: enough inputs are read, and enough refused.
+BOOST_AUTO_TEST_CASE(random_changes_are_read_or_refused) {
+  for (const Target* const target : targets) {
+    if (target == &checkpoint) continue;
+    std::vector<Bytes> begin = target->seeds();
+    for (const fs::path& finding : findings_of(*target)) begin.push_back(contents_of(finding));
+    int read = 0, refused = 0;
+    std::string first_problem;
+    for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+      Dice dice(seed);
+      Bytes input = begin[dice.below(begin.size())];
+      for (std::size_t n = 1 + dice.below(2); n > 0; --n)
+        target->mutate(input, dice, [&dice](Bytes& part) { test::mutate_bytes(part, dice); });
+      try {
+        ++(target->run(input) == Verdict::read ? read : refused);
+      } catch (const std::exception& error) {
+        if (first_problem.empty()) first_problem = text(target->name, ", seed ", seed, ": ", error.what());
+      }
+    }
+    BOOST_TEST(first_problem == "");
+    BOOST_TEST(read > 10, target->name << " read " << read);
+    BOOST_TEST((refused > 30 || std::string_view(target->name) == "run_log"), target->name << " refused " << refused);
+  }
+}
+
+// A target that breaks a promise is a finding, not a refusal.
+BOOST_AUTO_TEST_CASE(a_broken_promise_is_no_refusal) {
+  BOOST_CHECK_THROW(attempt([] { require(false, "nothing"); }), Violation);
+  BOOST_CHECK_THROW(attempt([] { throw std::length_error("vector"); }), std::length_error);
+  BOOST_TEST((attempt([] { fail("input", "nonsense", "sense"); }) == Verdict::refused));
+  BOOST_TEST((attempt([] {}) == Verdict::read));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb::fuzz
