@@ -121,10 +121,12 @@ std::int64_t Module::parameter_count() {
 }
 
 void Module::train(bool on) {
-  for (const NamedModule& m : named_modules()) {
-    m.module->training_ = on;
-    m.module->on_train(on);
-  }
+  for (const NamedModule& m : named_modules()) m.module->set_training(on);
+}
+
+void Module::set_training(bool on) {
+  training_ = on;
+  on_train(on);
 }
 
 void Module::to(DType dtype) {

@@ -140,10 +140,12 @@ class Module : public ParameterOwner {
 
  private:
   friend class Buffer;
+  friend class EvalMode;
   template <class T>
   friend class Child;
   void own(Parameter& parameter) override;
   void own(Buffer& buffer);
+  void set_training(bool on);
   void require_free(const std::string& name) const;
   void list(const std::string& path, std::vector<NamedModule>& into);
 

@@ -7,6 +7,7 @@
 #include <ostream>
 #include <set>
 
+#include "framework/nn/eval_mode.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -57,25 +58,6 @@ class Watch : public detail::CallObserver {
   std::vector<Tensor> results_;    // kept, so that two results never share a block of the pool
 };
 
-// Eval mode for a while, module by module as it was afterwards.
-class Eval {
- public:
-  explicit Eval(Module& model) : model_(model) {
-    for (const NamedModule& m : model.named_modules()) modes_.emplace_back(m.module, m.module->training());
-    model_.eval();
-  }
-  ~Eval() {
-    // Parents first, so each mode below is set after its parent's reached down.
-    for (const auto& mode : modes_) mode.first->train(mode.second);
-  }
-  Eval(const Eval&) = delete;
-  Eval& operator=(const Eval&) = delete;
-
- private:
-  Module& model_;
-  std::vector<std::pair<Module*, bool>> modes_;
-};
-
 std::string grouped(std::int64_t number) {
   std::string digits = std::to_string(number);
   for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
@@ -101,7 +83,7 @@ Summary summary(Layer& model, const Shape& input) {
 
 Summary summary(Layer& model, const Shape& input, DType dtype) {
   const Tape::Pause pause;
-  const Eval eval(model);
+  const EvalMode eval(model);
   const Tensor x = Tensor::zeros(input, dtype);
   Watch watch(model, x);
   model(x);

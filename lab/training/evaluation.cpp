@@ -6,24 +6,12 @@
 #include <span>
 
 #include "framework/compute/basic.h"
+#include "framework/nn/eval_mode.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
 namespace {
-
-// Eval mode while it lives, also when an error ends the evaluation.
-class EvalMode {
- public:
-  explicit EvalMode(Layer& model) : model_(model), training_(model.training()) { model_.eval(); }
-  ~EvalMode() { model_.train(training_); }
-  EvalMode(const EvalMode&) = delete;
-  EvalMode& operator=(const EvalMode&) = delete;
-
- private:
-  Layer& model_;
-  bool training_;
-};
 
 struct View {
   std::int64_t shift;

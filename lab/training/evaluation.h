@@ -38,7 +38,7 @@ struct EvaluateOptions {
                                ///< seconds on a single GPU"); the image itself keeps weight 1/2.
 };
 
-/// Runs `model` in eval mode over one epoch of `batches`, without recording, and restores its mode. Probabilities are
+/// Runs `model` in eval mode over one epoch of `batches`, without recording, and restores the mode of each module. Probabilities are
 /// computed in double.
 /// \throws Error when the loader makes soft labels, or views are asked for of samples that are no images.
 Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& options = {});

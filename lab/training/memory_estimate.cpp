@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "framework/nn/eval_mode.h"
 #include "framework/ops/loss.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory.h"
@@ -29,10 +30,9 @@ std::int64_t bytes_of(const State& state) {
 // Puts back what a rehearsal moves, also when it runs out of memory.
 class AsBefore {
  public:
-  explicit AsBefore(Layer& model) : model_(model), training_(model.training()), buffers_(model) { buffers_.take(); }
+  explicit AsBefore(Layer& model) : model_(model), buffers_(model) { buffers_.take(); }
   ~AsBefore() {
     model_.zero_grad();
-    model_.train(training_);
     buffers_.restore();
     memory::release_kept();
   }
@@ -41,7 +41,6 @@ class AsBefore {
 
  private:
   Layer& model_;
-  bool training_;
   BufferSnapshot buffers_;
 };
 
@@ -75,7 +74,6 @@ class Rehearsal {
                                 : Tensor::zeros({batch}, DType::i64));
     }
     std::vector<State> kept;
-    model_.train();
     for (int step = 0; step < 2; ++step) {
       {
         Tape tape;
@@ -105,11 +103,10 @@ class Rehearsal {
 
   void evaluate(const Tensor& images) const {
     const Tape::Pause pause;
-    model_.eval();
+    const EvalMode mode(model_);
     Tensor view;
     if (options_.evaluation.flip || options_.evaluation.translate > 0) view = images.clone();
     model_(view.defined() ? view : images);
-    model_.train();
   }
 
   Layer& model_;

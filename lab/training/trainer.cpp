@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "framework/compute/basic.h"
 #include "framework/compute/instruction_set.h"
@@ -110,12 +111,14 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
   }
   const auto start = Clock::now();
   if (!walk_) begin_epoch();
+  if (!model_.training() && !std::exchange(warned_of_mode_, true))
+    report({"warning", "the model is in eval mode: dropout is off and batch norm leaves its running statistics as they "
+                       "are; model.train() puts it into training mode"});
   if (options_.non_finite == OnNonFinite::rollback && can_save() &&
       (!snapshot_ || batches_done() % options_.snapshot_every == 0)) {
     snapshot_.reset();  // a snapshot has none itself
     snapshot_ = save_state();
   }
-  model_.train();
   StepResult result{.step = batches_done() + 1,
                     .epoch = epoch_ + 1,
                     .batches = train_.batches(),

@@ -55,7 +55,8 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Trains on the next batch. The last batch of an epoch brings its evaluation. Where that was stopped, the next step
+  /// Trains on the next batch, each module in the mode that it is in: training mode unless it was put into eval mode, as
+  /// a norm that is frozen may be; a model in eval mode as a whole is an event of kind "warning". The last batch of an epoch brings its evaluation. Where that was stopped, the next step
   /// makes it, and does nothing else.
   /// \throws Error when done, and as TrainerOptions::non_finite says.
   StepResult step() { return step({}); }
@@ -128,6 +129,7 @@ class Trainer {
   std::optional<Lookahead> lookahead_;
   BufferSnapshot buffers_;
   double base_lr_;
+  bool warned_of_mode_ = false;
   mutable std::optional<Evaluation> evaluation_;
 
   // The state beside model, optimizer and averages.

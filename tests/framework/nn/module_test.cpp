@@ -1,11 +1,13 @@
 #include "framework/nn/module.h"
 
+#include <algorithm>
 #include <set>
 
 #include "framework/nn/batch_norm.h"
 #include "framework/nn/conv2d.h"
 #include "framework/nn/dropout.h"
 #include "framework/nn/embedding.h"
+#include "framework/nn/eval_mode.h"
 #include "framework/nn/layer_norm.h"
 #include "framework/nn/linear.h"
 #include "framework/nn/sequential.h"
@@ -173,6 +175,25 @@ BOOST_AUTO_TEST_CASE(modes_reach_everything) {
   for (const NamedModule& m : net.named_modules()) BOOST_TEST(!m.module->training());
   net.train();
   for (const NamedModule& m : net.named_modules()) BOOST_TEST(m.module->training());
+}
+
+BOOST_AUTO_TEST_CASE(eval_mode_for_a_while_gives_each_module_its_own_mode_back) {
+  Net net{Rng(1)};
+  net.drop->eval();
+  const auto modes = [&] {
+    std::vector<bool> out;
+    for (const NamedModule& m : net.named_modules()) out.push_back(m.module->training());
+    return out;
+  };
+  const std::vector<bool> before = modes();
+  BOOST_TEST(std::ranges::count(before, false) == 1);
+  try {
+    const EvalMode mode(net);
+    BOOST_TEST(std::ranges::count(modes(), true) == 0);
+    throw 1;
+  } catch (int) {
+  }
+  BOOST_TEST((modes() == before));
 }
 
 BOOST_AUTO_TEST_CASE(freezing_stops_gradients_and_unfreezing_brings_them_back) {

@@ -8,6 +8,7 @@
 #include "framework/ops/loss.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
+#include "lab/training/memory_estimate.h"
 #include "tests/lab/small_training.h"
 #include "tests/support/errors.h"
 
@@ -234,6 +235,37 @@ BOOST_AUTO_TEST_CASE(the_best_weights_are_kept_and_patience_ends_the_run) {
   copy.model.load_state(t.trainer.final_weights());
   BOOST_TEST(evaluate(copy.model, copy.judged).accuracy == best);
   BOOST_TEST(t.trainer.best_step() == (t.trainer.epoch() - 3) * 7);
+}
+
+BOOST_AUTO_TEST_CASE(modes_that_were_set_by_hand_stay) {
+  SmallTraining t({.epochs = 2}), free({.epochs = 2});
+  Module& norm = t.model.at(1);
+  norm.eval();
+  const State before = t.model.state();
+  evaluate(t.model, t.judged);
+  estimate_memory(t.model, t.optimizer, t.trainer.options(), t.train, 10);
+  t.trainer.run();
+  t.trainer.evaluate_final(t.judged);
+  for (const NamedModule& m : t.model.named_modules()) BOOST_TEST(m.module->training() == (m.module != &norm), m.path);
+  const State after = t.model.state();
+  free.trainer.run();
+  const State moved = free.model.state();
+  for (const char* const path : {"bn.running_mean", "bn.batches"}) {
+    BOOST_TEST(std::ranges::equal(before.at(path).bytes(), after.at(path).bytes()), path);
+    BOOST_TEST(!std::ranges::equal(before.at(path).bytes(), moved.at(path).bytes()), path);
+  }
+  BOOST_TEST(!std::ranges::equal(before.at("conv.weight").bytes(), after.at("conv.weight").bytes()));
+}
+
+BOOST_AUTO_TEST_CASE(a_model_in_eval_mode_is_trained_so_and_said_once) {
+  SmallTraining t({.epochs = 2});
+  Notes notes;
+  t.trainer.add(notes);
+  t.model.eval();
+  t.trainer.run();
+  BOOST_TEST(!t.model.training());
+  BOOST_REQUIRE(notes.events.size() == 1u);
+  BOOST_TEST(notes.events[0].text.find("the model is in eval mode") == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(plateau_sees_the_judged_loss) {
