@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "framework/tensor/error.h"
 
@@ -23,6 +24,17 @@ std::string grouped(std::int64_t number) {
     out += digits[i];
   }
   return out;
+}
+
+std::string decimal(double value, int digits, const char* otherwise) {
+  if (!std::isfinite(value)) return otherwise;
+  std::string out(static_cast<std::size_t>(std::snprintf(nullptr, 0, "%.*f", digits, value)), ' ');
+  std::snprintf(out.data(), out.size() + 1, "%.*f", digits, value);
+  return out;
+}
+
+std::string percent(double share, const char* otherwise) {
+  return std::isfinite(share) ? decimal(100 * share, 2) + " %" : otherwise;
 }
 
 }  // namespace ebb

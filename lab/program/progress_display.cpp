@@ -9,20 +9,6 @@
 #include "lab/training/trainer.h"
 
 namespace ebb {
-namespace {
-
-std::string decimal(double value, int digits) {
-  char out[32];
-  std::snprintf(out, sizeof out, "%.*f", digits, value);
-  return out;
-}
-
-// A number of an evaluation, or a dash in an epoch without one.
-std::string judged(double value, int digits, const char* unit = "") {
-  return std::isfinite(value) ? decimal(value, digits) + unit : "-";
-}
-
-}  // namespace
 
 ProgressDisplay::ProgressDisplay() = default;
 ProgressDisplay::~ProgressDisplay() = default;
@@ -42,15 +28,16 @@ void ProgressDisplay::on_step(const Trainer& trainer, const StepResult& step) {
   const auto left = static_cast<double>((trainer.options().epochs - step.epoch + 1) * step.batches - step.position);
   const double seconds = left * step.seconds / static_cast<double>(step.position);
   const bool last = step.epoch == trainer.options().epochs;
-  line_->update(step.samples, text("loss ", decimal(step.mean_loss, 4),
+  line_->update(step.samples, text("loss ", decimal(step.mean_loss, 4, "none"),
                                    last ? std::string() : text(", run ", clock_text(seconds), " left")));
 }
 
 void ProgressDisplay::on_epoch(const Trainer&, const EpochResult& e) {
   wipe();
-  std::printf("%5lld  %8.5f  %10.4f  %7.2f %%  %10s  %9s  %9s  %8.1f\n", static_cast<long long>(e.epoch), e.lr,
-              e.train_loss, 100 * e.train_accuracy, judged(e.judged_loss, 4).c_str(),
-              judged(100 * e.judged_accuracy, 2, " %").c_str(),
+  const char* const missing = std::isfinite(e.judged_accuracy) ? "not finite" : "-";  // an epoch without evaluation
+  std::printf("%5lld  %8.5f  %10s  %9s  %10s  %9s  %9s  %8.1f\n", static_cast<long long>(e.epoch), e.lr,
+              decimal(e.train_loss, 4, "none").c_str(), percent(e.train_accuracy, "none").c_str(),
+              decimal(e.judged_loss, 4, missing).c_str(), percent(e.judged_accuracy, missing).c_str(),
               grouped(static_cast<std::int64_t>(e.images_per_second)).c_str(), e.seconds);
   std::fflush(stdout);
 }

@@ -1,11 +1,11 @@
 // `ebb report` and `ebb eval`.
-#include <cstdio>
 #include <iostream>
 
 #include "framework/io/atomic_file.h"
 #include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
+#include "lab/format/numbers.h"
 #include "lab/program/commands.h"
 #include "lab/reports/plot.h"
 #include "lab/reports/report.h"
@@ -47,11 +47,10 @@ int run(const EvalCommand& command) {
   model->load_state(file.tensors);
   const Evaluation result = evaluate(*model, Loader(test, in_order(recipe)), trainer_options(recipe).evaluation);
   std::cout << printable(class_table(result.confusion, class_names(*test))) << '\n';
-  std::printf(
-      "%s on %lld test images\naccuracy                 %.2f %%\nnegative log-likelihood  %.4f\n"
-      "calibration error        %.2f %% (15 bins)\n",
-      printable_line(weights.string()).c_str(), static_cast<long long>(result.confusion.total()), 100 * result.accuracy,
-      result.loss, 100 * result.calibration_error);
+  std::cout << printable_line(weights.string()) << " on " << result.confusion.total()
+            << " test images\naccuracy                 " << percent(result.accuracy) << "\nnegative log-likelihood  "
+            << decimal(result.loss, 4) << "\ncalibration error        " << percent(result.calibration_error)
+            << " (15 bins)\n";
   return 0;
 }
 

@@ -1,6 +1,6 @@
 #include "lab/program/training.h"
 
-#include <cstdio>
+#include <cmath>
 #include <iostream>
 
 #include "framework/tensor/error.h"
@@ -53,8 +53,9 @@ int train_in(Session& session, RunDirectory& directory) {
   directory.write_report(report_page(read_run(directory.path())));
 
   std::cout << '\n' << printable(class_table(tested.confusion, class_names(session.test.dataset()))) << '\n';
-  std::printf("test accuracy %.2f %% after %lld epochs in %s\n", 100 * summary.test_accuracy,
-              static_cast<long long>(summary.epochs), clock_text(summary.seconds).c_str());
+  std::cout << "test accuracy " << percent(summary.test_accuracy) << " after " << summary.epochs << " epochs in "
+            << clock_text(summary.seconds) << '\n';
+  if (!std::isfinite(summary.test_loss)) std::cout << "test loss not finite\n";
   std::cout << "weights " << summary.weights_sha256 << "\nresults in " << printable_line(directory.path().string())
             << '\n';
   const std::string problems = directory.problems();

@@ -91,13 +91,4 @@ std::string page(const std::string& title, const std::string& body) {
               "</title>\n<style>", style_sheet, "</style>\n</head>\n<body>\n", body, "</body>\n</html>\n");
 }
 
-std::string fixed(double value, int digits) {
-  if (!std::isfinite(value)) return "–";
-  char out[64];
-  std::snprintf(out, sizeof out, "%.*f", digits, value);
-  return out;
-}
-
-std::string percent(double share) { return std::isfinite(share) ? fixed(100 * share, 2).append(" %") : "–"; }
-
 }  // namespace ebb::html

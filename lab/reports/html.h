@@ -21,10 +21,4 @@ std::string figures(const std::vector<Plot>& plots);
 // A complete page with the style of all reports.
 std::string page(const std::string& title, const std::string& body);
 
-// A number with `digits` digits after the point; a dash when it is not finite.
-std::string fixed(double value, int digits);
-
-// A share as percentage with two digits.
-std::string percent(double share);
-
 }  // namespace ebb::html

@@ -13,8 +13,6 @@ namespace ebb {
 namespace {
 
 using html::escape;
-using html::fixed;
-using html::percent;
 
 const std::string* find(const std::vector<std::pair<std::string, std::string>>& list, const std::string& key) {
   const auto at = std::ranges::find(list, key, [](const auto& entry) { return entry.first; });
@@ -37,15 +35,17 @@ std::string cards(const RunData& run) {
   std::string out = "<div class=\"cards\">\n";
   if (run.evaluation) {
     out += card(percent(run.evaluation->accuracy), "test accuracy");
-    out += card(fixed(run.evaluation->loss, 4), "test loss (NLL)");
-    out += card(fixed(100 * run.evaluation->calibration_error, 2).append(" %"), "calibration error");
+    out += card(decimal(run.evaluation->loss, 4), "test loss (NLL)");
+    out += card(percent(run.evaluation->calibration_error), "calibration error");
+    if (const std::int64_t none = run.evaluation->confusion.unpredicted(); none > 0)
+      out += card(grouped(none), "test samples without a prediction: logits not finite");
   } else {
     out += card("not finished", "go on with ebb resume");
   }
   if (!run.log.epochs.empty()) {
     const EpochResult& last = run.log.epochs.back();
     out += card(text(last.epoch), "epochs");
-    out += card(fixed(last.train_loss, 4), "last training loss");
+    out += card(decimal(last.train_loss, 4, "none"), "last training loss");
     double seconds = 0;
     for (const EpochResult& epoch : run.log.epochs) seconds += epoch.seconds;
     out += card(clock_text(seconds), "training time");
@@ -61,15 +61,14 @@ std::string confusion(const EvaluationRecord& record) {
   for (const std::string& name : record.classes) out += text("<th>", escape(name), "</th>");
   out += "</tr></thead><tbody>\n";
   for (std::int64_t t = 0; t < c.classes(); ++t) {
-    std::int64_t samples = 0;
-    for (std::int64_t p = 0; p < c.classes(); ++p) samples += c.count(t, p);
+    const std::int64_t samples = c.samples(t);
     out += text("<tr><th>", escape(record.classes[static_cast<std::size_t>(t)]), "</th>");
     for (std::int64_t p = 0; p < c.classes(); ++p) {
       const std::int64_t n = c.count(t, p);
       const double share = samples > 0 ? static_cast<double>(n) / static_cast<double>(samples) : 0;
       // Right ones in blue, mistakes in orange: strong enough to be seen at one in a hundred.
       const double shade = n == 0 ? 0 : t == p ? 0.15 + 0.6 * share : std::min(0.85, 0.12 + 4 * share);
-      out += text("<td style=\"background:rgba(", t == p ? "0,114,178," : "213,94,0,", fixed(shade, 2), ")\">",
+      out += text("<td style=\"background:rgba(", t == p ? "0,114,178," : "213,94,0,", decimal(shade, 2), ")\">",
                   n == 0 ? "" : text(n), "</td>");
     }
     out += "</tr>\n";
@@ -80,9 +79,7 @@ std::string confusion(const EvaluationRecord& record) {
 std::string classes(const EvaluationRecord& record) {
   std::vector<std::vector<std::string>> rows;
   for (std::int64_t c = 0; c < record.confusion.classes(); ++c) {
-    std::int64_t samples = 0;
-    for (std::int64_t p = 0; p < record.confusion.classes(); ++p) samples += record.confusion.count(c, p);
-    rows.push_back({escape(record.classes[static_cast<std::size_t>(c)]), text(samples),
+    rows.push_back({escape(record.classes[static_cast<std::size_t>(c)]), text(record.confusion.samples(c)),
                     percent(record.confusion.recall(c)), percent(record.confusion.precision(c))});
   }
   return html::table({"class", "samples", "recall", "precision"}, rows);
@@ -95,7 +92,7 @@ std::string mistakes(const EvaluationRecord& record) {
     out += "<figure>";
     if (!m.picture.empty()) out += text("<img alt=\"\" src=\"data:image/png;base64,", escape(m.picture), "\">");
     out += text("<figcaption>", name(m.truth), "<br><span class=\"no\">", name(m.predicted), "</span> ",
-                fixed(100 * m.confidence, 0), " %<br>no. ", m.index, "</figcaption></figure>\n");
+                decimal(100 * m.confidence, 0), " %<br>no. ", m.index, "</figcaption></figure>\n");
   }
   return out + "</div>\n";
 }
@@ -148,11 +145,11 @@ std::string comparison_page(const std::vector<RunData>& runs) {
   };
   add("test accuracy",
       [](const RunData& r) { return r.evaluation ? percent(r.evaluation->accuracy) : "not finished"; });
-  add("test loss", [](const RunData& r) { return r.evaluation ? fixed(r.evaluation->loss, 4) : "–"; });
+  add("test loss", [](const RunData& r) { return r.evaluation ? decimal(r.evaluation->loss, 4) : "–"; });
   add("calibration error",
       [](const RunData& r) { return r.evaluation ? percent(r.evaluation->calibration_error) : "–"; });
   add("last training loss",
-      [](const RunData& r) { return r.log.epochs.empty() ? "–" : fixed(r.log.epochs.back().train_loss, 4); });
+      [](const RunData& r) { return r.log.epochs.empty() ? "–" : decimal(r.log.epochs.back().train_loss, 4, "none"); });
   add("epochs", [](const RunData& r) { return text(static_cast<std::int64_t>(r.log.epochs.size())); });
   for (const char* const key : {"parameters", "images_per_s", "seconds", "threads", "instruction_set"})
     add(key, [&](const RunData& r) {

@@ -17,7 +17,10 @@ std::vector<std::pair<std::string, std::string>> flat_entries(const fs::path& ru
   try {
     const Json json = Json::parse(read_run_file(run, file));
     for (const auto& [key, value] : json.items())
-      if (!value.is_structured()) out.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
+      if (!value.is_structured())
+        out.emplace_back(key, value.is_null()     ? "not finite"
+                              : value.is_string() ? value.get<std::string>()
+                                                  : value.dump());
   } catch (const Json::exception& error) {
     fail((run / file.name).string(), text("what is no JSON: ", error.what()), "a file as Ebb writes it");
   }

@@ -53,25 +53,26 @@ EvaluationRecord make_record(const Evaluation& evaluation, const Dataset& data, 
                        .worst = {}};
   std::vector<std::size_t> wrong;
   for (std::size_t i = 0; i < evaluation.samples.size(); ++i)
-    if (evaluation.samples[i].predicted != evaluation.samples[i].truth) wrong.push_back(i);
+    if (const Judgement& s = evaluation.samples[i]; s.predicted && *s.predicted != s.truth) wrong.push_back(i);
   std::ranges::stable_sort(wrong, std::ranges::greater(),
                            [&](std::size_t i) { return evaluation.samples[i].confidence; });
   wrong.resize(std::min(wrong.size(), mistakes));
   for (const std::size_t i : wrong) {
     const Judgement& judged = evaluation.samples[i];
     const auto index = static_cast<std::int64_t>(i);
-    out.worst.push_back({index, judged.truth, judged.predicted, judged.confidence,
+    out.worst.push_back({index, judged.truth, *judged.predicted, judged.confidence,
                          is_picture(data.sample_shape()) ? base64(png(pixels_of(data, index))) : std::string()});
   }
   return out;
 }
 
 std::string to_json(const EvaluationRecord& record) {
-  Json confusion = Json::array();
+  Json confusion = Json::array(), unpredicted = Json::array();
   for (std::int64_t t = 0; t < record.confusion.classes(); ++t) {
     Json row = Json::array();
     for (std::int64_t p = 0; p < record.confusion.classes(); ++p) row.push_back(record.confusion.count(t, p));
     confusion.push_back(row);
+    unpredicted.push_back(record.confusion.unpredicted(t));
   }
   Json worst = Json::array();
   for (const Mistake& m : record.worst)
@@ -80,13 +81,10 @@ std::string to_json(const EvaluationRecord& record) {
                      {"predicted", m.predicted},
                      {"confidence", m.confidence},
                      {"png", m.picture}});
-  return Json{{"data", record.data},
-              {"loss", record.loss},
-              {"accuracy", record.accuracy},
-              {"calibration_error", record.calibration_error},
-              {"classes", record.classes},
-              {"confusion", confusion},
-              {"worst", worst}}
+  return Json{{"data", record.data},         {"loss", record.loss},
+              {"accuracy", record.accuracy}, {"calibration_error", record.calibration_error},
+              {"classes", record.classes},   {"confusion", confusion},
+              {"unpredicted", unpredicted},  {"worst", worst}}
              .dump() +
          "\n";
 }
@@ -94,13 +92,14 @@ std::string to_json(const EvaluationRecord& record) {
 EvaluationRecord record_from_json(const std::string& text, const std::string& where) {
   try {
     const Json json = Json::parse(text);
-    const auto number = [&](const char* key) {
-      return json.at(key).is_null() ? std::nan("") : json.at(key).get<double>();
+    // What is not finite stands as null.
+    const auto number = [](const Json& object, const char* key) {
+      return object.at(key).is_null() ? std::nan("") : object.at(key).get<double>();
     };
     EvaluationRecord out{.data = json.at("data").get<std::string>(),
-                         .loss = number("loss"),
-                         .accuracy = number("accuracy"),
-                         .calibration_error = number("calibration_error"),
+                         .loss = number(json, "loss"),
+                         .accuracy = number(json, "accuracy"),
+                         .calibration_error = number(json, "calibration_error"),
                          .classes = json.at("classes").get<std::vector<std::string>>(),
                          .worst = {}};
     const auto classes = static_cast<std::int64_t>(out.classes.size());
@@ -113,9 +112,17 @@ EvaluationRecord record_from_json(const std::string& text, const std::string& wh
       for (std::int64_t p = 0; p < classes; ++p)
         out.confusion.add(
             t, p, rows.at(static_cast<std::size_t>(t)).at(static_cast<std::size_t>(p)).get_ref<const std::int64_t&>());
+    // Records of earlier versions have no such list.
+    if (const auto none = json.find("unpredicted"); none != json.end()) {
+      if (none->size() != out.classes.size())
+        fail(where, "a list of samples without prediction that is not as long as the classes",
+             "evaluation.json as Ebb writes it");
+      for (std::int64_t t = 0; t < classes; ++t)
+        out.confusion.add(t, std::nullopt, none->at(static_cast<std::size_t>(t)).get_ref<const std::int64_t&>());
+    }
     for (const Json& m : json.at("worst")) {
       out.worst.push_back({m.at("index").get_ref<const std::int64_t&>(), m.at("truth").get_ref<const std::int64_t&>(),
-                           m.at("predicted").get_ref<const std::int64_t&>(), m.at("confidence").get<double>(),
+                           m.at("predicted").get_ref<const std::int64_t&>(), number(m, "confidence"),
                            m.at("png").get<std::string>()});
       const Mistake& mistake = out.worst.back();
       if (std::min(mistake.truth, mistake.predicted) < 0 || std::max(mistake.truth, mistake.predicted) >= classes)

@@ -36,7 +36,7 @@ struct EvaluationRecord {
 EvaluationRecord make_record(const Evaluation& evaluation, const Dataset& data, const std::string& name,
                              std::size_t mistakes = 24);
 
-/// The record as JSON.
+/// The record as JSON; numbers that are not finite become null.
 std::string to_json(const EvaluationRecord& record);
 
 /// The record from JSON.

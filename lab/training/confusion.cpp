@@ -1,7 +1,9 @@
 #include "lab/training/confusion.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <numeric>
 
 #include "framework/tensor/error.h"
 
@@ -20,17 +22,30 @@ std::string left(const std::string& value, std::size_t width) {
   return value.size() < width ? value + std::string(width - value.size(), ' ') : value;
 }
 
-std::string percent(double share) {
+std::string in_percent(double share) {
   char digits[16];
   std::snprintf(digits, sizeof digits, "%.1f %%", 100 * share);
   return digits;
 }
 
+constexpr std::int64_t most = std::int64_t{1} << 53;  // of all samples: sums stay exact, also as double
+
 }  // namespace
+
+template <class T>
+std::optional<std::int64_t> predicted_class(std::span<const T> logits) {
+  if (logits.empty() || std::ranges::any_of(logits, [](T logit) { return std::isnan(logit); })) return std::nullopt;
+  const auto largest = std::ranges::max_element(logits);
+  if (std::isinf(*largest)) return std::nullopt;
+  return largest - logits.begin();
+}
+template std::optional<std::int64_t> predicted_class(std::span<const float>);
+template std::optional<std::int64_t> predicted_class(std::span<const double>);
 
 Confusion::Confusion(std::int64_t classes) : classes_(classes) {
   if (classes < 1) fail("confusion", text(classes, " classes"), "at least 1");
   counts_.resize(static_cast<std::size_t>(classes * classes));
+  unpredicted_.resize(static_cast<std::size_t>(classes));
 }
 
 void Confusion::add(const Tensor& logits, const Tensor& labels) {
@@ -44,24 +59,37 @@ void Confusion::add(const Tensor& logits, const Tensor& labels) {
     for (std::int64_t i = 0; i < logits.dim(0); ++i, row += classes_) {
       if (truth[i] < 0 || truth[i] >= classes_)
         fail("confusion", text("label ", truth[i], " at ", i), text("0 to ", classes_ - 1));
-      const std::int64_t predicted = std::max_element(row, row + classes_) - row;
-      ++counts_[static_cast<std::size_t>(truth[i] * classes_ + predicted)];
-      ++total_;
+      add(truth[i], predicted_class(std::span(row, static_cast<std::size_t>(classes_))), 1);
     }
   });
 }
 
-void Confusion::add(std::int64_t truth, std::int64_t predicted, std::int64_t count) {
-  constexpr std::int64_t most = std::int64_t{1} << 53;  // of all samples: sums stay exact, also as double
-  if (std::min(truth, predicted) < 0 || std::max(truth, predicted) >= classes_ || count < 0 || count > most - total_)
-    fail("confusion", text(count, " samples of class ", truth, " taken for ", predicted),
-         text("classes 0 to ", classes_ - 1, ", 0 to 2^53 samples in all"));
-  counts_[static_cast<std::size_t>(truth * classes_ + predicted)] += count;
+void Confusion::add(std::int64_t truth, std::optional<std::int64_t> predicted, std::int64_t count) {
+  const std::int64_t column = predicted.value_or(0);
+  if (std::min(truth, column) < 0 || std::max(truth, column) >= classes_ || count < 0 || count > most - total_)
+    fail(
+        "confusion",
+        text(count, " samples of class ", truth, predicted ? text(" taken for ", *predicted) : " without a prediction"),
+        text("classes 0 to ", classes_ - 1, ", 0 to 2^53 samples in all"));
+  auto& cell = predicted ? counts_[static_cast<std::size_t>(truth * classes_ + column)]
+                         : unpredicted_[static_cast<std::size_t>(truth)];
+  cell += count;
   total_ += count;
 }
 
 std::int64_t Confusion::count(std::int64_t truth, std::int64_t predicted) const {
   return counts_[static_cast<std::size_t>(truth * classes_ + predicted)];
+}
+
+std::int64_t Confusion::samples(std::int64_t truth) const {
+  const auto row = counts_.begin() + truth * classes_;
+  return std::accumulate(row, row + classes_, unpredicted(truth));
+}
+
+std::int64_t Confusion::unpredicted(std::int64_t truth) const { return unpredicted_[static_cast<std::size_t>(truth)]; }
+
+std::int64_t Confusion::unpredicted() const {
+  return std::accumulate(unpredicted_.begin(), unpredicted_.end(), std::int64_t{0});
 }
 
 double Confusion::accuracy() const {
@@ -70,11 +98,7 @@ double Confusion::accuracy() const {
   return share(hits, total_);
 }
 
-double Confusion::recall(std::int64_t c) const {
-  std::int64_t samples = 0;
-  for (std::int64_t p = 0; p < classes_; ++p) samples += count(c, p);
-  return share(count(c, c), samples);
-}
+double Confusion::recall(std::int64_t c) const { return share(count(c, c), samples(c)); }
 
 double Confusion::precision(std::int64_t c) const {
   std::int64_t predictions = 0;
@@ -89,18 +113,17 @@ std::string class_table(const Confusion& confusion, const std::vector<std::strin
   for (const std::string& name : names) width = std::max(width, name.size());
   std::string out = left("class", width) + "  samples   recall  precision  most often taken for\n";
   for (std::int64_t c = 0; c < confusion.classes(); ++c) {
-    std::int64_t samples = 0;
     std::int64_t worst = c;
-    for (std::int64_t p = 0; p < confusion.classes(); ++p) {
-      const std::int64_t n = confusion.count(c, p);
-      samples += n;
-      if (p != c && n > (worst == c ? 0 : confusion.count(c, worst))) worst = p;
-    }
+    for (std::int64_t p = 0; p < confusion.classes(); ++p)
+      if (p != c && confusion.count(c, p) > (worst == c ? 0 : confusion.count(c, worst))) worst = p;
     const std::string taken =
         worst == c ? "-" : text(names[static_cast<std::size_t>(worst)], " (", confusion.count(c, worst), ")");
-    out += left(names[static_cast<std::size_t>(c)], width) + right(text(samples), 9) +
-           right(percent(confusion.recall(c)), 9) + right(percent(confusion.precision(c)), 11) + "  " + taken + "\n";
+    out += left(names[static_cast<std::size_t>(c)], width) + right(text(confusion.samples(c)), 9) +
+           right(in_percent(confusion.recall(c)), 9) + right(in_percent(confusion.precision(c)), 11) + "  " + taken +
+           "\n";
   }
+  if (const std::int64_t none = confusion.unpredicted(); none > 0)
+    out += text("no prediction for ", none, " of ", confusion.total(), " samples: their logits are not finite\n");
   return out;
 }
 

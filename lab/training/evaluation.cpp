@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <span>
 
 #include "framework/compute/basic.h"
@@ -44,8 +45,11 @@ Tensor logits_of(Layer& model, const Tensor& images, const std::vector<View>& li
 
 template <class T>
 Judgement judge(const T* row, std::int64_t classes, std::int64_t truth) {
-  const std::int64_t predicted = std::max_element(row, row + classes) - row;
-  const double largest = static_cast<double>(row[predicted]);
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::optional<std::int64_t> predicted =
+      predicted_class(std::span<const T>(row, static_cast<std::size_t>(classes)));
+  if (!predicted) return {.truth = truth, .confidence = nan, .loss = nan};
+  const double largest = static_cast<double>(row[*predicted]);
   double sum = 0;
   for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(row[c]) - largest);
   return {.truth = truth,
@@ -113,6 +117,7 @@ double calibration_error(const std::vector<Judgement>& samples) {
   constexpr int bins = 15;
   std::array<double, bins> gap{};  // sum of confidence minus number of right ones
   for (const Judgement& sample : samples) {
+    if (!sample.predicted) return std::numeric_limits<double>::quiet_NaN();
     const int bin = std::clamp(static_cast<int>(std::ceil(sample.confidence * bins)) - 1, 0, bins - 1);
     gap[static_cast<std::size_t>(bin)] += sample.confidence - (sample.predicted == sample.truth ? 1 : 0);
   }

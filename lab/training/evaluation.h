@@ -15,15 +15,16 @@ namespace ebb {
 
 /// How one sample was judged.
 struct Judgement {
-  std::int64_t truth = 0;      ///< Its class.
-  std::int64_t predicted = 0;  ///< Class of the largest logit, the first one on ties.
-  double confidence = 0;       ///< Probability of the predicted class.
-  double loss = 0;             ///< -log of the probability of its class.
+  std::int64_t truth = 0;                      ///< Its class.
+  std::optional<std::int64_t> predicted = {};  ///< See predicted_class().
+  double confidence = 0;                       ///< Probability of the predicted class; NaN when there is none.
+  double loss = 0;                             ///< -log of the probability of its class; NaN without a prediction.
 };
 
 /// What a model does on a data set.
 struct Evaluation {
-  double loss = 0;                 ///< Mean negative log-likelihood (cross-entropy without label smoothing).
+  double loss = 0;                 ///< Mean negative log-likelihood (cross-entropy without label smoothing); NaN when
+                                   ///< some sample got no prediction.
   double accuracy = 0;             ///< Share of right predictions, 0 to 1.
   double calibration_error = 0;    ///< Expected calibration error: see calibration_error().
   Confusion confusion;             ///< Counts by class.
@@ -38,9 +39,9 @@ struct EvaluateOptions {
                                ///< seconds on a single GPU"); the image itself keeps weight 1/2.
 };
 
-/// Runs `model` in eval mode over one epoch of `batches`, without recording, and restores the mode of each module. Probabilities are
-/// computed in double.
-/// \throws Error when the loader makes soft labels, or views are asked for of samples that are no images.
+/// Runs `model` in eval mode over one epoch of `batches`, without recording, and restores the mode of each module.
+/// Probabilities are computed in double. \throws Error when the loader makes soft labels, or views are asked for of
+/// samples that are no images.
 Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& options = {});
 
 /// As evaluate(), but gives nothing when `stop`, asked before each batch, says so. No `stop`: never.
@@ -48,7 +49,8 @@ std::optional<Evaluation> evaluate_until(Layer& model, const Loader& batches, co
                                          const std::function<bool()>& stop);
 
 /// Expected calibration error: the mean of |accuracy - mean confidence| over 15 bins of equal width, weighted by their
-/// numbers of samples. Guo et al. 2017, https://arxiv.org/abs/1706.04599. 0 for no samples.
+/// numbers of samples. Guo et al. 2017, https://arxiv.org/abs/1706.04599. 0 for no samples, NaN when one got no
+/// prediction.
 double calibration_error(const std::vector<Judgement>& samples);
 
 /// The images shifted by (rows, columns) pixels, down and to the right, border pixels repeated, and then mirrored left

@@ -119,12 +119,17 @@ std::vector<std::string> non_finite_gradients(Module& model) {
   return paths;
 }
 
-std::string find_non_finite(Layer& model, const Tensor& images, const std::function<Var()>& loss) {
-  if (!finite(images)) return "the input images";
+std::string non_finite_value(Module& model) {
   for (const NamedParameter& p : model.named_parameters())
     if (!finite(p.parameter->value())) return text("the parameter ", p.path);
   for (const NamedBuffer& b : model.named_buffers())
     if (!finite(b.buffer->value())) return text("the buffer ", b.path);
+  return {};
+}
+
+std::string find_non_finite(Layer& model, const Tensor& images, const std::function<Var()>& loss) {
+  if (!finite(images)) return "the input images";
+  if (std::string value = non_finite_value(model); !value.empty()) return value;
   const BufferSnapshot buffers(model);
   const Gradients gradients(model);
   Watch watch(model);

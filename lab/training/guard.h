@@ -39,6 +39,9 @@ class BufferSnapshot {
 /// Paths of parameters whose gradient has NaN or infinity in it.
 std::vector<std::string> non_finite_gradients(Module& model);
 
+/// The first parameter or buffer with NaN or infinity in it: "the parameter conv.weight"; empty when there is none.
+std::string non_finite_value(Module& model);
+
 /// Where NaN or infinity first comes up in a training step: in the input, a parameter, the result of an op in a layer,
 /// or a gradient that an op's backward rule computes. Runs the step once more, with a look at every result, and
 /// restores gradients and buffers.

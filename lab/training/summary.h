@@ -12,10 +12,11 @@ namespace ebb {
 struct EpochResult {
   std::int64_t epoch = 0;        ///< Counted from 1.
   double lr = 0;                 ///< Mean learning rate of its steps.
-  double train_loss = 0;         ///< Mean over the training samples as they were seen.
+  double train_loss = 0;         ///< Mean over the training samples as they were seen; NaN when all were left out.
   double train_accuracy = 0;     ///< Likewise, 0 to 1.
-  double judged_loss = 0;        ///< After the epoch, on the data of the evaluations; NaN when there was none.
-  double judged_accuracy = 0;    ///< Likewise, 0 to 1.
+  double judged_loss = 0;        ///< After the epoch, on the data of the evaluations; NaN when there was none, or when
+                                 ///< it was not finite.
+  double judged_accuracy = 0;    ///< Likewise, 0 to 1; NaN when there was no evaluation.
   double seconds = 0;            ///< Training only.
   double images_per_second = 0;  ///< Training only.
 };

@@ -32,7 +32,7 @@ struct StepResult {
   std::int64_t epoch_samples = 0;    ///< Samples of an epoch.
   double seconds = 0;                ///< Spent on the epoch so far.
   double loss = 0;                   ///< Of this batch.
-  double mean_loss = 0;              ///< Of the epoch so far.
+  double mean_loss = 0;              ///< Of the epoch so far; NaN when all batches were left out.
   double lr = 0;                     ///< Of the group with most values at this step.
   bool updated = false;              ///< False while gradients are accumulated, and when the batch was left out.
   std::vector<GroupMeasure> groups;  ///< At the steps that TrainerOptions::measure_every names.

@@ -9,6 +9,7 @@
 #include "framework/compute/basic.h"
 #include "framework/compute/instruction_set.h"
 #include "framework/io/checksum.h"
+#include "framework/nn/eval_mode.h"
 #include "framework/ops/loss.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
@@ -18,7 +19,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// NaN for no samples.
+double mean(double sum, std::int64_t samples) { return samples == 0 ? nan : sum / static_cast<double>(samples); }
 
 // The averages in place of the weights while it lives. They change back, so that a trainer stays as it was.
 class Averaged {
@@ -112,8 +118,9 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
   const auto start = Clock::now();
   if (!walk_) begin_epoch();
   if (!model_.training() && !std::exchange(warned_of_mode_, true))
-    report({"warning", "the model is in eval mode: dropout is off and batch norm leaves its running statistics as they "
-                       "are; model.train() puts it into training mode"});
+    report({"warning",
+            "the model is in eval mode: dropout is off and batch norm leaves its running statistics as they "
+            "are; model.train() puts it into training mode"});
   if (options_.non_finite == OnNonFinite::rollback && can_save() &&
       (!snapshot_ || batches_done() % options_.snapshot_every == 0)) {
     snapshot_.reset();  // a snapshot has none itself
@@ -133,7 +140,7 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
   result.position = position_;
   result.samples = samples_;
   result.seconds = epoch_seconds_;
-  result.mean_loss = loss_sum_ / static_cast<double>(std::max<std::int64_t>(1, samples_));
+  result.mean_loss = mean(loss_sum_, samples_);
   const bool ended = position_ == train_.batches();
   for (TrainObserver* const observer : observers_) observer->on_step(*this, result);
   if (ended) finish_epoch(stop);
@@ -189,10 +196,42 @@ void Trainer::handle_non_finite(const Batch& batch, const std::string& what) {
   const std::string where = text(what, " in epoch ", epoch_ + 1, ", batch ", position_ + 1, " of ", train_.batches(),
                                  first.empty() ? "" : "; the first that is not finite is ", first);
   optimizer_.skip();
-  const bool again = options_.non_finite == OnNonFinite::rollback && rollbacks_ < options_.rollbacks;
   if (options_.non_finite == OnNonFinite::skip) return report({"skip", text("left out a batch: ", where)});
-  if (!again)
+  go_back(where);
+}
+
+// No later batch looks at the last update before an evaluation. False when the training went back to a snapshot.
+bool Trainer::accept_evaluation() {
+  const bool finite = std::isfinite(evaluation_->loss);
+  const std::string first = finite ? non_finite_value(model_) : find_non_finite_evaluation();
+  if (finite && first.empty()) return true;
+  const std::string where = text(finite ? "weights that are not finite" : text("a loss of ", evaluation_->loss),
+                                 " in the evaluation after epoch ", epoch_ + 1,
+                                 first.empty() ? "" : "; the first that is not finite is ", first);
+  if (options_.non_finite == OnNonFinite::skip) {
+    report({"warning", where});
+    return true;
+  }
+  go_back(where);
+  return false;
+}
+
+// What is not finite in the evaluation of the first sample without a finite loss.
+std::string Trainer::find_non_finite_evaluation() {
+  const Averaged averaged(ema_);
+  const EvalMode mode(model_);
+  const auto& samples = evaluation_->samples;
+  const auto bad = std::ranges::find_if(samples, [](const Judgement& s) { return !std::isfinite(s.loss); });
+  const Batch batch = judged_.epoch(0)[(bad - samples.begin()) / judged_.options().batch];
+  return find_non_finite(model_, batch.images,
+                         [&] { return softmax_cross_entropy(model_(batch.images), batch.labels); });
+}
+
+// To the last snapshot, with a lower learning rate. Throws where the policy is another, or that was done often enough.
+void Trainer::go_back(const std::string& where) {
+  if (options_.non_finite != OnNonFinite::rollback || rollbacks_ >= options_.rollbacks || !snapshot_)
     fail("train", where, "finite numbers", "lower the learning rate, lengthen the warm-up, or clip the gradient");
+  if (optimizer_.accumulating()) optimizer_.skip();
   const std::int64_t count = rollbacks_ + 1;
   load_state(TrainState(*snapshot_));
   rollbacks_ = count;
@@ -236,16 +275,16 @@ void Trainer::finish_epoch(const std::function<bool()>& stop) {
   const auto start = Clock::now();
   const bool judged = (epoch_ + 1) % options_.evaluate_every == 0 || epoch_ + 1 == options_.epochs;
   if (judged) evaluation_ = evaluate_now(stop);
-  if (judged && !evaluation_) return;  // stopped: the next step makes it
-  const auto samples = static_cast<double>(std::max<std::int64_t>(1, samples_));
+  if (judged && !evaluation_) return;          // stopped: the next step makes it
+  if (judged && !accept_evaluation()) return;  // rolled back
   EpochResult result{.epoch = epoch_ + 1,
                      .lr = lr_sum_ / static_cast<double>(train_.batches()),
-                     .train_loss = loss_sum_ / samples,
-                     .train_accuracy = static_cast<double>(hits_) / samples,
-                     .judged_loss = std::numeric_limits<double>::quiet_NaN(),
-                     .judged_accuracy = std::numeric_limits<double>::quiet_NaN(),
+                     .train_loss = mean(loss_sum_, samples_),
+                     .train_accuracy = mean(static_cast<double>(hits_), samples_),
+                     .judged_loss = nan,
+                     .judged_accuracy = nan,
                      .seconds = epoch_seconds_,
-                     .images_per_second = epoch_seconds_ > 0 ? samples / epoch_seconds_ : 0};
+                     .images_per_second = epoch_seconds_ > 0 ? static_cast<double>(samples_) / epoch_seconds_ : 0};
   ++epoch_;
   position_ = 0;
   const bool better = judged && judge(result);
@@ -261,8 +300,9 @@ void Trainer::finish_epoch(const std::function<bool()>& stop) {
 bool Trainer::judge(EpochResult& result) {
   result.judged_loss = evaluation().loss;
   result.judged_accuracy = evaluation().accuracy;
-  if (optimizer_.common().plateau && std::isfinite(result.judged_loss)) optimizer_.observe(result.judged_loss);
-  const bool better = best_step_ == 0 || result.judged_accuracy > best_ + options_.min_improvement;
+  const bool finite = std::isfinite(result.judged_loss);
+  if (optimizer_.common().plateau && finite) optimizer_.observe(result.judged_loss);
+  const bool better = finite && (best_step_ == 0 || result.judged_accuracy > best_ + options_.min_improvement);
   bad_ = better ? 0 : bad_ + 1;
   if (!better) return false;
   best_ = result.judged_accuracy;

@@ -55,10 +55,10 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Trains on the next batch, each module in the mode that it is in: training mode unless it was put into eval mode, as
-  /// a norm that is frozen may be; a model in eval mode as a whole is an event of kind "warning". The last batch of an epoch brings its evaluation. Where that was stopped, the next step
-  /// makes it, and does nothing else.
-  /// \throws Error when done, and as TrainerOptions::non_finite says.
+  /// Trains on the next batch, each module in the mode that it is in: training mode unless it was put into eval mode,
+  /// as a norm that is frozen may be; a model in eval mode as a whole is an event of kind "warning". The last batch of
+  /// an epoch brings its evaluation. Where that was stopped, the next step makes it, and does nothing else. \throws
+  /// Error when done, and as TrainerOptions::non_finite says.
   StepResult step() { return step({}); }
 
   /// True after the last epoch, or when patience ran out.
@@ -114,6 +114,9 @@ class Trainer {
   bool learn(const Batch& batch, StepResult& result);
   bool judge(EpochResult& result);
   void handle_non_finite(const Batch& batch, const std::string& what);
+  bool accept_evaluation();
+  std::string find_non_finite_evaluation();
+  void go_back(const std::string& why);
   void count(const Tensor& logits, const Tensor& labels, double loss);
   std::vector<GroupMeasure> measure() const;
   std::optional<Evaluation> evaluate_now(const std::function<bool()>& stop) const;

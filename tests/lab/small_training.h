@@ -67,4 +67,14 @@ struct SmallTraining {
   Trainer trainer;
 };
 
+// Keeps what it was told.
+struct Notes : TrainObserver {
+  void on_step(const Trainer&, const StepResult& step) override { steps.push_back(step); }
+  void on_epoch(const Trainer&, const EpochResult& epoch) override { epochs.push_back(epoch); }
+  void on_event(const Trainer&, const TrainEvent& event) override { events.push_back(event); }
+  std::vector<StepResult> steps;
+  std::vector<EpochResult> epochs;
+  std::vector<TrainEvent> events;
+};
+
 }  // namespace ebb::test

@@ -49,8 +49,8 @@ BOOST_AUTO_TEST_CASE(records_go_through_json_and_back) {
   for (std::size_t i = 1; i < 5; ++i) BOOST_TEST(record.worst[i].confidence <= record.worst[i - 1].confidence);
   for (const Mistake& m : record.worst) {
     const Judgement& judged = e.samples[static_cast<std::size_t>(m.index)];
-    BOOST_TEST(judged.predicted != judged.truth);
-    BOOST_TEST(m.predicted == judged.predicted);
+    BOOST_TEST(judged.predicted.value() != judged.truth);
+    BOOST_TEST(m.predicted == judged.predicted.value());
     BOOST_TEST(m.picture.starts_with("iVBORw0KGgo"));
   }
   const EvaluationRecord back = record_from_json(to_json(record), "test");
@@ -114,6 +114,31 @@ BOOST_AUTO_TEST_CASE(a_run_leaves_a_page_that_says_it_all) {
   for (const char* const part : {">run<", ">other<", "<td>lambda</td>", "<td>0.25</td>"})
     BOOST_TEST(has(comparison, part), part);
   BOOST_TEST(!has(comparison, "<td>momentum</td>"));
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_is_not_finite_is_reported_evaluated_and_resumed) {
+  const Finished done = test::ebb(train("run", "--epochs 2 --lr 1e30 --set non_finite=skip"));
+  BOOST_REQUIRE(done.status == 0);
+  for (const char* const part : {" none ", "no prediction for 100 of 100 samples", "test accuracy 0.00 %",
+                                 "test loss not finite", "warning: a loss of nan in the evaluation after epoch 2"})
+    BOOST_TEST(has(done.output, part), part << " in " << done.output);
+  BOOST_TEST(!has(done.output, " 0.0000"), done.output);
+  BOOST_TEST(test::read(root / "run" / "evaluation.json").find("\"loss\":null") != std::string::npos);
+  const std::string run = (root / "run").string();
+  for (const std::string command : {"report ", "resume ", "eval "}) {
+    const Finished again = test::ebb(command + run);
+    BOOST_TEST(again.status == 0, command << again.output);
+    BOOST_TEST(!has(again.output, "nan %"), again.output);
+    BOOST_TEST((command == "report " || has(again.output, "not finite")), again.output);
+  }
+  const std::string page = test::read(root / "run" / "report.html");
+  for (const char* const part : {"<b>0.00 %</b><span>test accuracy", "<b>not finite</b><span>test loss",
+                                 "<b>not finite</b><span>calibration error", "<b>none</b><span>last training loss",
+                                 "<b>100</b><span>test samples without a prediction"})
+    BOOST_TEST(has(page, part), part);
+  const std::string both = (root / "both.html").string();
+  BOOST_TEST(test::ebb("report " + run + ' ' + run + " --out " + both).status == 0);
+  BOOST_TEST(has(test::read(both), "<td>not finite</td>"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -133,6 +133,7 @@ EvaluationRecord record() {
                        .confusion = Confusion(3),
                        .worst = {{4, 1, 2, 0.875, "QUJD"}, {9, 0, 1, 0.5, ""}}};
   for (std::int64_t i = 0; i < 9; ++i) out.confusion.add(i / 3, i % 3, i);
+  out.confusion.add(1, std::nullopt, 7);
   return out;
 }
 
@@ -194,13 +195,32 @@ BOOST_AUTO_TEST_CASE(records_of_evaluations) {
     ++readable;
     // What was read stands in the file: every member that a record has, at its place.
     const Json wanted = Json::parse(damaged, nullptr, false), is = Json::parse(*got);
-    for (const char* const key : {"data", "loss", "accuracy", "calibration_error", "classes", "confusion"})
-      if (!wanted.contains(key) || wanted[key] != is[key]) ++wrong;
+    for (const char* const key :
+         {"data", "loss", "accuracy", "calibration_error", "classes", "confusion", "unpredicted"})
+      if (std::string(key) == "unpredicted" && !wanted.contains(key) ? is[key] != Json{0, 0, 0}
+                                                                     : !wanted.contains(key) || wanted[key] != is[key])
+        ++wrong;
     if (wanted["worst"].size() != is["worst"].size()) ++wrong;
   }
   BOOST_TEST(wrong == 0);
   BOOST_TEST(readable > 500);
   BOOST_TEST(readable < 19'000);
+}
+
+BOOST_AUTO_TEST_CASE(records_that_are_not_finite_are_read_back) {
+  EvaluationRecord bad = record();
+  bad.loss = bad.calibration_error = bad.worst[0].confidence = std::nan("");
+  const EvaluationRecord got = record_from_json(to_json(bad), "bad");
+  BOOST_TEST(std::isnan(got.loss));
+  BOOST_TEST(std::isnan(got.calibration_error));
+  BOOST_TEST(std::isnan(got.worst[0].confidence));
+  BOOST_TEST(got.confusion.unpredicted(1) == 7);
+  // Records of earlier versions do not say how many samples had no prediction.
+  Json old = Json::parse(to_json(bad));
+  old.erase("unpredicted");
+  BOOST_TEST(record_from_json(old.dump(), "old").confusion.unpredicted() == 0);
+  old["unpredicted"] = {1, 2};
+  BOOST_CHECK_THROW(record_from_json(old.dump(), "old"), Error);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

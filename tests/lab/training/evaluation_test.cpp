@@ -2,12 +2,14 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
 
 #include "framework/compute/basic.h"
 #include "framework/ops/loss.h"
 #include "framework/tensor/error.h"
 #include "lab/training/confusion.h"
 #include "tests/lab/small_training.h"
+#include "tests/support/errors.h"
 
 namespace ebb {
 namespace {
@@ -41,7 +43,8 @@ BOOST_AUTO_TEST_CASE(numbers_are_those_of_the_definition) {
   const Tensor p = softmax(logits).value();
   for (std::size_t i = 0; i < 30; ++i) {
     const auto row = static_cast<std::int64_t>(i);
-    BOOST_TEST(e.samples[i].confidence == p.at({row, e.samples[i].predicted}), boost::test_tools::tolerance(1e-5));
+    BOOST_TEST(e.samples[i].confidence == p.at({row, e.samples[i].predicted.value()}),
+               boost::test_tools::tolerance(1e-5));
     BOOST_TEST(e.samples[i].loss == -std::log(p.at({row, e.samples[i].truth})), boost::test_tools::tolerance(1e-4));
   }
   // Averages over views: by hand.
@@ -60,6 +63,68 @@ BOOST_AUTO_TEST_CASE(calibration_of_known_samples) {
   BOOST_TEST(calibration_error(samples) == 0.2, boost::test_tools::tolerance(1e-12));
   BOOST_TEST(calibration_error({}) == 0);
   BOOST_TEST(calibration_error({{0, 0, 1.0, 0}}) == 0);
+}
+
+constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+constexpr float inf = std::numeric_limits<float>::infinity();
+
+// Logits of six samples, the first two of which have probabilities.
+const std::vector<float> logits{0, 1, 2, -inf, 3, 0, nan, 1, 2, 1, 2, nan, 1, inf, 2, -inf, -inf, -inf};
+
+// A model that gives sample number x[0] the logits above.
+struct Table : Layer {
+  Var forward(const Var& x) override {
+    Tensor y({x.dim(0), 3});
+    for (std::int64_t i = 0; i < x.dim(0); ++i)
+      std::copy_n(logits.data() + 3 * static_cast<std::int64_t>(x.value().at({i, 0})), 3,
+                  y.mutable_data<float>() + 3 * i);
+    return y;
+  }
+};
+
+BOOST_AUTO_TEST_CASE(logits_that_are_not_finite_are_no_prediction) {
+  Confusion seen(3);
+  seen.add(Tensor::from(std::span<const float>(logits), {6, 3}), Tensor::from<std::int64_t>({2, 1, 0, 0, 1, 2}, {6}));
+  BOOST_TEST(seen.total() == 6);
+  BOOST_TEST(seen.count(2, 2) == 1);
+  BOOST_TEST(seen.count(1, 1) == 1);
+  for (std::int64_t t = 0; t < 3; ++t) BOOST_TEST(seen.count(t, 0) == 0, "class " << t);
+  BOOST_TEST(seen.unpredicted() == 4);
+  BOOST_TEST(seen.unpredicted(0) == 2);
+  BOOST_TEST(seen.samples(0) == 2);
+  BOOST_TEST(seen.samples(2) == 2);
+  BOOST_TEST(seen.accuracy() == 2.0 / 6);
+  BOOST_TEST(seen.recall(2) == 0.5);
+  BOOST_TEST(seen.recall(0) == 0);
+  BOOST_TEST(class_table(seen, {"a", "b", "c"}).find("no prediction for 4 of 6 samples") != std::string::npos);
+  BOOST_TEST(test::fails_with({"without a prediction"}, [&] { seen.add(3, std::nullopt, 1); }));
+  Confusion all(3);
+  all.add(0, 0, 2);
+  BOOST_TEST(class_table(all, {"a", "b", "c"}).find("no prediction") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(samples_without_a_prediction_make_means_not_finite) {
+  Table table;
+  const auto judged = [&](std::int64_t count) {
+    Tensor numbers({count, 1}), labels({count}, DType::i64);
+    for (std::int64_t i = 0; i < count; ++i) {
+      numbers.mutable_data<float>()[i] = static_cast<float>(i);
+      labels.mutable_data<std::int64_t>()[i] = 1;
+    }
+    return evaluate(table, Loader(TensorDataset(numbers, labels, 3), {.batch = 4, .shuffle = false}));
+  };
+  const Evaluation good = judged(2), bad = judged(6);
+  BOOST_TEST(good.loss > 0);
+  BOOST_TEST(std::isfinite(good.loss));
+  BOOST_TEST(good.calibration_error > 0.1);
+  BOOST_TEST(good.samples[0].predicted.value() == 2);
+  BOOST_TEST(std::isnan(bad.loss));
+  BOOST_TEST(std::isnan(bad.calibration_error));
+  BOOST_TEST(bad.accuracy == 1.0 / 6);
+  for (std::size_t i = 2; i < 6; ++i) {
+    BOOST_TEST(!bad.samples[i].predicted.has_value());
+    BOOST_TEST(std::isnan(bad.samples[i].confidence));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,7 +2,6 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
-#include <limits>
 
 #include "framework/io/checksum.h"
 #include "framework/ops/loss.h"
@@ -15,6 +14,7 @@
 namespace ebb {
 namespace {
 
+using test::Notes;
 using test::SmallTraining;
 
 // Everything that a state holds, as one name; the times in it differ from run to run.
@@ -25,16 +25,6 @@ std::string fingerprint(const Trainer& trainer) {
     losses += text(e.train_loss, ' ', e.train_accuracy, ' ', e.judged_loss, ' ', e.judged_accuracy, ' ', e.lr, '\n');
   return sha256(state.tensors) + '\n' + losses;
 }
-
-// Keeps what it was told.
-struct Notes : TrainObserver {
-  void on_step(const Trainer&, const StepResult& step) override { steps.push_back(step); }
-  void on_epoch(const Trainer&, const EpochResult& epoch) override { epochs.push_back(epoch); }
-  void on_event(const Trainer&, const TrainEvent& event) override { events.push_back(event); }
-  std::vector<StepResult> steps;
-  std::vector<EpochResult> epochs;
-  std::vector<TrainEvent> events;
-};
 
 // Options with everything that has a state.
 TrainerOptions full_options() {
@@ -280,148 +270,6 @@ BOOST_AUTO_TEST_CASE(the_learning_rate_is_that_of_most_values) {
   Sgd optimizer(groups(t.model, {{"fast", biases(), {.lr_scale = 64}}, {"rest", everything_else()}}), {.lr = 0.01});
   Trainer trainer(t.model, optimizer, t.train, t.judged, {.epochs = 1});
   BOOST_TEST(trainer.step().lr == 0.01);
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
-BOOST_AUTO_TEST_SUITE(guards)
-
-// Poison in one element of the result, or of the gradient, of the second call.
-class Poison : public Layer {
- public:
-  double forward_poison = 0, backward_poison = 0;
-  Var forward(const Var& x) override {
-    Tensor y = x.value().clone();
-    if (forward_poison != 0) y.mutable_data<float>()[3] = static_cast<float>(forward_poison);
-    const double bad = backward_poison;
-    return record("poison", {x}, y, [bad](const Tensor& dy, InputGrads& dx) {
-      Tensor out = dy.clone();
-      if (bad != 0) out.mutable_data<float>()[3] = static_cast<float>(bad);
-      dx.add(0, out);
-    });
-  }
-};
-
-struct Poisoned {
-  explicit Poisoned(OnNonFinite policy)
-      : train(test::small_pictures(70, 1), {.batch = 10, .seed = 3}),
-        judged(test::small_pictures(30, 2), {.batch = 30, .shuffle = false}),
-        model(Rng(5)),
-        optimizer(built(), {.lr = 0.05, .momentum = 0.9}),
-        trainer(model, optimizer, train, judged, {.epochs = 3, .non_finite = policy, .snapshot_every = 4}) {
-    trainer.add(notes);
-  }
-  Sequential& built() {
-    SmallTraining::built(model);
-    poison = &model.add<Poison>("poison");
-    return model;
-  }
-  void steps(int count) {
-    for (int i = 0; i < count; ++i) trainer.step();
-  }
-  Loader train, judged;
-  Sequential model;
-  Poison* poison = nullptr;
-  Sgd optimizer;
-  Trainer trainer;
-  Notes notes;
-};
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr double inf = std::numeric_limits<double>::infinity();
-
-BOOST_AUTO_TEST_CASE(abort_names_place_op_and_layer_and_changes_nothing) {
-  for (const double bad : {nan, inf, -inf}) {
-    Poisoned t(OnNonFinite::abort);
-    t.steps(9);
-    const std::string before = sha256(t.trainer.save_state().tensors);
-    t.poison->forward_poison = bad;
-    const std::string message = test::message_of([&] { t.trainer.step(); });
-    BOOST_TEST(message.find("in epoch 2, batch 3 of 7") != std::string::npos, message);
-    BOOST_TEST(message.find("the result of poison in layer \"poison\"") != std::string::npos, message);
-    t.poison->forward_poison = 0;
-    t.poison->backward_poison = bad;
-    const std::string gradient = test::message_of([&] { t.trainer.step(); });
-    BOOST_TEST(gradient.find("a gradient of ") != std::string::npos, gradient);
-    BOOST_TEST(gradient.find("the gradient that poison in layer \"poison\" hands back") != std::string::npos, gradient);
-    BOOST_TEST(sha256(t.trainer.save_state().tensors) == before);
-    // Without the poison it goes on as if nothing had been.
-    t.poison->backward_poison = 0;
-    t.trainer.run();
-    Poisoned clean(OnNonFinite::abort);
-    clean.trainer.run();
-    BOOST_TEST(sha256(t.model.state()) == sha256(clean.model.state()));
-  }
-}
-
-BOOST_AUTO_TEST_CASE(inputs_parameters_and_buffers_are_named) {
-  SmallTraining t;
-  const Batch batch = t.train.epoch(0)[0];
-  const auto find = [&](const Tensor& images) {
-    return find_non_finite(t.model, images, [&] { return softmax_cross_entropy(t.model(images), batch.labels); });
-  };
-  BOOST_TEST(find(batch.images).empty());
-  Tensor bad = batch.images.clone();
-  bad.mutable_data<float>()[7] = static_cast<float>(nan);
-  BOOST_TEST(find(bad) == "the input images");
-  const State good = t.model.state();
-  t.model.named_buffers()[0].buffer->value().mutable_data<float>()[1] = static_cast<float>(inf);
-  BOOST_TEST(find(batch.images) == "the buffer bn.running_mean");
-  t.model.load_state(good);
-  t.model.named_parameters()[0].parameter->value().mutable_data<float>()[1] = static_cast<float>(inf);
-  BOOST_TEST(find(batch.images) == "the parameter conv.weight");
-}
-
-BOOST_AUTO_TEST_CASE(skip_leaves_the_batch_out) {
-  for (const bool forward : {true, false}) {
-    Poisoned t(OnNonFinite::skip);
-    t.steps(5);
-    const State before = t.model.state();
-    (forward ? t.poison->forward_poison : t.poison->backward_poison) = nan;
-    t.steps(1);
-    t.poison->forward_poison = t.poison->backward_poison = 0;
-    const State after = t.model.state();
-    for (const auto& [path, tensor] : before)
-      BOOST_TEST(std::ranges::equal(tensor.bytes(), after.at(path).bytes()), path);
-    BOOST_TEST(t.optimizer.steps() == 5);
-    BOOST_TEST(t.optimizer.skipped_steps() == 1);
-    BOOST_REQUIRE(t.notes.events.size() == 1u);
-    BOOST_TEST(t.notes.events[0].kind == "skip");
-    BOOST_TEST(!t.notes.steps[5].updated);
-    t.trainer.run();
-    BOOST_TEST(t.trainer.evaluation().accuracy > 0.8);
-  }
-}
-
-BOOST_AUTO_TEST_CASE(rollback_goes_back_with_a_lower_rate_and_gives_up_after_three) {
-  Poisoned t(OnNonFinite::rollback);
-  t.steps(6);
-  t.poison->forward_poison = nan;
-  t.trainer.step();
-  t.poison->forward_poison = 0;
-  BOOST_TEST(t.trainer.batches_done() == 4);
-  BOOST_TEST(t.optimizer.common().lr == 0.025);
-  BOOST_REQUIRE(t.notes.events.size() == 1u);
-  BOOST_TEST(t.notes.events[0].kind == "rollback");
-  // What was done before the fault is kept, the rest is as a run of that rate from there has it.
-  Poisoned other(OnNonFinite::abort);
-  other.steps(4);
-  other.optimizer.set_base_lr(0.025);
-  other.trainer.run();
-  // A copy that goes on from a checkpoint in between knows of the rollback too.
-  t.steps(1);
-  const TrainState state = t.trainer.save_state();
-  Poisoned copy(OnNonFinite::rollback);
-  copy.trainer.load_state(state);
-  for (Poisoned* const each : {&t, &copy}) {
-    each->trainer.run();
-    BOOST_TEST(sha256(each->model.state()) == sha256(other.model.state()));
-  }
-  Poisoned lost(OnNonFinite::rollback);
-  lost.steps(2);
-  lost.poison->forward_poison = inf;
-  for (int i = 0; i < 3; ++i) lost.trainer.step();
-  BOOST_CHECK_THROW(lost.trainer.step(), Error);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
