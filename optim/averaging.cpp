@@ -9,12 +9,6 @@
 namespace ebb {
 namespace {
 
-// average += share (value - average)
-void approach(Tensor& average, const Tensor& value, double share) {
-  scale(average, 1 - share);
-  axpy(share, value, average);
-}
-
 const Tensor& found(const char* where, const State& state, const std::string& key, const Shape& shape, DType dtype) {
   const auto at = state.find(key);
   if (at == state.end()) fail(where, "no tensor " + key, "one for every averaged value");
@@ -38,7 +32,7 @@ Ema::Ema(Module& model, EmaOptions options) : options_(options) {
 void Ema::update() {
   const double t = static_cast<double>(++updates_);
   const double decay = options_.warm_up ? std::min(options_.decay, (1 + t) / (10 + t)) : options_.decay;
-  for (Entry& entry : entries_) approach(entry.average, *entry.value, 1 - decay);
+  for (Entry& entry : entries_) lerp(entry.average, *entry.value, 1 - decay);
 }
 
 void Ema::swap() {
@@ -70,7 +64,7 @@ bool Lookahead::update() {
   if (++calls_ % options_.every != 0) return false;
   for (Entry& entry : entries_) {
     if (entry.parameter->frozen()) continue;
-    approach(entry.slow, entry.parameter->value(), options_.alpha);
+    lerp(entry.slow, entry.parameter->value(), options_.alpha);
     copy_into(entry.parameter->value(), entry.slow);
   }
   return true;

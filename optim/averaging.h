@@ -21,8 +21,9 @@ struct EmaOptions {
 };
 
 /// An exponential moving average of a model's parameters and floating-point buffers (running statistics included):
-/// average = decay average + (1 - decay) value. Polyak averaging as in
-/// https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage, where warm_up is num_updates.
+/// average += (1 - decay) (value - average), so that a value that stays, such as a frozen one, is its own average to
+/// the bit. Polyak averaging as in https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage, where
+/// warm_up is num_updates.
 class Ema {
  public:
   /// Starts from the values as they are. The model must outlive it.

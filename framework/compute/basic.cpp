@@ -30,6 +30,19 @@ void elementwise(const char* op, const Tensor& like, Body body) {
   });
 }
 
+// y = kernel(factor, x, y)
+template <class Kernel>
+void with_factor(const char* name, double factor, const Tensor& x, Tensor& y, const Kernel& kernel) {
+  require_like(name, y, x);
+  elementwise(
+      name, x,
+      [&, from = x.bytes().data(), to = y.mutable_bytes().data()](auto zero, std::int64_t begin, std::int64_t n) {
+        using T = decltype(zero);
+        kernel(kernels_of<T>().elementwise)(static_cast<T>(factor), reinterpret_cast<const T*>(from) + begin,
+                                            reinterpret_cast<T*>(to) + begin, n);
+      });
+}
+
 template <class Body>
 double summed(const char* op, const Tensor& x, Body body) {
   require_defined(op, "tensor", x);
@@ -82,14 +95,11 @@ Tensor cast(const Tensor& x, DType dtype) {
 void add_into(Tensor& y, const Tensor& x) { axpy(1.0, x, y); }
 
 void axpy(double alpha, const Tensor& x, Tensor& y) {
-  require_like("axpy", y, x);
-  elementwise(
-      "axpy", x,
-      [&, from = x.bytes().data(), to = y.mutable_bytes().data()](auto zero, std::int64_t begin, std::int64_t n) {
-        using T = decltype(zero);
-        kernels_of<T>().elementwise.axpy(static_cast<T>(alpha), reinterpret_cast<const T*>(from) + begin,
-                                         reinterpret_cast<T*>(to) + begin, n);
-      });
+  with_factor("axpy", alpha, x, y, [](const auto& table) { return table.axpy; });
+}
+
+void lerp(Tensor& y, const Tensor& x, double share) {
+  with_factor("lerp", share, x, y, [](const auto& table) { return table.lerp; });
 }
 
 void scale(Tensor& y, double alpha) {

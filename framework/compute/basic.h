@@ -24,6 +24,11 @@ void add_into(Tensor& y, const Tensor& x);
 /// y += alpha x; equal shapes and dtypes.
 void axpy(double alpha, const Tensor& x, Tensor& y);
 
+/// y += share (x - y); equal shapes and dtypes. Elements that are equal stay as they are, infinite ones too, and a
+/// share of 1 makes y equal to x.
+/// \param share 0 to 1.
+void lerp(Tensor& y, const Tensor& x, double share);
+
 /// y *= alpha.
 void scale(Tensor& y, double alpha);
 

@@ -19,6 +19,14 @@ void fill_table(Elementwise<T>& table) {
   table.axpy = [](T alpha, const T* x, T* y, int64_t n) {
     map(x, y, y, n, [=](B v, B w) { return xsimd::fma(B(alpha), v, w); });
   };
+  table.lerp = [](T share, const T* x, T* y, int64_t n) {
+    // From the end that is nearer, so that a share of 1 gives x to the bit.
+    if (share < T(0.5)) {
+      map(x, y, y, n, [=](B v, B w) { return xsimd::select(v == w, w, xsimd::fma(B(share), v - w, w)); });
+    } else {
+      map(x, y, y, n, [=](B v, B w) { return xsimd::select(v == w, w, xsimd::fnma(B(1 - share), v - w, v)); });
+    }
+  };
   table.add_relu = [](const T* a, const T* b, T* y, int64_t n) {
     map(a, b, y, n, [](B p, B q) {
       const B s = p + q;

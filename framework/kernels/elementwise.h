@@ -17,6 +17,7 @@ struct Elementwise {
   void (*scale)(T alpha, const T* x, T* y, int64_t n);   ///< y = alpha x
   void (*shift)(T alpha, const T* x, T* y, int64_t n);   ///< y = x + alpha
   void (*axpy)(T alpha, const T* x, T* y, int64_t n);    ///< y = y + alpha x
+  void (*lerp)(T share, const T* x, T* y, int64_t n);    ///< y = y + share (x - y), y itself where they are equal
 
   void (*add_relu)(const T* a, const T* b, T* y, int64_t n);                          ///< y = max(a + b, 0)
   void (*select)(const uint8_t* condition, const T* a, const T* b, T* y, int64_t n);  ///< y = condition ? a : b

@@ -40,8 +40,8 @@ struct EvaluateOptions {
 };
 
 /// Runs `model` in eval mode over one epoch of `batches`, without recording, and restores the mode of each module.
-/// Probabilities are computed in double. \throws Error when the loader makes soft labels, or views are asked for of
-/// samples that are no images.
+/// Probabilities are computed in double.
+/// \throws Error when the loader makes soft labels, or views are asked for of samples that are no images.
 Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& options = {});
 
 /// As evaluate(), but gives nothing when `stop`, asked before each batch, says so. No `stop`: never.

@@ -1,5 +1,7 @@
 // Saved state, what a changed table does to it, reports, and averages of weights.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 
 #include "framework/io/safetensors.h"
 #include "optim/averaging.h"
@@ -198,6 +200,25 @@ BOOST_AUTO_TEST_CASE(moving_averages) {
   warm.load_state(average.state());
   BOOST_TEST(warm.updates() == 1);
   BOOST_TEST(fails_with({"ema", "no tensor"}, [&] { warm.load_state({}); }));
+}
+
+BOOST_AUTO_TEST_CASE(averages_of_values_that_stay_are_those_values) {
+  struct Large : Module {
+    Parameter frozen{*this, "frozen", Role::weight, random({100'000}, 3)};
+    Parameter moving{*this, "moving", Role::weight, random({64}, 4)};
+  } model;
+  const Tensor frozen = model.frozen.value().clone();
+  Ema average(model, {.decay = 0.999});
+  double wanted = model.moving.value().at({7});
+  for (int t = 1; t <= 10'000; ++t) {
+    model.moving.set_value(random({64}, 100 + static_cast<std::uint64_t>(t)));
+    average.update();
+    wanted += (1 - std::min(0.999, (1.0 + t) / (10.0 + t))) * (model.moving.value().at({7}) - wanted);
+  }
+  BOOST_TEST(same_bits(average.state().at("frozen"), frozen));
+  // The others are the average of f32 numbers in double, but for rounding.
+  BOOST_TEST(std::abs(average.state().at("moving").at({7}) - wanted) < 1e-6);
+  BOOST_TEST(std::abs(wanted) > 1e-3);
 }
 
 BOOST_AUTO_TEST_CASE(lookahead) {

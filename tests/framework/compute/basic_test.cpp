@@ -165,6 +165,42 @@ BOOST_AUTO_TEST_CASE(axpy_add_and_scale) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(lerp_goes_a_share_of_the_way) {
+  everywhere([](DType dtype, double epsilon) {
+    for (const double share : {0.0, 0.001, 0.3, 0.5, 0.7, 1.0})
+      for (const std::int64_t n : sizes) {
+        const Tensor x = test::random({n}, 5, -1, 1, dtype);
+        Tensor y = test::random({n}, 6, -1, 1, dtype);
+        Tensor wanted({n}, dtype);
+        dispatch("test", dtype, [&](auto zero) {
+          using T = decltype(zero);
+          for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i)
+            wanted.mutable_span<T>()[i] = static_cast<T>(
+                double{y.span<T>()[i]} + double{T(share)} * (double{x.span<T>()[i]} - double{y.span<T>()[i]}));
+        });
+        lerp(y, x, share);
+        BOOST_TEST(test::close(y, wanted, 4 * epsilon), "share " << share);
+        if (share == 1) BOOST_TEST(test::same_bits(y, x));
+      }
+    // Equal ones stay, also where the difference is no number; a far end is reached to the bit.
+    const double inf = std::numeric_limits<double>::infinity();
+    const std::vector<double> kept{0.1, -0.0, inf, -inf, 1e-30, 3e38};
+    for (const double share : {0.001, 0.6}) {
+      Tensor y = cast(Tensor::from(std::span<const double>(kept), {6}), dtype);
+      const Tensor x = y.clone();
+      lerp(y, x, share);
+      BOOST_TEST(test::same_bits(y, x));
+    }
+    Tensor far = Tensor::full({1}, 1e8, dtype);
+    lerp(far, Tensor::full({1}, 1.0, dtype), 1.0);
+    BOOST_TEST(far.item() == 1.0);
+  });
+  BOOST_TEST(error_of([] {
+               Tensor y({2});
+               lerp(y, Tensor::zeros({3}), 0.5);
+             }) == "[lerp] got shapes [2] and [3]; wanted equal shapes");
+}
+
 // A number's result may not depend on where it stands: tails take the same path as full registers.
 BOOST_AUTO_TEST_CASE(results_do_not_depend_on_the_position) {
   everywhere([](DType dtype, double) {
