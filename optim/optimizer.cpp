@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "framework/compute/basic.h"
 #include "framework/compute/root_of_squares.h"
@@ -40,11 +41,14 @@ void Optimizer::check_options() const {
 }
 
 bool Optimizer::step() {
-  if (gathered_ + 1 < common_.gradient.accumulate) {
-    ++gathered_;
-    return false;
-  }
-  gathered_ = 0;
+  if (++gathered_ < common_.gradient.accumulate) return false;
+  return update_all(std::exchange(gathered_, 0));
+}
+
+bool Optimizer::flush() { return gathered_ > 0 && update_all(std::exchange(gathered_, 0)); }
+
+// An update by gradients that were summed over so many calls of step().
+bool Optimizer::update_all(int calls) {
   classify();
   if (common_.gradient.non_finite != NonFinite::ignore && !gradients_finite()) {
     ++skipped_;
@@ -52,7 +56,7 @@ bool Optimizer::step() {
   }
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     steps_[g] = Step{.context = context_at(g, step_)};
-    steps_[g].gradient_scale = 1.0 / common_.gradient.accumulate;
+    steps_[g].gradient_scale = 1.0 / calls;
     if (!decay(g).wants_v_hat) steps_[g].terms = ask(g, steps_[g].context);
   }
   clip();

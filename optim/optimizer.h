@@ -41,6 +41,7 @@ class Optimizer {
   /// \returns false when nothing was updated: still accumulating, or skipped for a non-finite gradient.
   /// \throws Error naming group or parameter for an lr, lambda or gradient that makes no sense.
   bool step();
+  bool flush();  ///< As step(), with what an accumulated update has gathered, averaged over that. False: nothing.
 
   /// Forgets the gradients; does nothing between the calls of step() that belong to one accumulated update.
   void zero_grad();
@@ -140,6 +141,7 @@ class Optimizer {
   enum class Part : std::uint8_t { none, decay_only, full };
 
   void check_options() const;
+  bool update_all(int calls);
   StepContext context_at(std::size_t group, std::int64_t step) const;
   DecayTerms ask(std::size_t group, const StepContext& context) const;
   void classify();

@@ -117,7 +117,8 @@ std::vector<std::string> decay_names() {
 }
 
 StepCounts step_counts(const Recipe& recipe, std::int64_t batches) {
-  const std::int64_t total = recipe.epochs * batches / recipe.accumulate;
+  // The last update takes what is left.
+  const std::int64_t total = (recipe.epochs * batches + recipe.accumulate - 1) / recipe.accumulate;
   return {.per_epoch = static_cast<double>(std::max<std::int64_t>(1, batches)) / static_cast<double>(recipe.accumulate),
           .total = std::max<std::int64_t>(1, total)};
 }

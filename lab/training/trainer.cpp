@@ -173,6 +173,8 @@ bool Trainer::learn(const Batch& batch, StepResult& result) {
   count(answers, batch.labels, result.loss);
   if (options_.measure_every > 0 && result.step % options_.measure_every == 0) result.groups = measure();
   result.updated = optimizer_.step();
+  const bool last = epoch_ + 1 == options_.epochs && position_ + 1 == train_.batches();
+  if (last && !result.updated) result.updated = optimizer_.flush();  // the batches that are missing will not come
   optimizer_.zero_grad();
   if (!result.updated) return true;
   if (lookahead_) lookahead_->update();
@@ -273,7 +275,11 @@ const Evaluation& Trainer::evaluation() const {
 void Trainer::finish_epoch(const std::function<bool()>& stop) {
   leave_epoch();
   const auto start = Clock::now();
-  const bool judged = (epoch_ + 1) % options_.evaluate_every == 0 || epoch_ + 1 == options_.epochs;
+  const bool last = epoch_ + 1 == options_.epochs;
+  if (last && optimizer_.steps() == 0)
+    fail("trainer", text("no update in ", batches_done(), " batches"), "one at least",
+         "all batches were left out: see the guard's messages");
+  const bool judged = last || (epoch_ + 1) % options_.evaluate_every == 0;
   if (judged) evaluation_ = evaluate_now(stop);
   if (judged && !evaluation_) return;          // stopped: the next step makes it
   if (judged && !accept_evaluation()) return;  // rolled back
@@ -290,7 +296,7 @@ void Trainer::finish_epoch(const std::function<bool()>& stop) {
   const bool better = judged && judge(result);
   seconds_ += result.seconds + seconds_since(start);
   curve_.push_back(result);
-  if (done() && optimizer_.accumulating()) optimizer_.skip();  // its other batches will not come
+  if (done() && optimizer_.accumulating()) optimizer_.skip();  // patience ended it: the weights that were judged stay
   for (TrainObserver* const observer : observers_) observer->on_epoch(*this, result);
   if (options_.patience > 0 && !better && bad_ >= options_.patience && epoch_ < options_.epochs)
     report({"early stop", text("no improvement in ", bad_, " evaluations; the best was after batch ", best_step_)});
@@ -303,7 +309,8 @@ bool Trainer::judge(EpochResult& result) {
   const bool finite = std::isfinite(result.judged_loss);
   if (optimizer_.common().plateau && finite) optimizer_.observe(result.judged_loss);
   const bool better = finite && (best_step_ == 0 || result.judged_accuracy > best_ + options_.min_improvement);
-  bad_ = better ? 0 : bad_ + 1;
+  if (better) bad_ = 0;
+  else if (optimizer_.steps() > 0) ++bad_;
   if (!better) return false;
   best_ = result.judged_accuracy;
   best_step_ = batches_done();

@@ -57,8 +57,9 @@ class Trainer {
 
   /// Trains on the next batch, each module in the mode that it is in: training mode unless it was put into eval mode,
   /// as a norm that is frozen may be; a model in eval mode as a whole is an event of kind "warning". The last batch of
-  /// an epoch brings its evaluation. Where that was stopped, the next step makes it, and does nothing else. \throws
-  /// Error when done, and as TrainerOptions::non_finite says.
+  /// an epoch brings its evaluation. Where that was stopped, the next step makes it, and does nothing else. An
+  /// accumulated update that the last epoch leaves incomplete is made from the batches that there are.
+  /// \throws Error when done, when the last epoch ends without any update, and as TrainerOptions::non_finite says.
   StepResult step() { return step({}); }
 
   /// True after the last epoch, or when patience ran out.
@@ -147,7 +148,7 @@ class Trainer {
   std::vector<EpochResult> curve_;
   double best_ = -1;
   std::int64_t best_step_ = 0;
-  std::int64_t bad_ = 0;  // evaluations since the best one
+  std::int64_t bad_ = 0;  // evaluations since the best one that saw an update
   std::int64_t rollbacks_ = 0;
   State best_weights_;
   std::optional<TrainState> snapshot_;

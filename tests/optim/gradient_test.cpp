@@ -82,6 +82,26 @@ BOOST_AUTO_TEST_CASE(accumulation) {
   BOOST_TEST(optimizer.steps() == 1);
 }
 
+BOOST_AUTO_TEST_CASE(an_incomplete_accumulation_is_averaged_over_what_is_there) {
+  const auto w = parameter("w", {0});
+  Sgd optimizer(groups({w.get()}, {{"all", everything_else()}}),
+                {.lr = 1, .decay = coupled_l2(0.5), .gradient = {.clip = clip_value(2.5), .accumulate = 100}});
+  w->set_value(Tensor::from({2.0}, {1}));
+  BOOST_TEST(!optimizer.flush());
+  for (const double g : {1.0, 2.0, 9.0}) {
+    w->accumulate(Tensor::from({g}, {1}));
+    BOOST_TEST(!optimizer.step());
+    optimizer.zero_grad();
+  }
+  BOOST_TEST(optimizer.flush());
+  BOOST_TEST(std::abs(w->value().item() - (2 - 2.5 - 0.5 * 2)) < 1e-15);  // the mean of 4 clipped, and decay once
+  BOOST_TEST(!optimizer.accumulating());
+  BOOST_TEST(optimizer.steps() == 1);
+  optimizer.zero_grad();
+  BOOST_TEST(!w->grad().defined());
+  BOOST_TEST(!optimizer.flush());
+}
+
 BOOST_AUTO_TEST_CASE(missing_gradients) {
   const auto value = [](NoGradient how) {
     const auto w = parameter("w", {1});

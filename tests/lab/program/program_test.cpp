@@ -106,6 +106,13 @@ BOOST_AUTO_TEST_CASE(a_recipe_can_be_printed_without_training) {
   BOOST_TEST(has(done.output, "epochs = 10"));
 }
 
+BOOST_AUTO_TEST_CASE(fewer_batches_than_an_update_gathers_still_train) {
+  BOOST_REQUIRE(test::ebb(train("all", "--set batch=150 --set accumulate=100 --epochs 2 --lr 0.05")).status == 0);
+  BOOST_REQUIRE(test::ebb(train("none", "--epochs 0")).status == 0);
+  BOOST_TEST(summary("all").at("steps").get<int>() == 1);
+  BOOST_TEST(summary("all").at("weights_sha256") != summary("none").at("weights_sha256"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

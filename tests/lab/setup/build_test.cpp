@@ -346,6 +346,10 @@ BOOST_FIXTURE_TEST_CASE(clipping_accumulation_layers_and_plateau_reach_the_optim
   BOOST_TEST(optimizer->common().gradient.accumulate == 4);
   BOOST_TEST(optimizer->common().plateau->factor == 0.25);
   BOOST_TEST(step_counts(recipe, 8).total == 10);
+  recipe.accumulate = 7;  // 40 batches: five updates of seven, one of five
+  BOOST_TEST(step_counts(recipe, 8).total == 6);
+  recipe.accumulate = 100;
+  BOOST_TEST(step_counts(recipe, 8).total == 1);
   std::set<double> rates;
   for (std::size_t g = 0; g < optimizer->groups().size(); ++g) rates.insert(optimizer->lr(g));
   BOOST_TEST(rates.size() > 5u);

@@ -35,12 +35,13 @@ class Poison : public Layer {
 };
 
 struct Poisoned {
-  explicit Poisoned(OnNonFinite policy)
+  explicit Poisoned(OnNonFinite policy, std::int64_t patience = 0)
       : train(test::small_pictures(70, 1), {.batch = 10, .seed = 3}),
         judged(test::small_pictures(30, 2), {.batch = 30, .shuffle = false}),
         model(Rng(5)),
         optimizer(built(), {.lr = 0.05, .momentum = 0.9}),
-        trainer(model, optimizer, train, judged, {.epochs = 3, .non_finite = policy, .snapshot_every = 4}) {
+        trainer(model, optimizer, train, judged,
+                {.epochs = 3, .patience = patience, .non_finite = policy, .snapshot_every = 4}) {
     trainer.add(notes);
   }
   Sequential& built() {
@@ -230,6 +231,15 @@ BOOST_AUTO_TEST_CASE(an_epoch_whose_batches_were_all_left_out_has_no_training_lo
   BOOST_TEST(t.notes.epochs[1].images_per_second == 0);
   BOOST_TEST(t.notes.epochs[1].judged_accuracy > 0.3);
   BOOST_TEST(t.notes.epochs[2].train_loss > 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_training_without_an_update_is_an_error) {
+  for (const std::int64_t patience : {0, 1}) {
+    Poisoned t(OnNonFinite::skip, patience);
+    t.poison->forward_poison = nan;
+    BOOST_TEST(test::fails_with({"[trainer] got no update in 21 batches"}, [&] { t.trainer.run(); }));
+    BOOST_TEST(!t.trainer.done());
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

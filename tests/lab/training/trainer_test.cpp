@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(accumulated_updates_are_saved_between_them) {
     whole.trainer.step();
   }
   BOOST_TEST(states.size() == 10u);
-  BOOST_TEST(whole.optimizer.steps() == 9);
+  BOOST_TEST(whole.optimizer.steps() == 10);
   BOOST_TEST(whole.trainer.can_save());
   for (const TrainState& state : states) {
     SmallTraining rest({.epochs = 4}, sgd);
@@ -159,6 +159,39 @@ BOOST_AUTO_TEST_CASE(accumulated_updates_are_saved_between_them) {
     rest.trainer.run();
     BOOST_TEST(fingerprint(rest.trainer) == fingerprint(whole.trainer));
   }
+}
+
+// 14 batches, accumulated by four: the last two make an update of their own, before the evaluation.
+BOOST_AUTO_TEST_CASE(the_tail_of_an_accumulated_update_is_made) {
+  const SgdOptions sgd{.gradient = {.accumulate = 4}};
+  SmallTraining whole({.epochs = 2}, sgd), by_hand({.epochs = 2}, sgd);
+  Notes notes;
+  whole.trainer.add(notes);
+  whole.trainer.run();
+  BOOST_TEST(whole.optimizer.steps() == 4);
+  BOOST_TEST(whole.optimizer.skipped_steps() == 0);
+  BOOST_TEST(notes.steps.back().updated);
+  for (std::int64_t epoch = 0; epoch < 2; ++epoch)
+    for (const auto& [images, labels] : by_hand.train.epoch(epoch)) {
+      Tape tape;
+      tape.backward(softmax_cross_entropy(by_hand.model(images), labels));
+      by_hand.optimizer.step();
+      by_hand.optimizer.zero_grad();
+    }
+  BOOST_TEST(by_hand.optimizer.accumulating());
+  const std::string before = sha256(by_hand.model.state());
+  by_hand.optimizer.flush();
+  BOOST_TEST(sha256(whole.model.state()) == sha256(by_hand.model.state()));
+  BOOST_TEST(sha256(whole.model.state()) != before);
+  BOOST_TEST(whole.trainer.summary().test_loss == evaluate(by_hand.model, by_hand.judged).loss);
+}
+
+BOOST_AUTO_TEST_CASE(more_accumulated_than_there_is_still_trains) {
+  SmallTraining t({.epochs = 1}, {.gradient = {.accumulate = 100}});
+  const std::string before = sha256(t.model.state());
+  t.trainer.run();
+  BOOST_TEST(t.optimizer.steps() == 1);
+  BOOST_TEST(sha256(t.model.state()) != before);
 }
 
 BOOST_AUTO_TEST_CASE(states_that_do_not_fit_change_nothing) {
