@@ -52,4 +52,16 @@ struct EvalCommand {
 /// \throws Error
 int run(const EvalCommand& command);
 
+/// What the command line of `ebb audit` says.
+struct AuditCommand {
+  std::string what = {};                   ///< A recipe, as of `ebb train`, or a run directory.
+  std::vector<std::string> settings = {};  ///< "key=value", as of `ebb train`.
+  std::string json = {};                   ///< A file for programs; empty: none.
+  bool probe = true;                       ///< Whether symmetries are confirmed in f64.
+};
+
+/// Prints what weight decay meets in the network of a recipe, or of a run at its newest checkpoint. 1 when there are
+/// problems. \throws Error
+int run(const AuditCommand& command);
+
 }  // namespace ebb

@@ -80,6 +80,13 @@ int program(int argc, char** argv) {
   eval->add_option("run", evaluating.directory, "the run directory")->required();
   eval->add_option("--set", evaluating.settings, "key=value, for example tta_flip=true or data_dir=DIR");
 
+  ebb::AuditCommand auditing;
+  CLI::App* const audit = app.add_subcommand("audit", "Shows what weight decay meets in a network");
+  audit->add_option("what", auditing.what, "a recipe, as of ebb train, or a run directory")->required();
+  audit->add_option("--set", auditing.settings, "key=value: sets any key of the recipe; may stand several times");
+  audit->add_option("--json", auditing.json, "a file that gets all of it as JSON");
+  audit->add_flag("--no-probe{false}", auditing.probe, "leave out the search and its confirmation in f64");
+
   CLI11_PARSE(app, argc, argv);
   if (data.chosen()) return data.run();
   for (std::size_t i = 0; i < shorts.size(); ++i)
@@ -88,6 +95,7 @@ int program(int argc, char** argv) {
   if (*train) return ebb::run(training);
   if (*resume) return ebb::run(resuming);
   if (*report) return ebb::run(reporting);
+  if (*audit) return ebb::run(auditing);
   return ebb::run(evaluating);
 }
 

@@ -14,6 +14,9 @@ if(EBB_BUILD_LAB)
   target_compile_definitions(test_uncaught PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>"
     EBB_THROWING_PROGRAM="$<TARGET_FILE:ebb_throwing_program>")
   add_dependencies(test_uncaught ebb ebb_throwing_program)
+  ebb_test(audit
+    SOURCES lab/audit/audit_test.cpp lab/audit/graphs_test.cpp lab/audit/zoo_test.cpp lab/diagnose/predict_test.cpp
+    LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   ebb_test(data_command
     SOURCES lab/program/contact_sheet_test.cpp lab/program/data_command_test.cpp support/mutate.cpp
       support/temporary_directory.cpp

@@ -7,6 +7,7 @@ from common import code_files, private_headers, public_headers, run, without_com
 
 KERNEL_TABLE = "framework/kernels"
 LIBRARIES = ["framework", "optim", "data", "models"]
+ROOMS = ["audit", "diagnose", "format", "recipe", "reports", "runs", "setup", "training"]
 FOUNDATION = ["framework/tensor", "framework/compute", "framework/parallel", KERNEL_TABLE]
 
 # Part: the parts and files of the project it may include, beside itself. The longest matching part counts.
@@ -22,13 +23,15 @@ MAY_INCLUDE = {
     "models": ["framework/nn", "framework/ops", "framework/autograd", "framework/tensor"],
     "optim": ["framework/autograd/parameter.h", "framework/nn/module.h", *FOUNDATION],
     "data": ["framework/compute", "framework/io", "framework/parallel", "framework/tensor"],
+    "lab/audit": [*LIBRARIES, "lab/diagnose/predict.h", "lab/format"],
+    "lab/diagnose": LIBRARIES,
     "lab/format": LIBRARIES,
     "lab/recipe": LIBRARIES,
     "lab/training": LIBRARIES,
     "lab/setup": [*LIBRARIES, "lab/format", "lab/recipe", "lab/runs/version.h", "lab/training"],
     "lab/runs": [*LIBRARIES, "lab/format", "lab/recipe", "lab/training"],
     "lab/reports": [*LIBRARIES, "lab/format", "lab/recipe", "lab/runs", "lab/training"],
-    "lab/program": [*LIBRARIES, *(f"lab/{room}" for room in ["format", "recipe", "reports", "runs", "setup", "training"])],
+    "lab/program": [*LIBRARIES, *(f"lab/{room}" for room in ROOMS)],
     "tests": ["framework", "optim", "data", "models", "lab"],
     "examples": [],
 }

@@ -1,0 +1,429 @@
+// Networks made to mislead, with answers written by hand: none missed, none invented.
+#include <boost/test/unit_test.hpp>
+
+#include "framework/compute/basic.h"
+#include "framework/nn/activations.h"
+#include "framework/nn/batch_norm.h"
+#include "framework/nn/conv2d.h"
+#include "framework/nn/dropout.h"
+#include "framework/nn/embedding.h"
+#include "framework/nn/flatten.h"
+#include "framework/nn/group_norm.h"
+#include "framework/nn/layer_norm.h"
+#include "framework/nn/linear.h"
+#include "framework/nn/pooling.h"
+#include "framework/nn/sequential.h"
+#include "framework/ops/arithmetic.h"
+#include "framework/ops/loss.h"
+#include "framework/ops/reduction.h"
+#include "framework/ops/shape.h"
+#include "lab/audit/audit.h"
+
+namespace ebb {
+namespace {
+
+constexpr std::int64_t samples = 6, classes = 3;
+
+Tensor images(std::int64_t channels = 2) {
+  Tensor x({samples, 5, 5, channels}, DType::f32);
+  fill_normal(x, Rng(11), 0, 1);
+  return x;
+}
+
+Tensor labels() { return Tensor::from<std::int64_t>({0, 1, 2, 1, 0, 2}, {samples}); }
+
+// A line for each parameter, "path position, by granularity".
+std::string answer(const Audit& audit) {
+  std::string out;
+  for (const AuditRow& r : audit.rows)
+    out += text(r.path, ' ', name(r.position), r.granularity.empty() ? "" : ", ", r.granularity, '\n');
+  return out;
+}
+
+// A line for each scaling and shift.
+std::string symmetries(const Audit& audit, bool rescalings = false) {
+  std::string out;
+  for (const AuditedSymmetry& s : audit.symmetries)
+    if (rescalings == (s.symmetry.kind == Symmetry::Kind::rescale)) out += text(s.symmetry) + '\n';
+  return out;
+}
+
+// Every symmetry was seen by the probe, and the search found no other.
+void require_sound(const Audit& audit) {
+  std::string problems;
+  for (const std::string& p : audit.problems) problems += p + '\n';
+  BOOST_TEST(problems.empty(), problems << audit.text());
+  for (const AuditedSymmetry& s : audit.symmetries) {
+    BOOST_REQUIRE(s.probe.has_value());
+    BOOST_TEST(s.probe->confirmed, text(s.symmetry) << ": " << s.probe->reason << ' ' << s.probe->change);
+  }
+}
+
+Audit sound_audit(Layer& model, std::int64_t channels = 2) {
+  Audit found = audit(model, images(channels), labels());
+  require_sound(found);
+  return found;
+}
+
+// A network whose forward pass is a lambda over layers declared before it.
+struct Net : Layer {
+  Var forward(const Var& x) override { return body(x); }
+  std::function<Var(const Var&)> body;
+};
+
+Conv2dOptions conv(std::int64_t in, std::int64_t out, bool bias = false, std::int64_t kernel = 3,
+                   std::int64_t padding = 1) {
+  return {.in = in, .out = out, .kernel = {kernel, kernel}, .padding = {padding, padding}, .bias = bias};
+}
+
+BOOST_AUTO_TEST_SUITE(audited_graphs)
+
+BOOST_AUTO_TEST_CASE(convolution_norm_relu_head) {
+  Sequential net{Rng(1)};
+  net.add<Conv2d>("conv", conv(2, 4, true));
+  net.add<BatchNorm2d>("bn", {.channels = 4});
+  net.add<ReLU>("relu");
+  net.add<GlobalAvgPool2d>("pool");
+  net.add<Linear>("fc", {.in = 4, .out = classes});
+  const Audit found = sound_audit(net);
+  BOOST_TEST(answer(found) ==
+             "conv.weight feeds_norm, channel\n"
+             "conv.bias cancelled, channel\n"
+             "bn.scale plain\n"
+             "bn.shift plain\n"
+             "fc.weight head, whole\n"
+             "fc.bias head, whole\n");
+  BOOST_TEST(symmetries(found) ==
+             "conv.weight x c, by channel (4)\n"
+             "conv.bias + t, by channel (4)\n"
+             "fc.weight + t, as a whole\n"
+             "fc.bias + t, as a whole\n");
+  BOOST_TEST(symmetries(found, true) == "bn.scale x c, bn.shift x c, fc.weight rows / c, by channel (4)\n");
+}
+
+BOOST_AUTO_TEST_CASE(fused_and_unfused_relu_are_the_same_network) {
+  std::string answers[2];
+  for (const bool fused : {false, true}) {
+    Net net;
+    const Rng rng(1);
+    Child<Conv2d> conv1{net, "conv1", conv(2, 4), rng}, conv2{net, "conv2", conv(4, 3), rng};
+    Child<BatchNorm2d> bn1{net, "bn1", {.channels = 4}}, bn2{net, "bn2", {.channels = 3}};
+    net.body = [&](const Var& x) {
+      const Var y = conv1(x);
+      return mean(bn2(conv2(fused ? bn1->forward(y, Activation::relu) : relu(bn1(y)))), {1, 2});
+    };
+    const Audit found = sound_audit(net);
+    answers[fused ? 1 : 0] = answer(found) + symmetries(found) + symmetries(found, true);
+  }
+  BOOST_TEST(answers[0] == answers[1]);
+  BOOST_TEST(answers[0].find("bn1.scale joint_gain, whole\nbn1.shift joint_gain, whole\n") != std::string::npos,
+             answers[0]);
+}
+
+BOOST_AUTO_TEST_CASE(a_skip_around_convolution_and_norm) {
+  Net net;
+  const Rng rng(1);
+  Child<Conv2d> stem{net, "stem", conv(2, 4), rng}, branch{net, "branch", conv(4, 4), rng};
+  Child<BatchNorm2d> bn1{net, "bn1", {.channels = 4}}, bn2{net, "bn2", {.channels = 4}};
+  Child<Linear> fc{net, "fc", {.in = 4, .out = classes}, rng};
+  net.body = [&](const Var& x) {
+    const Var stream = relu(bn1(stem(x)));
+    return fc(mean(relu(stream + bn2(branch(stream))), {1, 2}));
+  };
+  const Audit found = sound_audit(net);
+  BOOST_TEST(answer(found) ==
+             "stem.weight feeds_norm, channel\n"
+             "branch.weight feeds_norm, channel\n"
+             "bn1.scale residual_gain\nbn1.shift residual_gain\n"
+             "bn2.scale residual_gain\nbn2.shift residual_gain\n"
+             "fc.weight head, whole\nfc.bias head, whole\n");
+}
+
+BOOST_AUTO_TEST_CASE(branches_added_before_a_norm_are_invariant_together_only) {
+  Net net;
+  const Rng rng(1);
+  Child<Conv2d> left{net, "left", conv(2, 4), rng}, right{net, "right", conv(2, 4), rng};
+  Child<BatchNorm2d> bn{net, "bn", {.channels = 4}};
+  Child<Linear> fc{net, "fc", {.in = 4, .out = classes}, rng};
+  net.body = [&](const Var& x) { return fc(mean(relu(bn(left(x) + right(x))), {1, 2})); };
+  const Audit found = sound_audit(net);
+  BOOST_TEST(symmetries(found).find("left.weight x c, right.weight x c, by channel (4)\n") == 0u, symmetries(found));
+}
+
+BOOST_AUTO_TEST_CASE(one_weight_before_a_norm_and_before_the_head) {
+  Net net;
+  const Rng rng(1);
+  Child<Linear> shared{net, "shared", {.in = 4, .out = 4, .bias = false}, rng};
+  Child<BatchNorm1d> bn{net, "bn", {.channels = 4}};
+  Child<Linear> fc{net, "fc", {.in = 4, .out = classes}, rng};
+  net.body = [&](const Var& x) {
+    const Var features = slice(flatten(x, 1), 1, 0, 4);
+    return fc(shared(relu(bn(shared(features)))));
+  };
+  const Audit found = sound_audit(net);
+  BOOST_TEST(found.rows[0].path == "shared.weight");
+  BOOST_TEST(name(found.rows[0].position) == std::string("tied"));
+  BOOST_TEST(symmetries(found).find("shared.weight x c") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(one_weight_before_two_norms) {
+  Net net;
+  const Rng rng(1);
+  Child<Linear> shared{net, "shared", {.in = 4, .out = 4, .bias = false}, rng};
+  Child<BatchNorm1d> bn1{net, "bn1", {.channels = 4}}, bn2{net, "bn2", {.channels = 4}};
+  Child<Linear> fc{net, "fc", {.in = 4, .out = classes}, rng};
+  net.body = [&](const Var& x) { return fc(relu(bn2(shared(relu(bn1(shared(slice(flatten(x, 1), 1, 0, 4)))))))); };
+  const Audit found = sound_audit(net);
+  BOOST_TEST(answer(found).find("shared.weight feeds_norm, channel\n") == 0u, answer(found));
+  BOOST_TEST(answer(found).find("bn1.scale joint_gain, whole\n") != std::string::npos, answer(found));
+}
+
+BOOST_AUTO_TEST_CASE(layer_norm_takes_weight_and_bias_as_a_whole) {
+  Sequential net{Rng(1)};
+  net.add<Flatten>("flat");
+  net.add<Linear>("fc1", {.in = 50, .out = 4});
+  net.add<LayerNorm>("ln", {.size = 4});
+  net.add<ReLU>("relu");
+  net.add<Linear>("fc2", {.in = 4, .out = classes});
+  const Audit found = sound_audit(net);
+  BOOST_TEST(symmetries(found) ==
+             "fc1.weight x c, fc1.bias x c, as a whole\n"
+             "fc1.weight + t, as a whole\n"
+             "fc1.bias + t, as a whole\n"
+             "fc2.weight + t, as a whole\n"
+             "fc2.bias + t, as a whole\n");
+  BOOST_TEST(answer(found).find("fc1.weight feeds_norm, whole\nfc1.bias feeds_norm, whole\n") == 0u, answer(found));
+}
+
+BOOST_AUTO_TEST_CASE(group_norm_takes_groups_of_channels) {
+  Sequential net{Rng(1)};
+  net.add<Conv2d>("conv", conv(2, 4));
+  net.add<GroupNorm>("gn", {.groups = 2, .channels = 4});
+  net.add<ReLU>("relu");
+  net.add<GlobalAvgPool2d>("pool");
+  net.add<Linear>("fc", {.in = 4, .out = classes});
+  const Audit found = sound_audit(net);
+  BOOST_TEST(answer(found).find("conv.weight feeds_norm, group of 2\n") == 0u, answer(found));
+}
+
+BOOST_AUTO_TEST_CASE(a_depthwise_convolution_keeps_channels_apart) {
+  Sequential net{Rng(1)};
+  net.add<Conv2d>("conv", conv(2, 4));
+  net.add<BatchNorm2d>("bn1", {.channels = 4});
+  net.add<ReLU>("relu1");
+  net.add<Conv2d>("depthwise", {.in = 4, .out = 4, .padding = {1, 1}, .groups = 4, .bias = false});
+  net.add<BatchNorm2d>("bn2", {.channels = 4});
+  net.add<ReLU>("relu2");
+  net.add<GlobalAvgPool2d>("pool");
+  net.add<Linear>("fc", {.in = 4, .out = classes});
+  const Audit found = sound_audit(net);
+  BOOST_TEST(answer(found).find("bn1.scale joint_gain, channel\nbn1.shift joint_gain, channel\n"
+                                "depthwise.weight feeds_norm, channel\n") != std::string::npos,
+             answer(found));
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_norm_without_scale_and_shift) {
+  Sequential net{Rng(1)};
+  net.add<Conv2d>("conv", conv(2, 4, true));
+  net.add<BatchNorm2d>("bn", {.channels = 4, .affine = false});
+  net.add<ReLU>("relu");
+  net.add<GlobalAvgPool2d>("pool");
+  net.add<Linear>("fc", {.in = 4, .out = classes});
+  const Audit found = sound_audit(net);
+  BOOST_TEST(answer(found).find("conv.weight feeds_norm, channel\nconv.bias cancelled, channel\nfc.weight head") == 0u,
+             answer(found));
+  BOOST_TEST(symmetries(found, true).empty(), symmetries(found, true));
+}
+
+BOOST_AUTO_TEST_CASE(a_shift_before_a_linear_bottleneck_is_inert_unless_it_is_padded) {
+  for (const bool padded : {false, true}) {
+    Sequential net{Rng(1)};
+    net.add<Conv2d>("conv1", conv(2, 4));
+    net.add<BatchNorm2d>("bn1", {.channels = 4});
+    net.add<Conv2d>("conv2", padded ? conv(4, 3) : conv(4, 3, false, 1, 0));
+    net.add<BatchNorm2d>("bn2", {.channels = 3});
+    net.add<ReLU>("relu");
+    net.add<GlobalAvgPool2d>("pool");
+    net.add<Linear>("fc", {.in = 3, .out = classes});
+    const Audit found = sound_audit(net);
+    const std::string wanted = padded ? "bn1.scale joint_gain, whole\nbn1.shift joint_gain, whole\n"
+                                      : "bn1.scale joint_gain, whole\nbn1.shift cancelled, channel\n";
+    BOOST_TEST(answer(found).find(wanted) != std::string::npos, answer(found));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(silu_lets_no_scale_through) {
+  Sequential net{Rng(1)};
+  net.add<Conv2d>("conv1", conv(2, 4));
+  net.add<BatchNorm2d>("bn1", {.channels = 4});
+  net.add<SiLU>("silu");
+  net.add<Conv2d>("conv2", conv(4, 3));
+  net.add<BatchNorm2d>("bn2", {.channels = 3});
+  net.add<GlobalAvgPool2d>("pool");
+  const Audit found = sound_audit(net);
+  BOOST_TEST(
+      answer(found).find("bn1.scale plain\nbn1.shift plain\nconv2.weight feeds_norm, channel\n") != std::string::npos,
+      answer(found));
+}
+
+BOOST_AUTO_TEST_CASE(pooling_concatenation_and_dropout_before_a_norm) {
+  Net net;
+  const Rng rng(1);
+  Child<Conv2d> a{net, "a", conv(2, 2, true), rng}, b{net, "b", conv(2, 3, true), rng};
+  Child<Dropout> drop{net, "drop", {.p = 0.25}, rng};
+  Child<BatchNorm2d> bn{net, "bn", {.channels = 5}};
+  Child<Linear> fc{net, "fc", {.in = 5, .out = classes}, rng};
+  net.body = [&](const Var& x) {
+    const Var left = max_pool2d(a(x), {.kernel = {2, 2}}), right = avg_pool2d(drop(b(x)), {.kernel = {2, 2}});
+    return fc(mean(relu(bn(concat({left, right}, 3))), {1, 2}));
+  };
+  const Audit found = sound_audit(net);
+  // A shift passes max pooling, but not dropout.
+  BOOST_TEST(answer(found).find("a.weight feeds_norm, channel\na.bias cancelled, channel\n"
+                                "b.weight feeds_norm, channel\nb.bias feeds_norm, channel\n") == 0u,
+             answer(found));
+  BOOST_TEST(symmetries(found).find("b.weight x c, b.bias x c, by channel (3)") != std::string::npos,
+             symmetries(found));
+}
+
+BOOST_AUTO_TEST_CASE(flattened_images_before_a_norm_of_columns) {
+  Net net;
+  const Rng rng(1);
+  Child<Conv2d> stem{net, "stem", conv(2, 3, true), rng};
+  Child<BatchNorm1d> bn{net, "bn", {.channels = 75}};
+  Child<Linear> fc{net, "fc", {.in = 75, .out = classes}, rng};
+  net.body = [&](const Var& x) { return fc(relu(bn(flatten(stem(x), 1)))); };
+  const Audit found = sound_audit(net);
+  BOOST_TEST(answer(found).find("stem.weight feeds_norm, channel\nstem.bias cancelled, channel\n") == 0u,
+             answer(found));
+}
+
+BOOST_AUTO_TEST_CASE(a_norm_in_eval_mode_removes_nothing) {
+  Sequential net{Rng(1)};
+  net.add<Conv2d>("conv", conv(2, 4, true));
+  BatchNorm2d& norm = net.add<BatchNorm2d>("bn", {.channels = 4});
+  net.add<ReLU>("relu");
+  net.add<GlobalAvgPool2d>("pool");
+  net.add<Linear>("fc", {.in = 4, .out = classes});
+  norm.eval();
+  const Audit found = sound_audit(net);
+  BOOST_TEST(answer(found).find("conv.weight plain\nconv.bias plain\n") == 0u, answer(found));
+  BOOST_TEST(!norm.training());
+  norm.freeze();
+  const Audit frozen = sound_audit(net);
+  BOOST_TEST(answer(frozen).find("conv.weight plain\nconv.bias plain\nbn.scale unused\nbn.shift unused\n") == 0u,
+             answer(frozen));
+}
+
+BOOST_AUTO_TEST_CASE(weights_standardised_by_hand) {
+  Net net;
+  const Rng rng(1);
+  Child<Conv2d> stem{net, "stem", conv(2, 4), rng};
+  Child<Linear> fc{net, "fc", {.in = 4, .out = classes}, rng};
+  net.body = [&](const Var& x) {
+    const Var w = stem->weight, centred = w - mean(w, {0, 1, 2}, keep_dims);
+    const Var filters = centred / sqrt(mean(square(centred), {0, 1, 2}, keep_dims));
+    return fc(mean(relu(stem->apply(x, filters, {})), {1, 2}));
+  };
+  const Audit found = sound_audit(net);
+  BOOST_TEST(answer(found).find("stem.weight feeds_norm, channel\n") == 0u, answer(found));
+}
+
+BOOST_AUTO_TEST_CASE(an_op_of_a_user_stops_travel_until_it_is_described) {
+  Net net;
+  const Rng rng(1);
+  Child<Conv2d> conv1{net, "conv1", conv(2, 4), rng};
+  Child<BatchNorm2d> bn{net, "bn", {.channels = 4}};
+  Child<Linear> fc{net, "fc", {.in = 4, .out = classes}, rng};
+  net.body = [&](const Var& x) {
+    const Var y = conv1(x);
+    // Half of it: an op that is homogeneous, and that nobody knows.
+    Tensor half = y.value().clone();
+    scale(half, 0.5);
+    const Var z = record("half", {y}, half, [](const Tensor& dy, InputGrads& dx) {
+      Tensor gradient = dy.clone();
+      scale(gradient, 0.5);
+      dx.add(0, gradient);
+    });
+    return fc(mean(relu(bn(z)), {1, 2}));
+  };
+  const Audit unknown = audit(net, images(), labels());
+  BOOST_TEST(answer(unknown).find("conv1.weight plain\n") == 0u, answer(unknown));
+  // The search sees what travel could not.
+  BOOST_REQUIRE(!unknown.problems.empty());
+  BOOST_TEST(unknown.problems[0].find("conv1.weight: the loss ignores its scale") == 0u, unknown.problems[0]);
+  const Audit described = audit(net, images(), labels(), nullptr, {.travel = {{"half", Travel::homogeneous}}});
+  require_sound(described);
+  BOOST_TEST(answer(described).find("conv1.weight feeds_norm, channel\n") == 0u, answer(described));
+  // A wrong description is found out.
+  net.body = [&](const Var& x) {
+    const Var y = conv1(x);
+    const Var z = record("half", {y}, sigmoid(y.value()).value(), [](const Tensor&, InputGrads&) {});
+    return fc(mean(relu(bn(z)), {1, 2}));
+  };
+  const Audit wrong = audit(net, images(), labels(), nullptr, {.travel = {{"half", Travel::homogeneous}}});
+  BOOST_REQUIRE(!wrong.problems.empty());
+  BOOST_TEST(wrong.problems[0].find("travel calls it a symmetry") != std::string::npos, wrong.problems[0]);
+}
+
+BOOST_AUTO_TEST_CASE(a_parameter_behind_detach_has_no_path) {
+  Net net;
+  const Rng rng(1);
+  Child<Linear> cut{net, "cut", {.in = 50, .out = 4}, rng};
+  Child<Linear> fc{net, "fc", {.in = 4, .out = classes}, rng};
+  net.body = [&](const Var& x) { return fc(relu(cut(flatten(x, 1)).detach())); };
+  const Audit found = audit(net, images(), labels());
+  BOOST_TEST(answer(found).find("cut.weight unused\ncut.bias unused\nfc.weight head") == 0u, answer(found));
+  BOOST_REQUIRE(found.problems.size() == 2u);
+  BOOST_TEST(found.problems[0] == "cut.weight has no path to the loss: it gets no gradient");
+}
+
+BOOST_AUTO_TEST_CASE(two_heads) {
+  Net net;
+  const Rng rng(1);
+  Child<Linear> body{net, "body", {.in = 50, .out = 4}, rng};
+  Child<Linear> one{net, "one", {.in = 4, .out = classes}, rng}, two{net, "two", {.in = 4, .out = classes}, rng};
+  const Tensor x = images(), y = labels();
+  Audit found = audit(net, [&](DType dtype) {
+    const Var features = relu(body(flatten(cast(x, dtype), 1)));
+    return softmax_cross_entropy(one(features), y) + softmax_cross_entropy(two(features), y);
+  });
+  require_sound(found);
+  BOOST_TEST(answer(found) ==
+             "body.weight plain\nbody.bias plain\n"
+             "one.weight head, whole\none.bias head, whole\ntwo.weight head, whole\ntwo.bias head, whole\n");
+  BOOST_TEST(symmetries(found, true) ==
+             "body.weight x c, body.bias x c, one.weight rows / c, two.weight rows / c, by channel (4)\n");
+}
+
+BOOST_AUTO_TEST_CASE(an_embedding_before_a_layer_norm) {
+  Net net;
+  const Rng rng(1);
+  Child<Embedding> table{net, "table", {.rows = 7, .width = 4}, rng};
+  Child<LayerNorm> ln{net, "ln", {.size = 4}};
+  Child<Linear> fc{net, "fc", {.in = 4, .out = classes}, rng};
+  const Tensor indices = Tensor::from<std::int64_t>({0, 3, 2, 1, 6, 5}, {samples});
+  Audit found = audit(net, [&](DType) { return softmax_cross_entropy(fc(ln(table(indices))), labels()); });
+  require_sound(found);
+  BOOST_TEST(answer(found).find("table.weight feeds_norm, row\n") == 0u, answer(found));
+}
+
+BOOST_AUTO_TEST_CASE(units_of_a_plain_network_can_be_rescaled) {
+  Sequential net{Rng(1)};
+  net.add<Flatten>("flat");
+  net.add<Linear>("fc1", {.in = 50, .out = 5});
+  net.add<ReLU>("relu1");
+  net.add<Linear>("fc2", {.in = 5, .out = 4});
+  net.add<ReLU>("relu2");
+  net.add<Linear>("fc3", {.in = 4, .out = classes});
+  const Audit found = sound_audit(net);
+  BOOST_TEST(symmetries(found, true) ==
+             "fc1.weight x c, fc1.bias x c, fc2.weight rows / c, by channel (5)\n"
+             "fc2.weight x c, fc2.bias x c, fc3.weight rows / c, by channel (4)\n");
+  BOOST_TEST(symmetries(found) == "fc3.weight + t, as a whole\nfc3.bias + t, as a whole\n");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
