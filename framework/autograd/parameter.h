@@ -11,6 +11,11 @@ namespace ebb {
 
 class Parameter;
 
+namespace detail {
+/// Tells the tapes of this thread that `parameter` ends.
+void parameter_ends(const Parameter& parameter) noexcept;
+}  // namespace detail
+
 /// What a parameter is. The layer that creates it says so; optimizer groups select by it.
 enum class Role : std::uint8_t {
   weight,      ///< Matrices and filters of linear maps.
@@ -35,7 +40,8 @@ class ParameterOwner {
   virtual void own(Parameter& parameter) = 0;
 };
 
-/// A learnable tensor. Neither copied nor moved: optimizers and tapes refer to it.
+/// A learnable tensor. Neither copied nor moved: optimizers and tapes refer to it. It outlives the optimizers that have
+/// it, and ends in a thread whose tapes alone have recorded it, or after theirs.
 class Parameter {
  public:
   /// Without an owner, as small experiments need it.
@@ -46,6 +52,7 @@ class Parameter {
   /// Declared as a member of a module: `Parameter weight{*this, "weight", Role::weight, value}`.
   Parameter(ParameterOwner& owner, std::string name, Role role, Tensor value);
 
+  ~Parameter() { detail::parameter_ends(*this); }
   Parameter(const Parameter&) = delete;
   Parameter& operator=(const Parameter&) = delete;
 

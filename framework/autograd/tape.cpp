@@ -1,11 +1,9 @@
 #include "framework/autograd/tape.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
 #include <memory>
-#include <vector>
 
+#include "framework/autograd/tape_state.h"
 #include "framework/compute/basic.h"
 #include "framework/tensor/error.h"
 
@@ -16,95 +14,10 @@ constinit thread_local OpObserver* op_observer = nullptr;
 
 namespace {
 
-// Memory for backward rules: chunks filled from the front, kept from tape to tape.
-class Arena {
- public:
-  Arena() = default;
-  Arena(const Arena&) = delete;
-  Arena& operator=(const Arena&) = delete;
-  ~Arena() {
-    for (const Chunk& chunk : chunks_) std::free(chunk.memory);
-  }
-
-  void* allocate(std::size_t size, std::size_t alignment) {
-    for (;; ++current_, used_ = 0) {
-      if (current_ == chunks_.size()) grow(size + alignment);
-      const Chunk& chunk = chunks_[current_];
-      const std::size_t begin = (used_ + alignment - 1) / alignment * alignment;
-      if (begin + size > chunk.size) continue;
-      used_ = begin + size;
-      return chunk.memory + begin;
-    }
-  }
-
-  void reset() { current_ = used_ = 0; }
-
- private:
-  struct Chunk {
-    std::byte* memory;
-    std::size_t size;
-  };
-
-  void grow(std::size_t least) {
-    const std::size_t size = std::max<std::size_t>(least, std::size_t{64} << 10);
-    void* memory = nullptr;
-    if (posix_memalign(&memory, 64, size) != 0) fail("tape", text("no memory for ", size, " bytes"), "a smaller model");
-    chunks_.push_back({static_cast<std::byte*>(memory), size});
-  }
-
-  std::vector<Chunk> chunks_;
-  std::size_t current_ = 0;
-  std::size_t used_ = 0;
-};
-
-struct Node {
-  const char* op = nullptr;
-  Shape shape;  // of the value, and so of its gradient
-  DType dtype = DType::f32;
-  Tensor grad;                     // undefined until something flows in
-  Parameter* parameter = nullptr;  // for leaves of parameters
-  bool input = false;              // for leaves of Tape::input: the gradient stays
-  std::uint32_t first_edge = 0;    // inputs: edges[first_edge .. first_edge + edges)
-  std::uint32_t edges = 0;
-  std::uint32_t first_setting = 0;  // likewise
-  std::uint32_t settings = 0;
-  Rule rule;
-};
-
 std::atomic<std::uint64_t> next_serial{1};
-
-}  // namespace
-
-struct TapeState {
-  std::uint64_t serial = 0;
-  bool walked = false;
-  std::vector<Node> nodes;
-  std::vector<std::int32_t> edges;  // node numbers, -1 for constants
-  std::vector<OpSetting> settings;
-  Arena arena;
-  TapeState* outer = nullptr;      // the tape made before this one in this thread, if it is still alive
-  TapeState* suspended = nullptr;  // what recorded before this tape: the outer one, or nothing during a Pause
-
-  void clear() {
-    // From the end, as backward() frees: what a step allocates and frees keeps one order.
-    for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) drop(*node);
-    nodes.clear();
-    edges.clear();
-    settings.clear();
-    arena.reset();
-    walked = false;
-  }
-
-  static void drop(Node& node) {
-    if (node.rule.object != nullptr) node.rule.destroy(std::exchange(node.rule.object, nullptr));
-  }
-};
-
-namespace {
 
 thread_local TapeState* current = nullptr;      // what records in this thread
 thread_local TapeState* innermost = nullptr;    // the last tape made and alive, recording or paused
-thread_local std::unique_ptr<TapeState> spare;  // the state of the last tape, to be reused
 thread_local const char* running_op = nullptr;  // the op whose backward rule runs
 
 struct Running {
@@ -115,6 +28,41 @@ struct Running {
   const char* before;
 };
 
+// The state of the thread's last tape, to be reused; and what becomes of its tapes when the thread ends before them.
+struct Kept {
+  std::unique_ptr<TapeState> spare;
+  Kept() = default;
+  Kept(const Kept&) = delete;
+  Kept& operator=(const Kept&) = delete;
+  ~Kept() {
+    while (innermost != nullptr) {
+      TapeState* const tape = std::exchange(innermost, innermost->outer);
+      if (tape->owner.exchange(Owner::tape) == Owner::thread) delete tape;
+    }
+    current = nullptr;
+  }
+};
+thread_local Kept kept;
+
+// Tapes mostly end in the reverse of their order, but those on the heap need not: nothing may go on naming this one.
+void unlink(TapeState* tape) {
+  if (current == tape) current = tape->suspended;
+  for (TapeState** link = &innermost; *link != nullptr; link = &(*link)->outer) {
+    if ((*link)->suspended == tape) (*link)->suspended = tape->suspended;
+    if (*link == tape) {
+      *link = tape->outer;
+      break;
+    }
+  }
+}
+
+// Frees the current tape, which ended in another thread.
+[[noreturn]] void fail_ended_elsewhere(const char* op) {
+  const std::unique_ptr<TapeState> tape(current);
+  unlink(current);
+  fail(op, "a current tape that another thread has ended", "tapes that end in the thread that made them");
+}
+
 const TapeState* alive(std::uint64_t serial) {
   for (const TapeState* tape = innermost; tape != nullptr; tape = tape->outer)
     if (tape->serial == serial) return tape;
@@ -124,6 +72,7 @@ const TapeState* alive(std::uint64_t serial) {
 }  // namespace
 
 bool should_record(const char* op, std::span<const Var> inputs) {
+  if (current != nullptr && current->owner.load(std::memory_order_relaxed) != Owner::both) fail_ended_elsewhere(op);
   bool any = false;
   for (const Var& input : inputs) {
     if (!input.tracked()) continue;
@@ -182,8 +131,9 @@ Var::Var(Parameter& parameter) : value_(parameter.value()) {
 }
 
 Tape::Tape() {
-  std::unique_ptr<TapeState> state = std::move(detail::spare);
+  std::unique_ptr<TapeState> state = std::move(detail::kept.spare);
   if (!state) state = std::make_unique<TapeState>();
+  state->owner.store(detail::Owner::both, std::memory_order_relaxed);
   state->serial = detail::next_serial.fetch_add(1, std::memory_order_relaxed);
   state->outer = innermost;
   state->suspended = current;
@@ -192,17 +142,15 @@ Tape::Tape() {
 }
 
 Tape::~Tape() {
-  state_->clear();
-  // Tapes mostly end in the reverse of their order, but those on the heap need not: nothing may go on naming this one.
-  if (current == state_) current = state_->suspended;
-  for (TapeState** link = &innermost; *link != nullptr; link = &(*link)->outer) {
-    if ((*link)->suspended == state_) (*link)->suspended = state_->suspended;
-    if (*link == state_) {
-      *link = state_->outer;
-      break;
-    }
+  if (state_->thread != std::this_thread::get_id()) {
+    // Its own thread may be recording on it at this moment.
+    if (state_->owner.exchange(detail::Owner::thread) != detail::Owner::tape) return;
+    delete state_;
+    return;
   }
-  detail::spare.reset(state_);
+  state_->clear();
+  detail::unlink(state_);
+  detail::kept.spare.reset(state_);
 }
 
 Var Tape::input(Tensor value) {
@@ -243,6 +191,14 @@ void Tape::show_gradients(std::size_t i) const {
   }
 }
 
+void Tape::fail_gone(std::size_t node) const {
+  std::string name;
+  for (const auto& [at, of] : state_->gone)
+    if (at == node) name = of;
+  fail("backward", text("a gradient for parameter ", name, ", which has ended"), "parameters that outlive backward()",
+       "keep the model until then");
+}
+
 void Tape::walk(const Var& value, Tensor seed) {
   if (!value.tracked())
     fail("backward", "a constant", "a value that depends on a parameter or an input of this tape",
@@ -265,6 +221,8 @@ void Tape::walk(const Var& value, Tensor seed) {
       const detail::Running mark(node.op);
       node.rule.run(node.rule.object, dy, dx);
       if (detail::op_observer != nullptr) show_gradients(i);
+    } else if (node.grad.defined() && !node.input) {
+      fail_gone(i);
     }
     TapeState::drop(node);
   }
@@ -366,6 +324,15 @@ void Saved::fail_edited() const {
   fail(detail::running_op == nullptr ? "saved" : detail::running_op,
        "a tensor that was edited in place between forward and backward", "the numbers of the forward pass",
        "edit a clone(), or edit after backward()");
+}
+
+void detail::parameter_ends(const Parameter& parameter) noexcept {
+  for (TapeState* tape = innermost; tape != nullptr; tape = tape->outer)
+    for (std::size_t i = 0; i < tape->nodes.size(); ++i) {
+      if (tape->nodes[i].parameter != &parameter) continue;
+      tape->nodes[i].parameter = nullptr;
+      tape->gone.emplace_back(i, parameter.name());
+    }
 }
 
 bool tracked(std::initializer_list<Var> inputs) {

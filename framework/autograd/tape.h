@@ -52,9 +52,9 @@ extern constinit thread_local OpObserver* op_observer;
 ///     Var loss = softmax_cross_entropy(model(images), labels);
 ///     tape.backward(loss);
 ///
-/// Gradients of parameters are added to Parameter::grad(). A tape belongs to the thread that made it. A tape made
-/// inside another's scope records instead of it until it ends; values of the outer tape are errors there unless
-/// detached.
+/// Gradients of parameters are added to Parameter::grad(). A tape belongs to the thread that made it and ends there:
+/// the next op of that thread throws where another one ended it. A tape made inside another's scope records instead of
+/// it until it ends; values of the outer tape are errors there unless detached.
 class Tape {
  public:
   /// Starts recording in this thread.
@@ -67,7 +67,8 @@ class Tape {
   Var input(Tensor value);
 
   /// Adds d loss / d p to the gradient of every parameter p on the tape and frees what was saved.
-  /// \throws Error when loss has more than one element, is a constant, or backward() has run before.
+  /// \throws Error when loss has more than one element, is a constant, or backward() has run before; and naming the
+  /// parameter when one that gets a gradient has ended.
   void backward(const Var& loss);
 
   /// As above for a value of any shape: `seed` is the gradient with respect to it, of its shape and dtype.
@@ -105,6 +106,7 @@ class Tape {
  private:
   void walk(const Var& value, Tensor seed);
   void show_gradients(std::size_t node) const;
+  [[noreturn]] void fail_gone(std::size_t node) const;
 
   detail::TapeState* state_;
 };

@@ -15,6 +15,9 @@
 namespace ebb {
 namespace {
 
+// Calls and destructors of modules nest as the modules do, on a stack that has an end.
+constexpr int most_nested = 1000;
+
 std::string join(const std::string& path, const std::string& name) { return path.empty() ? name : path + '.' + name; }
 
 }  // namespace
@@ -34,36 +37,63 @@ std::string Module::type() const {
   return scope == std::string::npos ? name : name.substr(scope + 2);
 }
 
-void Module::require_free(const std::string& name) const {
-  if (name.empty()) fail(type(), "a member with an empty name", "a name", "names are the parts of paths");
-  if (name.find('.') != std::string::npos)
-    fail(type(), text("the name \"", name, '"'), "a name without dots", "dots separate the parts of a path");
-  const auto named = [&](const auto& entry) { return entry.name == name; };
-  if (std::ranges::any_of(parameters_, named) || std::ranges::any_of(children_, named) ||
-      std::ranges::any_of(buffers_, [&](const Buffer* buffer) { return buffer->name() == name; }))
-    fail(type(), text("the name \"", name, "\" twice"), "a name of its own for each member");
-}
+// What registering asks and notes.
+struct Module::Tree {
+  static void require_free(const Module& module, const std::string& name) {
+    if (name.empty()) fail(module.type(), "a member with an empty name", "a name", "names are the parts of paths");
+    if (name.find('.') != std::string::npos)
+      fail(module.type(), text("the name \"", name, '"'), "a name without dots", "dots separate the parts of a path");
+    if (module.names_.contains(name))
+      fail(module.type(), text("the name \"", name, "\" twice"), "a name of its own for each member");
+  }
+
+  static bool leads_to(const Module& from, const Module& to) {
+    const auto leads = [&](const ChildEntry& child) { return leads_to(*child.module, to); };
+    return &from == &to || std::ranges::any_of(from.children_, leads);
+  }
+
+  // Modules on the longest path from this one down, itself included.
+  static int height(const Module& module) {
+    int below = 0;
+    for (const ChildEntry& child : module.children_) below = std::max(below, height(*child.module));
+    return below + 1;
+  }
+
+  // Notes that so many stand above it.
+  static void sink(Module& module, int depth) {
+    if (depth <= module.depth_) return;
+    module.depth_ = depth;
+    for (const ChildEntry& child : module.children_) sink(*child.module, depth + 1);
+  }
+};
 
 void Module::own(Parameter& parameter) {
-  require_free(parameter.name());
+  Tree::require_free(*this, parameter.name());
   parameters_.push_back({parameter.name(), &parameter, true});
+  names_.insert(parameter.name());
 }
 
 void Module::own(Buffer& buffer) {
-  require_free(buffer.name());
+  Tree::require_free(*this, buffer.name());
   buffers_.push_back(&buffer);
+  names_.insert(buffer.name());
 }
 
 void Module::tie(std::string name, Parameter& parameter) {
-  require_free(name);
+  Tree::require_free(*this, name);
+  names_.insert(name);
   parameters_.push_back({std::move(name), &parameter, false});
 }
 
 void Module::register_child(std::string name, Module& child) {
-  require_free(name);
-  for (const NamedModule& below : child.named_modules())
-    if (below.module == this)
-      fail(type(), text("the child \"", name, "\", which contains this module"), "a child without its own parent");
+  Tree::require_free(*this, name);
+  if (Tree::leads_to(child, *this))
+    fail(type(), text("the child \"", name, "\", which contains this module"), "a child without its own parent");
+  if (const int nested = depth_ + 1 + Tree::height(child); nested > most_nested)
+    fail(type(), text("the child \"", name, "\", with which ", nested, " modules stand inside one another"),
+         text("at most ", most_nested), "put layers behind one another instead");
+  Tree::sink(child, depth_ + 1);
+  names_.insert(name);
   children_.push_back({std::move(name), &child});
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "framework/autograd/parameter.h"
@@ -132,7 +133,7 @@ class Module : public ParameterOwner {
   void tie(std::string name, Parameter& parameter);
 
   /// Makes `child` part of the tree. Child<T> calls it; so do containers that own their modules.
-  /// \throws Error when the name is empty, has a dot, or is taken, or when `child` contains this module.
+  /// \throws Error for a bad or taken name, a `child` that contains this, or over 1,000 modules inside one another.
   void register_child(std::string name, Module& child);
 
   /// Called by train() on each module after its mode changed.
@@ -146,7 +147,7 @@ class Module : public ParameterOwner {
   void own(Parameter& parameter) override;
   void own(Buffer& buffer);
   void set_training(bool on);
-  void require_free(const std::string& name) const;
+  struct Tree;
   void list(const std::string& path, std::vector<NamedModule>& into);
 
   struct ParameterEntry {
@@ -161,6 +162,8 @@ class Module : public ParameterOwner {
   std::vector<ParameterEntry> parameters_;
   std::vector<Buffer*> buffers_;
   std::vector<ChildEntry> children_;
+  std::unordered_set<std::string> names_;  // of all of them
+  int depth_ = 0;                          // modules above this one, along the longest path
   bool training_ = true;
 };
 

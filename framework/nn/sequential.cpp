@@ -22,7 +22,7 @@ void Sequential::append(const std::string& name, std::unique_ptr<Layer> layer) {
   step.norm_of_images = type == typeid(BatchNorm2d);
   step.relu = type == typeid(ReLU);
   step.layer = std::move(layer);
-  steps_.reserve(steps_.size() + 1);
+  if (steps_.size() == steps_.capacity()) steps_.reserve(2 * steps_.size() + 1);
   register_child(name, added);
   steps_.push_back(std::move(step));
 }

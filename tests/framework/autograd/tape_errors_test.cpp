@@ -2,6 +2,8 @@
 #include "framework/autograd/tape.h"
 
 #include <boost/test/unit_test.hpp>
+#include <memory>
+#include <thread>
 
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/reduction.h"
@@ -150,6 +152,80 @@ BOOST_AUTO_TEST_CASE(tracked_asks_for_any) {
   const Var leaf = w;
   const Tape::Pause pause;
   BOOST_TEST(!tracked({leaf}));
+}
+
+BOOST_AUTO_TEST_CASE(a_parameter_that_ends_before_backward) {
+  Weight kept({1, 2}, "kept");
+  auto lost = std::make_unique<Weight>(std::initializer_list<double>{3, 4}, "lost");
+  Tape tape;
+  const Var loss = sum(Var(kept) * Var(*lost));
+  const Var other = sum(Var(kept) * 2.0);
+  lost.reset();
+  // Its place in memory is somebody else's.
+  const auto heir = std::make_unique<Weight>(std::initializer_list<double>{5, 6}, "heir");
+  BOOST_TEST(fails_with({"backward", "parameter lost", "has ended", "keep the model"}, [&] { tape.backward(loss); }));
+  BOOST_TEST(!heir->grad().defined());
+}
+
+BOOST_AUTO_TEST_CASE(a_parameter_that_ends_and_gets_no_gradient_is_no_error) {
+  Weight kept({1, 2}, "kept");
+  Tape outer;
+  auto lost = std::make_unique<Weight>(std::initializer_list<double>{3, 4}, "lost");
+  const Var unused = sum(Var(*lost) * 3.0);
+  const Var loss = sum(Var(kept) * 2.0);
+  {
+    Tape inner;  // not the one that has recorded it
+    lost.reset();
+  }
+  outer.backward(loss);
+  BOOST_TEST(same_bits(kept.grad(), numbers({2, 2})));
+}
+
+BOOST_AUTO_TEST_CASE(a_tape_that_ends_in_another_thread) {
+  Weight w({1, 2});
+  auto tape = std::make_unique<Tape>();
+  const Var y = Var(w) * 2.0;
+  std::thread([&] { tape.reset(); }).join();
+  BOOST_TEST(fails_with({"mul", "another thread has ended", "in the thread that made them"}, [&] { Var(w) * 2.0; }));
+  // Said once: the thread goes on without it.
+  BOOST_TEST(!(Var(w) * 2.0).tracked());
+  BOOST_TEST(fails_with({"mul", "has ended"}, [&] { y * 2.0; }));
+  Tape next;
+  next.backward(sum(Var(w) * 3.0));
+  BOOST_TEST(same_bits(w.grad(), numbers({3, 3})));
+}
+
+BOOST_AUTO_TEST_CASE(a_tape_that_another_thread_ended_inside_the_scope_of_one) {
+  Weight w({1, 2});
+  auto outer = std::make_unique<Tape>();
+  {
+    Tape inner;
+    std::thread([&] { outer.reset(); }).join();
+    inner.backward(sum(Var(w) * 3.0));
+  }
+  BOOST_TEST(same_bits(w.grad(), numbers({3, 3})));
+  BOOST_TEST(fails_with({"another thread has ended"}, [&] { Var(w) * 2.0; }));
+  BOOST_TEST(!Tape::recording());
+}
+
+BOOST_AUTO_TEST_CASE(a_tape_that_outlives_its_thread) {
+  Weight w({1, 2});
+  std::unique_ptr<Tape> tape;
+  Var loss;
+  std::thread([&] {
+    tape = std::make_unique<Tape>();
+    loss = sum(Var(w) * 2.0);
+  }).join();
+  tape->backward(loss);
+  BOOST_TEST(same_bits(w.grad(), numbers({2, 2})));
+  tape.reset();
+  // And one that ends first, so that the thread itself has to free it.
+  std::thread([&] {
+    auto local = std::make_unique<Tape>();
+    const Var kept = Var(w) * 2.0;
+    std::thread([&] { local.reset(); }).join();
+  }).join();
+  BOOST_TEST(!Tape::recording());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

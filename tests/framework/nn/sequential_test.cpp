@@ -3,6 +3,7 @@
 #include "framework/nn/activations.h"
 #include "framework/nn/batch_norm.h"
 #include "framework/nn/conv2d.h"
+#include "framework/nn/flatten.h"
 #include "framework/nn/linear.h"
 #include "framework/nn/pooling.h"
 #include "framework/ops/arithmetic.h"
@@ -169,6 +170,52 @@ BOOST_AUTO_TEST_CASE(only_exact_types_merge) {
   bool negative = true;
   for (const float v : y.span<float>()) negative = negative && v <= 0;
   BOOST_TEST(negative);
+}
+
+// Built from the inside out and from the outside in; used, and taken apart again.
+BOOST_AUTO_TEST_CASE(modules_nest_a_thousand_times_and_no_more) {
+  constexpr int most = 1000;
+  const Tensor x = random({2, 3}, 1, -1, 1);
+  const auto use = [&](Sequential& net) {
+    Tape tape;
+    const Var in = tape.input(x), y = net(in);
+    tape.backward(sum(y));
+    BOOST_TEST(same_bits(y.value(), relu(x).value()));
+    BOOST_TEST(max_abs(tape.gradient(in)) == 1);
+    BOOST_TEST(net.named_modules().size() == static_cast<std::size_t>(most));
+    net.eval();
+    net.train();
+  };
+  auto inside = std::make_unique<Sequential>(Rng(1));
+  inside->add<ReLU>("r");
+  for (int i = 2; i < most; ++i) {
+    auto outside = std::make_unique<Sequential>(Rng(1));
+    outside->add("s", std::move(inside));
+    inside = std::move(outside);
+  }
+  use(*inside);
+  const std::string refused = error_of([&] {
+    Sequential one{Rng(1)};
+    one.add("s", std::move(inside));
+  });
+  BOOST_TEST(refused.find("1001 modules stand inside one another; wanted at most 1000") != std::string::npos, refused);
+
+  Sequential outside{Rng(1)};
+  Sequential* last = &outside;
+  for (int i = 2; i < most; ++i) last = &last->add<Sequential>("s");
+  last->add<ReLU>("r");
+  use(outside);
+  auto& beside = last->add<Sequential>("beside");
+  BOOST_TEST(error_of([&] { beside.add<ReLU>("r"); }).find("1001 modules") != std::string::npos);
+  BOOST_TEST(beside.named_modules().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(many_layers_behind_one_another) {
+  Sequential net{Rng(1)};
+  for (int i = 0; i < 20000; ++i) net.add<Flatten>();
+  BOOST_TEST(net.size() == 20000);
+  const Tensor x = random({2, 3}, 1);
+  BOOST_TEST(same_bits(net(x).value(), x));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
