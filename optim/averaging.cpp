@@ -36,6 +36,10 @@ void Ema::update() {
 }
 
 void Ema::swap() {
+  for (const Entry& entry : entries_) {
+    require_same_shape("ema", *entry.value, entry.average);
+    require_same_dtype("ema", *entry.value, entry.average);
+  }
   for (Entry& entry : entries_) std::ranges::swap_ranges(entry.value->mutable_bytes(), entry.average.mutable_bytes());
 }
 

@@ -34,6 +34,7 @@ class Ema {
   void update();
 
   /// Exchanges the average with the model's values: once to evaluate the average, once more to go on. Needs no memory.
+  /// \throws Error when a value has another shape or type than at the start; nothing is changed then.
   void swap();
 
   std::int64_t updates() const { return updates_; }  ///< Calls of update().

@@ -11,6 +11,29 @@
 
 namespace ebb {
 
+namespace {
+
+// Values may be replaced by others; shapes and types are what state and gradient have.
+void require_unchanged(const std::string& optimizer, const ParameterState& p) {
+  const Tensor& w = p.parameter->value();
+  if (!w.defined() || !(w.shape() == p.shape))
+    fail(optimizer, w.defined() ? text(p.path, " of shape ", w.shape()) : text(p.path, " without a value"),
+         text(p.shape, ", as when the optimizer was made"), "make a new optimizer for a parameter of another shape");
+  for (const Tensor& s : p.s)
+    if (s.defined() && is_float(s.dtype()) && s.dtype() != w.dtype())
+      fail(optimizer, text(p.path, " is ", w.dtype(), ", its state ", s.dtype()), "one element type",
+           "convert the model before the optimizer is made");
+  if (p.start.defined() && p.start.dtype() != w.dtype())
+    fail(optimizer, text(p.path, " is ", w.dtype(), ", its start ", p.start.dtype()), "one element type",
+         "convert the model before the optimizer is made");
+  const Tensor& gradient = p.parameter->grad();
+  if (gradient.defined() && (!(gradient.shape() == p.shape) || gradient.dtype() != w.dtype()))
+    fail(optimizer, text("a gradient ", gradient.shape(), ' ', gradient.dtype(), " for ", p.path),
+         text(p.shape, ' ', w.dtype()), "zero_grad() and run backward() again after a value was replaced");
+}
+
+}  // namespace
+
 Optimizer::~Optimizer() = default;
 
 Optimizer::Optimizer(std::string name, Groups groups, CommonOptions common)
@@ -18,7 +41,8 @@ Optimizer::Optimizer(std::string name, Groups groups, CommonOptions common)
   check_options();
   for (std::size_t g = 0; g < groups_.size(); ++g)
     for (const Member& member : groups_[g].members)
-      parameters_.push_back({.path = member.path, .parameter = member.parameter, .group = g});
+      parameters_.push_back(
+          {.path = member.path, .parameter = member.parameter, .group = g, .shape = member.parameter->shape()});
   steps_.resize(groups_.size());
   parts_.resize(parameters_.size());
   mean_v_hat_.assign(groups_.size(), 1.0);
@@ -161,11 +185,7 @@ DecayTerms Optimizer::ask(std::size_t group, const StepContext& context) const {
 void Optimizer::classify() {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const ParameterState& p = parameters_[i];
-    const DType dtype = p.parameter->value().dtype();
-    for (const Tensor& s : p.s)
-      if (s.defined() && is_float(s.dtype()) && s.dtype() != dtype)
-        fail(name_, text(p.path, " is ", dtype, ", its state ", s.dtype()), "one element type",
-             "convert the model before the optimizer is made");
+    require_unchanged(name_, p);
     if (p.parameter->frozen()) parts_[i] = Part::none;
     else if (p.parameter->grad().defined()) parts_[i] = Part::full;
     else {

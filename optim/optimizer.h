@@ -39,7 +39,7 @@ class Optimizer {
   /// Updates every parameter from its gradient: frozen ones never, those without a gradient as GradientOptions says.
   /// Everything is checked first: when it throws, nothing was changed.
   /// \returns false when nothing was updated: still accumulating, or skipped for a non-finite gradient.
-  /// \throws Error naming group or parameter for an lr, lambda or gradient that makes no sense.
+  /// \throws Error naming group or parameter for an lr, lambda or gradient that makes no sense, or has another shape.
   bool step();
   bool flush();  ///< As step(), with what an accumulated update has gathered, averaged over that. False: nothing.
 

@@ -16,6 +16,7 @@ struct ParameterState {
   std::string path;                ///< Key of the state.
   Parameter* parameter = nullptr;  ///< Never null.
   std::size_t group = 0;           ///< Index of its group.
+  Shape shape = {};                ///< Of the parameter when the optimizer was made, and at every step since.
   std::array<Tensor, 3> s = {};    ///< As named by Optimizer::state_names(); undefined before the first update.
   Tensor start = {};               ///< Value before the first step, when its decay needs it.
   std::int64_t updates = 0;        ///< Updates it took part in: bias corrections count these.

@@ -7,6 +7,7 @@
 #include <limits>
 #include <new>
 
+#include "optim/averaging.h"
 #include "tests/optim/toys.h"
 #include "tests/support/errors.h"
 #include "tests/support/tensors.h"
@@ -165,6 +166,63 @@ BOOST_AUTO_TEST_CASE(constraints_after_the_step) {
   const double r = 2 / std::sqrt(0.05);
   BOOST_TEST(close(w.value(), Tensor::from({1.2, 0.1 * r, 1.6, 0.2 * r}, {2, 2}), 1e-15));
   BOOST_TEST(fails_with({"max_norm"}, [] { max_norm(-1); }));
+}
+
+// A value may be replaced by another of its shape and type; state and gradient fit no other.
+BOOST_AUTO_TEST_CASE(values_of_another_shape_or_type) {
+  for (const Maker& maker : makers())
+    for (const Decay& decay : {no_decay(), toward_start(decoupled_lr(0.1))}) {
+      const auto w = random_parameter("w", {4, 6}, 1);
+      const auto optimizer = maker.make(groups({w.get()}, {{"all", everything_else()}}), decay, constant());
+      const auto refuses = [&](const Tensor& value, const Tensor& gradient,
+                               std::initializer_list<std::string_view> says) {
+        const Tensor before = w->value().clone();
+        w->zero_grad();
+        w->value() = value;
+        if (gradient.defined()) w->accumulate(gradient);
+        BOOST_TEST(fails_with(says, [&] { optimizer->step(); }), maker.name << ' ' << decay.name);
+        BOOST_TEST((!value.defined() || same_bits(w->value(), value)), maker.name);
+        w->zero_grad();
+        w->value() = before;
+      };
+      for (int step = 0; step < 2; ++step) {
+        const Tensor large = random({40, 600}, 2, -1, 1, DType::f64), small = random({2, 2}, 2, -1, 1, DType::f64);
+        refuses(large, large.clone(), {"w of shape [40, 600]", "[4, 6]"});
+        refuses(small, small.clone(), {"w of shape [2, 2]", "[4, 6]"});
+        refuses(small.reshape({4}), Tensor(), {"w of shape [4]"});
+        refuses(Tensor(), Tensor(), {"w without a value"});
+        set_gradient(*w, random({4, 6}, 3, -1, 1, DType::f64));
+        optimizer->step();
+      }
+      // After the first update there is state of one type.
+      const std::int64_t state = optimizer->state_bytes();
+      if (state > 0 || decay.from_start) refuses(random({4, 6}, 2), random({4, 6}, 3), {"w is f32", "f64", "convert"});
+      w->value() = random({4, 6}, 5, -1, 1, DType::f64);
+      set_gradient(*w, random({4, 6}, 3, -1, 1, DType::f64));
+      optimizer->step();
+      BOOST_TEST(all_finite(w->value()));
+      // A gradient from before the value was replaced.
+      set_gradient(*w, random({4, 6}, 3, -1, 1, DType::f64));
+      const Tensor value = w->value();
+      w->value() = random({4, 6}, 2);
+      if (state == 0 && !decay.from_start)
+        BOOST_TEST(fails_with({"a gradient [4, 6] f64 for w", "f32", "zero_grad()"}, [&] { optimizer->step(); }));
+      w->value() = value;
+    }
+}
+
+BOOST_AUTO_TEST_CASE(averages_of_values_of_another_shape) {
+  struct Net : Module {
+    Parameter w{*this, "w", Role::weight, Tensor::zeros({3})};
+    Parameter v{*this, "v", Role::weight, Tensor::zeros({3})};
+  } net;
+  Ema ema(net);
+  net.w.value() = Tensor::full({3}, 2);
+  for (const Tensor& other : {Tensor::full({300}, 1), Tensor::full({1}, 1), Tensor::full({3}, 1, DType::f64)}) {
+    net.v.value() = other;
+    BOOST_TEST(fails_with({"ema"}, [&] { ema.swap(); }));
+    BOOST_TEST(same_bits(net.w.value(), Tensor::full({3}, 2)));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
