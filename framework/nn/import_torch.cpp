@@ -170,15 +170,63 @@ State renamed(const State& state, std::string_view where, const ImportTorchOptio
   return result;
 }
 
+// The name without the first of its parts that only says how PyTorch ran the module: DistributedDataParallel and
+// DataParallel keep it as `module`, torch.compile as `_orig_mod`. The same name where there is none.
+std::string unwrapped(const std::string& name) {
+  for (std::size_t begin = 0, dot = name.find('.'); dot != std::string::npos;
+       begin = dot + 1, dot = name.find('.', begin)) {
+    const std::string part = name.substr(begin, dot - begin);
+    if (part == "module" || part == "_orig_mod") return name.substr(0, begin) + name.substr(dot + 1);
+  }
+  return name;
+}
+
+// All names unwrapped once; empty when that changes none, or makes one of two.
+State unwrapped(const State& state) {
+  State result;
+  bool changed = false;
+  for (const auto& entry : state) {
+    const std::string name = unwrapped(entry.first);
+    changed = changed || name != entry.first;
+    if (!result.emplace(name, entry.second).second) return {};
+  }
+  return changed ? result : State();
+}
+
+std::ptrdiff_t missing(const std::vector<Place>& places, const State& state) {
+  return std::ranges::count_if(places, [&](const Place& place) {
+    return !place.may_be_missing &&
+           std::ranges::none_of(place.names, [&](const std::string& name) { return state.contains(name); });
+  });
+}
+
+// The state under the names that fit the model best: as they are, or unwrapped as often as they have to be. A model
+// whose own modules have such names thus keeps them.
+State fitting(State state, const std::vector<Place>& places) {
+  constexpr int deepest = 8;
+  State best = state;
+  std::ptrdiff_t least = missing(places, best);
+  for (int depth = 0; depth < deepest && least > 0; ++depth) {
+    state = unwrapped(state);
+    if (state.empty()) break;
+    const std::ptrdiff_t now = missing(places, state);
+    if (now >= least) continue;
+    best = state;
+    least = now;
+  }
+  return best;
+}
+
 }  // namespace
 
 LoadReport import_torch(Module& model, const State& state, std::string_view where, const ImportTorchOptions& options) {
   const Tape::Pause pause;
-  const State stored = renamed(state, where, options);
+  const std::vector<Place> places = places_of(model, where);
+  const State stored = fitting(renamed(state, where, options), places);
   LoadReport report;
   std::set<std::string> known;
   std::vector<std::pair<Tensor*, Tensor>> copies;
-  for (const Place& place : places_of(model, where)) {
+  for (const Place& place : places) {
     known.insert(place.names.begin(), place.names.end());
     const auto name = std::ranges::find_if(place.names, [&](const std::string& n) { return stored.contains(n); });
     if (name == place.names.end()) {

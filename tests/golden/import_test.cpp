@@ -34,6 +34,21 @@ BOOST_AUTO_TEST_SUITE(golden_import)
 
 BOOST_AUTO_TEST_CASE(lenet) { import_and_compare<LeNet>("torch_lenet"); }
 
+// What torch.save wrote under DistributedDataParallel and torch.compile differs in the names alone.
+BOOST_AUTO_TEST_CASE(lenet_from_wrapped_names) {
+  const State stored = load_safetensors(golden_path("torch_lenet.safetensors")).tensors;
+  const TensorFile file = load_safetensors(golden_path("torch_lenet_logits.safetensors"));
+  for (const std::string prefix : {"module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."}) {
+    State wrapped;
+    for (const auto& entry : stored) wrapped[prefix + entry.first] = entry.second;
+    LeNet model{Rng(1)};
+    model.to(DType::f64);
+    BOOST_TEST(import_torch(model, wrapped, "PyTorch").exact());
+    const Var logits = model(cast(file.tensors.at("images"), DType::f64));
+    BOOST_TEST(agrees(logits.value(), file.tensors.at("logits"), 1e-12), prefix);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(running_statistics) { import_and_compare<ConvNorm>("torch_conv_norm"); }
 
 BOOST_AUTO_TEST_SUITE_END()

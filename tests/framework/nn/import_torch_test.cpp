@@ -1,6 +1,7 @@
 #include "framework/nn/import_torch.h"
 
 #include <filesystem>
+#include <functional>
 
 #include "framework/io/safetensors.h"
 #include "framework/nn/activations.h"
@@ -137,17 +138,89 @@ BOOST_AUTO_TEST_CASE(from_a_file_renamed_into_f64) {
   net(Tensor::zeros(input));
   net.to(DType::f64);
   State torch;
-  for (const auto& entry : torch_state()) torch["module." + entry.first] = entry.second;
+  for (const auto& entry : torch_state()) torch["net." + entry.first] = entry.second;
   const std::filesystem::path file =
       std::filesystem::temp_directory_path() / text("ebb_import_", Rng(reinterpret_cast<std::uintptr_t>(&net)).key());
   save_safetensors(file, torch);
   const std::string message = error_of([&] { import_torch(net, file); });
   BOOST_TEST(says(message, "missing: own, conv.weight"), message);
   BOOST_TEST(says(message, file.string().c_str()), message);
-  BOOST_TEST(import_torch(net, file, {.rename = {{"module.", ""}}}).exact());
+  BOOST_TEST(import_torch(net, file, {.rename = {{"net.", ""}}}).exact());
   std::filesystem::remove(file);
-  BOOST_TEST(same_bits(net.conv->bias->value(), cast(torch.at("module.conv.bias"), DType::f64)));
+  BOOST_TEST(same_bits(net.conv->bias->value(), cast(torch.at("net.conv.bias"), DType::f64)));
   BOOST_TEST(error_of([&] { import_torch(net, file); }) != "no error");
+}
+
+// DistributedDataParallel and torch.compile write their wrappers into the names, around the model or parts of it.
+BOOST_AUTO_TEST_CASE(names_with_wrappers) {
+  const State torch = torch_state();
+  const auto part_of = [](const std::string& name) { return name.substr(0, name.find('.')); };
+  const std::vector<std::function<std::string(const std::string&)>> wrappers{
+      [](const std::string& name) { return "module." + name; },
+      [](const std::string& name) { return "_orig_mod." + name; },
+      [](const std::string& name) { return "module._orig_mod." + name; },
+      [](const std::string& name) { return "_orig_mod.module.module." + name; },
+      // One layer alone, and one layer inside a wrapped model.
+      [&](const std::string& name) { return part_of(name) == "fc1" ? "fc1._orig_mod" + name.substr(3) : name; },
+      [&](const std::string& name) {
+        return "module." + (part_of(name) == "fc1" ? "fc1.module" + name.substr(3) : name);
+      }};
+  for (const auto& wrap : wrappers) {
+    State wrapped;
+    for (const auto& entry : torch) wrapped[wrap(entry.first)] = entry.second;
+    Net net{Rng(1)}, plain{Rng(2)};
+    net(Tensor::zeros(input));
+    plain(Tensor::zeros(input));
+    BOOST_TEST_CONTEXT(wrap("fc1.weight")) { BOOST_REQUIRE(import_torch(net, wrapped, "test").exact()); }
+    import_torch(plain, torch, "test");
+    const State got = net.state();
+    for (const auto& entry : plain.state()) BOOST_TEST(same_bits(got.at(entry.first), entry.second), entry.first);
+  }
+}
+
+// A model may have a child called `module`, even beside layers with the same names.
+BOOST_AUTO_TEST_CASE(wrappers_names_in_the_model_itself) {
+  class Inner : public Layer {
+   public:
+    explicit Inner(const Rng& rng) : fc(*this, "fc", {.in = 2, .out = 3, .bias = false}, rng) {}
+    Var forward(const Var& x) override { return fc(x); }
+    Child<Linear> fc;
+  };
+  class Outer : public Layer {
+   public:
+    explicit Outer(const Rng& rng)
+        : fc(*this, "fc", {.in = 3, .out = 3, .bias = false}, rng), module(*this, "module", rng) {}
+    Var forward(const Var& x) override { return fc(module(x)); }
+    Child<Linear> fc;
+    Child<Inner> module;
+  };
+  const Tensor outer = random({3, 3}, 1), inner = random({3, 2}, 2);
+  for (const std::string prefix : {"", "module.", "_orig_mod.", "module.module."}) {
+    Outer net{Rng(1)};
+    BOOST_TEST(
+        import_torch(net, {{prefix + "fc.weight", outer}, {prefix + "module.fc.weight", inner}}, "test").exact());
+    BOOST_TEST(same_bits(net.fc->weight.value(),
+                         gathered(outer, {3, 3, 1, 1}, [](I i, I o, I, I) { return o * 3 + i; }).reshape({3, 3})));
+    BOOST_TEST(same_bits(net.module->fc->weight.value(),
+                         gathered(inner, {2, 3, 1, 1}, [](I i, I o, I, I) { return o * 2 + i; }).reshape({2, 3})));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(wrapped_names_that_do_not_fit) {
+  Net net{Rng(1)};
+  net(Tensor::zeros(input));
+  State wrapped;
+  for (const auto& entry : torch_state()) wrapped["module." + entry.first] = entry.second;
+  wrapped.erase("module.fc2.bias");
+  wrapped["module.head.weight"] = Tensor::zeros({1});
+  const std::string message = error_of([&] { import_torch(net, wrapped, "file"); });
+  for (const char* part : {"1 missing: fc2.bias", "1 extra: head.weight"}) BOOST_TEST(says(message, part), message);
+  // Nothing is taken for a wrapper that would make one name of two, and a tower of wrappers ends somewhere.
+  const Tensor x = Tensor::zeros({1});
+  BOOST_TEST(says(error_of([&] { import_torch(net, {{"a", x}, {"module.a", x}}, "file"); }), "2 extra: a, module.a"));
+  std::string tower = "own";
+  for (int i = 0; i < 10000; ++i) tower = "module." + tower;
+  BOOST_TEST(says(error_of([&] { import_torch(net, {{tower, x}}, "file"); }), "extra: module.module"));
 }
 
 BOOST_AUTO_TEST_CASE(all_that_does_not_fit_in_one_message) {
