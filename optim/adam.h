@@ -16,6 +16,7 @@ struct AdamOptions {
   double eps = 1e-8;                           ///< Beside the root. With 0, numbers without a second moment stay.
   bool amsgrad = false;                        ///< Divide by the largest v so far (Reddi et al. 2018).
   Schedule schedule = {};                      ///< Multiplies lr.
+  Schedule momentum_schedule = {};             ///< Multiplies beta1.
   std::optional<Decay> decay = {};             ///< For groups that set none; unset: none (AdamW: 0.01).
   GradientOptions gradient = {};               ///< Clipping, accumulation and so on.
   std::optional<PlateauOptions> plateau = {};  ///< Reduce-on-plateau.

@@ -8,16 +8,18 @@
 
 namespace ebb::detail {
 
-/// lr, schedule, decay, gradient and plateau of `options`.
+/// lr, schedules, decay, gradient and plateau of `options`.
 /// \param momentum default of the groups' momentum; unset where the algorithm has none.
 template <class Options>
 CommonOptions common(const Options& options, std::optional<double> momentum = {}) {
-  return {.lr = options.lr,
-          .momentum = momentum,
-          .schedule = options.schedule,
-          .decay = options.decay.value_or(no_decay()),
-          .gradient = options.gradient,
-          .plateau = options.plateau};
+  CommonOptions out{.lr = options.lr,
+                    .momentum = momentum,
+                    .schedule = options.schedule,
+                    .decay = options.decay.value_or(no_decay()),
+                    .gradient = options.gradient,
+                    .plateau = options.plateau};
+  if constexpr (requires { options.momentum_schedule; }) out.momentum_schedule = options.momentum_schedule;
+  return out;
 }
 
 /// \throws Error naming the optimizer unless 0 <= value < 1.

@@ -21,7 +21,7 @@ struct StepContext {
   double lr = 0;          ///< base_lr * schedule.
   double lambda = 0;      ///< Strength at this step.
   double l1 = 0;          ///< Second strength at this step, of the kinds with two.
-  double momentum = 0;    ///< The group's momentum (beta1 of the Adam family), 0 where there is none.
+  double momentum = 0;    ///< The group's momentum (beta1 of the Adam family) in this step, 0 where there is none.
   double mean_v_hat = 1;  ///< Mean of v_hat over the group, for kinds that ask for it; 1 without a second moment.
 };
 

@@ -12,6 +12,7 @@ Lamb::Lamb(Groups groups, LambOptions options)
             .beta2 = options.beta2,
             .eps = options.eps,
             .schedule = options.schedule,
+            .momentum_schedule = options.momentum_schedule,
             .decay = options.decay,
             .gradient = options.gradient,
             .plateau = options.plateau}) {}

@@ -13,6 +13,7 @@ struct LambOptions {
   double beta2 = 0.999;                        ///< Of the mean of squared gradients.
   double eps = 1e-6;                           ///< Beside the root.
   Schedule schedule = {};                      ///< Multiplies lr.
+  Schedule momentum_schedule = {};             ///< Multiplies beta1.
   std::optional<Decay> decay = {};             ///< For groups that set none; unset: none.
   GradientOptions gradient = {};               ///< Clipping, accumulation and so on.
   std::optional<PlateauOptions> plateau = {};  ///< Reduce-on-plateau.

@@ -15,6 +15,7 @@ struct LarsOptions {
   double trust = 1e-3;                         ///< Trust coefficient.
   double eps = 1e-8;                           ///< Beside the denominator of the ratio.
   Schedule schedule = {};                      ///< Multiplies lr.
+  Schedule momentum_schedule = {};             ///< Multiplies momentum.
   std::optional<Decay> decay = {};             ///< For groups that set none; unset: none.
   GradientOptions gradient = {};               ///< Clipping, accumulation and so on.
   std::optional<PlateauOptions> plateau = {};  ///< Reduce-on-plateau.

@@ -14,6 +14,7 @@ struct LionOptions {
   double beta1 = 0.9;                          ///< Of the mix whose sign is taken; groups set it as their momentum.
   double beta2 = 0.99;                         ///< Of the buffer.
   Schedule schedule = {};                      ///< Multiplies lr.
+  Schedule momentum_schedule = {};             ///< Multiplies beta1.
   std::optional<Decay> decay = {};             ///< For groups that set none; unset: none.
   GradientOptions gradient = {};               ///< Clipping, accumulation and so on.
   std::optional<PlateauOptions> plateau = {};  ///< Reduce-on-plateau.

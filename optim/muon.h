@@ -21,6 +21,7 @@ struct MuonOptions {
   double adam_beta2 = 0.999;                   ///< Adam's beta2.
   double adam_eps = 1e-8;                      ///< Adam's eps.
   Schedule schedule = {};                      ///< Multiplies both rates.
+  Schedule momentum_schedule = {};             ///< Multiplies momentum and beta1.
   std::optional<Decay> decay = {};             ///< For groups that set none; unset: none.
   GradientOptions gradient = {};               ///< Clipping, accumulation and so on.
   std::optional<PlateauOptions> plateau = {};  ///< Reduce-on-plateau.

@@ -16,6 +16,7 @@ struct NAdamOptions {
   double eps = 1e-8;                           ///< Beside the root.
   double momentum_decay = 4e-3;                ///< psi: how fast mu_t approaches beta1.
   Schedule schedule = {};                      ///< Multiplies lr.
+  Schedule momentum_schedule = {};             ///< Multiplies beta1.
   std::optional<Decay> decay = {};             ///< For groups that set none; unset: none.
   GradientOptions gradient = {};               ///< Clipping, accumulation and so on.
   std::optional<PlateauOptions> plateau = {};  ///< Reduce-on-plateau.

@@ -155,7 +155,7 @@ StepContext Optimizer::context_at(std::size_t group, std::int64_t step) const {
   c.lr = c.base_lr * c.schedule;
   c.lambda = kind.lambda.at(step);
   c.l1 = kind.l1.at(step);
-  c.momentum = options.momentum ? *options.momentum : common_.momentum.value_or(0);
+  c.momentum = options.momentum.value_or(common_.momentum.value_or(0)) * common_.momentum_schedule(step);
   c.mean_v_hat = mean_v_hat_[group];
   const auto require = [&](double value, const char* what) {
     if (!std::isfinite(value) || value < 0)
@@ -165,6 +165,9 @@ StepContext Optimizer::context_at(std::size_t group, std::int64_t step) const {
   require(c.lr, "lr");
   require(c.lambda, "lambda");
   require(c.l1, "l1");
+  if (!(c.momentum >= 0 && c.momentum < 1))
+    fail(name_, text("momentum = ", c.momentum, " at step ", step, " in group \"", groups_[group].name, '"'),
+         "a number from 0 to below 1", "look at its schedule");
   return c;
 }
 

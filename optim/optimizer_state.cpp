@@ -86,7 +86,10 @@ std::string Optimizer::group_settings(std::size_t group) const {
   const GroupOptions& options = groups_[group].options;
   std::string out = text("decay ", decay(group).text(), ", base lr ", common_.lr * options.lr_scale, ", schedule ",
                          (options.schedule ? *options.schedule : common_.schedule).text());
-  if (common_.momentum) out += text(", momentum ", context(group).momentum);
+  if (common_.momentum) {
+    out += text(", momentum ", options.momentum.value_or(*common_.momentum));
+    if (common_.momentum_schedule.text() != constant().text()) out += " * " + common_.momentum_schedule.text();
+  }
   if (options.after_step) out += ", after each step " + options.after_step->name;
   return out;
 }

@@ -15,6 +15,7 @@ struct RAdamOptions {
   double beta2 = 0.999;                        ///< Of the mean of squared gradients.
   double eps = 1e-8;                           ///< Beside the root of v, before bias correction.
   Schedule schedule = {};                      ///< Multiplies lr.
+  Schedule momentum_schedule = {};             ///< Multiplies beta1.
   std::optional<Decay> decay = {};             ///< For groups that set none; unset: none.
   GradientOptions gradient = {};               ///< Clipping, accumulation and so on.
   std::optional<PlateauOptions> plateau = {};  ///< Reduce-on-plateau.

@@ -16,6 +16,7 @@ struct RmsPropOptions {
   double momentum = 0;                         ///< Of the buffer of updates; 0: none.
   bool centered = false;                       ///< Subtract the squared mean under the root.
   Schedule schedule = {};                      ///< Multiplies lr.
+  Schedule momentum_schedule = {};             ///< Multiplies momentum.
   std::optional<Decay> decay = {};             ///< For groups that set none; unset: none.
   GradientOptions gradient = {};               ///< Clipping, accumulation and so on.
   std::optional<PlateauOptions> plateau = {};  ///< Reduce-on-plateau.

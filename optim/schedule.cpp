@@ -128,19 +128,35 @@ Schedule warmup(std::int64_t steps, Schedule then, double start) {
           }};
 }
 
+namespace {
+
+// From `start` to `peak` and to `end`, each way along half a cosine: what a cycle of `total` steps multiplies by.
+double cycle(std::int64_t step, std::int64_t total, double rising, double start, double peak, double end) {
+  const double last = static_cast<double>(total - 1), at = static_cast<double>(step);
+  const double turn = std::max(0.0, rising * static_cast<double>(total) - 1);
+  if (at >= last) return end;
+  if (at < turn) return cosine_between(start, peak, at / turn);
+  return cosine_between(peak, end, (at - turn) / (last - turn));
+}
+
+}  // namespace
+
 Schedule one_cycle(std::int64_t total, OneCycleOptions options) {
   require_steps("one_cycle", "total", total);
   require("one_cycle", options.rising >= 0 && options.rising <= 1, "rising", options.rising, "a share from 0 to 1");
   require("one_cycle", options.start >= 0, "start", options.start, "a multiplier >= 0");
   require("one_cycle", options.end >= 0, "end", options.end, "a multiplier >= 0");
   return {text("one_cycle(", total, ", ", options.rising, ", ", options.start, ", ", options.end, ")"),
-          [=](std::int64_t step) {
-            const double last = static_cast<double>(total - 1), at = static_cast<double>(step);
-            const double peak = std::max(0.0, options.rising * static_cast<double>(total) - 1);
-            if (at >= last) return options.end;
-            if (at < peak) return cosine_between(options.start, 1, at / peak);
-            return cosine_between(1, options.end, (at - peak) / (last - peak));
-          }};
+          [=](std::int64_t step) { return cycle(step, total, options.rising, options.start, 1, options.end); }};
+}
+
+Schedule one_cycle_momentum(std::int64_t total, OneCycleMomentumOptions options) {
+  constexpr const char* name = "one_cycle_momentum";
+  require_steps(name, "total", total);
+  require(name, options.rising >= 0 && options.rising <= 1, "rising", options.rising, "a share from 0 to 1");
+  require(name, options.low >= 0 && options.low <= 1, "low", options.low, "a multiplier from 0 to 1");
+  return {text(name, "(", total, ", ", options.rising, ", ", options.low, ")"),
+          [=](std::int64_t step) { return cycle(step, total, options.rising, 1, options.low, 1); }};
 }
 
 Schedule trapezoid(std::int64_t rise, std::int64_t stable, std::int64_t fall, double end) {

@@ -80,6 +80,16 @@ struct OneCycleOptions {
 /// end at step total - 1, as PyTorch's OneCycleLR has it. Smith & Topin 2018.
 Schedule one_cycle(std::int64_t total, OneCycleOptions options = {});
 
+/// Options of one_cycle_momentum().
+struct OneCycleMomentumOptions {
+  double rising = 0.3;       ///< Share of the steps in which the lr rises, as of one_cycle().
+  double low = 0.85 / 0.95;  ///< Multiplier where the lr is at its peak; at most 1.
+};
+
+/// The momentum beside one_cycle(): falls from 1 to low as the lr rises, and returns to 1, both along a cosine. The
+/// `momentum_schedule` of an optimizer whose momentum (beta1) is the highest; of 0.95 with PyTorch's base_momentum.
+Schedule one_cycle_momentum(std::int64_t total, OneCycleMomentumOptions options = {});
+
 /// Linear from 0 to 1 in `rise` steps, 1 for `stable` steps, linear to `end` in `fall` steps, `end` from then on.
 Schedule trapezoid(std::int64_t rise, std::int64_t stable, std::int64_t fall, double end = 0);
 

@@ -15,6 +15,7 @@ struct SgdOptions {
   double dampening = 0;                        ///< tau.
   bool nesterov = false;                       ///< Nesterov's form; needs momentum and no dampening.
   Schedule schedule = {};                      ///< Multiplies lr.
+  Schedule momentum_schedule = {};             ///< Multiplies momentum.
   std::optional<Decay> decay = {};             ///< For groups that set none; unset: none.
   GradientOptions gradient = {};               ///< Clipping, accumulation and so on.
   std::optional<PlateauOptions> plateau = {};  ///< Reduce-on-plateau.

@@ -10,6 +10,8 @@ namespace {
 
 using Made = std::unique_ptr<Optimizer>;
 
+using Make = Made (*)(const std::string& name, const Groups& table);
+
 Made make(const std::string& name, const Groups& table) {
   if (name == "sgd") return Made(new Sgd(table, {.lr = 0.1}));
   if (name == "momentum") return Made(new Sgd(table, {.lr = 0.1, .momentum = 0.9}));
@@ -31,17 +33,32 @@ Made make(const std::string& name, const Groups& table) {
   return nullptr;
 }
 
+// Under one_cycle(100), which also takes momentum and beta1 from 0.9 to 0.8 and back.
+Made make_cycled(const std::string& name, const Groups& table) {
+  const Schedule lr = one_cycle(100), mu = one_cycle_momentum(100, {.low = 0.8 / 0.9});
+  if (name == "momentum")
+    return Made(new Sgd(table, {.lr = 0.1, .momentum = 0.9, .schedule = lr, .momentum_schedule = mu}));
+  if (name == "nesterov")
+    return Made(
+        new Sgd(table, {.lr = 0.1, .momentum = 0.9, .nesterov = true, .schedule = lr, .momentum_schedule = mu}));
+  if (name == "adam") return Made(new Adam(table, {.lr = 0.01, .schedule = lr, .momentum_schedule = mu}));
+  if (name == "adamw") return Made(new AdamW(table, {.lr = 0.01, .schedule = lr, .momentum_schedule = mu}));
+  if (name == "rmsprop")
+    return Made(new RmsProp(table, {.lr = 0.01, .momentum = 0.9, .schedule = lr, .momentum_schedule = mu}));
+  if (name == "nadam") return Made(new NAdam(table, {.lr = 0.01, .schedule = lr, .momentum_schedule = mu}));
+  if (name == "radam") return Made(new RAdam(table, {.lr = 0.01, .schedule = lr, .momentum_schedule = mu}));
+  BOOST_FAIL("no optimizer for " << name);
+  return nullptr;
+}
+
 // w[from .. from + count) of a tensor of ten.
 Tensor part(const Tensor& all, std::size_t from, std::size_t count) {
   return Tensor::from(all.span<double>().subspan(from, count), {static_cast<std::int64_t>(count)});
 }
 
-}  // namespace
-
-BOOST_AUTO_TEST_SUITE(optimizers_against_pytorch)
-
-BOOST_AUTO_TEST_CASE(trajectories_of_two_groups) {
-  const TensorFile file = load_safetensors(EBB_SOURCE_DIR "/tests/golden/optim.safetensors");
+// Follows all trajectories of a golden file; returns how many there are.
+int follow(const char* golden, Make make) {
+  const TensorFile file = load_safetensors(text(EBB_SOURCE_DIR "/tests/golden/", golden));
   const auto numbers = [&](const char* name) { return values(file.tensors.at(name)); };
   const std::vector<double> curvature = numbers("curvature"), centre = numbers("centre"), noise = numbers("noise");
   const std::vector<int> kept = {1, 2, 10, 100};
@@ -85,8 +102,16 @@ BOOST_AUTO_TEST_CASE(trajectories_of_two_groups) {
     BOOST_TEST(worst <= 1e-10, entry.first << " is off by " << worst);
     if (lambda > 0) BOOST_TEST(effect >= 1000 * 1e-10, entry.first << ": no effect of decay");
   }
-  BOOST_TEST(cases == 30);
+  return cases;
 }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(optimizers_against_pytorch)
+
+BOOST_AUTO_TEST_CASE(trajectories_of_two_groups) { BOOST_TEST(follow("optim.safetensors", make) == 30); }
+
+BOOST_AUTO_TEST_CASE(one_cycle_of_rate_and_momentum) { BOOST_TEST(follow("one_cycle.safetensors", make_cycled) == 14); }
 
 BOOST_AUTO_TEST_SUITE_END()
 

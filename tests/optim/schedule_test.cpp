@@ -40,6 +40,10 @@ BOOST_AUTO_TEST_CASE(series) {
   // PyTorch's OneCycleLR(max_lr=1, total_steps=10), default options: peak at step 2.
   check(one_cycle(10), {0.04, 0.52, 1.0, 0.9504846320134737, 0.8117456539497631});
   BOOST_TEST(std::abs(one_cycle(10)(9) - 4e-6) < 1e-18);
+  // Its momentum over max_momentum = 1 with base_momentum = 0.5: the mirror image.
+  check(one_cycle_momentum(10, {.low = 0.5}), {1, 0.75, 0.5, 0.5247577830243952, 0.5941275495353167});
+  BOOST_TEST(one_cycle_momentum(10)(9) == 1);
+  BOOST_TEST(one_cycle_momentum(10)(100) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(text_says_how_they_were_made) {
@@ -82,6 +86,9 @@ BOOST_AUTO_TEST_CASE(nonsense_is_refused) {
   BOOST_TEST(fails_with({"multi_step", "ascending"}, [] { multi_step({5, 3}); }));
   BOOST_TEST(fails_with({"warmup"}, [] { warmup(-1); }));
   BOOST_TEST(fails_with({"chain"}, [] { chain({}); }));
+  BOOST_TEST(fails_with({"one_cycle_momentum", "low = 1.5"}, [] { one_cycle_momentum(10, {.low = 1.5}); }));
+  BOOST_TEST(fails_with({"one_cycle_momentum", "rising = -1"}, [] { one_cycle_momentum(10, {.rising = -1}); }));
+  BOOST_TEST(fails_with({"one_cycle_momentum", "total = 0"}, [] { one_cycle_momentum(0); }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
