@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "framework/tensor/tensor.h"
-#include "optim/gradient.h"
+#include "optim/common_options.h"
 #include "optim/groups.h"
 #include "optim/optimizer_state.h"
 #include "optim/parameter_state.h"
@@ -18,17 +18,6 @@
 #include "optim/update_model.h"
 
 namespace ebb {
-
-/// Settings that every optimizer has.
-struct CommonOptions {
-  double lr = 0;                               ///< Base (peak) learning rate.
-  std::optional<double> momentum = {};         ///< Default of the groups' momentum; unset: groups may not set it.
-  Schedule schedule = {};                      ///< Default of the groups' schedule.
-  Schedule momentum_schedule = {};             ///< Multiplies the momentum of every group.
-  Decay decay = {};                            ///< Default of the groups' decay.
-  GradientOptions gradient = {};               ///< Clipping, accumulation and so on.
-  std::optional<PlateauOptions> plateau = {};  ///< Reduce-on-plateau; see Optimizer::observe().
-};
 
 /// Base of all optimizers. One of your own derives from it and overrides base_update(); see docs/extending.md.
 class Optimizer {
