@@ -3,9 +3,13 @@
 #include <nlohmann/json.hpp>
 
 namespace ebb {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+}  // namespace
 
 std::string to_json(const TrainSummary& summary) {
-  using Json = nlohmann::ordered_json;
   Json curve = Json::array();
   for (const EpochResult& e : summary.curve) {
     curve.push_back({{"epoch", e.epoch},

@@ -308,6 +308,9 @@ BOOST_AUTO_TEST_CASE(checksums_are_verified) {
   Bytes data = file;
   data.back() ^= std::byte{1};
   BOOST_TEST(fails_with({"tensor \"table\"", "CRC-32", "damaged"}, [&] { parse_safetensors(data, "s"); }));
+  const auto refused = [&](std::string_view from, std::string_view to) {
+    BOOST_TEST(fails_with({"s]", "checksum"}, [&] { parse_safetensors(changed(from, to), "s"); }), from);
+  };
   for (const auto& [from, to] :
        std::map<std::string_view, std::string_view>{{"\"pt\"", "\"tf\""},
                                                     {"\"conv.bias\":", "\"conv.bia2\":"},
@@ -316,7 +319,7 @@ BOOST_AUTO_TEST_CASE(checksums_are_verified) {
                                                     {"ebb.crc32.steps", "ebc.crc32.steps"},
                                                     {"ebb.crc32.steps", "ebb.crc32.stepz"},
                                                     {"\"ebb.crc32\":", "\"ebb.crc32.x\":\"0\",\"ebb.crc32\":"}})
-    BOOST_TEST(fails_with({"s]", "checksum"}, [&] { parse_safetensors(changed(from, to), "s"); }), from);
+    refused(from, to);
   // The checksums are of what the header says, not of how it is written.
   BOOST_TEST(same(parse_safetensors(changed("\"pt\"", " \"p\\u0074\" "), "s"), parse_safetensors(file, "s")));
 }

@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(large_arrays_begin_at_the_same_place_modulo_512) {
   const auto first = place(held.front().data<std::uint8_t>());
   for (const Tensor& tensor : held)
     if (place(tensor.data<std::uint8_t>()) != first) ++astray;
-  for (const std::size_t size : {100, 10000, 1000000})
+  for (const std::size_t size : {100u, 10000u, 1000000u})
     if (place(parallel::scratch_bytes(0, size)) != first) ++astray;
   BOOST_TEST(astray == 0);
 }
