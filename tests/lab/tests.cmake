@@ -16,6 +16,7 @@ if(EBB_BUILD_LAB)
   add_dependencies(test_uncaught ebb ebb_throwing_program)
   ebb_test(audit
     SOURCES lab/audit/audit_test.cpp lab/audit/graphs_test.cpp lab/audit/zoo_test.cpp lab/diagnose/predict_test.cpp
+      lab/study/statistics_test.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   ebb_test(data_command
     SOURCES lab/program/contact_sheet_test.cpp lab/program/data_command_test.cpp support/mutate.cpp

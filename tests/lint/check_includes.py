@@ -26,6 +26,7 @@ MAY_INCLUDE = {
     "lab/audit": [*LIBRARIES, "lab/diagnose/predict.h", "lab/format"],
     "lab/diagnose": LIBRARIES,
     "lab/format": LIBRARIES,
+    "lab/study": LIBRARIES,
     "lab/recipe": LIBRARIES,
     "lab/training": LIBRARIES,
     "lab/setup": [*LIBRARIES, "lab/format", "lab/recipe", "lab/runs/version.h", "lab/training"],
@@ -50,6 +51,7 @@ THIRD_PARTY = {
     "OpenSSL": (r"openssl/", ["framework/io/", "data/", "lab/", "tests/"]),
     "CLI11": (r"CLI/", ["lab/", "tests/", "examples/"]),
     "toml++": (r"toml\+\+/|toml\.hpp", ["lab/", "tests/"]),
+    "Boost.Math": (r"boost/math/", ["lab/study/"]),
     "Boost.Test": (r"boost/", ["tests/"]),
     "Google Benchmark": (r"benchmark/", ["tests/bench/"]),
 }

@@ -1,0 +1,161 @@
+// The statistics of studies against known answers.
+#include "lab/study/statistics.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "tests/support/errors.h"
+
+namespace ebb {
+namespace {
+
+using test::fails_with;
+
+bool near(double got, double want, double tolerance) { return std::abs(got - want) <= tolerance; }
+
+std::vector<double> normals(const Rng& rng, std::size_t count, double mean = 0, double deviation = 1) {
+  std::vector<double> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back(mean + deviation * rng.normal(i));
+  return out;
+}
+
+BOOST_AUTO_TEST_SUITE(statistics)
+
+BOOST_AUTO_TEST_CASE(sign_flips_count_patterns) {
+  const std::array<double, 8> rising{1, 2, 3, 4, 5, 6, 7, 8};
+  BOOST_TEST(sign_flip_p(rising) == 1.0 / 128);
+  const std::array<double, 4> four{0.5, 0.25, 1, 2};
+  BOOST_TEST(sign_flip_p(four) == 0.125);
+  // 1, 2, -4: sums -1 +-..., by hand: |sum| >= 1 for all eight patterns but none below.
+  const std::array<double, 3> mixed{1, 2, -4};
+  BOOST_TEST(sign_flip_p(mixed) == 1.0);
+  // 3, 1, -1: patterns with |sum| >= 3 are (3,1,1), (3,1,-1), (3,-1,1) and their opposites.
+  const std::array<double, 3> three{3, 1, -1};
+  BOOST_TEST(sign_flip_p(three) == 0.75);
+  // 30 values whose p is far below what 200,000 patterns can see: the observed one alone is counted.
+  const std::vector<double> many(30, 1.0);
+  BOOST_TEST(sign_flip_p(many) <= 2.0 / 200000);
+  const std::vector<double> noise = normals(Rng(3), 25);
+  BOOST_TEST(sign_flip_p(noise) > 0.01);
+  BOOST_TEST(fails_with({"sign flips", "0 values"}, [] { sign_flip_p({}); }));
+  const std::array<double, 2> bad{1, std::nan("")};
+  BOOST_TEST(fails_with({"nan"}, [&] { sign_flip_p(bad); }));
+}
+
+BOOST_AUTO_TEST_CASE(equivalence_of_two_one_sided_tests) {
+  // Student's t by hand: mean 0.1, standard error 0.1 (n = 4, deviation 0.2), margin 0.5: t = 6 and -4 with 3 degrees.
+  const std::array<double, 4> d{-0.1, 0.1, 0.1 + 0.1 * std::sqrt(8.0), 0.3 - 0.1 * std::sqrt(8.0)};
+  const Equivalence e = tost(d, 0.5);
+  BOOST_TEST(near(e.interval.estimate, 0.1, 1e-15));
+  const double deviation = std::sqrt((0.04 + 0 + 0.08 + 0.01 * std::pow(2 - std::sqrt(8.0), 2)) / 3);
+  const double half = 2.353363434801824 * deviation / 2;  // the 95 % quantile of t with 3 degrees of freedom
+  BOOST_TEST(near(e.interval.high, 0.1 + half, 1e-12));
+  BOOST_TEST(near(e.interval.low, 0.1 - half, 1e-12));
+  BOOST_TEST(e.equivalent == (0.1 + half < 0.5));
+  BOOST_TEST(!tost(d, 0.15).equivalent);
+  // scipy.stats.t.sf(5, 15) for a mean of 0 and an error of 0.1 at margin 0.5.
+  std::vector<double> even;
+  for (int i = 0; i < 8; ++i) even.push_back(0.4 * std::sqrt(15.0 / 16)), even.push_back(-0.4 * std::sqrt(15.0 / 16));
+  BOOST_TEST(near(tost(even, 0.5).p, 7.918475731e-05, 1e-12));
+  BOOST_TEST(fails_with({"margin of 0"}, [&] { tost(d, 0); }));
+}
+
+BOOST_AUTO_TEST_CASE(pages_trend_matches_the_published_table) {
+  // Page 1963, table 2: k = 4, n = 8 is significant at 5 % from L = 214 on.
+  // Rows that rise have L = 30; each swap of neighbours takes 1.
+  const std::vector<double> rising{1, 2, 3, 4};
+  const auto of = [&](int l) {
+    std::vector<std::vector<double>> rows(8, rising);
+    // Orders by their L below 30.
+    const std::vector<std::pair<int, std::vector<double>>> orders{
+        {10, {4, 3, 2, 1}}, {5, {2, 4, 1, 3}}, {1, {2, 1, 3, 4}}};
+    int rest = 240 - l;
+    for (std::vector<double>& row : rows)
+      for (const auto& [less, order] : orders)
+        if (rest >= less && row == rising) row = order, rest -= less;
+    BOOST_REQUIRE(rest == 0);
+    return page_trend(rows);
+  };
+  const Trend at = of(214), below = of(213);
+  BOOST_TEST(at.l == 214);
+  BOOST_TEST(at.p <= 0.05);
+  BOOST_TEST(below.l == 213);
+  BOOST_TEST(below.p > 0.05);
+  BOOST_TEST(near(at.z, 14 / std::sqrt(8 * 16 * 25 * 3 / 144.0), 1e-12));
+  // Two rows of three, by enumeration: the largest L of 36 has probability 1/36.
+  BOOST_TEST(near(page_trend({{1, 2, 3}, {1, 2, 3}}).p, 1.0 / 36, 1e-15));
+  BOOST_TEST(near(page_trend({{3, 2, 1}, {3, 2, 1}}).p, 1.0, 1e-15));
+  // A row of ties says nothing.
+  BOOST_TEST(near(page_trend({{1, 1, 1}}).p, 1.0, 1e-15));
+}
+
+BOOST_AUTO_TEST_CASE(holm_by_hand) {
+  const std::array<double, 4> p{0.01, 0.04, 0.03, 0.005};
+  const std::vector<double> adjusted = holm(p);
+  BOOST_TEST(near(adjusted[3], 0.02, 1e-15));
+  BOOST_TEST(near(adjusted[0], 0.03, 1e-15));
+  BOOST_TEST(near(adjusted[2], 0.06, 1e-15));
+  BOOST_TEST(near(adjusted[1], 0.06, 1e-15));  // not below the one before it
+}
+
+BOOST_AUTO_TEST_CASE(lines) {
+  const std::array<double, 4> x{0, 1, 2, 3}, exact{1, 3, 5, 7}, noisy{1, 3, 5, 8};
+  BOOST_TEST(line(x, exact).slope == 2);
+  BOOST_TEST(line(x, exact).intercept == 1);
+  BOOST_TEST(line(x, exact).r2 == 1);
+  const LineFit fit = line(x, noisy);
+  BOOST_TEST(near(fit.slope, 2.3, 1e-12));
+  BOOST_TEST(near(fit.intercept, 0.8, 1e-12));
+  BOOST_TEST(near(fit.slope_error, std::sqrt(0.3 / 2 / 5), 1e-12));
+  BOOST_TEST(near(fit.r2, 1 - 0.3 / 26.75, 1e-12));
+  BOOST_TEST(fails_with({"everywhere"}, [] { line(std::array<double, 2>{1, 1}, std::array<double, 2>{1, 2}); }));
+}
+
+BOOST_AUTO_TEST_CASE(the_bootstrap_covers_as_it_says) {
+  int covered = 0;
+  constexpr int samples = 400;
+  for (int s = 0; s < samples; ++s) {
+    const Rng rng = Rng(8).at(static_cast<std::uint64_t>(s));
+    const Interval i = bootstrap(normals(rng, 30, 2), mean_of, rng.at("bootstrap"), 800);
+    if (i.low <= 2 && 2 <= i.high) ++covered;
+  }
+  // 95 % with a standard error of 1.1 %; BCa at 30 values covers a little less.
+  BOOST_TEST(covered >= 0.91 * samples);
+  BOOST_TEST(covered <= 0.98 * samples);
+}
+
+BOOST_AUTO_TEST_CASE(blocks_keep_what_neighbours_share) {
+  // x' = 0.8 x + noise: the mean of n values has variance (1 + 0.8) / (1 - 0.8) / n of the stationary one, ninefold.
+  constexpr std::size_t n = 20000;
+  double x = 0;
+  std::vector<double> series;
+  for (std::size_t i = 0; i < n; ++i) series.push_back(x = 0.8 * x + Rng(5).normal(i));
+  const Interval blocks = block_bootstrap(series, 200, Rng(6), 2000);
+  const double deviation = (blocks.high - blocks.low) / (2 * 1.959964);
+  const double want = 1 / (1 - 0.8) / std::sqrt(static_cast<double>(n));
+  BOOST_TEST(near(deviation / want, 1, 0.1));
+  const Interval alone = block_bootstrap(series, 1, Rng(6), 2000);
+  BOOST_TEST((alone.high - alone.low) < 0.45 * (blocks.high - blocks.low));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(statistics_slow)
+
+BOOST_AUTO_TEST_CASE(the_bootstrap_covers_2000_samples) {
+  int covered = 0;
+  constexpr int samples = 2000;
+  for (int s = 0; s < samples; ++s) {
+    const Rng rng = Rng(9).at(static_cast<std::uint64_t>(s));
+    const Interval i = bootstrap(normals(rng, 30, 2), mean_of, rng.at("bootstrap"), 2000);
+    if (i.low <= 2 && 2 <= i.high) ++covered;
+  }
+  BOOST_TEST(std::abs(static_cast<double>(covered) / samples - 0.95) <= 0.015, covered);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
