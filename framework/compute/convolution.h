@@ -14,8 +14,10 @@ namespace ebb {
 /// Others, and all of f64, take the direct method whatever is asked for.
 ///
 /// Winograd's F(m x m, 3x3) needs 2.25 (m = 2) or 4 (m = 4) times fewer multiplications. Rounding errors of F(2x2) are
-/// no larger than those of the direct method, those of F(4x4) about twice as large. A number that is not finite makes
-/// all outputs of its tiles NaN, where the direct method keeps it to the outputs under the filter.
+/// no larger than those of the direct method, those of F(4x4) about twice as large, and relative to the largest number
+/// of a tile of 6x6: an outlier of size s leaves errors of up to 5e-7 s in outputs that do not depend on it, and a
+/// number that is not finite makes up to 16 outputs of each channel NaN beside those under its filter. F(2x2), as the
+/// direct method, keeps either to the outputs under the filter.
 enum class Winograd {
   automatic,  ///< What is fastest for the shape, up to the m of the environment variable EBB_WINOGRAD: 4 (default), 2,
               ///< 0.

@@ -54,14 +54,17 @@ Winograd winograd_choice(const ConvolutionShape& shape, Winograd limit) {
 }
 
 const kernels::Winograd* winograd_kernel(const ConvolutionShape& shape) {
-  if (!possible(shape)) return nullptr;
-  Winograd method = shape.winograd;
-  if (method == Winograd::automatic) method = winograd_choice(shape, limit());
-  switch (method) {
-    case Winograd::f2: return &kernel_table().winograd_2;
-    case Winograd::f4: return &kernel_table().winograd_4;
+  switch (winograd_tile(shape, DType::f32)) {
+    case 2: return &kernel_table().winograd_2;
+    case 4: return &kernel_table().winograd_4;
     default: return nullptr;
   }
+}
+
+int winograd_tile(const ConvolutionShape& shape, DType dtype) {
+  if (dtype != DType::f32 || !possible(shape)) return 0;
+  const Winograd method = shape.winograd == Winograd::automatic ? winograd_choice(shape, limit()) : shape.winograd;
+  return method == Winograd::f4 ? 4 : method == Winograd::f2 ? 2 : 0;
 }
 
 Winograd winograd_limit(std::string_view value) {

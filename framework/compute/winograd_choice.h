@@ -16,6 +16,9 @@ Winograd winograd_choice(const ConvolutionShape& shape, Winograd limit);
 /// The kernels for f32 tensors of a shape, or null for the direct method.
 const kernels::Winograd* winograd_kernel(const ConvolutionShape& shape);
 
+/// The tile of the method of a shape: 4, 2, or 0 for the direct one, and in f64.
+int winograd_tile(const ConvolutionShape& shape, DType dtype);
+
 /// The meaning of a value of EBB_WINOGRAD: the largest tile that Winograd::automatic may choose.
 /// \throws Error unless it is "4", "2" or "0".
 Winograd winograd_limit(std::string_view value);

@@ -19,7 +19,8 @@ struct Conv2dOptions {
   std::int64_t groups = 1;                     ///< Divides in and out; `in` groups is depthwise.
   bool bias = true;                            ///< Whether a bias is added.
   bool channel_sums = false;                   ///< In training, compute the statistics for the BatchNorm2d behind it.
-  Winograd winograd = Winograd::automatic;     ///< How 3x3 filters with stride 1 are computed in f32.
+  /// How 3x3 filters with stride 1 are computed in f32. F(4x4) spreads outliers over a tile: see Winograd.
+  Winograd winograd = Winograd::automatic;
   Init init = {};       ///< Of the weight; by default U(-1, 1) / sqrt(kh kw in / groups), as PyTorch's.
   Init bias_init = {};  ///< Of the bias; by default as the weight's.
 };

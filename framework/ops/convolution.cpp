@@ -6,6 +6,7 @@
 #include "framework/compute/broadcast.h"
 #include "framework/compute/convolution.h"
 #include "framework/compute/relu.h"
+#include "framework/compute/winograd_choice.h"
 #include "framework/ops/convolution_check.h"
 #include "framework/tensor/error.h"
 
@@ -67,7 +68,8 @@ Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometr
     if (biased && dx.wants(2)) dx.add(2, sum_to(dy, {shape.out}));
   };
   const std::array settings{OpSetting{"padding", static_cast<double>(std::max(shape.padding[0], shape.padding[1]))},
-                            OpSetting{"groups", static_cast<double>(shape.groups)}};
+                            OpSetting{"groups", static_cast<double>(shape.groups)},
+                            OpSetting{"winograd", static_cast<double>(detail::winograd_tile(shape, x.dtype()))}};
   const OpLabel label(relu ? "conv2d_relu" : "conv2d", settings);
   Var out = biased ? record(label, {x, weight, bias}, std::move(y), backward)
                    : record(label, {x, weight}, std::move(y), backward);

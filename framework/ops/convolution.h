@@ -19,7 +19,8 @@ struct Conv2dGeometry {
   std::int64_t groups = 1;                     ///< Divides input and output channels; `in` groups is depthwise.
   bool channel_sums = false;  ///< Also compute Var::channel_stats() of the output, for a batch_norm that follows.
   Activation activation = Activation::none;  ///< Applied to the result in the same pass; not beside channel_sums.
-  Winograd winograd = Winograd::automatic;  ///< How 3x3 filters with stride 1 are computed in f32, in all three passes.
+  /// How 3x3 filters with stride 1 are computed in f32, in all three passes. F(4x4) spreads outliers: see Winograd.
+  Winograd winograd = Winograd::automatic;
 };
 
 /// x `[n, h, w, in]`, weight `[kh, kw, in/groups, out]`, bias `[out]` or undefined -> `[n, oh, ow, out]` with

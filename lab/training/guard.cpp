@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "framework/compute/basic.h"
@@ -38,13 +39,16 @@ class Watch : public detail::CallObserver, public detail::OpObserver {
 
   void forward(const char* op, std::size_t node, std::span<const Var>, const Tensor& output) override {
     layers_[node] = open_.empty() ? std::string() : open_.back();
-    if (found.empty() && !finite(output)) found = text("the result of ", op, place(node));
+    if (tape != nullptr && node < tape->size() && tape->node(node).setting("winograd") == 4) spreading_.insert(node);
+    if (found.empty() && !finite(output)) found = text("the result of ", op, place(node), advice(node));
   }
 
   void backward(const char* op, std::size_t node, const Tensor& gradient) override {
-    if (found.empty() && !finite(gradient)) found = text("the gradient that ", op, place(node), " hands back");
+    if (found.empty() && !finite(gradient))
+      found = text("the gradient that ", op, place(node), " hands back", advice(node));
   }
 
+  const Tape* tape = nullptr;
   std::string found;
 
  private:
@@ -53,7 +57,14 @@ class Watch : public detail::CallObserver, public detail::OpObserver {
     return layer.empty() ? "" : text(" in layer \"", layer, '"');
   }
 
+  std::string advice(std::size_t node) const {
+    if (!spreading_.contains(node)) return {};
+    return " (computed by Winograd's F(4x4), which overflows earlier than sums of products and spreads large numbers "
+           "over a tile: try EBB_WINOGRAD or Conv2dOptions::winograd = 2 or 0)";
+  }
+
   std::map<const Module*, std::string> paths_;
+  std::set<std::size_t> spreading_;  // values that F(4x4) has computed
   std::vector<std::string> open_;
   std::map<std::size_t, std::string> layers_;  // by node: the innermost layer that ran
 };
@@ -103,13 +114,11 @@ BufferSnapshot::BufferSnapshot(Module& model) {
 }
 
 void BufferSnapshot::take() {
-  for (std::size_t i = 0; i < values_.size(); ++i)
-    std::ranges::copy(values_[i]->bytes(), copies_[i].mutable_bytes().begin());
+  for (std::size_t i = 0; i < values_.size(); ++i) copy_into(copies_[i], *values_[i]);
 }
 
 void BufferSnapshot::restore() const {
-  for (std::size_t i = 0; i < values_.size(); ++i)
-    std::ranges::copy(copies_[i].bytes(), values_[i]->mutable_bytes().begin());
+  for (std::size_t i = 0; i < values_.size(); ++i) copy_into(*values_[i], copies_[i]);
 }
 
 std::vector<std::string> non_finite_gradients(Module& model) {
@@ -135,6 +144,7 @@ std::string find_non_finite(Layer& model, const Tensor& images, const std::funct
   Watch watch(model);
   {
     Tape tape;
+    watch.tape = &tape;
     const Var value = loss();
     if (watch.found.empty()) tape.backward(value);
   }

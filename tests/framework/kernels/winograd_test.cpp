@@ -223,6 +223,66 @@ BOOST_AUTO_TEST_CASE(numbers_that_are_not_finite) {
   }
 }
 
+// What an outlier of size s leaves in outputs that do not depend on it, as docs/design.md has it.
+BOOST_AUTO_TEST_CASE(an_outlier_reaches_outputs_outside_its_filter_by_f4_alone) {
+  constexpr std::int64_t size = 16, channels = 16;
+  ConvolutionShape s = layer(1, {size, size}, channels, channels);
+  Tensor x(s.input_shape()), w(s.weight_shape());
+  fill_normal(x, Rng(1), 0, 1);
+  fill_normal(w, Rng(2), 0, std::sqrt(2.0 / (9 * channels)));
+  struct Reach {
+    double largest = 0;    // error of a finite output outside the filter
+    std::int64_t bad = 0;  // outputs outside the filter that are not finite
+  };
+  const auto reach = [&](double outlier, std::int64_t row, std::int64_t column, bool backward) {
+    Tensor spoilt = x.clone(), clean = x.clone();
+    const std::int64_t at = (row * size + column) * channels + 3;
+    spoilt.mutable_data<float>()[at] = static_cast<float>(outlier);
+    clean.mutable_data<float>()[at] = 0;
+    ConvolutionShape exact = s;
+    exact.winograd = Winograd::off;
+    const auto pass = [&](const Tensor& image, const Tensor& weight, const ConvolutionShape& shape) {
+      return values(backward ? convolution_input_gradient(image, weight, {}, shape)
+                             : convolution(image, weight, {}, shape));
+    };
+    const std::vector<double> got = pass(spoilt, w, s),
+                              want = pass(cast(clean, DType::f64), cast(w, DType::f64), exact);
+    Reach out;
+    for (std::int64_t i = 0; i < size * size; ++i) {
+      if (std::abs(i / size - row) <= 1 && std::abs(i % size - column) <= 1) continue;
+      for (std::int64_t c = i * channels; c < (i + 1) * channels; ++c) {
+        const auto k = static_cast<std::size_t>(c);
+        if (!std::isfinite(got[k])) ++out.bad;
+        else out.largest = std::max(out.largest, std::abs(got[k] - want[k]));
+      }
+    }
+    return out;
+  };
+  for (const std::string& name : instruction_sets()) {
+    const InstructionSet use(name);
+    for (const Winograd method : {Winograd::off, Winograd::f2, Winograd::f4})
+      for (const bool backward : {false, true}) {
+        s.winograd = method;
+        double worst = 0;
+        std::int64_t worst_bad = 0;
+        for (std::int64_t place = 0; place < 16; ++place) {
+          worst = std::max(worst, reach(1e6, 6 + place / 4, 6 + place % 4, backward).largest);
+          const double inf = std::numeric_limits<double>::infinity();
+          worst_bad = std::max(worst_bad, reach(inf, 6 + place / 4, 6 + place % 4, backward).bad);
+        }
+        BOOST_TEST_CONTEXT(name << ", method " << static_cast<int>(method) << ", backward " << backward) {
+          if (method == Winograd::f4) {
+            BOOST_TEST((worst > 0.1 && worst < 0.5), worst);
+            BOOST_TEST(worst_bad == 16 * channels);
+          } else {
+            BOOST_TEST(worst < 1e-5);
+            BOOST_TEST(worst_bad == 0);
+          }
+        }
+      }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_automatic_means) {
   using detail::winograd_choice;
   const ConvolutionShape resnet = layer(128, {32, 32}, 16, 16);

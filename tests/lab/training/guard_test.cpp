@@ -5,8 +5,14 @@
 #include <cmath>
 #include <limits>
 
+#include "framework/compute/basic.h"
 #include "framework/io/checksum.h"
+#include "framework/nn/batch_norm.h"
+#include "framework/nn/conv2d.h"
+#include "framework/nn/sequential.h"
+#include "framework/ops/arithmetic.h"
 #include "framework/ops/loss.h"
+#include "framework/ops/reduction.h"
 #include "tests/lab/small_training.h"
 #include "tests/support/errors.h"
 
@@ -240,6 +246,44 @@ BOOST_AUTO_TEST_CASE(a_training_without_an_update_is_an_error) {
     BOOST_TEST(test::fails_with({"[trainer] got no update in 21 batches"}, [&] { t.trainer.run(); }));
     BOOST_TEST(!t.trainer.done());
   }
+}
+
+// Numbers that sums of products still hold, and the transforms of F(4x4) do not.
+BOOST_AUTO_TEST_CASE(what_winograd_makes_infinite_is_told_with_a_way_out) {
+  Tensor images({1, 12, 12, 16});
+  fill_normal(images, Rng(1), 0, 1);
+  const auto find = [&](Winograd method, double in_forward, double in_backward) {
+    Tensor x = images.clone();
+    x.mutable_data<float>()[(5 * 12 + 5) * 16] += static_cast<float>(in_forward);
+    Sequential net{Rng(2)};
+    net.add<Conv2d>("conv", {.in = 16, .out = 16, .padding = {1, 1}, .winograd = method});
+    scale(static_cast<Conv2d&>(net.at(0)).weight.value(), 1e-3);
+    return find_non_finite(net, x, [&] {
+      Tensor weights = Tensor::full({1, 12, 12, 16}, 1e-4);
+      weights.mutable_data<float>()[(5 * 12 + 5) * 16] += static_cast<float>(in_backward);
+      return sum(net(x) * weights);
+    });
+  };
+  for (const Winograd method : {Winograd::off, Winograd::f4}) {
+    const std::string forward = find(method, 1.5e38, 0), backward = find(method, 0, 1.5e38);
+    BOOST_TEST(find(method, 0, 0).empty());
+    if (method == Winograd::off) {
+      BOOST_TEST(forward.empty(), forward);
+      continue;
+    }
+    BOOST_TEST(forward.find("the result of conv2d in layer \"conv\" (computed by Winograd's F(4x4)") == 0u, forward);
+    BOOST_TEST(backward.find("the gradient that conv2d in layer \"conv\" hands back (computed by") == 0u, backward);
+    BOOST_TEST(forward.find("EBB_WINOGRAD or Conv2dOptions::winograd = 2 or 0") != std::string::npos, forward);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(snapshots_of_buffers_of_another_size_are_refused) {
+  BatchNorm2d norm({.channels = 3});
+  BufferSnapshot buffers(norm);
+  Tensor& mean = norm.named_buffers()[0].buffer->value();
+  mean = Tensor::zeros({300});
+  BOOST_TEST(test::fails_with({"[300]", "[3]"}, [&] { buffers.take(); }));
+  BOOST_TEST(test::fails_with({"[300]", "[3]"}, [&] { buffers.restore(); }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
