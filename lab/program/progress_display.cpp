@@ -36,8 +36,8 @@ void ProgressDisplay::on_epoch(const Trainer&, const EpochResult& e) {
   wipe();
   const char* const missing = std::isfinite(e.judged_accuracy) ? "not finite" : "-";  // an epoch without evaluation
   std::printf("%5lld  %8.5f  %10s  %9s  %10s  %9s  %9s  %8.1f\n", static_cast<long long>(e.epoch), e.lr,
-              decimal(e.train_loss, 4, "none").c_str(), percent(e.train_accuracy, "none").c_str(),
-              decimal(e.judged_loss, 4, missing).c_str(), percent(e.judged_accuracy, missing).c_str(),
+              decimal(e.train_loss, 4, "none").c_str(), percent(e.train_accuracy, 2, "none").c_str(),
+              decimal(e.judged_loss, 4, missing).c_str(), percent(e.judged_accuracy, 2, missing).c_str(),
               grouped(static_cast<std::int64_t>(e.images_per_second)).c_str(), e.seconds);
   std::fflush(stdout);
 }

@@ -15,14 +15,26 @@
 namespace ebb {
 
 int run(const ReportCommand& command) {
+  const bool comparison = command.runs.size() > 1;
   std::vector<RunData> runs;
-  for (const std::string& directory : command.runs) runs.push_back(read_run(directory));
-  const std::string page = runs.size() == 1 ? report_page(runs.front()) : comparison_page(runs);
+  std::vector<std::string> left_out;
+  for (const std::string& directory : command.runs) {
+    try {
+      runs.push_back(read_run(directory));
+    } catch (const std::exception& error) {
+      if (!comparison) throw;
+      left_out.emplace_back(error.what());
+      std::cerr << "ebb: left out: " << printable(error.what()) << '\n';
+    }
+  }
+  if (runs.empty())
+    fail("report", text(static_cast<int>(left_out.size()), " arguments that are no runs"), "at least one run");
+  const std::string page = comparison ? comparison_page(runs, left_out) : report_page(runs.front());
   std::filesystem::path out = command.out;
   if (out.empty()) {
     // A place that nobody named: a link that is there leads to a file that nobody meant.
-    const Directory directory(runs.size() == 1 ? command.runs.front() : ".");
-    const std::string name = runs.size() == 1 ? run_files::report.name : "comparison.html";
+    const Directory directory(comparison ? "." : command.runs.front());
+    const std::string name = comparison ? "comparison.html" : run_files::report.name;
     write_file(directory, name, page);
     out = (directory.path() / name).lexically_normal();
   } else {

@@ -3,14 +3,28 @@
 #include <algorithm>
 #include <cmath>
 
-#include "framework/tensor/error.h"
+#include "lab/reports/figures.h"
 
 namespace ebb {
 namespace {
 
-// A running mean over about a fiftieth of the points, so that the trend of noisy values shows.
-std::vector<std::pair<double, double>> smooth(const std::vector<std::pair<double, double>>& points) {
-  std::vector<std::pair<double, double>> out;
+using Scale = AxisOptions::Scale;
+
+constexpr const char* nats = "cross-entropy in nats";
+constexpr std::size_t few = 50;  // points that need no mean to be read
+constexpr AxisOptions loss_axis{.from_zero = true, .settled = true};
+constexpr AxisOptions percent_axis{.most = 100, .settled = true};
+
+// "Test loss" of "test".
+std::string titled(std::string judged_on, const char* what) {
+  if (!judged_on.empty() && judged_on[0] >= 'a' && judged_on[0] <= 'z') judged_on[0] -= 'a' - 'A';
+  return judged_on + what;
+}
+
+}  // namespace
+
+Points smooth(const Points& points) {
+  Points out;
   const double stay = 1 - 1 / std::max(1.0, static_cast<double>(points.size()) / 50);
   double mean = 0, weight = 0;
   for (const auto& [x, y] : points) {
@@ -18,75 +32,114 @@ std::vector<std::pair<double, double>> smooth(const std::vector<std::pair<double
       mean = stay * mean + (1 - stay) * y;
       weight = stay * weight + (1 - stay);
     }
-    if (weight > 0) out.emplace_back(x, mean / weight);
+    if (weight > 0) out.emplace_back(x, std::isfinite(y) ? mean / weight : y);
   }
   return out;
 }
 
-template <class Value>
-Curve over_epochs(const RunData& run, const std::string& title, const Value& value) {
-  Curve curve{.title = title, .points = {}};
+Points over_epochs(const RunData& run, const EpochQuantity& quantity) {
+  Points out;
   for (const EpochResult& epoch : run.log.epochs)
-    curve.points.emplace_back(static_cast<double>(epoch.epoch), value(epoch));
-  return curve;
+    // Without an evaluation there is no accuracy either; a loss can be there and not finite.
+    if (!quantity.judged || std::isfinite(epoch.judged_accuracy))
+      out.emplace_back(static_cast<double>(epoch.epoch), quantity.value(epoch));
+  return out;
 }
 
-// One curve for each group.
-template <class Value>
-Plot by_group(const RunData& run, const std::string& title, const Value& value) {
-  Plot plot{.title = title, .x = "step", .y = {}, .curves = {}, .from_zero = true};
-  for (const StepResult& step : run.log.steps)
-    for (const GroupMeasure& g : step.groups) {
-      auto at = std::ranges::find(plot.curves, g.name, &Curve::title);
-      if (at == plot.curves.end())
-        at = plot.curves.insert(at, {.title = g.name, .points = {}, .colour = static_cast<int>(plot.curves.size())});
-      at->points.emplace_back(static_cast<double>(step.step), value(g));
-    }
-  return plot;
-}
-
-}  // namespace
-
-std::vector<Plot> learning_plots(std::span<const RunData> runs) {
-  Plot loss{.title = "loss", .y = {}, .curves = {}, .from_zero = true},
-      accuracy{.title = "accuracy in %", .y = {}, .curves = {}, .to_hundred = true},
-      steps{.title = "training loss by step", .x = "step", .y = {}, .curves = {}, .log_y = true};
-  int colour = 0;
-  for (const RunData& run : runs) {
-    const std::string prefix = runs.size() > 1 ? run.name + ", " : std::string();
-    const auto add = [&](Plot& plot, Curve curve, bool dashed, int own) {
-      curve.dashed = dashed;
-      curve.colour = runs.size() > 1 ? colour : own;
-      plot.curves.push_back(std::move(curve));
-    };
-    add(loss, over_epochs(run, prefix + "training", [](const EpochResult& e) { return e.train_loss; }), true, 0);
-    add(loss, over_epochs(run, prefix + run.log.judged_on, [](const EpochResult& e) { return e.judged_loss; }), false,
-        1);
-    add(accuracy, over_epochs(run, prefix + "training", [](const EpochResult& e) { return 100 * e.train_accuracy; }),
-        true, 0);
-    add(accuracy,
-        over_epochs(run, prefix + run.log.judged_on, [](const EpochResult& e) { return 100 * e.judged_accuracy; }),
-        false, 1);
-    Curve raw{.title = {}, .points = {}, .faint = true};
-    for (const StepResult& step : run.log.steps) raw.points.emplace_back(static_cast<double>(step.step), step.loss);
-    Curve mean{.title = prefix + "running mean", .points = smooth(raw.points)};
-    if (runs.size() == 1) add(steps, raw, false, 0);
-    add(steps, mean, false, 0);
-    ++colour;
+Points over_steps(const RunData& run, const std::string& group, const GroupQuantity& quantity) {
+  Points out;
+  for (const StepResult& step : run.log.steps) {
+    const auto at = std::ranges::find(step.groups, group, &GroupMeasure::name);
+    if (at != step.groups.end()) out.emplace_back(static_cast<double>(step.step), quantity.value(*at));
   }
-  return {loss, accuracy, steps};
+  return quantity.noisy ? smooth(out) : out;
+}
+
+std::vector<EpochQuantity> epoch_quantities(const std::string& judged_on) {
+  return {
+      {{.title = titled(judged_on, " accuracy"), .unit = "in %", .curves = {}, .y_axis = percent_axis},
+       [](const EpochResult& e) { return 100 * e.judged_accuracy; },
+       true},
+      {{.title = titled(judged_on, " loss"), .unit = nats, .curves = {}, .y_axis = loss_axis},
+       [](const EpochResult& e) { return e.judged_loss; },
+       true},
+      {{.title = "Training accuracy", .unit = "in %", .curves = {}, .y_axis = percent_axis},
+       [](const EpochResult& e) { return 100 * e.train_accuracy; }},
+      {{.title = "Training loss", .unit = nats, .curves = {}, .y_axis = loss_axis},
+       [](const EpochResult& e) { return e.train_loss; }},
+  };
+}
+
+std::vector<GroupQuantity> group_quantities() {
+  return {
+      {{.title = "Learning rate",
+        .unit = "of the group in a step",
+        .x = "step",
+        .curves = {},
+        .y_axis = {.from_zero = true}},
+       [](const GroupMeasure& g) { return g.lr; }},
+      {{.title = shrink_title,
+        .unit = "share of the weights that decay takes off in a step",
+        .x = "step",
+        .curves = {},
+        .y_axis = {.from_zero = true}},
+       [](const GroupMeasure& g) { return g.shrink; }},
+      {{.title = "Weight norm",
+        .unit = "norm of all weights of the group",
+        .x = "step",
+        .curves = {},
+        .y_axis = {.scale = Scale::automatic}},
+       [](const GroupMeasure& g) { return g.weight_norm; }},
+      {{.title = "Gradient norm",
+        .unit = "norm of the group’s gradient before clipping, running mean",
+        .x = "step",
+        .curves = {},
+        .y_axis = {.scale = Scale::automatic}},
+       [](const GroupMeasure& g) { return g.gradient_norm; },
+       true},
+  };
+}
+
+std::vector<std::string> group_names(std::span<const RunData> runs) {
+  constexpr std::size_t most = 24;
+  std::vector<std::string> names;
+  for (const RunData& run : runs)
+    for (const StepResult& step : run.log.steps)
+      for (const GroupMeasure& group : step.groups)
+        if (names.size() < most && std::ranges::find(names, group.name) == names.end()) names.push_back(group.name);
+  return names;
+}
+
+std::vector<Plot> learning_plots(const RunData& run) {
+  const std::vector<EpochQuantity> all = epoch_quantities(run.log.judged_on);
+  const auto together = [&](const char* title, const EpochQuantity& judged, const EpochQuantity& training) {
+    Plot plot = judged.plot;
+    plot.title = title;
+    plot.curves = {{.title = "training", .points = over_epochs(run, training), .dashed = true},
+                   {.title = run.log.judged_on, .points = over_epochs(run, judged), .colour = "var(--c1)"}};
+    return plot;
+  };
+  Plot steps{
+      .title = "Training loss by step", .unit = nats, .x = "step", .curves = {}, .y_axis = {.scale = Scale::automatic}};
+  Curve raw{.title = "batch", .points = {}};
+  for (const StepResult& step : run.log.steps) raw.points.emplace_back(static_cast<double>(step.step), step.loss);
+  raw.faint = raw.points.size() > few;
+  steps.curves = {raw};
+  if (raw.faint) steps.curves.push_back({.title = "running mean", .points = smooth(raw.points)});
+  return {together("Accuracy", all[0], all[2]), together("Loss", all[1], all[3]), steps};
 }
 
 std::vector<Plot> group_plots(const RunData& run) {
-  std::vector<Plot> plots{by_group(run, "learning rate", [](const GroupMeasure& g) { return g.lr; }),
-                          by_group(run, "shrink: share of the weights that decay takes in a step",
-                                   [](const GroupMeasure& g) { return g.shrink; }),
-                          by_group(run, "norm of the weights", [](const GroupMeasure& g) { return g.weight_norm; }),
-                          by_group(run, "norm of the gradient", [](const GroupMeasure& g) { return g.gradient_norm; })};
-  for (Curve& curve : plots.back().curves) curve.points = smooth(curve.points);
-  plots.back().log_y = true;
-  plots.back().from_zero = false;
-  plots.back().title += ", running mean";
+  const std::vector<std::string> names = group_names({&run, 1});
+  std::vector<Plot> plots;
+  for (const GroupQuantity& quantity : group_quantities()) {
+    Plot plot = quantity.plot;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      plot.curves.push_back({.title = names[i],
+                             .points = over_steps(run, names[i], quantity),
+                             .colour = html::series_colour(i, names.size())});
+    plots.push_back(plot);
+  }
   return plots;
 }
 

@@ -5,20 +5,29 @@
 #include <string_view>
 #include <vector>
 
-#include "lab/reports/plot.h"
-
 namespace ebb::html {
 
 // Text as it stands between tags and in attributes, quoted either way; control characters are made visible.
 std::string escape(std::string_view text);
 
-// A table; the cells are HTML. The first column is set to the left, the others to the right.
-std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
+// A table that scrolls where it is wider than the page; the cells are HTML. The first column stays in sight and is set
+// to the left, the others to the right.
+// \param kind a class of the style sheet for all of it.
+std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows,
+                  std::string_view kind = {});
 
-// The plots side by side. Without gnuplot: a word about that, and a table for each, of at most 50 rows.
-std::string figures(const std::vector<Plot>& plots);
+// A part of a page under a heading. Without content it is left out.
+struct Section {
+  std::string title;
+  std::string content;  // HTML
+};
 
-// A complete page with the style of all reports.
-std::string page(const std::string& title, const std::string& body);
+// A complete page: a heading, a line and more under it in HTML, the sections. It has the style of all reports, needs no
+// script and fetches nothing.
+std::string page(std::string_view title, std::string_view line, std::string_view head,
+                 const std::vector<Section>& sections);
+
+// What can be opened and closed.
+std::string details(std::string_view title, std::string_view content, bool open = false);
 
 }  // namespace ebb::html

@@ -2,36 +2,48 @@
 /// Plots as SVG, drawn by gnuplot.
 #pragma once
 
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "lab/reports/axis.h"
 
 namespace ebb {
 
 /// A curve of a plot.
 struct Curve {
-  std::string title;                              ///< In the key.
+  std::string title;                              ///< In the legend; empty: none.
   std::vector<std::pair<double, double>> points;  ///< Where y is not finite, the curve is broken.
+  std::vector<std::array<double, 3>> band = {};   ///< x, lowest, highest: a pale area behind the curve.
   bool faint = false;                             ///< Thin and pale: raw values behind their mean.
   bool dashed = false;                            ///< Dashed.
-  int colour = 0;                                 ///< Number in the palette; equal numbers belong together.
+  bool dots = false;                              ///< Points without lines between them.
+  std::string colour = "var(--c0)";               ///< In CSS.
 };
 
 /// Curves over one axis.
 struct Plot {
-  std::string title;          ///< Above it.
-  std::string x = "epoch";    ///< Name of the horizontal axis.
-  std::string y;              ///< Name of the vertical axis.
-  std::vector<Curve> curves;  ///< At least one with a point, or the plot is empty.
-  bool log_y = false;         ///< Logarithmic; numbers that are not positive are left out.
-  bool from_zero = false;     ///< The vertical axis begins at 0.
-  bool to_hundred = false;    ///< The vertical axis ends at 100: percentages.
+  std::string title;                      ///< Above it.
+  std::string unit;                       ///< What the numbers of the vertical axis are.
+  std::string x = "epoch";                ///< Name of the horizontal axis.
+  std::vector<Curve> curves;              ///< At least one with a point, or the plot is empty.
+  std::vector<std::string> x_names = {};  ///< Where x is 0, 1, ... and these are what it stands for.
+  AxisOptions x_axis = {.whole = true};   ///< The horizontal axis.
+  AxisOptions y_axis = {};                ///< The vertical axis.
+};
+
+/// A plot as it stands in a page.
+struct Drawing {
+  std::string svg;   ///< An SVG element, which is as wide as its surroundings; empty when there is nothing to draw.
+  std::string note;  ///< A sentence where the picture does not show all: a cut axis, numbers that are not finite.
 };
 
 /// Whether gnuplot can be run.
 bool can_plot();
 
-/// The plot as an SVG element to stand in a page; empty when gnuplot cannot be run or fails, or there is no point.
-std::string svg(const Plot& plot);
+/// Draws. gnuplot is given places, colours and the labels of tics, and no other text of the plot: title, unit, legend
+/// and the name of the axis stand in the page around the picture.
+Drawing draw(const Plot& plot);
 
 }  // namespace ebb

@@ -17,6 +17,7 @@ namespace ebb {
 /// What the files of a run directory say.
 struct RunData {
   std::string name;                                              ///< Of the directory.
+  std::string parent;                                            ///< Name of the directory that it is in.
   Recipe recipe;                                                 ///< As resolved.
   std::vector<std::pair<std::string, std::string>> environment;  ///< Key and value, in the order of the file.
   std::vector<std::pair<std::string, std::string>> summary;      ///< As above, without the curve; empty: not finished.
@@ -33,7 +34,9 @@ RunData read_run(const std::filesystem::path& directory);
 /// numbers of the curves in tables.
 std::string report_page(const RunData& run);
 
-/// Several runs side by side: figures, curves over each other, and the keys in which their recipes differ.
-std::string comparison_page(const std::vector<RunData>& runs);
+/// Several runs side by side: results, learning, decay and norms. Runs whose recipes differ only in their seed form one
+/// curve, their mean, with a band from the lowest to the highest.
+/// \param left_out what to say of runs that could not be read, a sentence each.
+std::string comparison_page(const std::vector<RunData>& runs, const std::vector<std::string>& left_out = {});
 
 }  // namespace ebb

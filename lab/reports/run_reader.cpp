@@ -33,7 +33,9 @@ RunData read_run(const fs::path& directory) {
   if (!fs::exists(directory / run_files::recipe.name))
     fail(directory.string(), "a directory without recipe.toml", "a run directory", "see which runs there are: ls runs");
   const fs::path full = fs::absolute(directory).lexically_normal();
-  RunData out{.name = (full.has_filename() ? full : full.parent_path()).filename().string(),
+  const fs::path own = full.has_filename() ? full : full.parent_path();
+  RunData out{.name = own.filename().string(),
+              .parent = own.parent_path().filename().string(),
               .recipe = find_recipe((directory / run_files::recipe.name).string()),
               .environment = flat_entries(directory, run_files::environment),
               .summary = {},

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 
 #include "framework/tensor/error.h"
+#include "lab/format/numbers.h"
 
 namespace ebb {
 namespace {
@@ -20,12 +20,6 @@ std::string right(const std::string& value, std::size_t width) {
 }
 std::string left(const std::string& value, std::size_t width) {
   return value.size() < width ? value + std::string(width - value.size(), ' ') : value;
-}
-
-std::string in_percent(double share) {
-  char digits[16];
-  std::snprintf(digits, sizeof digits, "%.1f %%", 100 * share);
-  return digits;
 }
 
 constexpr std::int64_t most = std::int64_t{1} << 53;  // of all samples: sums stay exact, also as double
@@ -119,7 +113,7 @@ std::string class_table(const Confusion& confusion, const std::vector<std::strin
     const std::string taken =
         worst == c ? "-" : text(names[static_cast<std::size_t>(worst)], " (", confusion.count(c, worst), ")");
     out += left(names[static_cast<std::size_t>(c)], width) + right(text(confusion.samples(c)), 9) +
-           right(in_percent(confusion.recall(c)), 9) + right(in_percent(confusion.precision(c)), 11) + "  " + taken +
+           right(percent(confusion.recall(c), 1), 9) + right(percent(confusion.precision(c), 1), 11) + "  " + taken +
            "\n";
   }
   if (const std::int64_t none = confusion.unpredicted(); none > 0)

@@ -10,6 +10,7 @@
 #include "framework/ops/loss.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory.h"
+#include "lab/format/numbers.h"
 #include "lab/training/memory_limits.h"
 
 namespace ebb {

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <exception>
-#include <string>
 
 namespace ebb {
 
@@ -15,8 +14,5 @@ std::int64_t available_memory();
 
 /// Whether an error says that there was no memory left.
 bool out_of_memory(const std::exception& error);
-
-/// "1.5 GiB": bytes for people.
-std::string bytes_text(std::int64_t bytes);
 
 }  // namespace ebb

@@ -28,7 +28,7 @@ MAY_INCLUDE = {
     "lab/format": LIBRARIES,
     "lab/study": LIBRARIES,
     "lab/recipe": LIBRARIES,
-    "lab/training": LIBRARIES,
+    "lab/training": [*LIBRARIES, "lab/format"],
     "lab/setup": [*LIBRARIES, "lab/format", "lab/recipe", "lab/runs/version.h", "lab/training"],
     "lab/runs": [*LIBRARIES, "lab/format", "lab/recipe", "lab/training"],
     "lab/reports": [*LIBRARIES, "lab/format", "lab/recipe", "lab/runs", "lab/training"],

@@ -1,4 +1,5 @@
 #include <boost/test/unit_test.hpp>
+#include <limits>
 
 #include "framework/tensor/error.h"
 #include "framework/tensor/suggest.h"
@@ -20,6 +21,38 @@ BOOST_AUTO_TEST_CASE(clocks_and_numbers) {
   BOOST_TEST(grouped(999) == "999");
   BOOST_TEST(grouped(1000) == "1,000");
   BOOST_TEST(grouped(-12345678) == "-12,345,678");
+  BOOST_TEST(grouped(std::numeric_limits<std::int64_t>::min()) == "-9,223,372,036,854,775,808");
+}
+
+BOOST_AUTO_TEST_CASE(numbers_for_people_have_few_digits) {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  BOOST_TEST(significant(4812.345678901234) == "4,812");
+  BOOST_TEST(significant(0.0005) == "0.0005");
+  BOOST_TEST(significant(0.000123456) == "0.0001235");
+  BOOST_TEST(significant(1.23456e-7) == "1.235e-7");
+  BOOST_TEST(significant(-2.50) == "-2.5");
+  BOOST_TEST(significant(9999.96) == "10,000");
+  BOOST_TEST(significant(999999.6, 6) == "1e6");
+  BOOST_TEST(significant(123456.7, 7) == "123,456.7");
+  BOOST_TEST(significant(1.7976931348623157e308) == "1.798e308");
+  BOOST_TEST(significant(5e-324) == "4.941e-324");
+  BOOST_TEST(significant(0) == "0");
+  BOOST_TEST(decimal(2.5, 2) == "2.50");
+  BOOST_TEST(decimal(1e300, 1).size() == 303u);
+  BOOST_TEST(percent(0.98765) == "98.77 %");
+  BOOST_TEST(percent(0.5, 0) == "50 %");
+  BOOST_TEST(whole(61705.8) == "61,706");
+  BOOST_TEST(whole(1e300) == "1e300");
+  BOOST_TEST(shortened("4812.345678901234") == "4,812.35");
+  BOOST_TEST(shortened("0.5") == "0.5");
+  BOOST_TEST(shortened("1234567890123") == "1234567890123");  // a seed, say
+  BOOST_TEST(shortened("12.2.0-14 (Debian)") == "12.2.0-14 (Debian)");
+  BOOST_TEST(number_in("5e-04").value() == 5e-4);
+  for (const char* const other : {"", "1 ", "1x", "-", "1,000"}) BOOST_TEST(!number_in(other).has_value(), other);
+  for (const double value : {nan, infinity, -infinity})
+    for (const std::string& words :
+         {significant(value), decimal(value, 2), percent(value), whole(value), clock_text(value)})
+      BOOST_TEST(words == "not finite");
 }
 
 BOOST_AUTO_TEST_CASE(the_progress_line_shows_share_rate_and_time_left) {

@@ -62,17 +62,50 @@ BOOST_AUTO_TEST_CASE(records_go_through_json_and_back) {
 
 BOOST_AUTO_TEST_CASE(plots_are_svg_with_every_curve) {
   if (!can_plot()) return;
-  const std::string out =
-      svg({.title = "accuracy", .y = "y", .curves = {{"one", {{1, 2}, {2, 3}, {3, 1}}}, {"two", {{1, 1}, {2, 2}}}}});
-  BOOST_TEST(out.starts_with("<svg"));
-  BOOST_TEST(has(out, "</svg>"));
-  BOOST_TEST(has(out, ">one<"));
-  BOOST_TEST(has(out, ">two<"));
-  BOOST_TEST(has(out, ">accuracy<"));
-  BOOST_TEST(svg({.title = "nothing", .y = {}, .curves = {{"none", {}}}}).empty());
+  const Drawing out = draw({.title = "accuracy & <more>",
+                            .unit = {},
+                            .curves = {{.title = "one", .points = {{1, 2}, {2, 3}, {3, 1}}, .colour = "var(--c3)"},
+                                       {.title = "two", .points = {{1, 1}, {2, 2}}, .colour = "#123456"}}});
+  BOOST_TEST(out.svg.starts_with("<svg"));
+  BOOST_TEST(out.svg.ends_with("</svg>\n"));
+  for (const char* const part :
+       {"aria-label=\"accuracy &amp; &lt;more&gt;\"", "'var(--c3)'", "'#123456'", "\"var(--muted)\""})
+    BOOST_TEST(has(out.svg, part), part);
+  BOOST_TEST(!has(out.svg, "rgb(250"));  // no ink is left
+  BOOST_TEST(out.note.empty(), out.note);
+  BOOST_TEST(draw({.title = "nothing", .unit = {}, .curves = {{.title = "none", .points = {}}}}).svg.empty());
+}
+
+BOOST_AUTO_TEST_CASE(numbers_that_are_not_finite_leave_gaps_and_are_told_of) {
+  if (!can_plot()) return;
   const double nan = std::nan("");
-  BOOST_TEST(
-      !svg({.title = "gaps", .y = {}, .curves = {{"c", {{1, nan}, {2, 3}, {3, 0}, {4, 1}}}}, .log_y = true}).empty());
+  const Drawing out = draw({.title = "gaps",
+                            .unit = {},
+                            .x = "step",
+                            .curves = {{.title = "c", .points = {{1, 2}, {7, nan}, {8, 3}, {9, 4}}}}});
+  BOOST_TEST(!out.svg.empty());
+  BOOST_TEST(has(out.note, "not finite"), out.note);
+  BOOST_TEST(has(out.note, "at step 7"), out.note);
+  BOOST_TEST(draw({.title = "none", .unit = {}, .curves = {{.title = "c", .points = {{1, nan}}}}}).svg.empty());
+  // Numbers at the ends of what a double holds are drawn.
+  for (const auto& [low, high] : {std::pair{-1.7e308, 1.7e308}, {5e-324, 1e-320}, {-1e-300, 0.0}, {1e308, 1e308}})
+    for (const auto scale : {AxisOptions::Scale::linear, AxisOptions::Scale::automatic})
+      BOOST_TEST(!draw({.title = "far",
+                        .unit = {},
+                        .curves = {{.title = "c", .points = {{1, low}, {2, high}, {3, low}}}},
+                        .y_axis = {.scale = scale}})
+                      .svg.empty(),
+                 low << ' ' << high);
+}
+
+BOOST_AUTO_TEST_CASE(long_curves_keep_their_peaks_in_few_points) {
+  if (!can_plot()) return;
+  Plot plot{.title = "long", .unit = {}, .curves = {{.title = "c", .points = {}}}};
+  for (int i = 0; i < 200000; ++i) plot.curves[0].points.emplace_back(i, i == 123456 ? 1000 : std::sin(i * 0.01));
+  const std::string flat = draw(plot).svg;
+  BOOST_TEST(flat.size() < 40000u);
+  plot.curves[0].points[123456].second = 0;
+  BOOST_TEST(draw(plot).svg != flat);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -87,7 +120,7 @@ BOOST_AUTO_TEST_CASE(a_run_leaves_a_page_that_says_it_all) {
     return std::string(std::istreambuf_iterator<char>(file), {});
   };
   const std::string page = read("run/report.html");
-  for (const char* const part : {"<!DOCTYPE html>", "test accuracy", "Confusion on mnist", "Worst mistakes",
+  for (const char* const part : {"<!DOCTYPE html>", "test accuracy", "test images of mnist", "Worst mistakes",
                                  "data:image/png;base64,", "instruction_set", "decay_on = ", "</html>"})
     BOOST_TEST(has(page, part), part);
   if (can_plot()) BOOST_TEST(has(page, "<svg"));
@@ -111,9 +144,10 @@ BOOST_AUTO_TEST_CASE(a_run_leaves_a_page_that_says_it_all) {
       test::ebb("report " + (root / "run").string() + ' ' + (root / "other").string() + " --out " + out);
   BOOST_TEST(both.status == 0, both.output);
   const std::string comparison = read("both.html");
-  for (const char* const part : {">run<", ">other<", "<td>lambda</td>", "<td>0.25</td>"})
+  for (const char* const part : {"</span>run<", "</span>other<", "<th>lambda</th>", "<td>0.25</td>"})
     BOOST_TEST(has(comparison, part), part);
-  BOOST_TEST(!has(comparison, "<td>momentum</td>"));
+  BOOST_TEST(has(comparison, "<th>momentum</th><td>"));  // among the keys in which they agree
+  BOOST_TEST(!has(comparison, "<th>momentum</th><th>"));
 }
 
 BOOST_AUTO_TEST_CASE(a_run_that_is_not_finite_is_reported_evaluated_and_resumed) {
@@ -132,9 +166,9 @@ BOOST_AUTO_TEST_CASE(a_run_that_is_not_finite_is_reported_evaluated_and_resumed)
     BOOST_TEST((command == "report " || has(again.output, "not finite")), again.output);
   }
   const std::string page = test::read(root / "run" / "report.html");
-  for (const char* const part : {"<b>0.00 %</b><span>test accuracy", "<b>not finite</b><span>test loss",
-                                 "<b>not finite</b><span>calibration error", "<b>none</b><span>last training loss",
-                                 "<b>100</b><span>test samples without a prediction"})
+  for (const char* const part : {"<dt>test accuracy</dt><dd>0.00 %<", "<dt>test loss, nats</dt><dd>not finite<",
+                                 "<dt>calibration error</dt><dd>not finite<", "<dt>training loss, nats</dt><dd>none<",
+                                 "<dt>without a prediction: logits not finite</dt><dd>100<"})
     BOOST_TEST(has(page, part), part);
   const std::string both = (root / "both.html").string();
   BOOST_TEST(test::ebb("report " + run + ' ' + run + " --out " + both).status == 0);

@@ -7,6 +7,7 @@
 #include "data/image_dataset.h"
 #include "framework/io/checksum.h"
 #include "framework/tensor/memory.h"
+#include "lab/format/numbers.h"
 #include "lab/runs/checkpoints.h"
 #include "lab/training/memory_limits.h"
 #include "models/registry.h"

@@ -1,0 +1,116 @@
+#include "lab/reports/figures.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <numbers>
+
+#include "framework/tensor/error.h"
+#include "lab/format/numbers.h"
+#include "lab/reports/html.h"
+
+namespace ebb::html {
+namespace {
+
+constexpr std::size_t palette_size = 8;
+
+// Oklch (Ottosson 2020) with one lightness and chroma, so that no curve stands out, on light or dark paper.
+std::string of_hue(double degrees) {
+  const double hue = degrees * std::numbers::pi / 180, lightness = 0.66, a = 0.13 * std::cos(hue),
+               b = 0.13 * std::sin(hue);
+  const double l = std::pow(lightness + 0.3963377774 * a + 0.2158037573 * b, 3);
+  const double m = std::pow(lightness - 0.1055613458 * a - 0.0638541728 * b, 3);
+  const double s = std::pow(lightness - 0.0894841775 * a - 1.2914855480 * b, 3);
+  const std::array linear{4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+                          -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+                          -0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s};
+  std::string out = "rgb(";
+  for (const double part : linear) {
+    const double shown = part <= 0.0031308 ? 12.92 * part : 1.055 * std::pow(part, 1 / 2.4) - 0.055;
+    out += text(out.ends_with('(') ? "" : " ", static_cast<int>(std::lround(255 * std::clamp(shown, 0.0, 1.0))));
+  }
+  return out + ')';
+}
+
+std::string legend(const std::vector<LegendEntry>& entries) {
+  std::string out = "<ul class=\"legend\">\n";
+  for (const LegendEntry& entry : entries) {
+    out += text("<li><i", entry.dashed ? " class=\"dashed\"" : "", " style=\"border-color:", entry.colour,
+                "\"></i><span>", escape(entry.label));
+    if (!entry.detail.empty()) out += text("<small>", escape(entry.detail), "</small>");
+    out += "</span></li>\n";
+  }
+  return out + "</ul>\n";
+}
+
+std::string own_legend(const Plot& plot) {
+  std::vector<LegendEntry> entries;
+  for (const Curve& curve : plot.curves)
+    if (!curve.title.empty()) entries.push_back({curve.title, {}, curve.colour, curve.dashed});
+  return entries.empty() ? std::string() : legend(entries);
+}
+
+// The numbers of a plot, for pages without pictures: a row for each place on the horizontal axis.
+std::string numbers(const Plot& plot) {
+  std::map<double, std::vector<std::string>> rows;
+  std::vector<std::string> head{escape(plot.x)};
+  for (const Curve& curve : plot.curves) {
+    if (curve.faint) continue;
+    for (const auto& [x, y] : curve.points) {
+      rows[x].resize(head.size());
+      rows[x].back() = significant(y);
+    }
+    head.push_back(escape(curve.title));
+  }
+  constexpr std::size_t most = 50;
+  const std::size_t stride = std::max<std::size_t>(1, (rows.size() + most - 1) / most);
+  std::vector<std::vector<std::string>> lines;
+  std::size_t number = 0;
+  for (auto& [x, row] : rows) {
+    row.resize(head.size());
+    row.front() = significant(x, 9);
+    if (number++ % stride == 0) lines.push_back(row);
+  }
+  return table(head, lines);
+}
+
+std::string picture(const Plot& plot, bool drawn) {
+  if (!drawn) return numbers(plot);
+  const Drawing drawing = draw(plot);
+  std::string out = drawing.svg.empty() ? "<p class=\"empty\">There is no number to draw.</p>\n"
+                                        : text(drawing.svg, "<p class=\"x\">", escape(plot.x), "</p>\n");
+  if (!drawing.note.empty()) out += text("<p class=\"cut\">", escape(drawing.note), "</p>\n");
+  return out;
+}
+
+std::string grid(const std::vector<Plot>& plots, bool own_legends) {
+  const bool drawn = can_plot();
+  std::string out = "<div class=\"figures\">\n";
+  for (const Plot& plot : plots) {
+    out += text("<figure><figcaption>", escape(plot.title));
+    if (!plot.unit.empty()) out += text("<span>", escape(plot.unit), "</span>");
+    out += text("</figcaption>\n", own_legends && drawn ? own_legend(plot) : "", picture(plot, drawn), "</figure>\n");
+  }
+  return out + "</div>\n";
+}
+
+}  // namespace
+
+std::string series_colour(std::size_t number, std::size_t count) {
+  if (count <= palette_size) return text("var(--c", static_cast<int>(number), ")");
+  return of_hue(25 + 300 * static_cast<double>(number) / static_cast<double>(count - 1));
+}
+
+std::string figures(const std::vector<Plot>& plots) { return grid(plots, true); }
+
+std::string panel(const std::vector<LegendEntry>& entries, const std::vector<Plot>& plots) {
+  return text("<div class=\"panel\">\n", grid(plots, false), legend(entries), "</div>\n");
+}
+
+std::string plot_warning() {
+  if (can_plot()) return {};
+  return "<p class=\"note\">gnuplot is not installed: the curves stand in tables.</p>\n";
+}
+
+}  // namespace ebb::html
