@@ -19,9 +19,7 @@ const Tensor& found(const char* where, const State& state, const std::string& ke
 
 }  // namespace
 
-Ema::Ema(Module& model, EmaOptions options) : options_(options) {
-  if (!(options.decay >= 0 && options.decay < 1))
-    fail("ema", text("decay = ", options.decay), "a number from 0 to below 1");
+WeightAverage::WeightAverage(const char* name, Module& model) : name_(name) {
   for (const NamedParameter& p : model.named_parameters())
     entries_.push_back({p.path, &p.parameter->value(), p.parameter->value().clone()});
   for (const NamedBuffer& b : model.named_buffers())
@@ -29,33 +27,46 @@ Ema::Ema(Module& model, EmaOptions options) : options_(options) {
       entries_.push_back({b.path, &b.buffer->value(), b.buffer->value().clone()});
 }
 
-void Ema::update() {
-  const double t = static_cast<double>(++updates_);
-  const double decay = options_.warm_up ? std::min(options_.decay, (1 + t) / (10 + t)) : options_.decay;
-  for (Entry& entry : entries_) lerp(entry.average, *entry.value, 1 - decay);
+void WeightAverage::take(double share) {
+  for (Entry& entry : entries_) lerp(entry.average, *entry.value, share);
+  ++updates_;
 }
 
-void Ema::swap() {
+void WeightAverage::swap() {
   for (const Entry& entry : entries_) {
-    require_same_shape("ema", *entry.value, entry.average);
-    require_same_dtype("ema", *entry.value, entry.average);
+    require_same_shape(name_, *entry.value, entry.average);
+    require_same_dtype(name_, *entry.value, entry.average);
   }
   for (Entry& entry : entries_) std::ranges::swap_ranges(entry.value->mutable_bytes(), entry.average.mutable_bytes());
 }
 
-State Ema::state() const {
+State WeightAverage::state() const {
   State out;
   for (const Entry& entry : entries_) out[entry.path] = entry.average.clone();
   out["updates"] = Tensor::from({updates_}, {});
   return out;
 }
 
-void Ema::load_state(const State& state) {
-  const std::int64_t updates = found("ema", state, "updates", {}, DType::i64).data<std::int64_t>()[0];
-  for (const Entry& entry : entries_) found("ema", state, entry.path, entry.average.shape(), entry.average.dtype());
+void WeightAverage::load_state(const State& state) {
+  const std::int64_t updates = found(name_, state, "updates", {}, DType::i64).data<std::int64_t>()[0];
+  for (const Entry& entry : entries_) found(name_, state, entry.path, entry.average.shape(), entry.average.dtype());
   for (Entry& entry : entries_) entry.average = state.at(entry.path).clone();
   updates_ = updates;
 }
+
+Ema::Ema(Module& model, EmaOptions options) : WeightAverage("ema", model), options_(options) {
+  if (!(options.decay >= 0 && options.decay < 1))
+    fail("ema", text("decay = ", options.decay), "a number from 0 to below 1");
+}
+
+void Ema::update() {
+  const double t = static_cast<double>(updates() + 1);
+  take(1 - (options_.warm_up ? std::min(options_.decay, (1 + t) / (10 + t)) : options_.decay));
+}
+
+Swa::Swa(Module& model) : WeightAverage("swa", model) {}
+
+void Swa::update() { take(1 / static_cast<double>(updates() + 1)); }
 
 Lookahead::Lookahead(Optimizer& optimizer, LookaheadOptions options) : options_(options) {
   if (options.every < 1 || !(options.alpha > 0 && options.alpha <= 1))

@@ -1,5 +1,6 @@
 /// \file
-/// Averages of weights over steps: exponential moving averages, and Lookahead. Objects beside an optimizer:
+/// Averages of weights over steps: exponential moving averages, plain means, and Lookahead. Objects beside an
+/// optimizer:
 ///
 ///     optimizer.step();
 ///     average.update();
@@ -14,27 +15,11 @@
 
 namespace ebb {
 
-/// Options of Ema.
-struct EmaOptions {
-  double decay = 0.999;  ///< Share of the old average that stays.
-  bool warm_up = true;   ///< Use min(decay, (1 + t) / (10 + t)) at update t, so that the start is forgotten.
-};
-
-/// An exponential moving average of a model's parameters and floating-point buffers (running statistics included):
-/// average += (1 - decay) (value - average), so that a value that stays, such as a frozen one, is its own average to
-/// the bit. Polyak averaging as in https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage, where
-/// warm_up is num_updates.
-class Ema {
+/// What Ema and Swa share: an average of a model's parameters and floating-point buffers (running statistics included)
+/// over the calls of update().
+class WeightAverage {
  public:
-  /// Starts from the values as they are. The model must outlive it.
-  /// \throws Error unless 0 <= decay < 1.
-  explicit Ema(Module& model, EmaOptions options = {});
-
-  /// Takes the values in as they are; call it after each step.
-  void update();
-
   /// Exchanges the average with the model's values: once to evaluate the average, once more to go on. Needs no memory.
-  /// \throws Error when a value has another shape or type than at the start; nothing is changed then.
   void swap();
 
   std::int64_t updates() const { return updates_; }  ///< Calls of update().
@@ -45,15 +30,62 @@ class Ema {
   /// \throws Error when names or shapes differ; nothing is changed then.
   void load_state(const State& state);
 
+ protected:
+  /// Starts from the values as they are.
+  WeightAverage(const char* name, Module& model);
+  ~WeightAverage() = default;
+
+  /// average += share (value - average), so that a value that stays, such as a frozen one, is its own average to the
+  /// bit; the next update().
+  void take(double share);
+
  private:
   struct Entry {
     std::string path;
     Tensor* value;
     Tensor average;
   };
+  const char* name_;
   std::vector<Entry> entries_;
-  EmaOptions options_;
   std::int64_t updates_ = 0;
+};
+
+/// Options of Ema.
+struct EmaOptions {
+  double decay = 0.999;  ///< Share of the old average that stays.
+  bool warm_up = true;   ///< Use min(decay, (1 + t) / (10 + t)) at update t, so that the start is forgotten.
+};
+
+/// An exponential moving average: average += (1 - decay) (value - average). Polyak averaging as in
+/// https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage, where warm_up is num_updates.
+class Ema : public WeightAverage {
+ public:
+  /// Starts from the values as they are. The model must outlive it.
+  /// \throws Error unless 0 <= decay < 1.
+  explicit Ema(Module& model, EmaOptions options = {});
+
+  /// Takes the values in as they are; call it after each step.
+  void update();
+
+ private:
+  EmaOptions options_;
+};
+
+/// The mean of the values at all calls of update(), each with the same weight: stochastic weight averaging, Izmailov et
+/// al. 2018, https://arxiv.org/abs/1803.05407. Weights that were averaged need statistics of their own:
+///
+///     if (epoch >= 75) average.update();                        // at the end of an epoch, with a constant or cyclic
+///     lr
+///     ...
+///     average.swap();
+///     update_batch_norm(model, pass_over_training_data);         // framework/nn/update_batch_norm.h
+class Swa : public WeightAverage {
+ public:
+  /// Has nothing to average yet. The model must outlive it.
+  explicit Swa(Module& model);
+
+  /// Takes the values in as they are.
+  void update();
 };
 
 /// Options of Lookahead.

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "framework/compute/basic.h"
 #include "framework/nn/check.h"
 #include "framework/tensor/error.h"
 
@@ -49,6 +50,13 @@ Var BatchNorm::forward(const Var& x, Activation activation) {
     batch_variance_ = std::move(state.batch_variance);
   }
   return y;
+}
+
+void BatchNorm::reset_running() {
+  if (!options_.track) return;
+  fill(running_mean->value(), 0);
+  fill(running_variance->value(), 1);
+  fill(batches->value(), 0);
 }
 
 std::string BatchNorm::describe() const { return text(options_.channels); }

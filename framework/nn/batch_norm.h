@@ -38,6 +38,12 @@ class BatchNorm : public Layer {
   /// The options.
   const BatchNormLayerOptions& options() const { return options_; }
 
+  /// Changes options().cumulative from the next batch on.
+  void set_cumulative(bool on) { options_.cumulative = on; }
+
+  /// Forgets the running statistics: mean 0, variance 1, no batches.
+  void reset_running();
+
   /// Mean of the last batch that was used, `[channels]`; undefined before.
   const Tensor& batch_mean() const { return batch_mean_; }
 

@@ -2,16 +2,16 @@
 
 namespace ebb {
 
-EvalMode::EvalMode(Module& model) {
+ModeScope::ModeScope(Module& model, bool training) : training_(training) {
   for (const NamedModule& m : model.named_modules()) {
-    if (!m.module->training()) continue;
-    m.module->set_training(false);
-    trained_.push_back(m.module);
+    if (m.module->training() == training) continue;
+    m.module->set_training(training);
+    changed_.push_back(m.module);
   }
 }
 
-EvalMode::~EvalMode() {
-  for (Module* const module : trained_) module->set_training(true);
+ModeScope::~ModeScope() {
+  for (Module* const module : changed_) module->set_training(!training_);
 }
 
 }  // namespace ebb

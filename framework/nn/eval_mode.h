@@ -1,5 +1,5 @@
 /// \file
-/// EvalMode: a model in eval mode for a while.
+/// EvalMode and TrainMode: a model in one mode for a while.
 #pragma once
 
 #include <vector>
@@ -8,17 +8,30 @@
 
 namespace ebb {
 
-/// Eval mode for all modules of a model while it lives, also when an error ends that. Then each module has the mode
-/// that it had: one that was put into eval mode by hand, such as a norm that is frozen, stays there.
-class EvalMode {
+/// One mode for all modules of a model while it lives, also when an error ends that. Then each module has the mode that
+/// it had: one that was put into another by hand, such as a norm that is frozen, returns there.
+class ModeScope {
  public:
-  explicit EvalMode(Module& model);  ///< The model must outlive it, and may get no new modules meanwhile.
-  ~EvalMode();
-  EvalMode(const EvalMode&) = delete;
-  EvalMode& operator=(const EvalMode&) = delete;
+  ModeScope(Module& model, bool training);  ///< The model must outlive it, and may get no new modules meanwhile.
+  ~ModeScope();
+  ModeScope(const ModeScope&) = delete;
+  ModeScope& operator=(const ModeScope&) = delete;
 
  private:
-  std::vector<Module*> trained_;  // those that were in training mode
+  bool training_;
+  std::vector<Module*> changed_;
+};
+
+/// Eval mode.
+class EvalMode : public ModeScope {
+ public:
+  explicit EvalMode(Module& model) : ModeScope(model, false) {}  ///< See ModeScope.
+};
+
+/// Training mode.
+class TrainMode : public ModeScope {
+ public:
+  explicit TrainMode(Module& model) : ModeScope(model, true) {}  ///< See ModeScope.
 };
 
 }  // namespace ebb

@@ -141,7 +141,7 @@ class Module : public ParameterOwner {
 
  private:
   friend class Buffer;
-  friend class EvalMode;
+  friend class ModeScope;
   template <class T>
   friend class Child;
   void own(Parameter& parameter) override;

@@ -45,6 +45,9 @@ def main():
         size, differences = training_cases.write_training(folder, kind, name, metadata)
         total += size
         print(f"{name:18} {size:19} bytes; f32 differs by {max(differences.values()):.1e}")
+    size = training_cases.write_averaged(folder, training_cases.ConvNorm, "averaged_conv_norm", metadata)
+    total += size
+    print(f"{'averaged_conv_norm':18} {size:19} bytes")
     for model, name in training_cases.state_dicts():
         size = training_cases.write_state_dict(folder, model, name, metadata)
         total += size

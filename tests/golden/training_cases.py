@@ -8,6 +8,7 @@ import json
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+import torch.optim.swa_utils
 
 from golden_file import Numbers, as_input, write_safetensors
 
@@ -106,8 +107,8 @@ def groups(model):
     return table
 
 
-def train(kind, dtype):
-    """The model, the batches, and the losses of all steps."""
+def train(kind, dtype, after_step=None):
+    """The model, the batches, and the losses of all steps; after_step(model, step) is called after each."""
     model = kind().to(torch.float64)
     start(model, kind.seed)
     model = model.to(dtype)
@@ -126,6 +127,8 @@ def train(kind, dtype):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
+        if after_step:
+            after_step(model, step)
     return model, initial, batches, torch.tensor(losses, dtype=torch.float64)
 
 
@@ -150,6 +153,28 @@ def write_training(folder, kind, name, metadata):
         **metadata, "training": json.dumps(training),
         "f32": f"PyTorch's own f32 run differs by {max(differences.values()):.1e} of a tensor's largest value"})
     return size, differences
+
+
+def write_averaged(folder, kind, name, metadata):
+    """Writes FOLDER/NAME.safetensors: the mean of the weights after every other step of the second half of train(), the
+    running statistics that update_bn() finds for them, and logits. Returns its size."""
+    averages = []
+
+    def take(model, step):
+        if not averages:
+            averages.append(torch.optim.swa_utils.AveragedModel(model))
+        if step >= STEPS // 2 and step % 2 == 1:
+            averages[0].update_parameters(model)
+
+    _, _, batches, _ = train(kind, torch.float64, take)
+    average = averages[0]
+    images = [x.permute(0, 3, 1, 2) for x, _ in batches]
+    torch.optim.swa_utils.update_bn(images, average)
+    tensors = {f"final/{path}": value for path, value in ebb_state(average.module).items()}
+    average.eval()
+    with torch.no_grad():
+        tensors["logits"] = average(images[0])
+    return write_safetensors(f"{folder}/{name}.safetensors", tensors, metadata)
 
 
 def write_state_dict(folder, model, name, metadata):

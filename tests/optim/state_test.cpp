@@ -221,6 +221,42 @@ BOOST_AUTO_TEST_CASE(averages_of_values_that_stay_are_those_values) {
   BOOST_TEST(std::abs(wanted) > 1e-3);
 }
 
+BOOST_AUTO_TEST_CASE(averages_of_equal_weight) {
+  struct Two : Module {
+    Parameter moving{*this, "moving", Role::weight, random({64}, 4)};
+    Parameter frozen{*this, "frozen", Role::weight, random({64}, 5)};
+    Buffer mean{*this, "mean", Tensor::full({3}, -5, DType::f64)};
+  } net;
+  Swa average(net);
+  const Tensor frozen = net.frozen.value().clone();
+  double sum = 0;
+  for (int t = 1; t <= 1000; ++t) {
+    net.moving.set_value(random({64}, 100 + static_cast<std::uint64_t>(t), 0, 2));
+    copy_into(net.mean.value(), Tensor::full({3}, t, DType::f64));
+    average.update();
+    sum += net.moving.value().at({7});
+    if (t == 1) BOOST_TEST(same_bits(average.state().at("moving"), net.moving.value()));
+  }
+  const State state = average.state();
+  BOOST_TEST(std::abs(state.at("moving").at({7}) - sum / 1000) < 1e-5);  // the start is not among them
+  BOOST_TEST(state.at("mean").at({0}) == 500.5, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(same_bits(state.at("frozen"), frozen));
+  const Tensor last = net.moving.value().clone();
+  average.swap();
+  BOOST_TEST(same_bits(net.moving.value(), state.at("moving")));
+  average.swap();
+  BOOST_TEST(same_bits(net.moving.value(), last));
+
+  Swa other(net);
+  other.load_state(state);
+  BOOST_TEST(other.updates() == 1000);
+  net.moving.set_value(random({64}, 3));
+  average.update();
+  other.update();
+  BOOST_TEST(same_bits(other.state().at("moving"), average.state().at("moving")));
+  BOOST_TEST(fails_with({"swa", "no tensor updates"}, [&] { other.load_state({}); }));
+}
+
 BOOST_AUTO_TEST_CASE(lookahead) {
   const auto w = parameter("w", {0});
   Sgd optimizer(groups({w.get()}, {{"all", everything_else()}}), {.lr = 1});
