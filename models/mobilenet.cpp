@@ -1,5 +1,6 @@
 #include "models/mobilenet.h"
 
+#include "framework/ops/activation.h"
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/pooling.h"
 #include "framework/tensor/error.h"
@@ -13,8 +14,6 @@ Conv2dOptions depthwise(std::int64_t channels, std::int64_t stride, const NormOp
   options.groups = channels;
   return options;
 }
-
-Var relu6(const Var& x) { return clamp(x, 0, 6); }
 
 const MobileNetV2Options& sound(const MobileNetV2Options& o) {
   if (o.stages.empty()) fail("MobileNetV2", "no stages", "at least one");

@@ -62,6 +62,8 @@ void fill_piecewise(Activation<T>& table) {
   using B = Batch<T>;
   table.relu = unary<T>([](B x, B, B) { return xsimd::select(x <= B(0), B(0), x); },
                         [](B y, B dy, B, B) { return xsimd::select(y <= B(0), B(0), dy); });
+  table.relu6 = unary<T>([](B x, B, B) { return xsimd::select(x <= B(0), B(0), xsimd::select(x >= B(6), B(6), x)); },
+                         [](B y, B dy, B, B) { return xsimd::select((y <= B(0)) || (y >= B(6)), B(0), dy); });
   table.leaky_relu = unary<T>([](B x, B slope, B) { return xsimd::select(x > B(0), x, slope * x); },
                               [](B x, B dy, B slope, B) { return xsimd::select(x > B(0), dy, slope * dy); });
   table.elu = unary<T>([](B x, B alpha, B) { return xsimd::select(x > B(0), x, alpha * xsimd::expm1(x)); },

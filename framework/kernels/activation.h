@@ -19,6 +19,7 @@ struct Unary {
 template <class T>
 struct Activation {
   Unary<T> relu;        ///< max(x, 0); saved y; derivative 0 at 0.
+  Unary<T> relu6;       ///< min(max(x, 0), 6); saved y; derivative 0 at 0 and 6.
   Unary<T> leaky_relu;  ///< x > 0 ? x : alpha x; saved x; derivative alpha at 0.
   Unary<T> elu;         ///< x > 0 ? x : alpha (e^x - 1); saved x.
   Unary<T> gelu;        ///< x Phi(x), Phi the normal distribution; saved x.

@@ -6,6 +6,8 @@ namespace ebb {
 
 Var ReLU::forward(const Var& x) { return relu(x); }
 
+Var ReLU6::forward(const Var& x) { return relu6(x); }
+
 LeakyReLU::LeakyReLU(const LeakyReLUOptions& options) : slope_(options.slope) {}
 Var LeakyReLU::forward(const Var& x) { return leaky_relu(x, slope_); }
 std::string LeakyReLU::describe() const { return text("slope ", slope_); }

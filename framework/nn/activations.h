@@ -13,6 +13,12 @@ class ReLU : public Layer {
   Var forward(const Var& x) override;
 };
 
+/// min(max(x, 0), 6)
+class ReLU6 : public Layer {
+ public:
+  Var forward(const Var& x) override;
+};
+
 /// Options of LeakyReLU.
 struct LeakyReLUOptions {
   double slope = 0.01;  ///< For x <= 0.

@@ -8,6 +8,10 @@ Var relu(const Var& x) {
   return unary("relu", x, Keep::output, Cost::cheap, [](const auto& k) { return k.relu; });
 }
 
+Var relu6(const Var& x) {
+  return unary("relu6", x, Keep::output, Cost::cheap, [](const auto& k) { return k.relu6; });
+}
+
 Var leaky_relu(const Var& x, double slope) {
   return unary(
       "leaky_relu", x, Keep::input, Cost::cheap, [](const auto& k) { return k.leaky_relu; }, slope);

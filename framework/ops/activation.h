@@ -19,6 +19,7 @@ enum class Gelu : std::uint8_t {
 };
 
 Var relu(const Var& x);                             ///< max(x, 0); the gradient at 0 is 0.
+Var relu6(const Var& x);                            ///< min(max(x, 0), 6); the gradient at 0 and at 6 is 0.
 Var leaky_relu(const Var& x, double slope = 0.01);  ///< x > 0 ? x : slope x; the gradient at 0 is slope.
 Var elu(const Var& x, double alpha = 1.0);          ///< x > 0 ? x : alpha (e^x - 1)
 Var gelu(const Var& x, Gelu form = Gelu::exact);    ///< Gaussian error linear unit (Hendrycks, Gimpel 2016).

@@ -108,6 +108,7 @@ def activation():
     family = Family("activation")
     functions = [
         ("relu", {}, F.relu),
+        ("relu6", {}, F.relu6),
         ("leaky_relu", {"slope": 0.01}, lambda x: F.leaky_relu(x, 0.01)),
         ("leaky_relu", {"slope": 0.3}, lambda x: F.leaky_relu(x, 0.3)),
         ("elu", {"alpha": 1.0}, F.elu),
@@ -134,6 +135,10 @@ def activation():
         if op in ("relu", "leaky_relu", "elu"):
             family.add("at_zero" + suffix, op, {"x": torch.tensor([-1.0, 0.0, 1.0]).double()}, f, options,
                        scales=scales)
+    # Both bounds, and between them where most of the cases above are not.
+    family.add("at_bounds", "relu6", {"x": torch.tensor([-1.0, 0.0, 3.0, 6.0, 7.0]).double()},
+               lambda x: F.relu6(x))
+    family.add("between", "relu6", {"x": Numbers("relu6 between").uniform((5, 7), -2, 8)}, lambda x: F.relu6(x))
     return family
 
 

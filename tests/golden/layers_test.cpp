@@ -62,6 +62,7 @@ std::map<std::string, Maker> makers() {
   const Rng rng(1);
   std::map<std::string, Maker> m;
   m["relu"] = plain<ReLU>();
+  m["relu6"] = plain<ReLU6>();
   m["silu"] = plain<SiLU>();
   m["softplus"] = plain<Softplus>();
   m["sigmoid"] = plain<Sigmoid>();

@@ -150,6 +150,7 @@ std::map<std::string, Op> table() {
   t["l2_penalty"] = [](Call& c) { return l2_penalty(c.parameters, number(c, "lambda")); };
 
   t["relu"] = unary(relu);
+  t["relu6"] = unary(relu6);
   t["leaky_relu"] = [](Call& c) { return leaky_relu(c.at("x"), number(c, "slope")); };
   t["elu"] = [](Call& c) { return elu(c.at("x"), number(c, "alpha")); };
   t["gelu"] = [](Call& c) { return gelu(c.at("x"), c.options.at("form") == "tanh" ? Gelu::tanh : Gelu::exact); };

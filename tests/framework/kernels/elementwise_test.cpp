@@ -43,21 +43,13 @@ template <class T>
 void check_activations() {
   using Family = kernels::Activation<T>;
   using Member = kernels::Unary<T> Family::*;
-  const std::vector<std::pair<const char*, Member>> all{{"relu", &Family::relu},
-                                                        {"leaky_relu", &Family::leaky_relu},
-                                                        {"elu", &Family::elu},
-                                                        {"gelu", &Family::gelu},
-                                                        {"gelu_tanh", &Family::gelu_tanh},
-                                                        {"silu", &Family::silu},
-                                                        {"softplus", &Family::softplus},
-                                                        {"sigmoid", &Family::sigmoid},
-                                                        {"tanh", &Family::tanh},
-                                                        {"exp", &Family::exp},
-                                                        {"log", &Family::log},
-                                                        {"sqrt", &Family::sqrt},
-                                                        {"square", &Family::square},
-                                                        {"abs", &Family::abs},
-                                                        {"clamp", &Family::clamp}};
+  const std::vector<std::pair<const char*, Member>> all{
+      {"relu", &Family::relu},  {"relu6", &Family::relu6},       {"leaky_relu", &Family::leaky_relu},
+      {"elu", &Family::elu},    {"gelu", &Family::gelu},         {"gelu_tanh", &Family::gelu_tanh},
+      {"silu", &Family::silu},  {"softplus", &Family::softplus}, {"sigmoid", &Family::sigmoid},
+      {"tanh", &Family::tanh},  {"exp", &Family::exp},           {"log", &Family::log},
+      {"sqrt", &Family::sqrt},  {"square", &Family::square},     {"abs", &Family::abs},
+      {"clamp", &Family::clamp}};
   const std::vector<T> signed_x = inputs<T>(70);
   const std::vector<T> dy = inputs<T>(70, 0.5, 1);
   for (const auto& [name, member] : all) {

@@ -59,6 +59,7 @@ BOOST_AUTO_TEST_CASE(layers_call_their_ops) {
   BOOST_TEST(same_bits(AvgPool2d()(image).value(), avg_pool2d(image).value()));
   BOOST_TEST(same_bits(GlobalAvgPool2d()(image).value(), global_avg_pool2d(image).value()));
   BOOST_TEST(same_bits(ReLU()(image).value(), relu(image).value()));
+  BOOST_TEST(same_bits(ReLU6()(image).value(), relu6(image).value()));
   BOOST_TEST(same_bits(LeakyReLU({.slope = 0.3})(image).value(), leaky_relu(image, 0.3).value()));
   BOOST_TEST(same_bits(ELU({.alpha = 2})(image).value(), elu(image, 2).value()));
   BOOST_TEST(same_bits(GELU({.form = Gelu::tanh})(image).value(), gelu(image, Gelu::tanh).value()));

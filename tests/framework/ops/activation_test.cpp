@@ -1,5 +1,6 @@
 #include "framework/ops/activation.h"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cfloat>
 #include <limits>
@@ -35,6 +36,8 @@ const std::vector<Known>& known() {
   static const std::vector<Known> all{
       {"relu", [](const Var& x) { return relu(x); }, [](double x) { return std::max(x, 0.0); },
        [](double x) { return x > 0 ? 1.0 : 0.0; }},
+      {"relu6", [](const Var& x) { return relu6(x); }, [](double x) { return std::clamp(x, 0.0, 6.0); },
+       [](double x) { return x > 0 && x < 6 ? 1.0 : 0.0; }},
       {"leaky_relu", [](const Var& x) { return leaky_relu(x, 0.1); }, [](double x) { return x > 0 ? x : 0.1 * x; },
        [](double x) { return x > 0 ? 1.0 : 0.1; }},
       {"elu", [](const Var& x) { return elu(x, 0.7); }, [](double x) { return x > 0 ? x : 0.7 * std::expm1(x); },
@@ -99,6 +102,12 @@ BOOST_AUTO_TEST_CASE(gradients_at_kinks) {
   BOOST_TEST(
       same_bits(gradient_of([](const Var& v) { return leaky_relu(v, 0.25); }, x), numbers({0.25, 0.25, 0.25, 1})));
   BOOST_TEST(same_bits(relu(x).value(), numbers({0, 0, 0, 1})));
+  const Tensor bounds = numbers({-1, -0.0, 0, 3, 6, 7});
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    BOOST_TEST(same_bits(gradient_of([](const Var& v) { return relu6(v); }, cast(bounds, dtype)),
+                         cast(numbers({0, 0, 0, 1, 0, 0}), dtype)));
+    BOOST_TEST(same_bits(relu6(cast(bounds, dtype)).value(), cast(numbers({0, 0, 0, 3, 6, 6}), dtype)));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(extremes) {
@@ -111,6 +120,7 @@ BOOST_AUTO_TEST_CASE(extremes) {
           return close(cast(y.value(), DType::f64), numbers(want), 0);
         };
         BOOST_TEST(is(relu(x), {0, 0, 1e4, infinity}));
+        BOOST_TEST(is(relu6(x), {0, 0, 6, 6}));
         BOOST_TEST(is(elu(x), {-1, -1, 1e4, infinity}));
         BOOST_TEST(is(softplus(x), {0, 0, 1e4, infinity}));
         BOOST_TEST(is(sigmoid(x), {0, 0, 1, 1}));

@@ -129,6 +129,7 @@ void add_arithmetic_rows(Table& table) {
 
 void add_activation_rows(Table& table) {
   unary(table.row("relu"), [](const Var& x) { return relu(x); }, -2, 2, {0});
+  unary(table.row("relu6"), [](const Var& x) { return relu6(x); }, -2, 8, {0, 6});
   Row& leaky = table.row("leaky_relu");
   unary(leaky, [](const Var& x) { return leaky_relu(x); }, -2, 2, {0});
   unary(
