@@ -40,7 +40,7 @@ dl.cards dt { color: var(--muted); font-size: 13px; } dl.cards div { display: fl
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); gap: 28px 28px; }
 .panel { display: grid; grid-template-columns: minmax(0, 1fr) 230px; gap: 8px 32px; align-items: start; }
 .panel .figures { grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr)); }
-.panel > .legend { position: sticky; top: 16px; max-height: calc(100vh - 32px); overflow-y: auto; }
+.panel > .legend { position: sticky; top: 16px; max-height: min(620px, calc(100vh - 32px)); overflow-y: auto; }
 figure { margin: 0; min-width: 0; }
 figcaption { font-weight: 600; font-size: 15px; line-height: 1.3; margin-bottom: 6px; }
 figcaption span { display: block; color: var(--muted); font-weight: 400; font-size: 13px; }
@@ -76,7 +76,8 @@ table.confusion thead th { text-align: center; vertical-align: bottom; }
 table.turned thead th + th span { writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap; }
 table.confusion tbody th { text-align: right; padding-right: 8px; }
 table.confusion th { min-width: 0; white-space: nowrap; }
-table.dense { border-spacing: 1px; font-size: 10px; } table.dense td { min-width: 9px; height: 9px; padding: 0;
+table.dense { border-spacing: 1px; font-size: 10px; }
+table.dense thead th { font-size: 10px; padding: 0; } table.dense td { min-width: 9px; height: 9px; padding: 0;
   border-radius: 1px; }
 table.dense th { padding: 0 4px 0 0; line-height: 1; }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 18px 14px; }
@@ -90,13 +91,13 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px
   overflow-x: auto;
   font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; margin: 6px 0; }
 
-@media (max-width: 900px) {
+@media print, (max-width: 900px) {
   .panel { grid-template-columns: minmax(0, 1fr); }
   .panel > .legend { position: static; max-height: 190px; order: -1; columns: 2 160px; border: 1px solid var(--line);
     border-radius: 6px; padding: 8px 12px; margin-bottom: 12px; }
   .panel > .legend li { break-inside: avoid; }
 }
-@media (max-width: 600px) {
+@media screen and (max-width: 600px) {
   body { padding: 24px 16px 48px; font-size: 15px; } h1 { font-size: 23px; } h2 { font-size: 18px; }
   section { margin-top: 32px; padding-top: 16px; } th:first-child { min-width: 112px; max-width: 150px;
     padding-right: 12px; }
@@ -111,9 +112,10 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px
   body { max-width: none; padding: 0; font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   section { margin-top: 18pt; padding-top: 8pt; } h2, h3, summary { break-after: avoid; }
   figure, dl.cards, tr { break-inside: avoid; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
-  .panel { grid-template-columns: minmax(0, 1fr) 150px; } .panel > .legend { position: static; max-height: none;
-    overflow: visible; }
-  .figures, .panel .figures { grid-template-columns: 1fr 1fr; gap: 12pt; } th:first-child { position: static; }
+  .panel > .legend { max-height: none; overflow: visible; } figure, .panel > .legend { break-inside: avoid; }
+  .figures, .panel .figures { grid-template-columns: 1fr 1fr; gap: 12pt; }
+  table { font-size: 8pt; } thead th, td small { font-size: 7pt; } th, td { padding: 2pt 6pt 2pt 0; }
+  th:first-child { position: static; min-width: 0; overflow-wrap: normal; }
 }
 )";
 

@@ -18,6 +18,12 @@ if(EBB_BUILD_LAB)
     SOURCES lab/audit/audit_test.cpp lab/audit/graphs_test.cpp lab/audit/zoo_test.cpp lab/diagnose/predict_test.cpp
       lab/study/statistics_test.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
+  ebb_test(reports
+    SOURCES lab/reports/axis_test.cpp lab/reports/browser_test.cpp lab/reports/comparison_test.cpp
+      lab/reports/hostile_texts_test.cpp support/temporary_directory.cpp
+    LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
+  target_compile_definitions(test_reports PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
+  add_dependencies(test_reports ebb)
   ebb_test(data_command
     SOURCES lab/program/contact_sheet_test.cpp lab/program/data_command_test.cpp support/mutate.cpp
       support/temporary_directory.cpp
@@ -26,8 +32,7 @@ if(EBB_BUILD_LAB)
   # Trainings that are killed, measured and starved of memory: instrumented programs are too slow and too large for it.
   # The library that is preloaded to make writes fail would have to come behind the sanitizer's.
   if(NOT EBB_SANITIZE)
-    target_sources(test_lab PRIVATE lab/reports/axis_test.cpp lab/reports/comparison_test.cpp
-      lab/reports/hostile_texts_test.cpp lab/reports/report_test.cpp lab/runs/resume_test.cpp lab/runs/write_faults_test.cpp
+    target_sources(test_lab PRIVATE lab/reports/report_test.cpp lab/runs/resume_test.cpp lab/runs/write_faults_test.cpp
       lab/training/memory_test.cpp)
     add_library(ebb_failing_memory MODULE support/failing_memory.cpp)
     add_library(ebb_failing_writes MODULE support/failing_writes.cpp)

@@ -1,0 +1,236 @@
+// The pages in a browser, on a phone and on a desk, light and dark: nothing is wider than the page, nothing is too
+// small or too pale to be read, every picture is drawn, no error is reported. Needs Debian's chromium; says so without
+// it.
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "framework/tensor/error.h"
+#include "lab/reports/plot.h"
+#include "lab/reports/report.h"
+#include "tests/lab/made_up_run.h"
+#include "tests/lab/program.h"
+#include "tests/support/temporary_directory.h"
+
+namespace ebb {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+// Collects what goes wrong from the first line on.
+constexpr const char* watch = R"(<script>
+  const errors = [];
+  addEventListener('error', e => errors.push(e.message || 'a ' + e.target.tagName + ' that cannot be loaded'), true);
+  addEventListener('securitypolicyviolation', e => errors.push(e.violatedDirective));
+  for (const kind of ['error', 'warn']) console[kind] = (...words) => errors.push(words.join(' '));
+</script>)";
+
+// Looks at every element once the page is there.
+constexpr const char* measure = R"(<script>
+  const width = document.documentElement.clientWidth;
+  const place = e =>
+    e.tagName + '.' + (e.className.baseVal ?? e.className) + ' ' + (e.textContent || '').trim().slice(0, 30);
+  const inside = e => {
+    for (let p = e.parentElement; p; p = p.parentElement) if (getComputedStyle(p).overflowX !== 'visible') return true;
+    return false;
+  };
+  const light = colour => {
+    const linear = c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = colour.match(/[\d.]+/g).slice(0, 3).map(linear);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const paper = light(getComputedStyle(document.body).backgroundColor);
+  const contrast = colour => (Math.max(light(colour), paper) + 0.05) / (Math.min(light(colour), paper) + 0.05);
+  addEventListener('load', () => {
+    const seen = {width, paper, wide: [], empty: [], small: [], pale: [], pictures: 0, images: 0, errors};
+    const all = document.documentElement.scrollWidth;
+    if (all > width) seen.wide.push('the page: ' + all);
+    for (const e of document.body.querySelectorAll('*')) {
+      const box = e.getBoundingClientRect(), style = getComputedStyle(e);
+      if (box.width > 0 && (box.right > width + 1 || box.left < -1) && !inside(e)) seen.wide.push(place(e));
+      const words = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && !/SCRIPT|STYLE/.test(e.tagName);
+      if (words && box.width > 0) {
+        const scale = e.ownerSVGElement ? e.getScreenCTM().a : 1;
+        if (parseFloat(style.fontSize) * scale < 9.5) seen.small.push(place(e));
+        const ink = e.ownerSVGElement ? style.fill : style.color;
+        if (contrast(ink) < 4.5 && !e.closest('table.confusion td')) seen.pale.push(place(e));
+      }
+      if (e.matches('svg.plot')) {
+        ++seen.pictures;
+        const lines = [...e.querySelectorAll('[id*=_plot_] path, [id*=_plot_] use, [id*=_plot_] polygon')];
+        if (box.width < 200 || box.height < 100 || lines.length === 0) seen.empty.push(e.getAttribute('aria-label'));
+        for (const line of e.querySelectorAll('[id*=_plot_] path[stroke]'))
+          if (contrast(getComputedStyle(line).stroke) < 2.5 && !line.hasAttribute('stroke-opacity'))
+            seen.pale.push('a curve of ' + e.getAttribute('aria-label'));
+      }
+      if (e.tagName === 'IMG') {
+        ++seen.images;
+        if (!e.complete || e.naturalWidth === 0 || box.width < 20) seen.empty.push(place(e));
+      }
+    }
+    parent.postMessage(JSON.stringify(seen).replace(/[<>&]/g, '?'), '*');
+  });
+</script>)";
+
+// Narrow and wide at once. The page must be in the directory of the frames.
+std::string frames(const std::string& page) {
+  return text("<!DOCTYPE html><html><body><pre id=\"seen\"></pre><script>\n",
+              "addEventListener('message', e => { document.getElementById('seen').textContent += e.data + '\\n'; });\n",
+              "</script>\n<iframe src=\"", page,
+              "\" style=\"width:400px;height:900px;border:0\"></iframe>\n<iframe src=\"", page,
+              "\" style=\"width:1280px;height:900px;border:0\"></iframe></body></html>\n");
+}
+
+std::string with_scripts(std::string page) {
+  page.insert(page.find("<head>") + 6, watch);
+  page.insert(page.rfind("</body>"), measure);
+  return page;
+}
+
+class Browser {
+ public:
+  static bool there() {
+    const bool found = test::shell("command -v chromium").status == 0;
+    if (!found) std::cout << "chromium is not installed (sh tests/packages.sh slow): pages were not opened\n";
+    if (found && !can_plot()) std::cout << "gnuplot is not installed: pages were not opened\n";
+    return found && can_plot();
+  }
+
+  // What the page looks like at both widths.
+  std::vector<Json> open(const std::string& page, bool dark) {
+    test::put_file(directory_ / "page.html", with_scripts(page));
+    test::put_file(directory_ / "frames.html", frames("page.html"));
+    const test::Finished done = test::shell(
+        text("HOME=", directory_.path().string(), " timeout 120 chromium --headless --no-sandbox --disable-gpu",
+             " --disable-dev-shm-usage --user-data-dir=", (directory_ / "profile").string(),
+             " --blink-settings=preferredColorScheme=", dark ? 0 : 1, " --virtual-time-budget=5000 --dump-dom file://",
+             (directory_ / "frames.html").string(), " 2>/dev/null"));
+    const std::string begin = "<pre id=\"seen\">";
+    const std::size_t at = done.output.find(begin);
+    std::vector<Json> out;
+    if (at == std::string::npos) return out;
+    std::istringstream lines(done.output.substr(at + begin.size(), done.output.find("</pre>", at) - at - begin.size()));
+    for (std::string line; std::getline(lines, line);)
+      if (!line.empty()) out.push_back(Json::parse(line));
+    return out;
+  }
+
+ private:
+  test::TemporaryDirectory directory_;
+};
+
+struct Runs {
+  // Runs of `lambdas` strengths of decay with `seeds` seeds each.
+  std::vector<RunData> sweep(std::size_t lambdas, std::uint64_t seeds) const {
+    std::vector<RunData> out;
+    for (std::size_t k = 0; k < lambdas; ++k)
+      for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+        test::MadeUpRun run{.epochs = 12, .floor = 0.05 + 0.01 * static_cast<double>(k)};
+        run.recipe.seed = seed;
+        run.recipe.lambda = 1e-4 * std::pow(1.5, static_cast<double>(k));
+        out.push_back(write(text("lambda-", static_cast<int>(k), "-seed", seed), run));
+      }
+    return out;
+  }
+  RunData write(const std::string& name, const test::MadeUpRun& run) const {
+    test::write_made_up_run(directory / name, run);
+    return read_run(directory / name);
+  }
+  test::TemporaryDirectory directory;
+};
+
+// A picture of one dot, as PNG in base64.
+constexpr const char* dot =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+// Long names without a place to break, many classes, a training that came to nothing.
+std::vector<RunData> odd_runs(const Runs& runs) {
+  const std::string word(120, 'w');
+  test::MadeUpRun many{.epochs = 3, .groups = {word, "b", "c"}, .event = word + word};
+  many.classes.clear();
+  for (int c = 0; c < 100; ++c) many.classes.push_back(text("a class with a long name, number ", c));
+  many.recipe.name = many.recipe.data_dir = word;
+  many.picture = dot;
+  test::MadeUpRun lost{.epochs = 3, .first_loss = NAN, .finished = false};
+  lost.recipe.optimizer = "adam";
+  lost.recipe.momentum.reset();
+  const test::MadeUpRun begun{.epochs = 0, .finished = false};
+  return {runs.write("a-run-with-a-long-name-" + word, many), runs.write("lost", lost), runs.write("begun", begun)};
+}
+
+void require_well_set(const std::string& page, const std::string& what, std::size_t least_pictures) {
+  Browser browser;
+  for (const bool dark : {false, true}) {
+    const std::vector<Json> seen = browser.open(page, dark);
+    BOOST_REQUIRE_MESSAGE(seen.size() == 2u, what << ": the browser looked at " << seen.size() << " pages of 2");
+    for (const Json& one : seen) {
+      const std::string where = text(what, ", ", one["width"].get<int>(), " wide, ", dark ? "dark" : "light");
+      for (const char* const fault : {"wide", "empty", "small", "pale", "errors"})
+        BOOST_TEST(one[fault].empty(), where << ": " << fault << ' ' << one[fault].dump().substr(0, 1000));
+      BOOST_TEST(one["pictures"].get<std::size_t>() >= least_pictures, where << ": pictures " << one["pictures"]);
+      BOOST_TEST((one["paper"].get<double>() < 0.5) == dark, where);
+    }
+    BOOST_TEST(seen[0]["width"] != seen[1]["width"]);
+  }
+}
+
+BOOST_FIXTURE_TEST_SUITE(pages_in_a_browser_slow, Runs)
+
+BOOST_AUTO_TEST_CASE(the_page_of_a_run) {
+  if (!Browser::there()) return;
+  test::MadeUpRun run;
+  run.picture = dot;
+  require_well_set(report_page(write("run", run)), "one run", 7);
+}
+
+BOOST_AUTO_TEST_CASE(two_runs) {
+  if (!Browser::there()) return;
+  require_well_set(comparison_page(sweep(2, 1)), "2 runs", 10);
+}
+
+BOOST_AUTO_TEST_CASE(fifteen_runs) {
+  if (!Browser::there()) return;
+  require_well_set(comparison_page(sweep(5, 3)), "15 runs", 12);
+}
+
+BOOST_AUTO_TEST_CASE(sixty_runs) {
+  if (!Browser::there()) return;
+  require_well_set(comparison_page(sweep(12, 5)), "60 runs", 12);
+  require_well_set(comparison_page(sweep(60, 1)), "60 conditions", 12);
+}
+
+BOOST_AUTO_TEST_CASE(long_names_many_classes_and_runs_that_came_to_nothing) {
+  if (!Browser::there()) return;
+  const std::vector<RunData> runs = odd_runs(*this);
+  for (const RunData& run : runs) require_well_set(report_page(run), run.name.substr(0, 20), 0);
+  require_well_set(comparison_page(runs, {std::string(300, 'w')}), "odd runs", 4);
+}
+
+BOOST_AUTO_TEST_CASE(the_browser_finds_what_is_wrong) {
+  if (!Browser::there()) return;
+  const std::string page = report_page(write("run", {.epochs = 3}));
+  const auto with = [&](const std::string& more) {
+    std::string out = page;
+    out.insert(out.rfind("</main>"), more);
+    const std::vector<Json> seen = Browser().open(out, false);
+    BOOST_REQUIRE(seen.size() == 2u);
+    return seen;
+  };
+  const auto finds = [&](const char* fault, const std::string& planted) {
+    for (const Json& one : with(planted)) BOOST_TEST(!one[fault].empty(), fault);
+  };
+  finds("wide", "<div style=\"width:3000px\">wide</div>");
+  finds("errors", "<script>nothing.here()</script>");
+  finds("errors", "<img src=\"missing.png\">");
+  finds("empty", "<img src=\"data:image/png;base64,AAAA\">");
+  finds("empty", "<svg class=\"plot\" viewBox=\"0 0 400 230\" aria-label=\"bare\"></svg>");
+  finds("small", "<p style=\"font-size:7px\">small</p>");
+  finds("pale", "<p style=\"color:#ccc\">pale</p>");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
