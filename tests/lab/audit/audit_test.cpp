@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(predict_from_the_gradient_of_their_pass) {
   BOOST_TEST(row.predicted_norm < 1.01 * rest.norm);     // a mean over channels of a concave function
   BOOST_TEST(std::isnan(found.rows[4].predicted_norm));  // the head has none
   BOOST_TEST(has(found.warnings, "conv.bias is decayed, but the norm behind it removes it"));
-  BOOST_TEST(found.problems.empty());
+  BOOST_TEST(found.problems.empty(), found.text());
 }
 
 BOOST_AUTO_TEST_CASE(name_what_is_in_no_group_and_groups_without_parameters) {
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(are_text_and_json) {
   BOOST_TEST(all["parameters"][0]["position"] == "feeds_norm");
   BOOST_TEST(all["parameters"][0]["predicted_norm"].is_null());
   BOOST_TEST(all["symmetries"][0]["confirmed"] == true);
-  BOOST_TEST(all["problems"].empty());
+  BOOST_TEST(all["problems"].empty(), words);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
