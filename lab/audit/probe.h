@@ -1,5 +1,5 @@
 /// \file
-/// Symmetries tried out: the loss in f64, to the bit.
+/// Symmetries tried out: the loss in f64, to its last bits.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,7 @@ using LossOf = std::function<Var(DType)>;
 
 /// What a probe saw of a symmetry.
 struct ProbeResult {
-  bool confirmed = false;  ///< The loss is equal to the bit (scale), or to 1e3 roundings (shift, rescale).
+  bool confirmed = false;  ///< The loss is equal but for its last bits (scale), or to 1e3 roundings (shift, rescale).
   double change = 0;       ///< |L' - L| / |L|.
   std::string reason;      ///< Why it could not be tried out; empty when it was.
 };
