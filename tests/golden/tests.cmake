@@ -1,4 +1,4 @@
 ebb_test(golden
-  SOURCES golden/golden_cases.cpp golden/golden_test.cpp golden/import_test.cpp golden/layers_test.cpp golden/models_test.cpp
+  SOURCES golden/conventions_test.cpp golden/golden_cases.cpp golden/golden_test.cpp golden/import_test.cpp golden/layers_test.cpp golden/models_test.cpp
     golden/ops.cpp golden/training_test.cpp
   LIBRARIES ebb::optim ebb::models nlohmann_json::nlohmann_json)
