@@ -14,7 +14,7 @@ cd -- "$(dirname -- "$0")/.."
 
 usage() { sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 positive() { case "$1" in '' | *[!0-9]* | 0*) usage ;; esac; }
-all="archive checkpoint cifar csv evaluation idx import_torch recipe run_log safetensors selector"
+all=$(ls tests/fuzz | sed -n 's/_target\.cpp$//p' | tr '\n' ' ')
 in_all= seconds=60 inputs=
 case "${1:-}" in
   '') ;;

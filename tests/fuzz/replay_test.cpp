@@ -45,6 +45,18 @@ Bytes contents_of(const fs::path& path) {
 
 BOOST_AUTO_TEST_SUITE(fuzz)
 
+BOOST_AUTO_TEST_CASE(every_target_is_replayed) {
+  std::vector<std::string> files, names;
+  for (const auto& entry : fs::directory_iterator(fs::path(EBB_SOURCE_DIR) / "tests" / "fuzz")) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with("_target.cpp")) files.push_back(name.substr(0, name.rfind('_')));
+  }
+  for (const Target* const target : targets) names.emplace_back(target->name);
+  std::ranges::sort(files);
+  std::ranges::sort(names);
+  BOOST_TEST(files == names, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(seeds_are_read) {
   for (const Target* const target : targets) {
     const std::vector<Bytes> seeds = target->seeds();

@@ -2,7 +2,7 @@
 # each for libFuzzer.
 if(EBB_BUILD_LAB)
   set(fuzz_sources fuzz/archive_target.cpp fuzz/checkpoint_target.cpp fuzz/cifar_target.cpp fuzz/csv_target.cpp
-    fuzz/evaluation_target.cpp fuzz/idx_target.cpp fuzz/import_target.cpp fuzz/packing.cpp fuzz/recipe_target.cpp
+    fuzz/evaluation_target.cpp fuzz/idx_target.cpp fuzz/import_torch_target.cpp fuzz/packing.cpp fuzz/recipe_target.cpp
     fuzz/run_log_target.cpp fuzz/safetensors_target.cpp fuzz/selector_target.cpp fuzz/small_model.cpp
     fuzz/targets.cpp fuzz/tensor_file.cpp support/mutate.cpp)
   ebb_test(fuzz SOURCES fuzz/replay_test.cpp ${fuzz_sources} LIBRARIES ebb::lab ZLIB::ZLIB)

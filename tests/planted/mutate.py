@@ -6,7 +6,7 @@ and asks whether the fast tests notice.
     python3 tests/planted/mutate.py --count 50 optim framework/io
 
 A mutant whose object file is the same as before, or that equivalents.txt explains, cannot be killed and does not count.
-Prints the survivors, the score of each part, and all of it in build/mutation/result.txt. Status 1 below --least."""
+Prints the survivors, the score of each part, and all of it in build/spoiled/mutation.txt. Status 1 below --least."""
 
 import argparse
 import pathlib
@@ -163,7 +163,7 @@ def main():
         print(f"{len(everything)} mutants")
         return 0
 
-    tree = Tree("mutation", arguments.jobs)
+    tree = Tree(arguments.jobs)
     tree.configure()
     code, output = tree.compile("tests")
     if code != 0:
@@ -175,7 +175,7 @@ def main():
             trial.measure(group)
     known = explanations()
     counts = {part: {"killed": 0, "survived": 0, "equivalent": 0, "no code": 0} for part in arguments.parts}
-    with open(tree.root / "result.txt", "w", encoding="utf-8") as log:
+    with open(tree.root / "mutation.txt", "w", encoding="utf-8") as log:
         for path, number, text in chosen:
             part = next(part for part in arguments.parts if path.startswith(part + "/"))
             old = (ROOT / path).read_text().split("\n")[number].strip()

@@ -109,7 +109,7 @@ def main():
         raise SystemExit(f"no such fault: {', '.join(sorted(unknown))}")
     chosen = [fault for fault in faults if not arguments.names or fault.name in arguments.names]
 
-    tree = Tree("planted", arguments.jobs)
+    tree = Tree(arguments.jobs)
     tree.configure()
     code, output = tree.compile("tests")
     if code != 0:

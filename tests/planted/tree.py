@@ -1,8 +1,8 @@
 """A copy of the tree that may be spoiled, with a build of its own."""
 
+import fcntl
 import pathlib
 import re
-import shutil
 import subprocess
 import time
 
@@ -12,11 +12,17 @@ FILES = ("CMakeLists.txt", "CMakePresets.json", "README.md")
 
 
 class Tree:
-    """The tree as it is, copied below build/NAME, and built there: optimised, kernels of the baseline alone, sources one
-    by one, so that a changed file is one to be compiled."""
+    """The tree as it is, copied to build/spoiled, and built there: optimised, kernels of the baseline alone, sources one
+    by one, so that a changed file is one to be compiled. One user at a time."""
 
-    def __init__(self, name, jobs=2):
-        self.root = ROOT / "build" / name
+    def __init__(self, jobs=2):
+        self.root = ROOT / "build" / "spoiled"
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.lock = open(self.root / "lock", "w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit(f"{self.root} is in use by another of these scripts")
         self.source = self.root / "tree"
         self.build = self.root / "build"
         self.jobs = str(jobs)
@@ -77,9 +83,6 @@ class Tree:
             return None
         found = re.findall(r"- (\S+) \((Failed|Timeout|SEGFAULT|Subprocess aborted|Not Run|.*)\)", output)
         return found[0][0] if found else f"{'/'.join(programs)} ({'too slow' if code is None else 'broken off'})"
-
-    def remove(self):
-        shutil.rmtree(self.root)
 
 
 def timed(call):
