@@ -2,6 +2,8 @@
 # Tries Ebb on a bare Debian, made by debootstrap in a folder; needs root and a mirror.
 #   sh tests/portability.sh debian12 [FOLDER]    both commands of README.md on Debian 12
 #   sh tests/portability.sh debian13 [FOLDER]    the same on Debian 13
+#   sh tests/portability.sh packages [FOLDER]    the packages that cpack makes of build/release, installed on a bare
+#                                                system of this one's version: it trains, and a user's project is built
 # The folder must be empty; without one a temporary folder is made, and removed at the end. What is built is a copy of this
 # tree in the new system. With CCACHE_DIR set, the compiler runs under ccache with that folder.
 set -eu
@@ -9,12 +11,13 @@ exec </dev/null
 cd -- "$(dirname -- "$0")/.."
 
 usage() {
-  echo "usage: sh tests/portability.sh debian12|debian13 [FOLDER]" >&2
+  echo "usage: sh tests/portability.sh debian12|debian13|packages [FOLDER]" >&2
   exit 2
 }
 case "${1:-}" in
   debian12) suite=bookworm ;;
   debian13) suite=trixie ;;
+  packages) suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release) ;;
   *) usage ;;
 esac
 [ $# -le 2 ] || usage
@@ -57,9 +60,7 @@ if [ "$what" = packages ]; then
 fi
 
 echo "== a bare $suite"
-PATH=$PATH:/usr/sbin debootstrap --variant=minbase "$suite" "$root" >"$root.log" 2>&1 ||
-  { tail -n 20 "$root.log" >&2; exit 1; }
-rm -f "$root.log"
+said=$(PATH=$PATH:/usr/sbin debootstrap --variant=minbase "$suite" "$root" 2>&1) || { echo "$said" | tail -n 20 >&2; exit 1; }
 mkdir "$root/ebb"
 # The files that git knows or would add; of a tree without git all but what building and running leave.
 if [ "$what" = packages ]; then

@@ -1,10 +1,11 @@
 # Configures, and with PROGRAM=ON also builds and runs, a user's project that has Ebb as a part of its own.
-#   cmake -DEBB_SOURCE=tree -DWORK=folder -DCXX=compiler -DPROGRAM=OFF -P subproject.cmake
+# With SHARED=ON the libraries are shared ones.
+#   cmake -DEBB_SOURCE=tree -DWORK=folder -DCXX=compiler -DPROGRAM=OFF -DSHARED=OFF -P subproject.cmake
 include(${CMAKE_CURRENT_LIST_DIR}/run_command.cmake)
 
 file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/subproject -B ${WORK} -G Ninja -DCMAKE_CXX_COMPILER=${CXX}
-  -DEBB_SOURCE=${EBB_SOURCE} -DEBB_BASELINE_KERNELS=ON -DEBB_BUILD_LAB=OFF)
+  -DEBB_SOURCE=${EBB_SOURCE} -DEBB_BASELINE_KERNELS=ON -DEBB_BUILD_LAB=OFF -DBUILD_SHARED_LIBS=${SHARED})
 
 # The parent's sources see what is public, and are compiled with its own options.
 file(READ ${WORK}/compile_commands.json commands)
@@ -31,6 +32,11 @@ endif()
 if(PROGRAM)
   run(${CMAKE_COMMAND} --build ${WORK} --target user)
   run(${WORK}/user)
+  file(GLOB_RECURSE shared ${WORK}/ebb/*.so)
+  list(LENGTH shared count)
+  if((SHARED AND count LESS 4) OR (NOT SHARED AND count GREATER 0))
+    message(FATAL_ERROR "SHARED is ${SHARED}, but the shared libraries are: ${shared}")
+  endif()
   message(STATUS "as a part of another project: ${output}")
 endif()
 file(REMOVE_RECURSE ${WORK})

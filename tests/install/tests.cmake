@@ -4,17 +4,16 @@ if(NOT EBB_SANITIZE)
     -DSOURCE=${PROJECT_SOURCE_DIR}/tests/install -DWORK=${PROJECT_BINARY_DIR}/tests/install_trial
     -DCXX=${CMAKE_CXX_COMPILER} -P ${PROJECT_SOURCE_DIR}/tests/install/run.cmake)
   set_tests_properties(install.user_program PROPERTIES LABELS fast TIMEOUT 600)
-  foreach(program OFF ON)
-    set(name install.subproject)
-    if(program)
-      set(name install.subproject_program)
-    endif()
-    add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} -DEBB_SOURCE=${PROJECT_SOURCE_DIR}
-      -DWORK=${PROJECT_BINARY_DIR}/tests/${name} -DCXX=${CMAKE_CXX_COMPILER} -DPROGRAM=${program}
-      -P ${PROJECT_SOURCE_DIR}/tests/install/subproject.cmake)
-    set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 600)
-  endforeach()
-  set_tests_properties(install.subproject_program PROPERTIES LABELS slow TIMEOUT 3600)
+  # Ebb as a part of another project: configured, built, and built as shared libraries.
+  function(ebb_subproject name label program shared)
+    add_test(NAME install.${name} COMMAND ${CMAKE_COMMAND} -DEBB_SOURCE=${PROJECT_SOURCE_DIR}
+      -DWORK=${PROJECT_BINARY_DIR}/tests/install.${name} -DCXX=${CMAKE_CXX_COMPILER} -DPROGRAM=${program}
+      -DSHARED=${shared} -P ${PROJECT_SOURCE_DIR}/tests/install/subproject.cmake)
+    set_tests_properties(install.${name} PROPERTIES LABELS ${label} TIMEOUT 3600)
+  endfunction()
+  ebb_subproject(subproject fast OFF OFF)
+  ebb_subproject(subproject_program slow ON OFF)
+  ebb_subproject(shared_libraries slow ON ON)
   add_test(NAME install.headers COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/tests/install/headers.py
     ${CMAKE_CXX_COMPILER})
   set_tests_properties(install.headers PROPERTIES LABELS slow TIMEOUT 3600)
