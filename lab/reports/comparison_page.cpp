@@ -158,7 +158,8 @@ html::Section learning_section(const Conditions& conditions, std::span<const Run
 html::Section decay_section(const Conditions& conditions, std::span<const RunData> runs) {
   std::vector<std::pair<std::string, std::vector<Plot>>> groups;
   for (const std::string& name : group_names(runs)) groups.emplace_back(name, compared_group(conditions, name));
-  std::ranges::stable_partition(groups, [](const auto& group) {
+  // The ranges algorithm would return a range of pairs, which Clang 14 does not compile.
+  std::stable_partition(groups.begin(), groups.end(), [](const auto& group) {
     return std::ranges::any_of(group.second, [](const Plot& plot) { return plot.title == shrink_title; });
   });
   std::string out;
