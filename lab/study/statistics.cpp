@@ -18,9 +18,21 @@ void require_values(const char* where, std::span<const double> values, std::size
     if (!std::isfinite(values[i])) fail(where, text(values[i], " as value ", i), "finite numbers");
 }
 
+void require_level(const char* where, double level) {
+  if (!(level > 0 && level < 1)) fail(where, text("a level of ", level), "a number between 0 and 1");
+}
+
 void require_resampling(const char* where, int resamples, double level) {
   if (resamples < 100) fail(where, text(resamples, " resamples"), "at least 100");
-  if (!(level > 0 && level < 1)) fail(where, text("a level of ", level), "a number between 0 and 1");
+  require_level(where, level);
+}
+
+// The standard error of the mean of at least two values.
+double error_of_mean(std::span<const double> values, double mean) {
+  const double n = static_cast<double>(values.size());
+  double squares = 0;
+  for (const double v : values) squares += (v - mean) * (v - mean);
+  return std::sqrt(squares / (n - 1) / n);
 }
 
 // The value below which a share of the sorted numbers lies, by linear interpolation.
@@ -90,6 +102,15 @@ double mean_of(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+Interval mean_interval(std::span<const double> values, double level) {
+  require_values("interval of a mean", values, 2);
+  require_level("interval of a mean", level);
+  const double mean = mean_of(values);
+  const boost::math::students_t t(static_cast<double>(values.size() - 1));
+  const double half = boost::math::quantile(t, (1 + level) / 2) * error_of_mean(values, mean);
+  return {mean, mean - half, mean + half};
+}
+
 double median_of(std::span<const double> values) {
   require_values("median", values, 1);
   std::vector<double> sorted(values.begin(), values.end());
@@ -135,8 +156,12 @@ Interval bootstrap(std::span<const double> values, const Functional& f, const Rn
   for (const double r : results) below += r < estimate ? 1 : r == estimate ? 0.5 : 0;
   const double share = std::clamp(below / resamples, 0.5 / resamples, 1 - 0.5 / resamples);
   const double bias = normal_quantile(share), a = acceleration(values, f);
+  // The resamples' spread is that of n values about their own mean: too small by sqrt((n - 1) / n), and normal where
+  // few values give Student's t.
+  const double degrees = static_cast<double>(n - 1);
+  const boost::math::students_t t(degrees);
   const auto end = [&](double tail) {
-    const double z = bias + normal_quantile(tail);
+    const double z = bias + boost::math::quantile(t, tail) * std::sqrt(static_cast<double>(n) / degrees);
     return quantile(results, normal_cdf(bias + z / (1 - a * z)));
   };
   return {.estimate = estimate, .low = end((1 - level) / 2), .high = end((1 + level) / 2)};
@@ -171,9 +196,7 @@ Equivalence tost(std::span<const double> differences, double margin) {
   require_values("equivalence", differences, 2);
   if (!(margin > 0)) fail("equivalence", text("a margin of ", margin), "a positive number");
   const double n = static_cast<double>(differences.size()), mean = mean_of(differences);
-  double squares = 0;
-  for (const double d : differences) squares += (d - mean) * (d - mean);
-  const double error = std::sqrt(squares / (n - 1) / n);
+  const double error = error_of_mean(differences, mean);
   if (error == 0)
     return {.p = std::abs(mean) < margin ? 0.0 : 1.0,
             .interval = {mean, mean, mean},
@@ -244,6 +267,14 @@ LineFit line(std::span<const double> x, std::span<const double> y) {
           .slope = slope,
           .slope_error = n > 2 ? std::sqrt(rest / (n - 2) / xx) : 0,
           .r2 = yy > 0 ? 1 - rest / yy : 1};
+}
+
+Interval slope_interval(const LineFit& fit, std::size_t points, double level) {
+  if (points < 3) fail("interval of a slope", text(points, " points"), "at least 3");
+  require_level("interval of a slope", level);
+  const boost::math::students_t t(static_cast<double>(points - 2));
+  const double half = boost::math::quantile(t, (1 + level) / 2) * fit.slope_error;
+  return {fit.slope, fit.slope - half, fit.slope + half};
 }
 
 }  // namespace ebb

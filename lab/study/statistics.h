@@ -24,6 +24,10 @@ using Functional = std::function<double(std::span<const double>)>;
 /// The mean. \throws Error for no values.
 double mean_of(std::span<const double> values);
 
+/// The mean with its interval by Student's t: exact for normal values however few. \param level of confidence, between
+/// 0 and 1. \throws Error for fewer than two values, or a level that is none.
+Interval mean_interval(std::span<const double> values, double level = 0.95);
+
 /// The median. \throws Error for no values.
 double median_of(std::span<const double> values);
 
@@ -33,7 +37,8 @@ double median_of(std::span<const double> values);
 /// that are not finite.
 double sign_flip_p(std::span<const double> differences);
 
-/// The bias-corrected and accelerated bootstrap (Efron 1987).
+/// The bias-corrected and accelerated bootstrap (Efron 1987), its tails widened as few values need it (Hesterberg 2015,
+/// "What teachers should know about the bootstrap").
 /// \param level of confidence, between 0 and 1.
 /// \throws Error for fewer than two values, resamples below 100, or a level that is none.
 Interval bootstrap(std::span<const double> values, const Functional& f, const Rng& rng, int resamples = 10000,
@@ -81,5 +86,8 @@ struct LineFit {
 
 /// \throws Error for fewer than two points, lists of different length, or an x that is the same everywhere.
 LineFit line(std::span<const double> x, std::span<const double> y);
+
+/// The interval of a slope by Student's t. \param points of the fit, at least three. \throws Error for fewer.
+Interval slope_interval(const LineFit& fit, std::size_t points, double level = 0.95);
 
 }  // namespace ebb

@@ -16,7 +16,9 @@ if(EBB_BUILD_LAB)
   add_dependencies(test_uncaught ebb ebb_throwing_program)
   ebb_test(audit
     SOURCES lab/audit/audit_test.cpp lab/audit/graphs_test.cpp lab/audit/zoo_test.cpp lab/diagnose/predict_test.cpp
-      lab/study/statistics_test.cpp
+    LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
+  ebb_test(study
+    SOURCES lab/study/claims_test.cpp lab/study/statistics_test.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   ebb_test(reports
     SOURCES lab/reports/axis_test.cpp lab/reports/browser_test.cpp lab/reports/comparison_test.cpp

@@ -2,6 +2,7 @@
 """Every source is built and every test file runs: a .cpp that no CMake file names is forgotten, and so is a shell
 script that its shell cannot parse."""
 
+import pathlib
 import re
 import subprocess
 
@@ -19,6 +20,9 @@ def named_in(root, folder, pattern):
         text = re.sub(r"#.*", "", listing.read_text())
         for variable, values in (("EBB_PARALLEL", ("tbb", "threads")),):
             text = "\n".join([text] + [text.replace("${" + variable + "}", value) for value in values])
+        for folder_name in re.findall(r"file\(GLOB\w*\s[^)]*?([\w./${}-]+)/\*\.cpp", text):
+            globbed = pathlib.Path(folder_name.replace("${CMAKE_CURRENT_SOURCE_DIR}", str(listing.parent)))
+            names.update(str(file.resolve()) for file in globbed.glob("*.cpp"))
         for name in re.findall(pattern, text):
             for start in (base, listing.parent):
                 names.add(str((start / name.replace("${PROJECT_SOURCE_DIR}/", str(root) + "/")).resolve()))
@@ -50,11 +54,14 @@ GOOD = {
     "optim/sgd.cpp": "", "optim/pool_tbb.cpp": "", "optim/pool_threads.cpp": "",
     "tests/optim/tests.cmake": "ebb_test(optim SOURCES optim/sgd_test.cpp)\n",
     "tests/optim/sgd_test.cpp": "",
+    "lab/CMakeLists.txt": "file(GLOB studies CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/studies/*.cpp)\n",
+    "lab/studies/bursts.cpp": "",
     "tests/run.sh": "#!/bin/sh\nif true; then echo; fi\n",
 }
 PLANTED = [
     {**GOOD, "optim/adam.cpp": ""},
     {**GOOD, "tests/optim/adam_test.cpp": ""},
+    {**GOOD, "lab/study/other.cpp": ""},
     {**GOOD, "optim/CMakeLists.txt": "ebb_library(optim\n  # sgd.cpp\n  pool_${EBB_PARALLEL}.cpp\n)\n"},
     {**GOOD, "tests/other.sh": "#!/bin/sh\nif true; then\n"},
 ]

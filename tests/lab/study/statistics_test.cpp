@@ -140,6 +140,23 @@ BOOST_AUTO_TEST_CASE(blocks_keep_what_neighbours_share) {
   BOOST_TEST((alone.high - alone.low) < 0.45 * (blocks.high - blocks.low));
 }
 
+BOOST_AUTO_TEST_CASE(students_t_gives_intervals_of_means_and_slopes) {
+  // scipy.stats.t.interval(0.95, 3, mean, sem): t = 3.182446305284263 of three degrees of freedom.
+  const std::array<double, 4> values{1, 2, 4, 5};
+  const double half = 3.182446305284263 * std::sqrt(10.0 / 3 / 4);
+  const Interval mean = mean_interval(values);
+  BOOST_TEST(near(mean.estimate, 3, 1e-15));
+  BOOST_TEST(near(mean.low, 3 - half, 1e-12));
+  BOOST_TEST(near(mean.high, 3 + half, 1e-12));
+  // Of five points the slope's interval has three degrees of freedom too.
+  const std::array<double, 5> x{0, 1, 2, 3, 4}, y{0, 1, 2, 3, 5};
+  const LineFit fit = line(x, y);
+  const Interval of_slope = slope_interval(fit, 5);
+  BOOST_TEST(near(of_slope.high - of_slope.low, 2 * 3.182446305284263 * fit.slope_error, 1e-12));
+  BOOST_TEST(fails_with({"2 points"}, [&] { slope_interval(fit, 2); }));
+  BOOST_TEST(fails_with({"a level of 1"}, [&] { mean_interval(values, 1); }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(statistics_slow)
