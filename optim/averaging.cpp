@@ -17,6 +17,16 @@ const Tensor& found(const char* where, const State& state, const std::string& ke
   return at->second;
 }
 
+// The counter `key` of a state that has it and `values` tensors.
+std::int64_t counter(const char* where, const State& state, const std::string& key, std::size_t values) {
+  constexpr std::int64_t most = 1'000'000'000'000'000;
+  const std::int64_t count = found(where, state, key, {}, DType::i64).data<std::int64_t>()[0];
+  if (count < 0 || count > most) fail(where, text(key, " = ", count), text("0 to ", most), "the state is damaged");
+  if (state.size() != values + 1)
+    fail(where, text(state.size() - 1, " averages"), text(values), "use the model that they were saved from");
+  return count;
+}
+
 }  // namespace
 
 WeightAverage::WeightAverage(const char* name, Module& model) : name_(name) {
@@ -48,8 +58,8 @@ State WeightAverage::state() const {
 }
 
 void WeightAverage::load_state(const State& state) {
-  const std::int64_t updates = found(name_, state, "updates", {}, DType::i64).data<std::int64_t>()[0];
   for (const Entry& entry : entries_) found(name_, state, entry.path, entry.average.shape(), entry.average.dtype());
+  const std::int64_t updates = counter(name_, state, "updates", entries_.size());
   for (Entry& entry : entries_) entry.average = state.at(entry.path).clone();
   updates_ = updates;
 }
@@ -93,8 +103,8 @@ State Lookahead::state() const {
 }
 
 void Lookahead::load_state(const State& state) {
-  const std::int64_t calls = found("lookahead", state, "calls", {}, DType::i64).data<std::int64_t>()[0];
   for (const Entry& entry : entries_) found("lookahead", state, entry.path, entry.slow.shape(), entry.slow.dtype());
+  const std::int64_t calls = counter("lookahead", state, "calls", entries_.size());
   for (Entry& entry : entries_) entry.slow = state.at(entry.path).clone();
   calls_ = calls;
 }

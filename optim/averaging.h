@@ -27,7 +27,7 @@ class WeightAverage {
   /// Copies of the averages by path; with "updates".
   State state() const;
 
-  /// \throws Error when names or shapes differ; nothing is changed then.
+  /// \throws Error when names or shapes differ, or the counter is out of range; nothing is changed then.
   void load_state(const State& state);
 
  protected:
@@ -109,7 +109,7 @@ class Lookahead {
   /// Copies of the slow weights by path; with "calls".
   State state() const;
 
-  /// \throws Error when names or shapes differ; nothing is changed then.
+  /// \throws Error when names or shapes differ, or the counter is out of range; nothing is changed then.
   void load_state(const State& state);
 
  private:

@@ -85,8 +85,12 @@ class Optimizer {
 
   /// Takes a saved state over. Tensors are found by the parameters' paths, never by position; a changed group table
   /// is reported.
-  /// \throws Error for another optimizer's state or a tensor of wrong shape; nothing is changed then.
+  /// \throws Error for another optimizer's state, a tensor of wrong shape, a counter that is missing or out of range;
+  /// nothing is changed then.
   OptimizerLoadReport load_state(const OptimizerState& state);
+
+  /// What load_state() would report, and throw, without changing anything.
+  OptimizerLoadReport check_state(const OptimizerState& state) const;
 
  protected:
   /// \param name of the algorithm, for reports and checkpoints.
@@ -129,6 +133,7 @@ class Optimizer {
 
  private:
   enum class Part : std::uint8_t { none, decay_only, full };
+  struct Loaded;  // a saved state that was checked
 
   void check_options() const;
   bool update_all(int calls);
@@ -140,6 +145,7 @@ class Optimizer {
   double clip_factor(std::size_t first_group, std::size_t last_group);
   void measure_v_hat(std::size_t group);
   void make_state(ParameterState& p) const;
+  Loaded read(const OptimizerState& saved) const;
 
   std::string name_;
   CommonOptions common_;

@@ -1,5 +1,6 @@
 // Saving and loading an optimizer's state.
 #include <charconv>
+#include <limits>
 #include <set>
 
 #include "framework/compute/basic.h"
@@ -17,21 +18,41 @@ std::string joined(const std::vector<Member>& members) {
   return out;
 }
 
-double number(const Metadata& metadata, const std::string& key, double fallback) {
+// A number of the settings, from low to high.
+template <class Number>
+Number number(const Metadata& metadata, const std::string& key, Number low, Number high) {
   const auto at = metadata.find(key);
-  if (at == metadata.end()) return fallback;
-  double value = 0;
-  const char* const end = at->second.data() + at->second.size();
-  const auto [stop, error] = std::from_chars(at->second.data(), end, value);
-  if (error != std::errc() || stop != end)
-    fail("optimizer state", text(key, " = \"", at->second, '"'), "a number", "the file is damaged or not a checkpoint");
+  Number value{};
+  bool right = at != metadata.end();
+  if (right) {
+    const char* const end = at->second.data() + at->second.size();
+    const auto [stop, error] = std::from_chars(at->second.data(), end, value);
+    right = error == std::errc() && stop == end && value >= low && value <= high;
+  }
+  if (!right)
+    fail("optimizer state", at == metadata.end() ? key + " missing" : text(key, " = \"", at->second.substr(0, 40), '"'),
+         text("a number from ", low, " to ", high), "the file is damaged or not a checkpoint");
   return value;
 }
 
+constexpr std::int64_t most_steps = 1'000'000'000'000'000;
+
 std::int64_t count(const Metadata& metadata, const std::string& key) {
-  const double value = number(metadata, key, 0);
-  if (!(value >= 0 && value < 9e15)) fail("optimizer state", text(key, " = ", value), "a count >= 0");
-  return static_cast<std::int64_t>(value);
+  return number<std::int64_t>(metadata, key, 0, most_steps);
+}
+
+// A state without one, of an optimizer that had none, leaves it at its beginning.
+Plateau plateau_from(const Metadata& metadata, const PlateauOptions& options) {
+  Plateau plateau{.options = options};
+  const auto first = metadata.lower_bound("plateau/");
+  if (first == metadata.end() || !first->first.starts_with("plateau/")) return plateau;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  plateau.multiplier = number(metadata, "plateau/multiplier", 0.0, 1.0);
+  plateau.best = number(metadata, "plateau/best", -infinity, infinity);
+  plateau.seen = count(metadata, "plateau/seen");
+  plateau.bad = count(metadata, "plateau/bad");
+  plateau.cooling = count(metadata, "plateau/cooling");
+  return plateau;
 }
 
 // The group of every parameter, as saved.
@@ -127,7 +148,16 @@ OptimizerState Optimizer::save_state() const {
   return out;
 }
 
-OptimizerLoadReport Optimizer::load_state(const OptimizerState& saved) {
+// What a saved state comes to; its tensors are shared with it.
+struct Optimizer::Loaded {
+  std::vector<ParameterState> parameters;
+  Plateau plateau;
+  std::int64_t step = 0;
+  std::int64_t skipped = 0;
+  OptimizerLoadReport report;
+};
+
+Optimizer::Loaded Optimizer::read(const OptimizerState& saved) const {
   const Metadata& metadata = saved.metadata;
   const auto found = [&](const std::string& key) {
     const auto at = metadata.find(key);
@@ -136,11 +166,14 @@ OptimizerLoadReport Optimizer::load_state(const OptimizerState& saved) {
   if (found("optimizer") != name_)
     fail(name_, text("the state of \"", found("optimizer"), '"'), text("state of \"", name_, '"'));
 
-  // Everything is read and checked before anything is taken over.
-  std::vector<ParameterState> loaded = parameters_;
+  Loaded out{.parameters = parameters_,
+             .plateau = plateau_from(metadata, plateau_.options),
+             .step = count(metadata, "step"),
+             .skipped = count(metadata, "skipped_steps"),
+             .report = {}};
+  OptimizerLoadReport& report = out.report;
   std::set<std::string> used;
   std::string misfits;
-  OptimizerLoadReport report;
   const std::array<const char*, 3> names = state_names();
   const auto find = [&](const std::string& key) -> const Tensor* {
     const auto at = saved.tensors.find(key);
@@ -148,18 +181,19 @@ OptimizerLoadReport Optimizer::load_state(const OptimizerState& saved) {
     used.insert(key);
     return &at->second;
   };
-  for (ParameterState& p : loaded) {
+  for (ParameterState& p : out.parameters) {
     p.s = {};
     p.start = {};
     p.updates = 0;
     p.product = 1;
+    const auto misfit = [&](const std::string& what, const std::string& how) {
+      misfits += text(misfits.empty() ? "" : ", ", p.path, '/', what, ' ', how);
+    };
     const auto take = [&](const std::string& what, const Shape& shape, DType dtype, Tensor& into) {
       const Tensor* const tensor = find(p.path + '/' + what);
       if (tensor == nullptr) return;
-      if (tensor->shape() == shape && tensor->dtype() == dtype) into = tensor->clone();
-      else
-        misfits += text(misfits.empty() ? "" : ", ", p.path, '/', what, " of shape ", tensor->shape(), ' ',
-                        tensor->dtype(), " for ", shape, ' ', dtype);
+      if (tensor->shape() == shape && tensor->dtype() == dtype) into = *tensor;
+      else misfit(what, text("of shape ", tensor->shape(), ' ', tensor->dtype(), " for ", shape, ' ', dtype));
     };
     const Tensor& w = p.parameter->value();
     Tensor updates, product;
@@ -171,23 +205,17 @@ OptimizerLoadReport Optimizer::load_state(const OptimizerState& saved) {
       const Tensor expected = initial_state(p, k);
       if (!expected.defined()) continue;
       take(names[k], expected.shape(), expected.dtype(), p.s[k]);
-      if (updates.defined() && !p.s[k].defined())
-        misfits += text(misfits.empty() ? "" : ", ", p.path, '/', names[k], " missing");
+      if (updates.defined() && !p.s[k].defined()) misfit(names[k], "missing");
+      if (!updates.defined() && p.s[k].defined()) misfit("updates", "missing");
     }
     if (product.defined()) p.product = product.item();
+    if (!(p.product >= 0 && p.product <= 1)) misfit("product", text("of ", p.product, ", not from 0 to 1"));
     if (updates.defined()) p.updates = updates.data<std::int64_t>()[0];
     else report.missing.push_back(p.path);
+    if (p.updates < 0 || p.updates > most_steps) misfit("updates", text("of ", p.updates, ", not a count"));
   }
   if (!misfits.empty())
     fail(name_, "state that does not fit: " + misfits, "the shapes of this model", "was it saved from another model?");
-  Plateau plateau = plateau_;
-  plateau.multiplier = number(metadata, "plateau/multiplier", 1);
-  plateau.best = number(metadata, "plateau/best", 0);
-  plateau.seen = count(metadata, "plateau/seen");
-  plateau.bad = count(metadata, "plateau/bad");
-  plateau.cooling = count(metadata, "plateau/cooling");
-  const std::int64_t step = count(metadata, "step"), skipped = count(metadata, "skipped_steps");
-
   for (const auto& entry : saved.tensors)
     if (used.count(entry.first) == 0) report.extra.push_back(entry.first);
   const auto compare = [&](const std::string& what, const std::string& was, const std::string& is) {
@@ -208,12 +236,25 @@ OptimizerLoadReport Optimizer::load_state(const OptimizerState& saved) {
     }
   }
 
-  parameters_ = std::move(loaded);
-  plateau_ = plateau;
-  step_ = step;
-  skipped_ = skipped;
+  return out;
+}
+
+OptimizerLoadReport Optimizer::check_state(const OptimizerState& saved) const { return read(saved).report; }
+
+OptimizerLoadReport Optimizer::load_state(const OptimizerState& saved) {
+  // Everything is read and checked before anything is taken over.
+  Loaded loaded = read(saved);
+  for (ParameterState& p : loaded.parameters) {
+    for (Tensor& tensor : p.s)
+      if (tensor.defined()) tensor = tensor.clone();
+    if (p.start.defined()) p.start = p.start.clone();
+  }
+  parameters_ = std::move(loaded.parameters);
+  plateau_ = loaded.plateau;
+  step_ = loaded.step;
+  skipped_ = loaded.skipped;
   gathered_ = 0;
-  return report;
+  return loaded.report;
 }
 
 }  // namespace ebb

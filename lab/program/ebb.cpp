@@ -6,6 +6,7 @@
 #include "lab/program/commands.h"
 #include "lab/program/data_command_line.h"
 #include "lab/program/guarded.h"
+#include "lab/program/standard_streams.h"
 #include "lab/recipe/recipe.h"
 #include "lab/runs/version.h"
 #include "models/registry.h"
@@ -101,4 +102,7 @@ int program(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return ebb::guarded(program, argc, argv); }
+int main(int argc, char** argv) {
+  ebb::prepare_standard_streams();
+  return ebb::after_output(ebb::guarded(program, argc, argv));
+}

@@ -8,6 +8,7 @@
 #include "lab/format/numbers.h"
 #include "lab/program/progress.h"
 #include "lab/program/progress_display.h"
+#include "lab/program/standard_streams.h"
 #include "lab/program/stop_signal.h"
 #include "lab/reports/report.h"
 #include "lab/runs/evaluation_record.h"
@@ -33,7 +34,9 @@ int train_in(Session& session, RunDirectory& directory) {
   ProgressDisplay display;
   display.print_head(session.judged_on());
   for (const EpochResult& epoch : trainer.curve()) display.on_epoch(trainer, epoch);
+  LostOutput lost;
   trainer.add(display);
+  trainer.add(lost);
   trainer.add(directory);
   try {
     const StopSignal signals;

@@ -83,8 +83,9 @@ class Trainer {
   /// A copy of everything. \throws Error unless can_save().
   TrainState save_state() const;
 
-  /// Goes on from there. Nothing is changed unless everything was checked.
-  /// \throws Error for a state of another model, optimizer, group table or data set size.
+  /// Goes on from there. Nothing is changed unless all of it was read and is right.
+  /// \throws Error for a state of another model, optimizer or data set size, and for one that is damaged: a counter, a
+  /// tensor or a setting that is missing, out of range, or does not suit the others.
   void load_state(const TrainState& state);
 
   /// The weights that the training ends with at this moment: the best ones, their average, or the model's own.
@@ -106,9 +107,11 @@ class Trainer {
   const Optimizer& optimizer() const { return optimizer_; }         ///< As given.
 
  private:
-  struct Walk;  // an epoch and the place in it
+  struct Walk;    // an epoch and the place in it
+  struct Loaded;  // a state that was checked
 
   StepResult step(const std::function<bool()>& stop);
+  Loaded check(const TrainState& state) const;
   void begin_epoch();
   void leave_epoch();
   void finish_epoch(const std::function<bool()>& stop);

@@ -209,7 +209,7 @@ BOOST_AUTO_TEST_CASE(states_that_do_not_fit_change_nothing) {
   refuses(bad, "no entry \"trainer\"");
   bad = good;
   bad.metadata["trainer"] = "{";
-  refuses(bad, "counters that do not parse");
+  refuses(bad, "counters that are no JSON object");
   bad = good;
   bad.metadata["trainer"] = "{\"format\": \"1\", \"curve\": [], \"epoch\": -1}";
   refuses(bad, "");

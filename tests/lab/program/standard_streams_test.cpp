@@ -1,0 +1,113 @@
+// Standard streams that are closed, full, or lead to a pipe that nobody reads.
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <sstream>
+#include <utility>
+
+#include "lab/runs/run_log.h"
+#include "tests/lab/program.h"
+
+namespace ebb {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Finished;
+using test::has;
+using test::SmallData;
+
+struct Streams : SmallData {
+  Streams() : SmallData(60) {}
+
+  std::string short_run(const std::string& out, const std::string& more = {}) const {
+    return test::program() + train(out, "--epochs 2 --threads 1 " + more);
+  }
+
+  // Whether every line of the log is an object of JSON.
+  bool log_is_clean(const std::string& out) const {
+    std::istringstream lines(test::read(root / out / "log.jsonl"));
+    int count = 0;
+    for (std::string line; std::getline(lines, line); ++count)
+      if (!nlohmann::json::parse(line, nullptr, false).is_object()) return false;
+    return count > 0;
+  }
+
+  std::string weights(const std::string& out) const { return summary(out).at("weights_sha256"); }
+};
+
+// Descriptor 9 of the programs that are started leads to a pipe without a reader.
+struct BrokenPipe {
+  BrokenPipe() {
+    int ends[2];
+    BOOST_REQUIRE(::pipe(ends) == 0);
+    ::close(ends[0]);
+    BOOST_REQUIRE(::dup2(ends[1], 9) == 9);
+    ::close(ends[1]);
+  }
+  ~BrokenPipe() { ::close(9); }
+};
+
+// Where the output goes, and why that fails.
+constexpr std::pair<const char*, const char*> lost[] = {{">&9", "Broken pipe"}, {">/dev/full", "No space left"}};
+
+BOOST_FIXTURE_TEST_SUITE(standard_streams, Streams)
+
+// Files that are opened get the lowest free number: without care that of standard output.
+BOOST_AUTO_TEST_CASE(closed_ones_take_no_text_into_a_run) {
+  BOOST_REQUIRE(test::shell(short_run("whole")).status == 0);
+  int number = 0;
+  for (const char* const closed : {">&-", "2>&-", "<&-", ">&- 2>&-", ">&- 2>&- <&-"}) {
+    const std::string out = text("run-", number++);
+    const Finished done = test::shell("(" + short_run(out) + " " + closed + ")");
+    BOOST_TEST(done.status == 0, closed << ": " << done.output);
+    BOOST_TEST(log_is_clean(out), closed << ":\n" << test::read(root / out / "log.jsonl"));
+    BOOST_TEST(weights(out) == weights("whole"));
+    for (const auto& entry : fs::recursive_directory_iterator(root / out))
+      BOOST_TEST((!entry.is_regular_file() || entry.path().filename() == "report.html" ||
+                  !has(test::read(entry.path()), "train loss")),
+                 closed << ": text of the program in " << entry.path());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(output_that_cannot_be_written_is_an_error) {
+  BOOST_REQUIRE(test::shell(short_run("run")).status == 0);
+  const std::string run = (root / "run").string();
+  const BrokenPipe pipe;
+  for (const std::string& arguments :
+       {std::string("train mnist --print-recipe"), std::string("train --help"), std::string("--version"), "eval " + run,
+        "report " + run, "resume " + run,
+        "data show mnist --data " + (root / "data").string() + " --out " + (root / "sheet.png").string()}) {
+    BOOST_TEST(test::ebb(arguments).status == 0, arguments);
+    for (const auto& [place, cause] : lost) {
+      const Finished done = test::shell(text("(", test::program(), arguments, " ", place, ")"));
+      BOOST_TEST(done.status == 1, arguments << ' ' << place << ": " << done.output);
+      BOOST_TEST(has(done.output, "[standard output] got "), arguments << ' ' << place << ": " << done.output);
+      BOOST_TEST(has(done.output, cause), done.output);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_closed_pipe_costs_no_training) {
+  BOOST_REQUIRE(test::shell(short_run("whole")).status == 0);
+  const BrokenPipe pipe;
+  for (const auto& [place, cause] : lost) {
+    fs::remove_all(root / "run");
+    const Finished done = test::shell(text("(", short_run("run"), " ", place, ")"));
+    BOOST_TEST(done.status == 1, done.output);
+    BOOST_TEST(has(done.output, "[standard output] got "), done.output);
+    BOOST_REQUIRE(fs::exists(root / "run" / "summary.json"));
+    BOOST_TEST(weights("run") == weights("whole"));
+    BOOST_TEST(fs::exists(root / "run" / "checkpoints" / "step-00000006.safetensors"));
+    BOOST_TEST(fs::exists(root / "run" / "report.html"));
+    BOOST_TEST(log_is_clean("run"));
+    const std::vector<TrainEvent> events = read_log(root / "run" / "log.jsonl").events;
+    BOOST_REQUIRE(events.size() == 1u);
+    BOOST_TEST(has(events[0].text, "standard output cannot be written"), events[0].text);
+    BOOST_TEST(has(events[0].text, cause), events[0].text);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
