@@ -138,10 +138,14 @@ OptimizerState Optimizer::save_state() const {
   }
   const std::array<const char*, 3> names = state_names();
   for (const ParameterState& p : parameters_) {
-    for (std::size_t k = 0; k < names.size(); ++k)
-      if (p.s[k].defined()) out.tensors[p.path + '/' + names[k]] = p.s[k].clone();
+    bool begun = p.updates > 0;  // a parameter without gradient that decays has a state and no update
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      if (!p.s[k].defined()) continue;
+      out.tensors[p.path + '/' + names[k]] = p.s[k].clone();
+      begun = true;
+    }
     if (p.start.defined()) out.tensors[p.path + "/start"] = p.start.clone();
-    if (p.updates == 0) continue;
+    if (!begun) continue;
     out.tensors[p.path + "/updates"] = Tensor::from({p.updates}, {});
     if (p.product != 1) out.tensors[p.path + "/product"] = Tensor::scalar(p.product, DType::f64);
   }

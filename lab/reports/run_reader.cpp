@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "framework/io/json_nesting.h"
 #include "framework/tensor/error.h"
 #include "lab/runs/run_files.h"
 
@@ -15,7 +16,9 @@ using Json = nlohmann::ordered_json;
 std::vector<std::pair<std::string, std::string>> flat_entries(const fs::path& run, const RunFile& file) {
   std::vector<std::pair<std::string, std::string>> out;
   try {
-    const Json json = Json::parse(read_run_file(run, file));
+    const std::string content = read_run_file(run, file);
+    require_json_nesting(content, (run / file.name).string());
+    const Json json = Json::parse(content);
     for (const auto& [key, value] : json.items())
       if (!value.is_structured())
         out.emplace_back(key, value.is_null()     ? "not finite"

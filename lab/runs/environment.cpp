@@ -11,6 +11,7 @@
 #include "data/image_dataset.h"
 #include "framework/compute/instruction_set.h"
 #include "framework/io/checksum.h"
+#include "framework/io/json_nesting.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
 #include "lab/runs/version.h"
@@ -71,6 +72,7 @@ std::string environment_json(const std::string& train, const std::string& test) 
 
 std::string data_checksums(const std::string& environment, const std::string& where) {
   try {
+    require_json_nesting(environment, where);
     const Json json = Json::parse(environment);
     return json.at("train_sha256").get<std::string>().append("/").append(json.at("test_sha256").get<std::string>());
   } catch (const Json::exception& error) {

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "data/image_dataset.h"
+#include "framework/io/json_nesting.h"
 #include "framework/tensor/error.h"
 #include "lab/format/png.h"
 
@@ -91,6 +92,7 @@ std::string to_json(const EvaluationRecord& record) {
 
 EvaluationRecord record_from_json(const std::string& text, const std::string& where) {
   try {
+    require_json_nesting(text, where);
     const Json json = Json::parse(text);
     // What is not finite stands as null.
     const auto number = [](const Json& object, const char* key) {

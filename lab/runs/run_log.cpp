@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "framework/io/json_nesting.h"
 #include "framework/io/read_text.h"
 #include "framework/tensor/error.h"
 #include "lab/runs/run_files.h"
@@ -144,6 +145,7 @@ LogContents read_log(ByteSource& source) {
   constexpr std::size_t longest = 1 << 20;
   LogContents log;
   read_lines(source, run_files::log.most_read, longest, [&](const std::string& line) {
+    if (json_nesting(line) > deepest_json) return;
     try {
       add(log, Json::parse(line));
     } catch (const Json::exception&) {  // cut off by a kill

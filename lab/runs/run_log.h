@@ -50,7 +50,8 @@ struct LogContents {
   std::string judged_on = "test";   ///< What the evaluations were made on.
 };
 
-/// Reads a log. Lines that do not parse (the last one of a killed process) or are longer than 1 MiB are left out.
+/// Reads a log. Lines that do not parse (the last one of a killed process), are deeper than any of ours or longer than
+/// 1 MiB are left out.
 /// \throws Error when the file cannot be read, is no regular file or larger than run_files::log says.
 LogContents read_log(const std::filesystem::path& path);
 

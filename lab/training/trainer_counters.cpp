@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <variant>
 
+#include "framework/io/json_nesting.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -131,6 +132,7 @@ std::string to_json(const TrainerCounters& counters) {
 }
 
 TrainerCounters counters_from_json(const std::string& text_of_json, const std::string& where) {
+  require_json_nesting(text_of_json, where);
   const Json json = Json::parse(text_of_json, nullptr, false);
   if (!json.is_object()) fail(where, "counters that are no JSON object", "those of a training", damaged);
   const auto find = [&](const char* name) {

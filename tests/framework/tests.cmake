@@ -22,7 +22,7 @@ ebb_test(losses
     framework/ops/loss_test.cpp framework/ops/pooling_test.cpp framework/ops/softmax_test.cpp)
 ebb_test(io
   SOURCES framework/io/atomic_file_test.cpp framework/io/checksum_test.cpp framework/io/directory_test.cpp
-    framework/io/safetensors_damage_test.cpp
+    framework/io/json_nesting_test.cpp framework/io/safetensors_damage_test.cpp
     framework/io/safetensors_test.cpp support/allocations.cpp support/failing_calls.cpp support/mutate.cpp
     support/temporary_directory.cpp
   LIBRARIES nlohmann_json::nlohmann_json)

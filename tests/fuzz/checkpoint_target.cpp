@@ -1,4 +1,5 @@
-// Checkpoints: a trainer takes one over exactly, or refuses it and stays as it was.
+// Checkpoints: a trainer takes one over exactly, or refuses it and stays as it was. Only an Error refuses: any other
+// exception is a finding.
 #include <algorithm>
 
 #include "data/loader.h"
@@ -45,6 +46,16 @@ TensorFile state_of(const Trainer& trainer) {
   return {.tensors = std::move(state.tensors), .metadata = std::move(state.metadata)};
 }
 
+// Why it is refused; empty when it is taken over.
+std::string refusal(Trainer& trainer, const TensorFile& state) {
+  try {
+    trainer.load_state({state.tensors, state.metadata});
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 Verdict run(const Bytes& input) {
   Trainer& trainer = small().trainer;
   static const TensorFile start = state_of(trainer);
@@ -52,20 +63,20 @@ Verdict run(const Bytes& input) {
     const TensorFile file = parse_safetensors(input, "input");
     try {
       trainer.load_state({file.tensors, file.metadata});
-    } catch (const Error&) {
+    } catch (const std::exception&) {
       require(same(state_of(trainer), start), "a trainer that refuses a state stays as it was");
       throw;
     }
+    const TensorFile taken = state_of(trainer);
+    require(trainer.epoch() >= 0 && trainer.batches_done() >= 0, "counters count");
+    const std::string refused = refusal(trainer, taken);
+    require(refused.empty(), "what was taken over can be saved and loaded: " + refused);
+    require(same(state_of(trainer), taken), "what was taken over is saved and loaded");
     try {
-      const TensorFile taken = state_of(trainer);
-      require(trainer.epoch() >= 0 && trainer.batches_done() >= 0, "counters count");
-      trainer.load_state({taken.tensors, taken.metadata});
-      require(same(state_of(trainer), taken), "what was taken over is saved and loaded");
       if (!trainer.done()) trainer.step();
     } catch (const Error&) {  // numbers that no training can go on with
     }
-    trainer.load_state({start.tensors, start.metadata});
-    require(same(state_of(trainer), start), "a trainer takes its own state back");
+    require(refusal(trainer, start).empty() && same(state_of(trainer), start), "a trainer takes its own state back");
   });
 }
 

@@ -107,6 +107,19 @@ BOOST_AUTO_TEST_CASE(a_closed_pipe_costs_no_training) {
   }
 }
 
+// The reader goes after three lines, in the middle of the training.
+BOOST_AUTO_TEST_CASE(a_reader_that_leaves_costs_no_training) {
+  const auto run = [&](const std::string& out) { return test::program() + train(out, "--epochs 12 --threads 1"); };
+  BOOST_REQUIRE(test::shell(run("whole")).status == 0);
+  const std::string status = (root / "status").string();
+  const Finished done = test::shell(text("(", run("run"), "; echo $? >", status, ") | head -3"));
+  BOOST_TEST(test::read(status) == "1\n", done.output);
+  BOOST_REQUIRE(fs::exists(root / "run" / "summary.json"));
+  BOOST_TEST(weights("run") == weights("whole"));
+  BOOST_TEST(fs::exists(root / "run" / "checkpoints" / "step-00000036.safetensors"));
+  BOOST_TEST(log_is_clean("run"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

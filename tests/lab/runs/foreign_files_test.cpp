@@ -211,6 +211,25 @@ BOOST_AUTO_TEST_CASE(what_is_no_regular_file_ends_no_reader) {
   }
 }
 
+// A parser that goes as deep as a file does runs out of stack.
+BOOST_AUTO_TEST_CASE(files_that_are_nested_without_end_are_refused) {
+  BOOST_REQUIRE(test::ebb(train("run", "--epochs 1 --threads 1")).status == 0);
+  constexpr std::size_t depth = 300'000;
+  const std::string deep = "{\"a\":" + std::string(depth, '[') + std::string(depth, ']') + ", \"b\": 1}\n";
+  for (const char* const name : {"environment.json", "summary.json", "evaluation.json"}) {
+    const fs::path file = root / "run" / name;
+    const std::string good = test::read(file);
+    std::ofstream(file) << deep;
+    const Finished done = test::ebb("report " + (root / "run").string());
+    BOOST_TEST(done.status == 1, done.output);
+    BOOST_TEST(has(done.output, text(file.string(), "] got JSON of 300001 lists and objects within each other")),
+               done.output);
+    std::ofstream(file) << good;
+  }
+  std::ofstream(root / "run" / "log.jsonl", std::ios::app) << deep;
+  BOOST_TEST(test::ebb("report " + (root / "run").string()).status == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -139,6 +139,16 @@ BOOST_FIXTURE_TEST_CASE(every_counter_is_checked_before_anything_changes, Damage
     state.metadata.erase(prefix + "trainer");
     expect(state, prefix + "trainer removed", true, "trainer");
   }
+  for (const std::string prefix : prefixes)
+    for (const char* const name : {"epoch", "format", "loss_sum"}) {
+      Json counters = Json::parse(good.metadata.at(prefix + "trainer"));
+      counters[name] = "MARK";
+      TrainState state = good;
+      std::string& changed = state.metadata[prefix + "trainer"] = counters.dump();
+      constexpr std::size_t depth = 1'000'000;
+      changed.replace(changed.find("\"MARK\""), 6, std::string(depth, '[') + std::string(depth, ']'));
+      expect(state, text(prefix, name, " as a list of lists of lists ..."), true, "within each other");
+    }
   BOOST_TEST(refused > 400);
   BOOST_TEST(taken > 10);
 }
