@@ -41,14 +41,6 @@ class Untouched {
   std::vector<std::pair<Parameter*, Tensor>> gradients_;
 };
 
-// What decay takes off a weight in a step when no gradient comes, in the long run; NaN where that is no number.
-double shrink_of(const UpdateModel& update, const DecayTerms& terms, double lr) {
-  double shrink = terms.shrink + lr * terms.l2_update + (1 - 1 / terms.divide);
-  if (terms.l2_gradient == 0) return shrink;
-  if (update.kind != UpdateModel::Kind::linear) return AuditRow::missing;
-  return shrink + lr * terms.l2_gradient * (update.direct + update.gain / (1 - update.pole));
-}
-
 double mean_square(const std::vector<double>& values) {
   double sum = 0;
   for (const double v : values) sum += v;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 namespace ebb {
@@ -121,6 +122,13 @@ std::optional<Equilibrium> equilibrium(const UpdateModel& update, const DecayTer
     case Kind::unknown: return {};
   }
   return {};
+}
+
+double shrink_of(const UpdateModel& update, const DecayTerms& terms, double lr) {
+  const double shrink = terms.shrink + lr * terms.l2_update + (1 - 1 / terms.divide);
+  if (terms.l2_gradient == 0) return shrink;
+  if (update.kind != Kind::linear) return std::numeric_limits<double>::quiet_NaN();
+  return shrink + lr * terms.l2_gradient * (update.direct + update.gain / (1 - update.pole));
 }
 
 }  // namespace ebb

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lab/training/summary.h"
+#include "lab/training/train_state.h"
 
 namespace ebb {
 
@@ -52,6 +53,12 @@ class TrainObserver {
   virtual void on_step(const Trainer& /*trainer*/, const StepResult& /*step*/) {}     ///< After each batch.
   virtual void on_epoch(const Trainer& /*trainer*/, const EpochResult& /*epoch*/) {}  ///< After an epoch's last batch.
   virtual void on_event(const Trainer& /*trainer*/, const TrainEvent& /*event*/) {}   ///< As it happens.
+
+  /// Adds to a state that is being saved what the observer needs to go on: tensors and texts whose names begin with
+  /// "observer/" and a name of its own.
+  virtual void save_state(TrainState& /*into*/) const {}
+  /// Goes on from a state that the trainer loads. Where it throws, nothing has changed.
+  virtual void load_state(const TrainState& /*from*/) {}
 };
 
 }  // namespace ebb

@@ -352,7 +352,13 @@ TrainSummary Trainer::summary() const {
   out.threads = parallel::thread_count();
   out.instruction_set = instruction_set();
   out.weights_sha256 = sha256(final_weights());
-  if (can_save()) out.state_sha256 = sha256(save_state().tensors);
+  if (can_save()) {
+    State state = save_state().tensors;  // who looks on is no part of what was trained
+    std::erase_if(state, [](const auto& entry) {
+      return entry.first.starts_with("observer/") || entry.first.starts_with("snapshot/observer/");
+    });
+    out.state_sha256 = sha256(state);
+  }
   out.curve = curve_;
   return out;
 }

@@ -82,6 +82,7 @@ TrainState Trainer::save_state() const {
                                                     .curve = curve_});
   if (const auto standardisation = train_.dataset().standardisation())
     out.metadata.merge(to_metadata(*standardisation));
+  for (const TrainObserver* const observer : observers_) observer->save_state(out);
   return out;
 }
 
@@ -134,6 +135,9 @@ void Trainer::load_state(const TrainState& state) {
   // A rollback would find its faults too late. One that holds a further one is no work of save_state().
   if (loaded.snapshot && check(*loaded.snapshot).snapshot)
     fail("training state", "a snapshot within a snapshot", "one at most", "the state is damaged");
+
+  // The last that may refuse.
+  for (TrainObserver* const observer : observers_) observer->load_state(state);
 
   // Everything fits: from here on all is taken over.
   optimizer_.load_state(loaded.optimizer);
