@@ -47,8 +47,8 @@ std::size_t whole(double value, double most, const char* what) {
 constexpr std::size_t step_numbers = 9;
 
 Numbers numbers_of(const Step& s) {
-  return {s.context.lr,     s.context.lambda, s.terms.l2_gradient, s.terms.l1_gradient, s.terms.l2_update,
-          s.terms.shrink,   s.terms.divide,   s.terms.threshold,   s.terms.cautious ? 1.0 : 0.0};
+  return {s.context.lr,   s.context.lambda, s.terms.l2_gradient, s.terms.l1_gradient,         s.terms.l2_update,
+          s.terms.shrink, s.terms.divide,   s.terms.threshold,   s.terms.cautious ? 1.0 : 0.0};
 }
 
 Step step_from(std::span<const double> n) {
@@ -132,7 +132,8 @@ void Course::load(const TrainState& from) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     const std::size_t count = sums * all[i].units();
     Numbers n = numbers(from, named("window", i), count + 4);
-    windows[i] = {.channels = {}, .steps = n[count], .lags = n[count + 1], .taken = n[count + 2], .added = n[count + 3]};
+    windows[i] = {
+        .channels = {}, .steps = n[count], .lags = n[count + 1], .taken = n[count + 2], .added = n[count + 3]};
     n.resize(count);
     windows[i].channels = std::move(n);
     gradients[i] = find(from, named("previous", i));

@@ -47,11 +47,10 @@ void add(std::vector<DiagnosisColumn>& to, const char* name, ChannelSpread Row::
 }
 
 std::vector<DiagnosisColumn> all_columns() {
-  std::vector<DiagnosisColumn> out{column("step", &Row::step),         column("epoch", &Row::epoch),
-                                   column("values", &Row::values),     column("channels", &Row::channels),
-                                   column("measured", &Row::measured), column("lr", &Row::lr),
-                                   column("lambda", &Row::lambda),     column("shrink", &Row::shrink),
-                                   column("left", &Row::left)};
+  std::vector<DiagnosisColumn> out{
+      column("step", &Row::step),         column("epoch", &Row::epoch),       column("values", &Row::values),
+      column("channels", &Row::channels), column("measured", &Row::measured), column("lr", &Row::lr),
+      column("lambda", &Row::lambda),     column("shrink", &Row::shrink),     column("left", &Row::left)};
   add(out, "norm", &Row::norm);
   out.push_back(column("norm_predicted", &Row::predicted_norm));
   add(out, "norm_ratio", &Row::norm_ratio);
@@ -73,8 +72,8 @@ std::vector<DiagnosisColumn> all_columns() {
     out.push_back(c);
   out.push_back({"at_rest", [](const Row& row) { return row.at_rest ? 1.0 : 0.0; },
                  [](Row& row, double value) { row.at_rest = value == 1; }});
-  for (const DiagnosisColumn& c : {column("whole_norm", &Row::whole_norm), column("class_mean", &Row::class_mean),
-                                   column("dead", &Row::dead)})
+  for (const DiagnosisColumn& c :
+       {column("whole_norm", &Row::whole_norm), column("class_mean", &Row::class_mean), column("dead", &Row::dead)})
     out.push_back(c);
   return out;
 }

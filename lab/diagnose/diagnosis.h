@@ -77,7 +77,7 @@ constexpr double rest_drift = 0.1;
 
 /// A column of diagnostics.csv: its name and its number in a row.
 struct DiagnosisColumn {
-  std::string name;                              ///< "norm", "norm_low", "norm_high", ...
+  std::string name;                                ///< "norm", "norm_low", "norm_high", ...
   std::function<double(const DiagnosisRow&)> get;  ///< The number.
   std::function<void(DiagnosisRow&, double)> set;  ///< Sets it.
 };

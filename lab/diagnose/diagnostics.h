@@ -23,18 +23,16 @@ struct DiagnoseOptions {
   /// Steps from one measurement, of two neighbouring steps, to the next; 0: as often as `budget` allows, by
   /// affordable_interval().
   std::int64_t every = 0;
-  double budget = 0.05;            ///< Of the time of a step.
-  double step_work = 0;            ///< Multiply-adds of a step, backward pass included; 0: not known.
-  std::int64_t window = 0;         ///< Updates in a row of the results; 0: eight measurements.
-  double steps_per_epoch = 0;      ///< Updates in an epoch, to name it; 0: not known.
-  double dead = 1e-3;              ///< Scales of norms below this count as dead.
+  double budget = 0.05;        ///< Of the time of a step.
+  double step_work = 0;        ///< Multiply-adds of a step, backward pass included; 0: not known.
+  std::int64_t window = 0;     ///< Updates in a row of the results; 0: eight measurements.
+  double steps_per_epoch = 0;  ///< Updates in an epoch, to name it; 0: not known.
+  double dead = 1e-3;          ///< Scales of norms below this count as dead.
 };
 
-/// How often two steps can be measured at a price of `budget` of all steps: from counted work, not by the clock, so that
-/// the same steps are measured wherever and however often a training runs.
-/// \param values of all parameters.
-/// \param step_work multiply-adds of a step.
-/// \returns 2 to 1000.
+/// How often two steps can be measured at a price of `budget` of all steps: from counted work, not by the clock, so
+/// that the same steps are measured wherever and however often a training runs. \param values of all parameters. \param
+/// step_work multiply-adds of a step. \returns 2 to 1000.
 std::int64_t affordable_interval(double values, double step_work, double budget);
 
 /// Looks on at an optimizer, in a training or in a loop of your own:

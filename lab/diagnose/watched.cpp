@@ -41,8 +41,8 @@ double mean_column(const Tensor& w) {
 double share_below(const Tensor& w, double limit) {
   return dispatch("diagnosis", w.dtype(), [&](auto zero) {
     const auto* const values = w.data<decltype(zero)>();
-    const auto count = std::count_if(values, values + w.size(),
-                                     [&](auto v) { return std::abs(static_cast<double>(v)) < limit; });
+    const auto count =
+        std::count_if(values, values + w.size(), [&](auto v) { return std::abs(static_cast<double>(v)) < limit; });
     return static_cast<double>(count) / static_cast<double>(w.size());
   });
 }
@@ -57,7 +57,8 @@ DecayTerms doubled(DecayTerms terms) {
 
 }  // namespace
 
-Watched::Watched(const ParameterState& state, const Audit& audit) : parameter_(state.parameter), group_(state.group), path_(state.path) {
+Watched::Watched(const ParameterState& state, const Audit& audit)
+    : parameter_(state.parameter), group_(state.group), path_(state.path) {
   const auto& known = audit.network.parameters;
   const auto at = std::ranges::find(known, state.parameter, &NamedParameter::parameter);
   const auto number = static_cast<std::size_t>(at - known.begin());

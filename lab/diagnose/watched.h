@@ -33,10 +33,10 @@ constexpr std::size_t sums = static_cast<std::size_t>(Sum::count_of_kinds);
 // What a window has of a parameter: sums channel by channel, one kind behind the other, and numbers for the whole.
 struct Window {
   std::vector<double> channels;
-  double steps = 0;    // measured
-  double lags = 0;     // of them behind a measured one
-  double taken = 0;    // by decay of |w|^2, plain SGD
-  double added = 0;    // to |w|^2 by its updates
+  double steps = 0;  // measured
+  double lags = 0;   // of them behind a measured one
+  double taken = 0;  // by decay of |w|^2, plain SGD
+  double added = 0;  // to |w|^2 by its updates
 };
 
 class Watched {

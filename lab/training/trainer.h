@@ -71,7 +71,8 @@ class Trainer {
   /// \returns done().
   bool run(const std::function<bool()>& stop = {});
 
-  /// Tells `observer` what happens from now on; it must outlive the trainer. What it saves is in the state from then on.
+  /// Tells `observer` what happens from now on; it must outlive the trainer. What it saves is in the state from then
+  /// on.
   void add(TrainObserver& observer) { observers_.push_back(&observer); }
 
   /// Tells the observers of an event.

@@ -200,7 +200,8 @@ BOOST_AUTO_TEST_CASE(measure_channels_by_root_mean_squares) {
   std::ranges::sort(lags);
   BOOST_TEST(near(row.angle.median, std::sqrt(squares[1]), 1e-10));
   BOOST_TEST(near(row.angle.low, std::sqrt(squares[0]) + 0.2 * (std::sqrt(squares[1]) - std::sqrt(squares[0])), 1e-10));
-  BOOST_TEST(near(row.angle.high, std::sqrt(squares[2]) - 0.2 * (std::sqrt(squares[2]) - std::sqrt(squares[1])), 1e-10));
+  BOOST_TEST(
+      near(row.angle.high, std::sqrt(squares[2]) - 0.2 * (std::sqrt(squares[2]) - std::sqrt(squares[1])), 1e-10));
   BOOST_TEST(near(row.norm.median, std::sqrt(norms[1]), 1e-10));
   BOOST_TEST(near(row.lag.median, lags[1], 1e-10));
   // Neither the mean over steps nor the angle of the whole tensor is near.
