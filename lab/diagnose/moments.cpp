@@ -26,9 +26,15 @@ struct Arrays {
 // to one place.
 template <class T, bool gradient, bool previous, std::int64_t step>
 void add_products(const Arrays<T>& a, std::int64_t at, std::int64_t count, double* sums, std::int64_t stride) {
-  double* __restrict const ww = sums, * __restrict const gg = ww + stride, * __restrict const wg = gg + stride, * __restrict const dd = wg + stride, * __restrict const wd = dd + stride, * __restrict const gp = wd + stride;
-  const T *const before = a.before + at, *const after = a.after + at,
-                 *const from = gradient ? a.gradient + at : nullptr;
+  double* __restrict const ww = sums;
+  double* __restrict const gg = ww + stride;
+  double* __restrict const wg = gg + stride;
+  double* __restrict const dd = wg + stride;
+  double* __restrict const wd = dd + stride;
+  double* __restrict const gp = wd + stride;
+  const T* const before = a.before + at;
+  const T* const after = a.after + at;
+  const T* const from = gradient ? a.gradient + at : nullptr;
   T* const last = previous ? a.previous + at : nullptr;
   const double limit = a.limit > 0 ? a.limit : std::numeric_limits<double>::infinity();
   for (std::int64_t i = 0; i < count; ++i) {
