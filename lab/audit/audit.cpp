@@ -226,13 +226,15 @@ Audit audit(Layer& model, const Tensor& images, const Tensor& labels, const Opti
             const AuditOptions& options) {
   if (!images.defined() || !labels.defined() || images.rank() < 1 || images.dim(0) < 1)
     fail("audit", "no images", "a batch of at least one sample");
+  const auto loss_of = [&](const Tensor& x, const Tensor& y, DType dtype) {
+    return softmax_cross_entropy(model(cast(x, dtype)), y, {.label_smoothing = options.label_smoothing});
+  };
   Auditor auditor(
-      model, [&](DType dtype) { return softmax_cross_entropy(model(cast(images, dtype)), labels); }, optimizer,
-      options);
+      model, [&](DType dtype) { return loss_of(images, labels, dtype); }, optimizer, options);
   if (options.probe) {
     const std::int64_t few = std::min(options.probe_batch, images.dim(0));
     const Tensor some = slice(images, 0, 0, few).value(), theirs = slice(labels, 0, 0, few).value();
-    auditor.probe([&](DType dtype) { return softmax_cross_entropy(model(cast(some, dtype)), theirs); });
+    auditor.probe([&](DType dtype) { return loss_of(some, theirs, dtype); });
   }
   return auditor.take();
 }

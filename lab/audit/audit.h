@@ -59,12 +59,14 @@ struct Audit {
   Selector select(Position position) const;  ///< The parameters there; prints as "feeds_norm()".
   std::string text() const;                  ///< Tables for people.
   std::string json() const;                  ///< Everything but the network, as JSON.
+  std::string svg() const;                   ///< The network as a picture: see audit_drawing().
 };
 
 /// How audit() looks.
 struct AuditOptions {
   double steps_per_epoch = 0;    ///< To give timescales in epochs; 0: steps only.
   bool probe = true;             ///< Confirm in f64 what was found, and search for what was not.
+  double label_smoothing = 0;    ///< Of the loss of a Layer.
   std::int64_t probe_batch = 8;  ///< Samples of the probe's passes, at most those given.
   TravelRules travel = {};       ///< How changes pass ops of your own.
 };

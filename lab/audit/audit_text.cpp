@@ -5,6 +5,7 @@
 
 #include "framework/tensor/error.h"
 #include "lab/audit/audit.h"
+#include "lab/audit/drawing.h"
 #include "lab/format/text_table.h"
 
 namespace ebb {
@@ -57,6 +58,8 @@ std::string Audit::text() const {
   for (const std::string& problem : problems) out += "problem: " + problem + '\n';
   return out;
 }
+
+std::string Audit::svg() const { return audit_drawing(rows, network.values); }
 
 std::string Audit::json() const {
   nlohmann::json all;

@@ -22,12 +22,6 @@ Recipe recipe_of(const AuditCommand& command) {
   return recipe;
 }
 
-// The first batch of the first epoch.
-Batch first_batch(const Session& session) {
-  for (Batch batch : session.train.epoch(0)) return batch;
-  fail("audit", "no batch of training data", "at least one", "use a smaller batch");
-}
-
 }  // namespace
 
 int run(const AuditCommand& command) {
@@ -36,12 +30,9 @@ int run(const AuditCommand& command) {
     const Directory directory(command.what);
     if (const auto found = Checkpoints(directory).newest()) session.trainer.load_state(found->state);
   }
-  const Batch batch = first_batch(session);
-  session.model->train();
-  const Audit found = audit(
-      *session.model, batch.images, batch.labels, session.optimizer.get(),
-      {.steps_per_epoch = step_counts(session.recipe, session.train.batches()).per_epoch, .probe = command.probe});
+  const Audit found = session.audited(session.recipe.batch, command.probe);
   if (!command.json.empty()) write_file(command.json, found.json());
+  if (!command.svg.empty()) write_file(command.svg, found.svg());
   std::cout << printable(found.text());
   return found.problems.empty() ? 0 : 1;
 }

@@ -57,6 +57,7 @@ struct AuditCommand {
   std::string what = {};                   ///< A recipe, as of `ebb train`, or a run directory.
   std::vector<std::string> settings = {};  ///< "key=value", as of `ebb train`.
   std::string json = {};                   ///< A file for programs; empty: none.
+  std::string svg = {};                    ///< A file that gets the drawing; empty: none.
   bool probe = true;                       ///< Whether symmetries are confirmed in f64.
 };
 

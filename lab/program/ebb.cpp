@@ -86,6 +86,7 @@ int program(int argc, char** argv) {
   audit->add_option("what", auditing.what, "a recipe, as of ebb train, or a run directory")->required();
   audit->add_option("--set", auditing.settings, "key=value: sets any key of the recipe; may stand several times");
   audit->add_option("--json", auditing.json, "a file that gets all of it as JSON");
+  audit->add_option("--svg", auditing.svg, "a file that gets the network as a drawing");
   audit->add_flag("--no-probe{false}", auditing.probe, "leave out the search and its confirmation in f64");
 
   CLI11_PARSE(app, argc, argv);

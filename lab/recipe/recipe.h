@@ -18,7 +18,7 @@ namespace ebb {
 struct GroupRecipe {
   std::string name;                          ///< For reports; unique.
   std::string select = "everything_else()";  ///< Which parameters: see selector_from_text().
-  std::string decay;                         ///< Kind of decay; empty: the recipe's.
+  std::string decay = {};                    ///< Kind of decay; empty: the recipe's.
   std::optional<double> lambda = {};         ///< Its strength.
   std::optional<double> l1 = {};             ///< Strength of the L1 part of the elastic nets.
   double lr_scale = 1;                       ///< Multiplies the learning rate.

@@ -1,5 +1,6 @@
 #include "lab/recipe/selector_text.h"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <string>
@@ -18,7 +19,7 @@ constexpr int deepest = 32;
 
 class Parser {
  public:
-  explicit Parser(std::string_view whole) : whole_(whole) {}
+  Parser(std::string_view whole, const SelectorWords& more) : whole_(whole), more_(more) {}
 
   Selector parse() {
     Selector all = any();
@@ -75,6 +76,8 @@ class Parser {
       if (name == p.name) return p.make();
       known.emplace_back(p.name);
     }
+    if (std::ranges::find(more_.names, name) != more_.names.end()) return more_.make(name);
+    known.insert(known.end(), more_.names.begin(), more_.names.end());
     if (name == "path") return path(quoted());
     if (name == "module_type") return module_type(quoted());
     if (name == "role") return role(role_named(word()));
@@ -144,16 +147,17 @@ class Parser {
   }
 
   std::string_view whole_;
+  const SelectorWords& more_;
   std::size_t at_ = 0;
   int depth_ = 0;
 };
 
 }  // namespace
 
-Selector selector_from_text(std::string_view text) {
+Selector selector_from_text(std::string_view text, const SelectorWords& more) {
   if (text.size() > longest_selector)
     fail("selector", ebb::text(text.size(), " bytes"), ebb::text("at most ", longest_selector, " bytes"));
-  return Parser(text).parse();
+  return Parser(text, more).parse();
 }
 
 }  // namespace ebb

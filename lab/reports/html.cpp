@@ -1,23 +1,9 @@
 #include "lab/reports/html.h"
 
 #include "framework/tensor/error.h"
-#include "framework/tensor/printable.h"
 #include "lab/reports/style.h"
 
 namespace ebb::html {
-
-std::string escape(std::string_view text) {
-  std::string out;
-  for (const char c : printable(text)) {
-    if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '&') out += "&amp;";
-    else if (c == '"') out += "&quot;";
-    else if (c == '\'') out += "&#39;";
-    else out += c;
-  }
-  return out;
-}
 
 std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows,
                   std::string_view kind) {

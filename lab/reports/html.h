@@ -5,10 +5,9 @@
 #include <string_view>
 #include <vector>
 
-namespace ebb::html {
+#include "lab/format/escape.h"
 
-// Text as it stands between tags and in attributes, quoted either way; control characters are made visible.
-std::string escape(std::string_view text);
+namespace ebb::html {
 
 // A table that scrolls where it is wider than the page; the cells are HTML. The first column stays in sight and is set
 // to the left, the others to the right.

@@ -2,6 +2,7 @@
 /// From a recipe to the objects of a training.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "data/image_dataset.h"
 #include "framework/nn/layer.h"
+#include "lab/audit/audit.h"
 #include "lab/recipe/recipe.h"
 #include "optim/optimizer.h"
 
@@ -53,9 +55,14 @@ Schedule make_schedule(const Recipe& recipe, const StepCounts& steps);
 /// \throws Error naming the kind for strengths that do not suit it.
 Decay make_decay(const Recipe& recipe, const StepCounts& steps, const std::string& kind, double lambda, double l1);
 
+/// Records a pass of a model: see audit().
+using Recorded = std::function<Audit()>;
+
 /// The optimizer of a recipe with its decay groups and schedule.
 /// \param batches in an epoch, for the schedule.
-/// \throws Error for keys that the optimizer does not have, and as Groups does.
-std::unique_ptr<Optimizer> make_optimizer(const Recipe& recipe, Layer& model, std::int64_t batches);
+/// \param record called once when a group selects by position, as `feeds_norm()` does.
+/// \throws Error for keys that the optimizer does not have, positions where no parameter stands, and as Groups does.
+std::unique_ptr<Optimizer> make_optimizer(const Recipe& recipe, Layer& model, std::int64_t batches,
+                                          const Recorded& record = {});
 
 }  // namespace ebb

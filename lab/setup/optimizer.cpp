@@ -7,6 +7,7 @@
 #include "lab/recipe/names.h"
 #include "lab/recipe/selector_text.h"
 #include "lab/setup/build.h"
+#include "lab/setup/position_words.h"
 #include "optim/adadelta.h"
 #include "optim/adagrad.h"
 #include "optim/adam.h"
@@ -197,16 +198,17 @@ std::vector<GroupRule> policy_rules(const Recipe& recipe, const Decay& decay) {
   fail("decay_on", in_quotes(recipe.decay_on), "a policy", suggestion(recipe.decay_on, decay_policies()));
 }
 
-std::vector<GroupRule> own_rules(const Recipe& recipe, const StepCounts& steps) {
+std::vector<GroupRule> own_rules(const Recipe& recipe, const StepCounts& steps, const Recorded& record) {
   if (recipe.groups.empty())
     fail("decay_on", "\"groups\" without a table", "[[groups]] in the recipe file", "or another policy");
   std::vector<GroupRule> rules;
+  PositionWords words(record);
   for (const GroupRecipe& g : recipe.groups) {
     GroupOptions options{.lr_scale = g.lr_scale, .momentum = g.momentum, .may_be_empty = g.may_be_empty};
     options.decay = make_decay(recipe, steps, g.decay.empty() ? recipe.decay : g.decay,
                                g.lambda.value_or(recipe.lambda), g.l1.value_or(recipe.l1));
     if (g.max_norm) options.after_step = max_norm(*g.max_norm);
-    rules.push_back({g.name, selector_from_text(g.select), options});
+    rules.push_back({g.name, selector_from_text(g.select, words.of(g)), options});
   }
   return rules;
 }
@@ -235,12 +237,12 @@ std::vector<std::string> groups_of_adam(const Recipe& recipe, const Groups& tabl
   return names;
 }
 
-Groups make_groups(const Recipe& recipe, Layer& model, const StepCounts& steps) {
+Groups make_groups(const Recipe& recipe, Layer& model, const StepCounts& steps, const Recorded& record) {
   const bool own = recipe.decay_on == "groups";
   if (!own && !recipe.groups.empty())
     fail("decay_on", text('"', recipe.decay_on, "\" beside [[groups]]"), "decay_on = \"groups\"", "or no table");
   std::vector<GroupRule> rules =
-      own ? own_rules(recipe, steps)
+      own ? own_rules(recipe, steps, record)
           : policy_rules(recipe, make_decay(recipe, steps, recipe.decay, recipe.lambda, recipe.l1));
   if (recipe.optimizer == "muon" && !own) rules = split_for_muon(rules);
   const Groups table = groups(model, rules);
@@ -269,10 +271,13 @@ std::vector<std::string> decay_policies() {
   return names;
 }
 
-std::unique_ptr<Optimizer> make_optimizer(const Recipe& recipe, Layer& model, std::int64_t batches) {
+std::unique_ptr<Optimizer> make_optimizer(const Recipe& recipe, Layer& model, std::int64_t batches,
+                                          const Recorded& record) {
   const StepCounts steps = step_counts(recipe, batches);
-  Inputs inputs{
-      .groups = make_groups(recipe, model, steps), .settings = Settings(recipe), .common = {}, .adam_groups = {}};
+  Inputs inputs{.groups = make_groups(recipe, model, steps, record),
+                .settings = Settings(recipe),
+                .common = {},
+                .adam_groups = {}};
   inputs.common.lr = recipe.lr;
   inputs.common.schedule = make_schedule(recipe, steps);
   inputs.common.decay = no_decay();  // every group of a recipe has its own

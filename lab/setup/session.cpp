@@ -4,6 +4,7 @@
 
 #include "framework/compute/instruction_set.h"
 #include "framework/nn/summary.h"
+#include "framework/ops/shape.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
@@ -11,6 +12,9 @@
 #include "optim/report.h"
 
 namespace ebb {
+
+// Samples of a pass that shows positions only: enough for every norm.
+constexpr std::int64_t few = 8;
 
 const Recipe& use_threads(const Recipe& recipe) {
   if (recipe.threads > 0) parallel::set_thread_count(static_cast<int>(recipe.threads));
@@ -48,11 +52,21 @@ Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standard
       judged(data.validation ? data.validation : data.test, in_order(recipe)),
       test(data.test, in_order(recipe)),
       model(make_model(recipe, *data.train)),
-      optimizer(make_optimizer(recipe, *model, train.batches())),
+      optimizer(make_optimizer(recipe, *model, train.batches(), [this] { return audited(few, false); })),
       trainer(*model, *optimizer, train, judged, trainer_options(recipe)) {
   if (recipe.use_best && !data.validation)
     fail("use_best", "true without validation data", "validation = 0.1 or so",
          "weights that were chosen by their test accuracy would make that accuracy worthless");
+}
+
+Audit Session::audited(std::int64_t samples, bool probe) const {
+  const Batch first = train.epoch(0)[0];
+  const std::int64_t count = std::min(samples, first.images.dim(0));
+  return audit(*model, slice(first.images, 0, 0, count).value(), slice(first.labels, 0, 0, count).value(),
+               optimizer.get(),
+               {.steps_per_epoch = step_counts(recipe, train.batches()).per_epoch,
+                .probe = probe,
+                .label_smoothing = recipe.label_smoothing});
 }
 
 Evaluation Session::test_evaluation() const {

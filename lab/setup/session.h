@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "lab/audit/audit.h"
 #include "lab/recipe/recipe.h"
 #include "lab/setup/build.h"
 #include "lab/training/trainer.h"
@@ -46,6 +47,10 @@ struct Session {
   /// The summary of the trainer, with the names of the recipe.
   /// \param test as test_evaluation() gives it.
   TrainSummary summary(const Evaluation& test) const;
+
+  /// Records a pass over the first samples of the training and looks at every parameter; see audit(). What the model
+  /// holds does not change. \param samples at most those of a batch. \param probe see AuditOptions.
+  Audit audited(std::int64_t samples, bool probe) const;
 
   /// What the program prints before the first epoch: version, data, layers, groups.
   std::string header() const;

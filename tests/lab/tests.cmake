@@ -17,7 +17,8 @@ if(EBB_BUILD_LAB)
     EBB_THROWING_PROGRAM="$<TARGET_FILE:ebb_throwing_program>")
   add_dependencies(test_uncaught ebb ebb_throwing_program)
   ebb_test(audit
-    SOURCES lab/audit/audit_test.cpp lab/audit/graphs_test.cpp lab/audit/zoo_test.cpp
+    SOURCES lab/audit/audit_test.cpp lab/audit/drawing_test.cpp lab/audit/graphs_test.cpp
+      lab/audit/position_words_test.cpp lab/audit/zoo_test.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   ebb_test(diagnose
     SOURCES lab/diagnose/diagnosed_training_test.cpp lab/diagnose/diagnosis_test.cpp lab/diagnose/diagnostics_test.cpp

@@ -33,7 +33,7 @@ MAY_INCLUDE = {
     "lab/setup": [*LIBRARIES, "lab/audit", "lab/diagnose", "lab/format", "lab/recipe", "lab/runs/version.h",
                   "lab/training"],
     "lab/runs": [*LIBRARIES, "lab/diagnose", "lab/format", "lab/recipe", "lab/training"],
-    "lab/reports": [*LIBRARIES, "lab/diagnose", "lab/format", "lab/recipe", "lab/runs", "lab/training"],
+    "lab/reports": [*LIBRARIES, "lab/audit", "lab/diagnose", "lab/format", "lab/recipe", "lab/runs", "lab/training"],
     "lab/program": [*LIBRARIES, *(f"lab/{room}" for room in ROOMS), "lab/study", "lab/studies/studies.h"],
     "tests": ["framework", "optim", "data", "models", "lab"],
     "examples": [],
