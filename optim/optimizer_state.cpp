@@ -215,7 +215,7 @@ Optimizer::Loaded Optimizer::read(const OptimizerState& saved) const {
     if (product.defined()) p.product = product.item();
     if (!(p.product >= 0 && p.product <= 1)) misfit("product", text("of ", p.product, ", not from 0 to 1"));
     if (updates.defined()) p.updates = updates.data<std::int64_t>()[0];
-    else report.missing.push_back(p.path);
+    else if (out.step > 0 && !p.parameter->frozen()) report.missing.push_back(p.path);
     if (p.updates < 0 || p.updates > most_steps) misfit("updates", text("of ", p.updates, ", not a count"));
   }
   if (!misfits.empty())

@@ -18,7 +18,8 @@ struct OptimizerState {
 
 /// What load_state() found.
 struct OptimizerLoadReport {
-  std::vector<std::string> missing;  ///< Parameters of the optimizer without saved state: they start anew.
+  std::vector<std::string>
+      missing;  ///< Parameters that are not frozen, without saved state behind step 0: they start anew.
   std::vector<std::string> extra;    ///< Saved tensors that no parameter takes.
   std::vector<std::string> changed;  ///< Differences of settings and groups, a sentence each.
 

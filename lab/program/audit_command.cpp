@@ -7,7 +7,7 @@
 #include "lab/audit/audit.h"
 #include "lab/program/commands.h"
 #include "lab/runs/checkpoints.h"
-#include "lab/runs/run_files.h"
+#include "lab/runs/recipe_changes.h"
 #include "lab/setup/session.h"
 
 namespace ebb {
@@ -17,7 +17,7 @@ bool is_run(const std::filesystem::path& what) { return std::filesystem::is_dire
 
 Recipe recipe_of(const AuditCommand& command) {
   const std::filesystem::path what = command.what;
-  Recipe recipe = find_recipe(is_run(what) ? (what / run_files::recipe.name).string() : command.what);
+  Recipe recipe = is_run(what) ? run_recipe(Directory(what)).now : find_recipe(command.what);
   apply_settings(recipe, command.settings);
   return recipe;
 }

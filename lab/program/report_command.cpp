@@ -9,6 +9,7 @@
 #include "lab/program/commands.h"
 #include "lab/reports/plot.h"
 #include "lab/reports/report.h"
+#include "lab/runs/recipe_changes.h"
 #include "lab/runs/run_files.h"
 #include "lab/setup/session.h"
 
@@ -50,7 +51,7 @@ int run(const EvalCommand& command) {
   const std::filesystem::path weights = directory / run_files::model.name;
   if (!std::filesystem::exists(weights))
     fail(weights.string(), "no such file", "the weights of a finished run", "finish it with `ebb resume`");
-  Recipe recipe = find_recipe((directory / run_files::recipe.name).string());
+  Recipe recipe = run_recipe(Directory(directory)).now;
   apply_settings(recipe, command.settings);
   use_threads(recipe);
   const TensorFile file = load_safetensors(weights);

@@ -17,9 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Keys that change no bit of the result.
-constexpr const char* harmless[] = {"threads", "prefetch", "save_minutes", "save_steps"};
-
 // The directory asked for; by default a new one in runs/.
 fs::path directory_for(const Recipe& recipe, bool overwrite) {
   if (!recipe.out.empty()) return recipe.out;
@@ -51,7 +48,7 @@ std::string environment_of(const Session& session) {
 }
 
 // The recipe of a run and how its images are standardised.
-std::pair<Recipe, std::optional<PixelStatistics>> beginning_of(const std::string& run) {
+std::pair<RunRecipe, std::optional<PixelStatistics>> beginning_of(const std::string& run) {
   const RunDirectory directory(run, RunDirectory::Open::existing);
   return {directory.recipe(), directory.standardisation()};
 }
@@ -61,7 +58,8 @@ void require_same_data(const RunDirectory& directory, const std::string& environ
   if (allow_change) return;
   const std::string file = (directory.path() / run_files::environment.name).string();
   const std::optional<std::string> begun = directory.environment();
-  if (begun && data_checksums(environment, "data") != data_checksums(*begun, file))
+  const auto expected = [&] { return checksums_after(directory.recipe().changes, data_checksums(*begun, file)); };
+  if (begun && data_checksums(environment, "data") != expected())
     fail(file, "checksums of other data", "the data that the run began with",
          "--allow-change accepts other data from here on");
   // It is the last file that `ebb train` writes before the first step.
@@ -70,10 +68,40 @@ void require_same_data(const RunDirectory& directory, const std::string& environ
          "--allow-change accepts the data that are there");
 }
 
+// Refuses settings that make it another training. Only what would be accepted is recommended.
+void require_same_training(const Recipe& begun, Session& session, const RunDirectory& directory) {
+  for (const RecipeKey& key : recipe_keys()) {
+    const std::string was = get(begun, key.key), is = get(session.recipe, key.key);
+    if (was == is || is_harmless(key.key)) continue;
+    const std::string seen = text('"', is, "\" in a run with \"", was, '"');
+    try {
+      if (const auto found = directory.checkpoints().newest())
+        session.trainer.load_state(found->state, {.other_averages = true});
+    } catch (const Error& error) {
+      fail(key.key, text(seen, ", whose state does not fit: ", error.what()), "the settings that the run began with",
+           "for others begin a new run");
+    }
+    fail(key.key, seen, "the settings that the run began with", "--allow-change accepts another training from here on");
+  }
+}
+
+// A recipe that stands in a run directory is how the run began.
+void tell_of_changes(const fs::path& recipe) {
+  const fs::path run = recipe.has_parent_path() ? recipe.parent_path() : fs::path(".");
+  if (recipe.filename() != run_files::recipe.name || !fs::exists(run / run_files::changes.name)) return;
+  const RunRecipe changed = run_recipe(Directory(run));
+  if (!change_results(changed.changes)) return;
+  std::cerr << "ebb: " << printable_line(recipe.string())
+            << " is what that run was begun with; this training leaves out "
+            << "what was changed on the way:\n";
+  for (const RecipeChange& change : changed.changes) std::cerr << printable(in_words(change));
+}
+
 }  // namespace
 
 int run(const TrainCommand& command) {
   Recipe recipe = find_recipe(command.what);
+  tell_of_changes(command.what);
   apply_settings(recipe, command.settings);
   if (command.print_recipe) {
     std::cout << to_toml(recipe);
@@ -92,26 +120,22 @@ int run(const TrainCommand& command) {
 
 int run(const ResumeCommand& command) {
   const auto [begun, standardisation] = beginning_of(command.directory);
-  Recipe recipe = begun;
+  Recipe recipe = begun.now;
   apply_settings(recipe, command.settings);
-  for (const RecipeKey& key : recipe_keys()) {
-    const bool changed = get(recipe, key.key) != get(begun, key.key);
-    if (changed && !command.allow_change &&
-        std::ranges::find(harmless, std::string_view(key.key)) == std::end(harmless))
-      fail(key.key, text('"', get(recipe, key.key), "\" in a run with \"", get(begun, key.key), '"'),
-           "the settings that the run began with", "--allow-change accepts another training from here on");
-  }
   Session session(recipe, standardisation);
   require_memory(session);
   RunDirectory directory(command.directory, RunDirectory::Open::existing, save_options(session));
+  if (!command.allow_change) require_same_training(begun.now, session, directory);
   const std::string environment = environment_of(session);
   require_same_data(directory, environment, command.allow_change);
-  const bool described = directory.environment().has_value();
-  const bool found = directory.resume(session.trainer);
-  if (!command.settings.empty() || !described) directory.describe(recipe, environment);
+  if (!directory.environment()) directory.describe(begun.first, environment);
+  std::string differences;
+  const bool found = directory.resume(session.trainer, {.other_averages = command.allow_change}, &differences);
+  directory.change(recipe, data_checksums(environment, "data"), session.trainer);
   std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << ", "
             << (found ? text("resumed after batch ", session.trainer.batches_done()) : "begun anew: no checkpoint")
-            << "\n\n"
+            << '\n'
+            << printable(differences) << '\n'
             << std::flush;
   return train_in(session, directory);
 }

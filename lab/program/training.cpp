@@ -23,7 +23,7 @@ int stopped(Session& session, RunDirectory& directory, int signal) {
   trainer.report({"stop", text("stopped by signal ", signal, " after batch ", trainer.batches_done())});
   const bool saved = trainer.can_save() && directory.save(trainer);
   std::cout << (saved ? "saved" : "not everything is saved; the last checkpoint stands") << "; go on with: ebb resume "
-            << printable_line(directory.path().string()) << '\n';
+            << printable_line(directory.now().value_or(directory.path()).string()) << '\n';
   return 128 + signal;
 }
 
@@ -51,16 +51,20 @@ int train_in(Session& session, RunDirectory& directory) {
   directory.save(trainer);
   const Evaluation tested = session.test_evaluation();
   const TrainSummary summary = session.summary(tested);
-  directory.finish(trainer.final_weights(), session.data.train->standardisation(),
-                   make_record(tested, session.test.dataset(), session.recipe.data), summary);
-  directory.write_report(report_page(read_run(directory.path())));
-
+  // What it came to is said before anything of it is written: whatever happens then, this is known.
   std::cout << '\n' << printable(class_table(tested.confusion, class_names(session.test.dataset()))) << '\n';
   std::cout << "test accuracy " << percent(summary.test_accuracy) << " after " << summary.epochs << " epochs in "
             << clock_text(summary.seconds) << '\n';
   if (!std::isfinite(summary.test_loss)) std::cout << "test loss not finite\n";
-  std::cout << "weights " << summary.weights_sha256 << "\nresults in " << printable_line(directory.path().string())
-            << '\n';
+  std::cout << "weights " << summary.weights_sha256 << '\n' << std::flush;
+  directory.finish(trainer.final_weights(), session.data.train->standardisation(),
+                   make_record(tested, session.test.dataset(), session.recipe.data), summary);
+  const std::optional<std::filesystem::path> place = directory.now();
+  if (!place)
+    fail(directory.path().string(), "a run directory that was moved to where it cannot be found",
+         "one to read for the report", "the results are in it; `ebb report` makes the page");
+  directory.write_report(report_page(read_run(*place)));
+  std::cout << "results in " << printable_line(place->string()) << '\n';
   const std::string problems = directory.problems();
   if (problems.empty()) return 0;
   std::cerr << "ebb: not everything could be written: " << printable(problems) << '\n';

@@ -35,7 +35,24 @@ std::string groups_of(const Recipe& recipe) {
   return to_toml(only);
 }
 
-std::vector<std::string> differing_keys(const std::vector<Recipe>& recipes) {
+// What resuming changed in a run, but for what may differ within a condition; "no" for nothing.
+std::string changes_of(const RunData& run) {
+  const auto counts = [](const ChangedSetting& s) {
+    if (s.key == checksums_key) return true;
+    Recipe from, to;
+    set(from, s.key, s.from);
+    set(to, s.key, s.to);
+    return to_toml(condition_recipe(from)) != to_toml(condition_recipe(to));
+  };
+  std::string out;
+  for (const RecipeChange& change : run.changes)
+    for (const ChangedSetting& s : change.settings)
+      if (counts(s)) out += text(out.empty() ? "" : ", ", s.key, " from ", s.from, " after batch ", change.step);
+  return out.empty() ? "no" : out;
+}
+
+// Of one run each.
+std::vector<std::string> differing_keys(const std::vector<Recipe>& recipes, const std::vector<std::string>& changes) {
   std::vector<std::string> keys;
   const auto differ = [&](const auto& value) {
     return std::ranges::any_of(recipes, [&](const Recipe& r) { return value(r) != value(recipes.front()); });
@@ -43,6 +60,8 @@ std::vector<std::string> differing_keys(const std::vector<Recipe>& recipes) {
   for (const RecipeKey& key : recipe_keys())
     if (differ([&](const Recipe& r) { return get(r, key.key); })) keys.emplace_back(key.key);
   if (differ(groups_of)) keys.emplace_back("groups");
+  if (std::ranges::any_of(changes, [&](const std::string& c) { return c != changes.front(); }))
+    keys.emplace_back("changed");
   return keys;
 }
 
@@ -113,22 +132,26 @@ void name_conditions(Conditions& conditions, std::span<const RunData> runs) {
 Conditions conditions_of(std::span<const RunData> runs) {
   Conditions out;
   std::vector<Recipe> recipes;
+  std::vector<std::string> changes;
   std::map<std::string, std::size_t> known;
   for (const RunData& run : runs) {
     const Recipe recipe = condition_recipe(run.recipe);
-    const auto [at, first] = known.try_emplace(to_toml(recipe), out.all.size());
+    const std::string changed = changes_of(run);
+    const auto [at, first] = known.try_emplace(text(to_toml(recipe), changed), out.all.size());
     if (first) {
       out.all.emplace_back();
       recipes.push_back(recipe);
+      changes.push_back(changed);
     }
     out.all[at->second].runs.push_back(&run);
   }
   if (recipes.empty()) return out;
-  out.keys = differing_keys(recipes);
+  out.keys = differing_keys(recipes, changes);
   for (std::size_t i = 0; i < recipes.size(); ++i)
     for (const std::string& key : out.keys)
-      out.all[i].values.push_back(key == "groups" ? text(static_cast<int>(recipes[i].groups.size()), " of its own")
-                                                  : value_in_words(get(recipes[i], key)));
+      out.all[i].values.push_back(key == "groups"    ? text(static_cast<int>(recipes[i].groups.size()), " of its own")
+                                  : key == "changed" ? value_in_words(changes[i])
+                                                     : value_in_words(get(recipes[i], key)));
   sort_by_values(out.all);
   name_conditions(out, runs);
   return out;

@@ -12,7 +12,7 @@
 namespace ebb {
 
 // Runs whose recipes differ in nothing but what changes no result on purpose: seed, name, places of files, threads,
-// what is logged and saved.
+// what is logged and saved; and in what was changed on the way.
 struct Condition {
   std::string label;                 // a word for tables and legends
   std::string detail;                // more of it, or empty
@@ -22,7 +22,8 @@ struct Condition {
 };
 
 struct Conditions {
-  std::vector<std::string> keys;    // in which the recipes of conditions differ; "groups" for the table of groups
+  std::vector<std::string> keys;    // in which the recipes of conditions differ; "groups" for the table of groups,
+                                    // "changed" for what resuming changed
   bool labels_tell_values = false;  // labels are made of all keys and values; else of names of runs
   std::vector<Condition> all;       // in the order of the runs, or of the values where those are numbers
 };

@@ -34,6 +34,18 @@ html::Section decay_section(const RunData& run) {
   return {"Decay and norms by group", html::panel(legend, group_plots(run))};
 }
 
+html::Section changes_section(const RunData& run) {
+  std::vector<std::vector<std::string>> rows;
+  for (const RecipeChange& change : run.changes)
+    for (const ChangedSetting& s : change.settings)
+      rows.push_back({escape(s.key), escape(s.from), escape(s.to), grouped(change.step), grouped(change.epochs)});
+  if (rows.empty()) return {"Changed on the way", {}};
+  return {
+      "Changed on the way",
+      "<p>The run was resumed with other settings. The recipe below is the last one; recipe.toml is the first.</p>\n" +
+          html::table({"setting", "before", "after", "from batch", "complete epochs"}, rows)};
+}
+
 html::Section events_section(const RunData& run) {
   std::string items;
   for (const TrainEvent& event : run.log.events)
@@ -43,7 +55,8 @@ html::Section events_section(const RunData& run) {
 
 html::Section origin_section(const RunData& run) {
   std::string out = html::details("Environment", entry_table(run.environment), true);
-  out += html::details("Recipe", text("<pre>", escape(to_toml(run.recipe)), "</pre>"));
+  out += html::details(run.changes.empty() ? "Recipe" : "Recipe after all changes",
+                       text("<pre>", escape(to_toml(run.recipe)), "</pre>"));
   if (!run.summary.empty()) out += html::details("Summary", entry_table(run.summary));
   return {"How it was made", out};
 }

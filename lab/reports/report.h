@@ -10,6 +10,7 @@
 
 #include "lab/recipe/recipe.h"
 #include "lab/runs/evaluation_record.h"
+#include "lab/runs/recipe_changes.h"
 #include "lab/runs/run_log.h"
 
 namespace ebb {
@@ -18,7 +19,8 @@ namespace ebb {
 struct RunData {
   std::string name;                                              ///< Of the directory.
   std::string parent;                                            ///< Name of the directory that it is in.
-  Recipe recipe;                                                 ///< As resolved.
+  Recipe recipe;                                                 ///< As resolved, after all changes.
+  std::vector<RecipeChange> changes = {};                        ///< What resuming it changed.
   std::vector<std::pair<std::string, std::string>> environment;  ///< Key and value, in the order of the file.
   std::vector<std::pair<std::string, std::string>> summary;      ///< As above, without the curve; empty: not finished.
   LogContents log;                                               ///< Steps, epochs, events.

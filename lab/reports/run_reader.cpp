@@ -37,9 +37,11 @@ RunData read_run(const fs::path& directory) {
     fail(directory.string(), "a directory without recipe.toml", "a run directory", "see which runs there are: ls runs");
   const fs::path full = fs::absolute(directory).lexically_normal();
   const fs::path own = full.has_filename() ? full : full.parent_path();
+  RunRecipe recipe = run_recipe(Directory(directory));
   RunData out{.name = own.filename().string(),
               .parent = own.parent_path().filename().string(),
-              .recipe = find_recipe((directory / run_files::recipe.name).string()),
+              .recipe = std::move(recipe.now),
+              .changes = std::move(recipe.changes),
               .environment = flat_entries(directory, run_files::environment),
               .summary = {},
               .log = read_log(directory / run_files::log.name),

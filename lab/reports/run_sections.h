@@ -17,6 +17,7 @@ html::Section decay_section(const RunData& run);
 html::Section confusion_section(const RunData& run);
 html::Section classes_section(const RunData& run);
 html::Section mistakes_section(const RunData& run);
+html::Section changes_section(const RunData& run);
 html::Section events_section(const RunData& run);
 html::Section origin_section(const RunData& run);
 

@@ -14,6 +14,7 @@
 #include "framework/io/read_text.h"
 #include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
+#include "lab/runs/environment.h"
 #include "lab/runs/run_files.h"
 #include "lab/training/trainer.h"
 
@@ -49,7 +50,10 @@ Directory opened(const fs::path& path, RunDirectory::Open how) {
 }  // namespace
 
 RunDirectory::RunDirectory(const fs::path& path, Open how, SaveOptions options)
-    : options_(std::move(options)), directory_(opened(path, how)), checkpoints_(directory_, options_.keep) {
+    : options_(std::move(options)),
+      directory_(opened(path, how)),
+      seen_at_(directory_.path()),
+      checkpoints_(directory_, options_.keep) {
   if (how == Open::fresh) require_no_run();  // asked before anything is written
   lock();
   if (how == Open::fresh) require_no_run();
@@ -132,9 +136,14 @@ std::optional<std::string> RunDirectory::environment() const {
   return read_text(file, run_files::environment.most_read);
 }
 
-Recipe RunDirectory::recipe() const {
-  FileSource file(directory_, run_files::recipe.name);
-  return recipe_from_toml(read_text(file, run_files::recipe.most_read), file.name());
+void RunDirectory::change(const Recipe& recipe, const std::string& data, const Trainer& trainer) {
+  const RunRecipe before = run_recipe(directory_);
+  const std::optional<std::string> begun = environment();
+  const std::string file = (path() / run_files::environment.name).string();
+  const std::vector<RecipeChange> changes = changes_at(before, recipe, trainer.batches_done(), trainer.epoch(),
+                                                       begun ? data_checksums(*begun, file) : data, data);
+  const std::string lines = to_json_lines(changes);
+  if (lines != to_json_lines(before.changes)) write_file(directory_, run_files::changes.name, lines);
 }
 
 std::optional<PixelStatistics> RunDirectory::standardisation() const {
@@ -142,20 +151,36 @@ std::optional<PixelStatistics> RunDirectory::standardisation() const {
   return found ? statistics_from(found->state.metadata, checkpoints_.file(found->step).string()) : std::nullopt;
 }
 
-bool RunDirectory::resume(Trainer& trainer) {
+bool RunDirectory::resume(Trainer& trainer, const StateOptions& options, std::string* differences) {
   const std::optional<Checkpoints::Found> found = checkpoints_.newest();
-  if (found) trainer.load_state(found->state);
+  std::string other;
+  if (found) other = trainer.load_state(found->state, options).text();
+  if (differences != nullptr) *differences = other;
   if (!trainer.done()) directory_.remove(run_files::summary.name);  // not finished any longer
   const std::int64_t step = trainer.batches_done();
   if (found)
     for (const std::string& problem : found->problems) log().event("warning", problem, step, trainer.epoch());
   log().event("resume", text("went on after batch ", step), step, trainer.epoch());
+  for (std::size_t at = 0, end = 0; (end = other.find('\n', at)) != std::string::npos; at = end + 1)
+    log().event("change", other.substr(at, end - at), step, trainer.epoch());
   saved_ = found ? Place{found->step, trainer.epoch()} : Place{};
   saved_at_ = Clock::now();
   return found.has_value();
 }
 
+// Tells once of each removal and each move.
+void RunDirectory::look_for_directory(const Trainer& trainer) {
+  const std::optional<fs::path> at = now();
+  if (at == seen_at_) return;
+  seen_at_ = at;
+  std::string what = "was moved to where it cannot be found; files go there";
+  if (at) what = at == path() ? std::string("is back in its place") : text("was moved: files go to ", at->string());
+  else if (directory_.removed()) what = "was removed: nothing of this training can be saved any more";
+  trainer.report({"warning", text("the run directory ", path().string(), ' ', what)});
+}
+
 bool RunDirectory::save(const Trainer& trainer) {
+  look_for_directory(trainer);
   const std::int64_t step = trainer.batches_done();
   const Place here{step, trainer.epoch()};
   if (here == saved_) return true;
@@ -175,6 +200,9 @@ bool RunDirectory::save(const Trainer& trainer) {
 
 void RunDirectory::finish(const State& weights, const std::optional<PixelStatistics>& standardisation,
                           const EvaluationRecord& evaluation, const TrainSummary& summary) {
+  if (directory_.removed())
+    fail(path().string(), "a run directory that was removed while training", "one to write the results to",
+         "what is printed is all that is left; train again");
   std::map<std::string, std::string> metadata{
       {"recipe", summary.recipe}, {"model", summary.model}, {"data", summary.data}};
   if (standardisation) metadata.merge(to_metadata(*standardisation));
@@ -203,6 +231,7 @@ void RunDirectory::on_step(const Trainer& trainer, const StepResult& step) {
 }
 
 void RunDirectory::on_epoch(const Trainer& trainer, const EpochResult& epoch) {
+  look_for_directory(trainer);
   log().epoch(epoch, options_.judged_on);
   due_ = true;
   if (trainer.can_save()) save(trainer);

@@ -12,6 +12,7 @@
 #include "lab/recipe/recipe.h"
 #include "lab/runs/checkpoints.h"
 #include "lab/runs/evaluation_record.h"
+#include "lab/runs/recipe_changes.h"
 #include "lab/runs/run_log.h"
 #include "lab/training/summary.h"
 #include "lab/training/train_observer.h"
@@ -28,7 +29,8 @@ struct SaveOptions {
 
 /// The directory of one run, locked while this object lives:
 ///
-///     recipe.toml         the resolved recipe
+///     recipe.toml         the resolved recipe that it was begun with
+///     changes.jsonl       what resuming it changed of that; see run_recipe()
 ///     environment.json    what the run was made with
 ///     log.jsonl           a line for every step that was measured, epoch and event
 ///     checkpoints/        states to go on from
@@ -65,22 +67,32 @@ class RunDirectory : public TrainObserver {
   /// \throws Error naming file and cause.
   std::optional<std::string> environment() const;
 
-  /// The recipe of the run.
-  /// \throws Error as recipe_from_toml() does.
-  Recipe recipe() const;
+  /// The recipe of the run, as it was and as it is.
+  /// \throws Error as run_recipe() does.
+  RunRecipe recipe() const { return run_recipe(directory_); }
+
+  /// Notes that the run goes on with another recipe or other data from the trainer's place on, before its next step;
+  /// recipe.toml and environment.json stay as they are.
+  /// \param data checksums of the data; see data_checksums().
+  /// \throws Error naming file and cause.
+  void change(const Recipe& recipe, const std::string& data, const Trainer& trainer);
 
   /// How the run's images are standardised, by its newest checkpoint that can be read; nothing when there is none.
   /// \throws Error when none of several can be read.
   std::optional<PixelStatistics> standardisation() const;
 
   /// Loads the newest checkpoint that can be read into `trainer`; false when there is none. Checkpoints that cannot be
-  /// read are noted in the log.
+  /// read are noted in the log, and so is what is other than it was.
+  /// \param differences takes that, a line each.
   /// \throws Error when none of several can be read, or the state does not fit.
-  bool resume(Trainer& trainer);
+  bool resume(Trainer& trainer, const StateOptions& options = {}, std::string* differences = nullptr);
 
   /// Saves a checkpoint now, unless the last one is as new.
   /// \returns false, with problems() saying why, when that failed.
   bool save(const Trainer& trainer);
+
+  /// Where the directory is at this moment; nothing when it was removed, or moved to where nobody finds it.
+  std::optional<std::filesystem::path> now() const { return directory_.removed() ? std::nullopt : directory_.now(); }
 
   /// Writes model.safetensors, evaluation.json and summary.json.
   /// \param standardisation of the images that the weights were trained on; stands in the metadata of the weights.
@@ -116,12 +128,14 @@ class RunDirectory : public TrainObserver {
   };
 
   void lock();
+  void look_for_directory(const Trainer& trainer);
   void require_no_run() const;
   void remove_run() const;
   RunLog& log();
 
   SaveOptions options_;
   Directory directory_;
+  std::optional<std::filesystem::path> seen_at_;  // where it was when last looked for
   Descriptor lock_;
   Checkpoints checkpoints_;
   std::optional<RunLog> log_;

@@ -17,4 +17,10 @@ struct TrainState {
   std::map<std::string, std::string> metadata;  ///< The rest.
 };
 
+/// How strictly a state is taken over.
+struct StateOptions {
+  /// Accepts EMA or lookahead where the state has none, which then begin with its weights, and the other way round.
+  bool other_averages = false;
+};
+
 }  // namespace ebb

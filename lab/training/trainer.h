@@ -85,9 +85,10 @@ class Trainer {
   TrainState save_state() const;
 
   /// Goes on from there. Nothing is changed unless all of it was read and is right.
+  /// \returns what is other than it was: settings, groups and state of the optimizer, averages.
   /// \throws Error for a state of another model, optimizer or data set size, and for one that is damaged: a counter, a
   /// tensor or a setting that is missing, out of range, or does not suit the others.
-  void load_state(const TrainState& state);
+  OptimizerLoadReport load_state(const TrainState& state, const StateOptions& options = {});
 
   /// The weights that the training ends with at this moment: the best ones, their average, or the model's own.
   State final_weights() const;
@@ -112,7 +113,7 @@ class Trainer {
   struct Loaded;  // a state that was checked
 
   StepResult step(const std::function<bool()>& stop);
-  Loaded check(const TrainState& state) const;
+  Loaded check(const TrainState& state, const StateOptions& options) const;
   void begin_epoch();
   void leave_epoch();
   void finish_epoch(const std::function<bool()>& stop);

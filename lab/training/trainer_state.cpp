@@ -43,6 +43,19 @@ void require_fit(const std::string& where, const std::string& prefix, const Stat
     fail(where, text(part.size(), " values under ", prefix), text(found), "use the model that it was saved from");
 }
 
+// Loads an average that is there and saved; `begins` where it is there and not saved.
+template <class Average>
+void take(std::optional<Average>& average, const State& saved, const char* name, const StateOptions& options,
+          bool& begins, std::vector<std::string>& changed) {
+  begins = average && saved.empty();
+  if (average && !saved.empty()) return average->load_state(saved);
+  if (!begins && saved.empty()) return;
+  if (!options.other_averages)
+    fail("training state", text(name, begins ? " missing" : " of a training without it"),
+         "the same settings of EMA and lookahead");
+  changed.push_back(text(name, begins ? " begins with the weights that were saved" : " was left"));
+}
+
 std::string described(const PixelStatistics& statistics) {
   std::string out;
   for (const auto& [key, value] : to_metadata(statistics)) out += text(out.empty() ? "" : ", ", key, " ", value);
@@ -91,12 +104,14 @@ struct Trainer::Loaded {
   TrainerCounters counters;
   std::optional<Ema> ema;
   std::optional<Lookahead> lookahead;
+  bool ema_begins = false, lookahead_begins = false;
   OptimizerState optimizer;
+  OptimizerLoadReport report;
   State best;
   std::optional<TrainState> snapshot;
 };
 
-Trainer::Loaded Trainer::check(const TrainState& state) const {
+Trainer::Loaded Trainer::check(const TrainState& state, const StateOptions& options) const {
   const std::string where = "training state";
   const auto counters = state.metadata.find("trainer");
   if (counters == state.metadata.end()) fail(where, "no entry \"trainer\"", "the state of a training");
@@ -105,6 +120,7 @@ Trainer::Loaded Trainer::check(const TrainState& state) const {
              .ema = ema_,
              .lookahead = lookahead_,
              .optimizer = {cut(state.tensors, "optimizer/"), cut(state.metadata, "optimizer/")},
+             .report = {},
              .best = cut(state.tensors, "best/"),
              .snapshot = {}};
   const TrainerCounters& c = out.counters;
@@ -119,21 +135,19 @@ Trainer::Loaded Trainer::check(const TrainState& state) const {
          "give the data the stored one: ImageDataset::set_statistics(statistics_from(...))");
   require_fit(where, "model/", cut(state.tensors, "model/"), model_);
   if (!out.best.empty()) require_fit(where, "best/", out.best, model_);
-  const State ema = cut(state.tensors, "ema/"), lookahead = cut(state.tensors, "lookahead/");
-  if (ema.empty() != !ema_ || lookahead.empty() != !lookahead_)
-    fail(where, "other averages", "the same settings of EMA and lookahead");
-  if (out.ema) out.ema->load_state(ema);
-  if (out.lookahead) out.lookahead->load_state(lookahead);
-  optimizer_.check_state(out.optimizer);
+  out.report = optimizer_.check_state(out.optimizer);
+  std::vector<std::string>& changed = out.report.changed;
+  take(out.ema, cut(state.tensors, "ema/"), "EMA", options, out.ema_begins, changed);
+  take(out.lookahead, cut(state.tensors, "lookahead/"), "lookahead", options, out.lookahead_begins, changed);
   TrainState snapshot{cut(state.tensors, "snapshot/"), cut(state.metadata, "snapshot/")};
   if (!snapshot.tensors.empty() || !snapshot.metadata.empty()) out.snapshot = std::move(snapshot);
   return out;
 }
 
-void Trainer::load_state(const TrainState& state) {
-  Loaded loaded = check(state);
+OptimizerLoadReport Trainer::load_state(const TrainState& state, const StateOptions& options) {
+  Loaded loaded = check(state, options);
   // A rollback would find its faults too late. One that holds a further one is no work of save_state().
-  if (loaded.snapshot && check(*loaded.snapshot).snapshot)
+  if (loaded.snapshot && check(*loaded.snapshot, options).snapshot)
     fail("training state", "a snapshot within a snapshot", "one at most", "the state is damaged");
 
   // The last that may refuse.
@@ -144,6 +158,8 @@ void Trainer::load_state(const TrainState& state) {
   model_.load_state(cut(state.tensors, "model/"));
   ema_ = std::move(loaded.ema);
   lookahead_ = std::move(loaded.lookahead);
+  if (loaded.ema_begins) ema_.emplace(model_, *options_.ema);
+  if (loaded.lookahead_begins) lookahead_.emplace(optimizer_, *options_.lookahead);
   best_weights_ = std::move(loaded.best);
   snapshot_ = std::move(loaded.snapshot);
   TrainerCounters& c = loaded.counters;
@@ -163,6 +179,7 @@ void Trainer::load_state(const TrainState& state) {
   optimizer_.set_base_lr(base_lr_ * std::pow(options_.rollback_factor, static_cast<double>(rollbacks_)));
   optimizer_.zero_grad();
   leave_epoch();
+  return std::move(loaded.report);
 }
 
 }  // namespace ebb

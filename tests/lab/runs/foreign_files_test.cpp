@@ -129,8 +129,9 @@ BOOST_AUTO_TEST_CASE(names_of_recipes_do_not_lead_out_of_runs) {
 
 BOOST_AUTO_TEST_CASE(links_to_files_elsewhere_are_not_written_through) {
   BOOST_REQUIRE(bounded(short_run("whole")).status == 0);
-  for (const char* const name : {"lock", "log.jsonl", "summary.json", "model.safetensors", "report.html",
-                                 "evaluation.json", "recipe.toml", "environment.json", "checkpoints"}) {
+  for (const char* const name :
+       {"lock", "log.jsonl", "summary.json", "model.safetensors", "report.html", "evaluation.json", "recipe.toml",
+        "environment.json", "changes.jsonl", "checkpoints"}) {
     const fs::path target = root / "elsewhere" / "target", run = root / "run";
     const bool directory = std::string_view(name) == "checkpoints";
     fs::copy(root / "whole", run, fs::copy_options::recursive);
@@ -164,6 +165,7 @@ BOOST_AUTO_TEST_CASE(links_to_files_elsewhere_are_not_written_through) {
 // What is read: recipes of the command line, and the files of runs by resume, report and eval.
 BOOST_AUTO_TEST_CASE(what_is_no_regular_file_ends_no_reader) {
   BOOST_REQUIRE(bounded(short_run("whole")).status == 0);
+  BOOST_REQUIRE(bounded(resume("whole", "--threads 2")).status == 0);  // which leaves changes.jsonl
   const auto put_odd = [&](const fs::path& path, std::size_t kind) {
     fs::remove_all(path);
     if (kind == 0) fs::create_symlink("/dev/zero", path);
@@ -190,6 +192,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_regular_file_ends_no_reader) {
     refuses("train " + (root / "x.toml").string(), root / "x.toml", kind);
     const std::pair<const char*, std::vector<std::string>> readers[] = {
         {"recipe.toml", {"report ", "eval ", "resume "}},
+        {"changes.jsonl", {"report ", "eval ", "resume "}},
         {"log.jsonl", {"report ", "resume "}},
         {"environment.json", {"report ", "resume "}},
         {"summary.json", {"report "}},
