@@ -12,7 +12,7 @@
 
 namespace ebb {
 
-/// The two halves that published data sets come in.
+/// The parts that published data sets come in.
 enum class Split : std::uint8_t {
   train,  ///< To learn from.
   test,   ///< To judge by.

@@ -16,7 +16,7 @@ namespace ebb {
 /// A file of a data set, unpacked.
 struct PublishedContent {
   std::string name;            ///< E.g. "train-images-idx3-ubyte" or "data_batch_1.bin".
-  Split split = Split::train;  ///< The half that needs it.
+  Split split = Split::train;  ///< The part that needs it.
   std::uint64_t bytes = 0;     ///< Its length.
   std::string md5;             ///< Its MD5. Packed files differ in theirs: they may have been packed again.
 };

@@ -39,7 +39,7 @@ int main(int argc, char** argv) try {
   LeNet model(Rng(1));
   Sgd optimizer(decay_weights_only(model, decoupled_lr(2e-3)),
                 {.lr = 0.04, .momentum = 0.9, .schedule = cosine(3 * train.batches())});
-  Trainer trainer(model, optimizer, train, test, {.epochs = 3, .ema = EmaOptions{.decay = 0.99}});
+  Trainer trainer(model, optimizer, train, test, {.epochs = 3, .ema = EmaOptions{.keep = 0.99}});
 
   Watcher watcher;
   trainer.add(watcher);
@@ -51,7 +51,7 @@ int main(int argc, char** argv) try {
   LeNet fresh(Rng(1));
   Sgd same(decay_weights_only(fresh, decoupled_lr(2e-3)),
            {.lr = 0.04, .momentum = 0.9, .schedule = cosine(3 * train.batches())});
-  Trainer again(fresh, same, train, test, {.epochs = 3, .ema = EmaOptions{.decay = 0.99}});
+  Trainer again(fresh, same, train, test, {.epochs = 3, .ema = EmaOptions{.keep = 0.99}});
   const bool begun = std::filesystem::exists(run / "checkpoints");
   RunDirectory kept(run, begun ? RunDirectory::Open::existing : RunDirectory::Open::fresh, {.minutes = 1});
   kept.resume(again);  // from the newest checkpoint, if there is one

@@ -19,7 +19,7 @@ Adadelta::Adadelta(Groups groups, AdadeltaOptions options)
 std::array<const char*, 3> Adadelta::state_names() const { return {"second_moment", "update_moment"}; }
 
 detail::BaseRule Adadelta::base_rule(const ParameterState&, const StepContext&) const {
-  return {.rule = kernels::UpdateRule::adadelta, .c = {rho_, 1 - rho_, eps_}};
+  return detail::AdadeltaRule{.rho = rho_, .eps = eps_};
 }
 
 std::string Adadelta::settings() const { return text("rho ", rho_, ", eps ", eps_); }

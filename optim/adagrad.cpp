@@ -24,7 +24,7 @@ Tensor Adagrad::initial_state(const ParameterState& p, std::size_t) const {
 }
 
 detail::BaseRule Adagrad::base_rule(const ParameterState& p, const StepContext&) const {
-  return {.rule = kernels::UpdateRule::adagrad, .c = {1 / (1 + static_cast<double>(p.updates) * lr_decay_), eps_}};
+  return detail::AdagradRule{.of_gradient = 1 / (1 + static_cast<double>(p.updates) * lr_decay_), .eps = eps_};
 }
 
 std::string Adagrad::settings() const { return text("lr_decay ", lr_decay_, ", initial ", initial_, ", eps ", eps_); }

@@ -33,9 +33,13 @@ std::array<const char*, 3> Adam::state_names() const {
 detail::BaseRule Adam::base_rule(const ParameterState& p, const StepContext& context) const {
   const double t = static_cast<double>(p.updates + 1), beta1 = context.momentum;
   const double first = 1 / (1 - std::pow(beta1, t)), second = 1 / (1 - std::pow(beta2_, t));
-  return {.rule = amsgrad_ ? kernels::UpdateRule::moments_max : kernels::UpdateRule::moments,
-          .c = {beta1, 1 - beta1, beta2_, 1 - beta2_, 0, first, second, eps_},
-          .v_hat = second};
+  return detail::MomentsRule{.beta1 = beta1,
+                             .beta2 = beta2_,
+                             .of_mean = first,
+                             .of_squares = second,
+                             .eps = eps_,
+                             .largest = amsgrad_,
+                             .v_hat = second};
 }
 
 UpdateModel Adam::update_model(std::size_t group) const {

@@ -65,13 +65,13 @@ void WeightAverage::load_state(const State& state) {
 }
 
 Ema::Ema(Module& model, EmaOptions options) : WeightAverage("ema", model), options_(options) {
-  if (!(options.decay >= 0 && options.decay < 1))
-    fail("ema", text("decay = ", options.decay), "a number from 0 to below 1");
+  if (!(options.keep >= 0 && options.keep < 1))
+    fail("ema", text("keep = ", options.keep), "a number from 0 to below 1");
 }
 
 void Ema::update() {
   const double t = static_cast<double>(updates() + 1);
-  take(1 - (options_.warm_up ? std::min(options_.decay, (1 + t) / (10 + t)) : options_.decay));
+  take(1 - (options_.warm_up ? std::min(options_.keep, (1 + t) / (10 + t)) : options_.keep));
 }
 
 Swa::Swa(Module& model) : WeightAverage("swa", model) {}

@@ -52,16 +52,16 @@ class WeightAverage {
 
 /// Options of Ema.
 struct EmaOptions {
-  double decay = 0.999;  ///< Share of the old average that stays.
-  bool warm_up = true;   ///< Use min(decay, (1 + t) / (10 + t)) at update t, so that the start is forgotten.
+  double keep = 0.999;  ///< Share of the old average that stays in an update.
+  bool warm_up = true;  ///< Use min(keep, (1 + t) / (10 + t)) at update t, so that the start is forgotten.
 };
 
-/// An exponential moving average: average += (1 - decay) (value - average). Polyak averaging as in
+/// An exponential moving average: average += (1 - keep) (value - average). Polyak averaging as in
 /// https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage, where warm_up is num_updates.
 class Ema : public WeightAverage {
  public:
   /// Starts from the values as they are. The model must outlive it.
-  /// \throws Error unless 0 <= decay < 1.
+  /// \throws Error unless 0 <= keep < 1.
   explicit Ema(Module& model, EmaOptions options = {});
 
   /// Takes the values in as they are; call it after each step.

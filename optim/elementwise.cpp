@@ -73,7 +73,7 @@ void ElementwiseOptimizer::update(ParameterState& p, const Step& step) {
 
 double ElementwiseOptimizer::second_moment(ParameterState& p, const Step& step) {
   const detail::BaseRule base = base_rule(p, step.context);
-  if (!detail::has_second_moment(base.rule)) return Optimizer::second_moment(p, step);
+  if (!kernels::has_second_moment(base.rule)) return Optimizer::second_moment(p, step);
   return base.v_hat * detail::second_moment_pass(p, gradient_of(p), step, base);
 }
 

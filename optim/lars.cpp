@@ -18,7 +18,7 @@ Lars::Lars(Groups groups, LarsOptions options)
 }
 
 detail::BaseRule Lars::base_rule(const ParameterState&, const StepContext& context) const {
-  return {.rule = kernels::UpdateRule::momentum, .c = {context.momentum, 1, 0, 1}};
+  return detail::MomentumRule{.keep = context.momentum};
 }
 
 void Lars::update(ParameterState& p, const Step& step) {

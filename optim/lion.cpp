@@ -15,8 +15,7 @@ Lion::Lion(Groups groups, LionOptions options)
 std::array<const char*, 3> Lion::state_names() const { return {"momentum"}; }
 
 detail::BaseRule Lion::base_rule(const ParameterState&, const StepContext& context) const {
-  const double beta1 = context.momentum;
-  return {.rule = kernels::UpdateRule::lion, .c = {beta1, 1 - beta1, beta2_, 1 - beta2_}};
+  return detail::LionRule{.beta1 = context.momentum, .beta2 = beta2_};
 }
 
 // beta1 m_{t-1} + (1 - beta1) g_t, where m_{t-1} begins with (1 - beta2) g_{t-1}: the sum from k = 0 on has beta2 more.

@@ -56,13 +56,15 @@ Tensor Muon::initial_state(const ParameterState& p, std::size_t k) const {
 
 detail::BaseRule Muon::base_rule(const ParameterState& p, const StepContext& context) const {
   const double mu = context.momentum;
-  if (!adam_[p.group])
-    return {.rule = kernels::UpdateRule::momentum, .c = {mu, 1 - mu, nesterov_ ? 1 - mu : 0.0, nesterov_ ? mu : 1.0}};
+  if (!adam_[p.group]) {
+    detail::MomentumRule rule{.keep = mu, .take = 1 - mu};
+    if (nesterov_) rule.of_gradient = 1 - mu, rule.of_momentum = mu;
+    return rule;
+  }
   const double t = static_cast<double>(p.updates + 1);
   const double first = 1 / (1 - std::pow(mu, t)), second = 1 / (1 - std::pow(beta2_, t));
-  return {.rule = kernels::UpdateRule::moments,
-          .c = {mu, 1 - mu, beta2_, 1 - beta2_, 0, first, second, eps_},
-          .v_hat = second};
+  return detail::MomentsRule{
+      .beta1 = mu, .beta2 = beta2_, .of_mean = first, .of_squares = second, .eps = eps_, .v_hat = second};
 }
 
 void Muon::update(ParameterState& p, const Step& step) {

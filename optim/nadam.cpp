@@ -25,10 +25,13 @@ detail::BaseRule NAdam::base_rule(const ParameterState& p, const StepContext& co
   const double t = static_cast<double>(p.updates + 1), beta1 = context.momentum;
   const double now = mu(t, beta1), next = mu(t + 1, beta1), product = p.product * now;
   const double second = 1 / (1 - std::pow(beta2_, t));
-  return {
-      .rule = kernels::UpdateRule::moments,
-      .c = {beta1, 1 - beta1, beta2_, 1 - beta2_, (1 - now) / (1 - product), next / (1 - product * next), second, eps_},
-      .v_hat = second};
+  return detail::MomentsRule{.beta1 = beta1,
+                             .beta2 = beta2_,
+                             .of_gradient = (1 - now) / (1 - product),
+                             .of_mean = next / (1 - product * next),
+                             .of_squares = second,
+                             .eps = eps_,
+                             .v_hat = second};
 }
 
 // mu(t) has come close to beta1 after some hundred steps.

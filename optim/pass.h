@@ -2,25 +2,10 @@
 /// From tensors to update kernels: what optimizers call to do their passes, in parallel over fixed blocks.
 #pragma once
 
-#include <array>
-
-#include "framework/kernels/update.h"
+#include "optim/base_rule.h"
 #include "optim/optimizer.h"
 
 namespace ebb::detail {
-
-/// How a fused step computes its base update: the kernel's rule with its coefficients, in double.
-struct BaseRule {
-  kernels::UpdateRule rule = kernels::UpdateRule::gradient;  ///< Which.
-  std::array<double, 8> c = {};                              ///< Coefficients of the rule.
-  double v_hat = 1;                                          ///< Factor from its second moment to v_hat.
-};
-
-/// True for rules with a root over a second moment.
-constexpr bool has_second_moment(kernels::UpdateRule rule) {
-  using R = kernels::UpdateRule;
-  return rule != R::gradient && rule != R::given && rule != R::momentum && rule != R::lion;
-}
 
 /// One pass over a parameter: w, its gradient and the tensors s, written where the rule writes them.
 /// \param out where the base update goes instead of being applied; null to apply it.

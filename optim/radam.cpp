@@ -26,16 +26,16 @@ detail::BaseRule RAdam::base_rule(const ParameterState& p, const StepContext& co
   const double t = static_cast<double>(p.updates + 1), beta1 = context.momentum;
   const double first = 1 / (1 - std::pow(beta1, t)), second = 1 - std::pow(beta2_, t);
   const double rho_inf = 2 / (1 - beta2_) - 1, now = rho(t);
-  detail::BaseRule base{.rule = kernels::UpdateRule::moments,
-                        .c = {beta1, 1 - beta1, beta2_, 1 - beta2_, 0, first, 0, 1},
-                        .v_hat = 1 / second};
+  detail::MomentsRule rule{.beta1 = beta1, .beta2 = beta2_, .of_mean = first, .v_hat = 1 / second};
   if (now > 5) {
     const double r = std::sqrt((now - 4) * (now - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * now));
-    base.c[5] = first * r * std::sqrt(second);
-    base.c[6] = 1;
-    base.c[7] = eps_;
+    rule.of_mean = first * r * std::sqrt(second);
+    rule.eps = eps_;
+  } else {  // the mean alone: nothing stands under the root, and 1 beside it
+    rule.of_squares = 0;
+    rule.eps = 1;
   }
-  return base;
+  return rule;
 }
 
 double RAdam::second_moment(ParameterState& p, const Step& step) {

@@ -24,13 +24,15 @@ std::array<const char*, 3> RmsProp::state_names() const {
 }
 
 detail::BaseRule RmsProp::base_rule(const ParameterState& p, const StepContext& context) const {
-  using R = kernels::UpdateRule;
   // What rounding may leave of v - a^2, as a share of v: both forget an error after 1 / (1 - alpha) updates only.
   const bool single = p.parameter->value().dtype() == DType::f32;
   const double epsilon = single ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
-  return {.rule = has_momentum_ ? (centered_ ? R::rms_centered_momentum : R::rms_momentum)
-                                : (centered_ ? R::rms_centered : R::rms),
-          .c = {alpha_, 1 - alpha_, eps_, context.momentum, epsilon / (1 - alpha_)}};
+  return detail::RmsRule{.alpha = alpha_,
+                         .eps = eps_,
+                         .least_share = epsilon / (1 - alpha_),
+                         .centered = centered_,
+                         .has_momentum = has_momentum_,
+                         .momentum = context.momentum};
 }
 
 UpdateModel RmsProp::update_model(std::size_t group) const {

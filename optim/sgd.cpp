@@ -38,9 +38,11 @@ std::array<const char*, 3> Sgd::state_names() const {
 }
 
 detail::BaseRule Sgd::base_rule(const ParameterState& p, const StepContext& context) const {
-  if (!has_momentum_) return {.rule = kernels::UpdateRule::gradient};
-  const double mu = context.momentum, fresh = p.updates == 0 ? 1 : 1 - dampening_;
-  return {.rule = kernels::UpdateRule::momentum, .c = {mu, fresh, nesterov_ ? 1.0 : 0.0, nesterov_ ? mu : 1.0}};
+  if (!has_momentum_) return {};
+  const double mu = context.momentum;
+  detail::MomentumRule rule{.keep = mu, .take = p.updates == 0 ? 1 : 1 - dampening_};
+  if (nesterov_) rule.of_gradient = 1, rule.of_momentum = mu;
+  return rule;
 }
 
 UpdateModel Sgd::update_model(std::size_t group) const {

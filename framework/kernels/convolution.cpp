@@ -1,7 +1,7 @@
 #include "framework/kernels/convolution.h"
 
 #include "framework/kernels/convolution_parts.h"
-#include "framework/kernels/fill.h"
+#include "framework/kernels/table_entries.h"
 #include "framework/kernels/tile.h"
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {

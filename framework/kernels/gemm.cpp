@@ -1,6 +1,6 @@
 #include "framework/kernels/gemm.h"
 
-#include "framework/kernels/fill.h"
+#include "framework/kernels/table_entries.h"
 #include "framework/kernels/tile.h"
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {

@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-#include "framework/kernels/fill.h"
 #include "framework/kernels/rows.h"
+#include "framework/kernels/table_entries.h"
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {
 namespace {

@@ -1,5 +1,5 @@
-#include "framework/kernels/fill.h"
 #include "framework/kernels/pooling_forward.h"
+#include "framework/kernels/table_entries.h"
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {
 namespace {

@@ -1,7 +1,7 @@
 #include "framework/kernels/reduction.h"
 
-#include "framework/kernels/fill.h"
 #include "framework/kernels/simd.h"
+#include "framework/kernels/table_entries.h"
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {
 namespace {

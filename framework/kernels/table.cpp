@@ -1,6 +1,6 @@
 #include "framework/kernels/table.h"
 
-#include "framework/kernels/fill.h"
+#include "framework/kernels/table_entries.h"
 #include "framework/kernels/winograd_parts.h"
 
 #define EBB_TEXT_OF(name) #name

@@ -1,7 +1,7 @@
 /// \file
 /// The table of kernels: plain function pointers, one table for each instruction set. Kernels know raw pointers and
 /// one thread; parallel loops and tensors are their callers' business. A new family is one member here, one line in
-/// fill.h and one source.
+/// table_entries.h and one source.
 #pragma once
 
 #include "framework/kernels/activation.h"

@@ -36,12 +36,12 @@ constexpr int tile_cost(int m) {
 
 /// The cheapest way to make up to 2 most_rows rows of tiles.
 template <int V>
-struct Split {
+struct RowSplit {
   static constexpr int most = 2 * most_rows<V>;
   int first[most + 1] = {};  // tile to begin with
   int cost[most + 1] = {};
 
-  constexpr Split() {
+  constexpr RowSplit() {
     for (int n = 1; n <= most; ++n) {
       for (int m = 1; m <= n && m <= most_rows<V>; ++m) {
         if (!has_tile<V>(m)) continue;
@@ -55,19 +55,19 @@ struct Split {
 };
 
 template <int V>
-constexpr Split<V> split{};
+constexpr RowSplit<V> split{};
 
 /// Rows of the next tile when `left` rows remain.
 template <int V>
 inline int next_tile(int64_t left) {
-  return left > Split<V>::most ? most_rows<V> : split<V>.first[left];
+  return left > RowSplit<V>::most ? most_rows<V> : split<V>.first[left];
 }
 
 /// Cost of `rows` rows in half cycles per step.
 template <int V>
 inline int64_t rows_cost(int64_t rows) {
   if (rows <= 0) return 0;
-  const int64_t full = rows > Split<V>::most ? (rows - Split<V>::most + most_rows<V> - 1) / most_rows<V> : 0;
+  const int64_t full = rows > RowSplit<V>::most ? (rows - RowSplit<V>::most + most_rows<V> - 1) / most_rows<V> : 0;
   return full * tile_cost<V>(most_rows<V>) + split<V>.cost[rows - full * most_rows<V>];
 }
 

@@ -1,7 +1,7 @@
 #include "framework/kernels/update.h"
 
-#include "framework/kernels/fill.h"
 #include "framework/kernels/simd.h"
+#include "framework/kernels/table_entries.h"
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {
 namespace {
@@ -35,12 +35,12 @@ struct Base;
 
 struct Stateless {
   static constexpr int states = 0;
-  [[maybe_unused]] static constexpr bool writes = false, reads_gradient = true, has_root = false;
+  [[maybe_unused]] static constexpr bool writes = false, reads_gradient = true;
 };
-template <int count, bool root>
+template <int count>
 struct Stateful {
   static constexpr int states = count;
-  static constexpr bool writes = true, reads_gradient = true, has_root = root;
+  static constexpr bool writes = true, reads_gradient = true;
 };
 
 template <class T>
@@ -52,13 +52,13 @@ struct Base<T, UpdateRule::gradient> : Stateless {
 template <class T>
 struct Base<T, UpdateRule::given> {
   static constexpr int states = 1;
-  static constexpr bool writes = false, reads_gradient = false, has_root = false;
+  static constexpr bool writes = false, reads_gradient = false;
   using B = Batch<T>;
   static B update(B, B* s, const B*) { return s[0]; }
 };
 
 template <class T>
-struct Base<T, UpdateRule::momentum> : Stateful<1, false> {
+struct Base<T, UpdateRule::momentum> : Stateful<1> {
   using B = Batch<T>;
   static B update(B g, B* s, const B* c) {
     s[0] = xsimd::fma(c[0], s[0], c[1] * g);
@@ -67,7 +67,7 @@ struct Base<T, UpdateRule::momentum> : Stateful<1, false> {
 };
 
 template <class T>
-struct Base<T, UpdateRule::moments> : Stateful<2, true> {
+struct Base<T, UpdateRule::moments> : Stateful<2> {
   using B = Batch<T>;
   static B root(B g, const B* s, const B* c) { return bounded<T>(xsimd::fma(c[2], s[1], c[3] * (g * g))); }
   static B update(B g, B* s, const B* c) {
@@ -78,7 +78,7 @@ struct Base<T, UpdateRule::moments> : Stateful<2, true> {
 };
 
 template <class T>
-struct Base<T, UpdateRule::moments_max> : Stateful<3, true> {
+struct Base<T, UpdateRule::moments_max> : Stateful<3> {
   using B = Batch<T>;
   static B root(B g, const B* s, const B* c) {
     const B v = bounded<T>(xsimd::fma(c[2], s[1], c[3] * (g * g)));
@@ -95,8 +95,7 @@ struct Base<T, UpdateRule::moments_max> : Stateful<3, true> {
 template <class T, bool centered, bool momentum>
 struct Rms : Stateful<momentum   ? 3
                       : centered ? 2
-                                 : 1,
-                      true> {
+                                 : 1> {
   using B = Batch<T>;
   static B root(B g, const B* s, const B* c) {
     const B v = bounded<T>(xsimd::fma(c[0], s[0], c[1] * (g * g)));
@@ -127,7 +126,7 @@ template <class T>
 struct Base<T, UpdateRule::rms_centered_momentum> : Rms<T, true, true> {};
 
 template <class T>
-struct Base<T, UpdateRule::adagrad> : Stateful<1, true> {
+struct Base<T, UpdateRule::adagrad> : Stateful<1> {
   using B = Batch<T>;
   static B root(B g, const B* s, const B*) { return bounded<T>(xsimd::fma(g, g, s[0])); }
   static B update(B g, B* s, const B* c) {
@@ -137,7 +136,7 @@ struct Base<T, UpdateRule::adagrad> : Stateful<1, true> {
 };
 
 template <class T>
-struct Base<T, UpdateRule::adadelta> : Stateful<2, true> {
+struct Base<T, UpdateRule::adadelta> : Stateful<2> {
   using B = Batch<T>;
   static B root(B g, const B* s, const B* c) { return bounded<T>(xsimd::fma(c[0], s[0], c[1] * (g * g))); }
   static B update(B g, B* s, const B* c) {
@@ -149,7 +148,7 @@ struct Base<T, UpdateRule::adadelta> : Stateful<2, true> {
 };
 
 template <class T>
-struct Base<T, UpdateRule::lion> : Stateful<1, false> {
+struct Base<T, UpdateRule::lion> : Stateful<1> {
   using B = Batch<T>;
   static B update(B g, B* s, const B* c) {
     const B u = sign<T>(xsimd::fma(c[0], s[0], c[1] * g));
@@ -328,7 +327,7 @@ Batch<T> gradient_at(const UpdateArguments<T>& a, const Registers<T>& r, int64_t
 template <class T, UpdateRule rule>
 double second_moment(const UpdateArguments<T>& arguments, int64_t begin, int64_t end) {
   using Rule = Base<T, rule>;
-  if constexpr (!Rule::has_root) {
+  if constexpr (!has_second_moment(rule)) {
     return 0;
   } else {
     return summed(arguments, begin, end, [](const UpdateArguments<T>& a, const Registers<T>& r, int64_t i) {

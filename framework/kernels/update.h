@@ -24,8 +24,11 @@ enum class UpdateRule : int {
   lion,                   ///< u = sign(c0 s0 + c1 g); s0 = c2 s0 + c3 g
 };
 
-/// Number of update rules.
-constexpr int update_rules = 12;
+/// Whether a rule divides by the root of a second moment.
+constexpr bool has_second_moment(UpdateRule rule) {
+  using R = UpdateRule;
+  return rule != R::gradient && rule != R::given && rule != R::momentum && rule != R::lion;
+}
 
 /// Arguments of one step of one parameter. With d = w - target:
 ///

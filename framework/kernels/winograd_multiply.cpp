@@ -1,4 +1,4 @@
-#include "framework/kernels/fill.h"
+#include "framework/kernels/table_entries.h"
 #include "framework/kernels/tile.h"
 #include "framework/kernels/winograd_parts.h"
 

@@ -22,7 +22,7 @@ struct Small {
                {.batch = 2, .shuffle = false, .prefetch = 0}),
         model(Rng(1)),
         optimizer(built(model), {.lr = 0.01}),
-        trainer(model, optimizer, batches, judged, {.epochs = 3, .ema = EmaOptions{.decay = 0.5}, .keep_best = true}) {
+        trainer(model, optimizer, batches, judged, {.epochs = 3, .ema = EmaOptions{.keep = 0.5}, .keep_best = true}) {
     for (int i = 0; i < 5; ++i) trainer.step();
   }
   static Sequential& built(Sequential& net) {

@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(an_average_starts_from_the_values_it_was_made_with) {
     }
     return seen;
   };
-  const std::vector<double> plain = after({.decay = 0.9, .warm_up = false}), warm = after({.decay = 0.9});
+  const std::vector<double> plain = after({.keep = 0.9, .warm_up = false}), warm = after({.keep = 0.9});
   BOOST_TEST((std::abs(plain[0] - 1.1) < 1e-12 && std::abs(plain[1] - 1.39) < 1e-12));
   BOOST_TEST(std::abs(warm[0] - (1 * 2 + 2 * 9) / 11.0) < 1e-12);
 }

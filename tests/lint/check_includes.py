@@ -14,7 +14,7 @@ FOUNDATION = ["framework/tensor", "framework/compute", "framework/parallel", KER
 MAY_INCLUDE = {
     "framework/kernels": [],
     "framework/tensor": [],
-    "framework/parallel": ["framework/tensor/error.h", "framework/tensor/placement.h"],
+    "framework/parallel": ["framework/tensor/error.h", "framework/tensor/text.h", "framework/tensor/placement.h"],
     "framework/compute": ["framework/tensor", "framework/parallel", KERNEL_TABLE],
     "framework/autograd": ["framework/compute", "framework/tensor"],
     "framework/ops": ["framework/autograd", *FOUNDATION],
@@ -63,7 +63,7 @@ C_HEADERS = re.compile(r"(assert|ctype|errno|fenv|float|inttypes|limits|locale|m
                        r"stdint|stdio|stdlib|string|time)\.h")
 SYSTEM_HEADERS = re.compile(r"(sys|linux|netinet|arpa)/\w+\.h|(unistd|fcntl|sched|pthread|dlfcn|poll|termios|cxxabi|"
                             r"dirent|glob|malloc|spawn|execinfo|link|elf|features|immintrin)\.h")
-KERNEL_PRIVATE = {"framework/kernels/simd.h", "framework/kernels/fill.h"}
+KERNEL_PRIVATE = {"framework/kernels/simd.h", "framework/kernels/table_entries.h"}
 
 
 def part_of(path):

@@ -208,7 +208,7 @@ BOOST_AUTO_TEST_CASE(reports) {
 
 BOOST_AUTO_TEST_CASE(moving_averages) {
   Net net;
-  Ema average(net, {.decay = 0.75, .warm_up = false});
+  Ema average(net, {.keep = 0.75, .warm_up = false});
   const Tensor before = net.weight.value().clone();
   net.weight.set_value(Tensor::full({4, 3}, 2, DType::f64));
   average.update();
@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(moving_averages) {
   average.swap();
   BOOST_TEST(same_bits(net.weight.value(), Tensor::full({4, 3}, 2, DType::f64)));
   BOOST_TEST(average.state().count("mean") == 1);
-  Ema warm(net, {.decay = 0.999});
+  Ema warm(net, {.keep = 0.999});
   warm.load_state(average.state());
   BOOST_TEST(warm.updates() == 1);
   BOOST_TEST(fails_with({"ema", "no tensor"}, [&] { warm.load_state({}); }));
@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(averages_of_values_that_stay_are_those_values) {
     Parameter moving{*this, "moving", Role::weight, random({64}, 4)};
   } model;
   const Tensor frozen = model.frozen.value().clone();
-  Ema average(model, {.decay = 0.999});
+  Ema average(model, {.keep = 0.999});
   double wanted = model.moving.value().at({7});
   for (int t = 1; t <= 10'000; ++t) {
     model.moving.set_value(random({64}, 100 + static_cast<std::uint64_t>(t)));

@@ -34,7 +34,7 @@ constexpr std::int64_t steps_of_run = 8 * 7;
 // Dropout and batch norm in the model, and everything else that has a state or draws numbers.
 SmallTraining full_training(std::int64_t prefetch) {
   return SmallTraining(
-      {.epochs = 8, .ema = EmaOptions{.decay = 0.9}, .lookahead = LookaheadOptions{.every = 3}, .measure_every = 4}, {},
+      {.epochs = 8, .ema = EmaOptions{.keep = 0.9}, .lookahead = LookaheadOptions{.every = 3}, .measure_every = 4}, {},
       {.augment = {.flip = Flip::random, .crop = 1, .mixup = 0.3}, .prefetch = prefetch});
 }
 

@@ -30,7 +30,7 @@ std::string fingerprint(const Trainer& trainer) {
 TrainerOptions full_options() {
   return {.epochs = 4,
           .label_smoothing = 0.1,
-          .ema = EmaOptions{.decay = 0.9},
+          .ema = EmaOptions{.keep = 0.9},
           .lookahead = LookaheadOptions{.every = 3},
           .keep_best = true,
           .measure_every = 5};
@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(states_that_do_not_fit_change_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(the_average_is_judged_and_is_what_remains) {
-  SmallTraining t({.epochs = 2, .ema = EmaOptions{.decay = 0.9}});
+  SmallTraining t({.epochs = 2, .ema = EmaOptions{.keep = 0.9}});
   t.trainer.run();
   const State ends = t.trainer.final_weights();
   BOOST_TEST(sha256(ends) != sha256(t.model.state()));
