@@ -1,11 +1,14 @@
 /// \file
-/// Block sizes for parallel loops: about 20 microseconds of work each, decided by shapes alone.
+/// Block sizes for parallel loops: about 20 microseconds of work each, decided by shapes alone; and rounding up.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
 namespace ebb {
+
+/// a / b, rounded up, for a >= 0 and b > 0.
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// Elements in a block of a cheap elementwise pass.
 constexpr std::int64_t elementwise_block = 16384;

@@ -31,17 +31,21 @@ struct GatherAxis {
   }
 };
 
+/// Sizes of a gather.
+struct GatherShape {
+  std::int64_t images, groups;
+  std::int64_t source_channels, result_channels;  ///< Of all groups.
+  GatherAxis axis[2];                             ///< Rows, columns.
+};
+
 /// y = gather of x with the weights, plus bias. Element (tap, c, k) of the weights for source channel c of a group and
 /// result channel k of it is w[tap * w_tap + group * w_group + c * w_source + k * w_result].
 template <class T>
-struct Gather {
+struct Gather : GatherShape {
   const T* x;
   const T* w;
   const T* bias;  ///< Or null.
   T* y;
-  std::int64_t images, groups;
-  std::int64_t source_channels, result_channels;  ///< Of all groups.
-  GatherAxis axis[2];
   std::int64_t w_tap, w_group, w_source, w_result;
   double* stats;  ///< Count, mean and M2 of y's channels, or null.
   bool relu;      ///< Then y = max(y, 0). Forward only.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/compute/blocks.h"
 #include "framework/compute/instruction_set.h"
 #include "framework/compute/tree.h"
 #include "framework/parallel/parallel.h"
@@ -17,7 +18,6 @@ constexpr std::int64_t depth_chunk = 1024;       // products summed in registers
 constexpr std::int64_t split_depth = 512;        // least depth of a block of its own
 constexpr std::int64_t small_product = 1 << 18;  // multiply-adds worth a thread
 
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
 // How a product is cut: blocks of rows, of columns and, for small results of long sums, of the depth.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/compute/blocks.h"
 #include "framework/compute/moments.h"
 #include "framework/compute/winograd_tiles.h"
 #include "framework/parallel/parallel.h"
@@ -19,16 +20,14 @@ constexpr std::int64_t packed_bytes = 64 << 10;  // of weights that are packed a
 constexpr int u_slot = 0, zeros_slot = 1, stats_slot = 4;
 constexpr int v_slot = 2, m_slot = 3, packed_slot = 5, work_slot = 5, own_u_slot = 6;
 
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 // Two ways through the same sums. Many tiles: the transforms of all weights are made once, then blocks of tiles go
 // through input transform, multiplication and output transform, slice by slice of 2 registers of result channels, with
 // everything but the weights in the second cache. Few tiles (deep layers of small images, whose weights are larger than
 // the images): the transforms of all tiles are made once, then each slice's weights are transformed just before their
 // only use.
-class Pass {
+class WinogradGather {
  public:
-  Pass(const Gather<float>& args, const kernels::Winograd& kernel)
+  WinogradGather(const Gather<float>& args, const kernels::Winograd& kernel)
       : a_(args),
         kernel_(kernel),
         image_{args.axis[0].source, args.axis[1].source},
@@ -195,6 +194,6 @@ class Pass {
 
 }  // namespace
 
-void winograd_gather(const Gather<float>& args, const kernels::Winograd& kernel) { Pass(args, kernel).run(); }
+void winograd_gather(const Gather<float>& args, const kernels::Winograd& kernel) { WinogradGather(args, kernel).run(); }
 
 }  // namespace ebb::detail

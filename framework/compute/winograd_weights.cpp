@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/compute/blocks.h"
 #include "framework/compute/tree.h"
 #include "framework/compute/winograd_tiles.h"
 #include "framework/parallel/parallel.h"
@@ -19,15 +20,14 @@ constexpr std::int64_t least_slices = 4;          // that are worth sharing them
 // Scratch slots; the first two belong to the calling thread and are read by all.
 constexpr int shared_slot = 0, zeros_slot = 1, v_slot = 2, d_slot = 3, s_slot = 4;
 
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 // A block of tiles: the input's transforms, then for each slice of 2 registers of output channels the gradient's
 // transforms and the sums of their products over the tiles. Two ways: parts of the blocks, each with a gradient of its
 // own, are summed side by side and added by a fixed tree; or, with many slices, the input is transformed once for all,
 // and slices are summed side by side, each with sums that stay in the second cache.
-class Pass {
+class WinogradWeightGradient {
  public:
-  Pass(const float* x, const float* dy, const ConvolutionShape& shape, const kernels::Winograd& kernel)
+  WinogradWeightGradient(const float* x, const float* dy, const ConvolutionShape& shape,
+                         const kernels::Winograd& kernel)
       : x_(x),
         dy_(dy),
         s_(shape),
@@ -164,7 +164,7 @@ class Pass {
 
 void winograd_weight_gradient(const float* x, const float* dy, float* dw, const ConvolutionShape& shape,
                               const kernels::Winograd& kernel) {
-  Pass(x, dy, shape, kernel).run(dw);
+  WinogradWeightGradient(x, dy, shape, kernel).run(dw);
 }
 
 }  // namespace ebb::detail

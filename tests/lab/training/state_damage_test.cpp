@@ -20,7 +20,7 @@ using test::SmallTraining;
 struct Begun : SmallTraining {
   explicit Begun(std::int64_t steps = 17)
       : SmallTraining({.epochs = 8,
-                       .ema = EmaOptions{.decay = 0.9},
+                       .ema = EmaOptions{.keep = 0.9},
                        .lookahead = LookaheadOptions{.every = 3},
                        .keep_best = true,
                        .non_finite = OnNonFinite::rollback,
