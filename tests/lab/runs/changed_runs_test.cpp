@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(averages_begin_and_end_on_the_way) {
   BOOST_TEST(has(off.output, "lookahead was left"), off.output);
   BOOST_TEST(run_recipe(Directory(root / "run")).changes.size() == 2u);
   // An average that begins is the weights; without permission it does not begin.
-  test::SmallTraining plain, averaged({.ema = EmaOptions{.decay = 0.99}, .lookahead = LookaheadOptions{.every = 3}});
+  test::SmallTraining plain, averaged({.ema = EmaOptions{.keep = 0.99}, .lookahead = LookaheadOptions{.every = 3}});
   for (int i = 0; i < 9; ++i) plain.trainer.step();
   for (int i = 0; i < 4; ++i) averaged.trainer.step();
   const TrainState state = plain.trainer.save_state();
