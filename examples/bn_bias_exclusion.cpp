@@ -25,7 +25,7 @@ int main() {
                            {"decayed", everything_else(), {.decay = decoupled_lr(5e-4)}},
                        }),
                 {.lr = 0.1, .momentum = 0.9, .schedule = cosine(4690)});
-  std::printf("%s", report(optimizer, {.steps_per_epoch = 469}).c_str());
+  std::printf("%s", report(optimizer, {.steps_per_epoch = 469, .steps = 4690}).c_str());
   // code: end
 
   // A gradient of zero everywhere: whatever moves now was moved by decay.

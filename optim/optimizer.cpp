@@ -79,15 +79,15 @@ bool Optimizer::update_all(int calls) {
     return false;
   }
   for (std::size_t g = 0; g < groups_.size(); ++g) {
-    steps_[g] = Step{.context = context_at(g, step_)};
+    steps_[g] = Step{.context = context(g)};
     steps_[g].gradient_scale = 1.0 / calls;
-    if (!decay(g).wants_v_hat) steps_[g].terms = ask(g, steps_[g].context);
+    if (!decay(g).wants_v_hat) steps_[g].terms = terms(g, steps_[g].context);
   }
   clip();
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     if (!decay(g).wants_v_hat) continue;
     measure_v_hat(g);
-    steps_[g].terms = ask(g, steps_[g].context);
+    steps_[g].terms = terms(g, steps_[g].context);
   }
 
   watching_.clear();
@@ -139,19 +139,22 @@ const Decay& Optimizer::decay(std::size_t group) const {
   return own ? *own : common_.decay;
 }
 
-StepContext Optimizer::context(std::size_t group) const { return context_at(group, step_); }
+StepContext Optimizer::context(std::size_t group) const {
+  StepContext c = planned_context(group, step_);
+  c.schedule *= plateau_.multiplier;
+  c.lr = c.base_lr * c.schedule;
+  return c;
+}
 
 UpdateModel Optimizer::update_model(std::size_t /*group*/) const { return {}; }
 
-DecayTerms Optimizer::terms(std::size_t group) const { return ask(group, context(group)); }
-
-StepContext Optimizer::context_at(std::size_t group, std::int64_t step) const {
+StepContext Optimizer::planned_context(std::size_t group, std::int64_t step) const {
   const GroupOptions& options = groups_.at(group).options;
   const Decay& kind = decay(group);
   StepContext c;
   c.step = step;
   c.base_lr = common_.lr * options.lr_scale;
-  c.schedule = (options.schedule ? *options.schedule : common_.schedule)(step)*plateau_.multiplier;
+  c.schedule = (options.schedule ? *options.schedule : common_.schedule)(step);
   c.lr = c.base_lr * c.schedule;
   c.lambda = kind.lambda.at(step);
   c.l1 = kind.l1.at(step);
@@ -171,7 +174,7 @@ StepContext Optimizer::context_at(std::size_t group, std::int64_t step) const {
   return c;
 }
 
-DecayTerms Optimizer::ask(std::size_t group, const StepContext& context) const {
+DecayTerms Optimizer::terms(std::size_t group, const StepContext& context) const {
   const Decay& kind = decay(group);
   if (!kind.rule) return {};
   const DecayTerms t = kind.rule(context);

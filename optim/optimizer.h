@@ -27,7 +27,7 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   /// Updates every parameter from its gradient: frozen ones never, those without a gradient as GradientOptions says.
-  /// Everything is checked first: when it throws, nothing was changed.
+  /// When it throws, nothing was changed.
   /// \returns false when nothing was updated: still accumulating, or skipped for a non-finite gradient.
   /// \throws Error naming group or parameter for an lr, lambda or gradient that makes no sense, or has another shape.
   bool step();
@@ -55,9 +55,13 @@ class Optimizer {
 
   /// What the next step will tell the decay rule of group number `group`; mean_v_hat is that of the last step.
   StepContext context(std::size_t group = 0) const;
-  DecayTerms terms(std::size_t group = 0) const;                        ///< What that rule answers.
+  DecayTerms terms(std::size_t group = 0) const { return terms(group, context(group)); }  ///< What that rule answers.
   const Decay& decay(std::size_t group = 0) const;                      ///< The group's own or the inherited one.
   double lr(std::size_t group = 0) const { return context(group).lr; }  ///< Learning rate of the next step.
+
+  /// What step number `step` will tell it by schedules alone, without reductions on plateau; and what it answers.
+  StepContext planned_context(std::size_t group, std::int64_t step) const;
+  DecayTerms terms(std::size_t group, const StepContext& context) const;
 
   /// Changes the base learning rate from the next step on.
   /// \throws Error unless finite and >= 0.
@@ -109,8 +113,8 @@ class Optimizer {
   /// \param u where the update goes: shape and dtype of the parameter, uninitialised.
   virtual void base_update(const Tensor& gradient, ParameterState& p, const StepContext& context, Tensor& u);
 
-  /// Updates one parameter that has a gradient. By default in three passes around base_update(): gradient, update,
-  /// decay. Library optimizers override it with a fused pass.
+  /// Updates one parameter that has a gradient: by default in three passes around base_update(), for gradient, update
+  /// and decay.
   virtual void update(ParameterState& p, const Step& step);
 
   /// Sum over the parameter of v_hat after this step, for stable(); the number of values without a second moment.
@@ -137,8 +141,6 @@ class Optimizer {
 
   void check_options() const;
   bool update_all(int calls);
-  StepContext context_at(std::size_t group, std::int64_t step) const;
-  DecayTerms ask(std::size_t group, const StepContext& context) const;
   void classify();
   bool gradients_finite() const;
   void clip();

@@ -8,6 +8,7 @@
 
 #include "framework/compute/basic.h"
 #include "framework/tensor/error.h"
+#include "optim/decay_course.h"
 
 namespace ebb {
 namespace {
@@ -46,26 +47,39 @@ bool has_f32(const Group& group) {
                      [](const Member& member) { return member.parameter->value().dtype() == DType::f32; });
 }
 
-// What decay will do to a group at the next step.
+// Why nothing is known ahead of a decay that depends on the gradients.
+std::string reason(const Optimizer& optimizer, std::size_t g) {
+  if (optimizer.decay(g).wants_v_hat) return "they depend on the second moment of the gradients";
+  return text(optimizer.name(), " rescales gradients or updates, and this pull among them");
+}
+
+std::string percent(double share) {
+  if (share > 0.99 && share < 1) return text("all but ", shortened(100 * (1 - share)), " %");
+  if (share >= 0 && share <= 1) return text(shortened(100 * share), " %");
+  return text(shortened(share), " times");
+}
+
+// What decay does to a group in the run.
 std::string effect(const Optimizer& optimizer, std::size_t g, const ReportOptions& options) {
-  const DecayTerms terms = optimizer.terms(g);
-  std::string out;
-  const auto add = [&](const char* what, double value) {
-    if (value != 0) out += text(out.empty() ? "" : ", ", what, ' ', shortened(value));
-  };
-  add("shrink", terms.shrink);
-  add("l2 in the gradient", terms.l2_gradient);
-  add("l1 in the gradient", terms.l1_gradient);
-  add("l2 in the update", terms.l2_update);
-  add("soft threshold", terms.threshold);
-  add("divisor 1 +", terms.divide - 1);
-  if (out.empty()) out = "nothing at this step";
-  const double shrink = terms.shrink + (terms.divide - 1);
-  if (shrink > 0) {
-    out += text("; timescale ", shortened(1 / shrink), " steps");
-    if (options.steps_per_epoch > 0) out += text(" = ", shortened(1 / shrink / options.steps_per_epoch), " epochs");
-    if (shrink < 0x1p-25 && has_f32(optimizer.groups()[g])) out += "; rounds to nothing in f32";
+  const DecayCourse course = decay_course(optimizer, g, options.steps);
+  std::string out = text("at the peak lr ", shortened(course.lr));
+  if (course.depends) return out + "; no shrink and no timescale known ahead: " + reason(optimizer, g);
+  if (course.shrink == 0 && course.pull == 0) return out + ", nothing in this run";
+  const char* const what = optimizer.decay(g).from_start ? "a distance from the start" : "a weight";
+  if (course.shrink > 0) {
+    out += text(", shrink ", shortened(course.shrink));
+    if (course.gain != 1) out += text(" with momentum, as decoupled_lr ", shortened(course.coupled));
+    out += text(", timescale ", shortened(1 / course.shrink), " steps");
+    if (options.steps_per_epoch > 0)
+      out += text(" = ", shortened(1 / course.shrink / options.steps_per_epoch), " epochs");
   }
+  if (course.pull > 0) out += text(", L1 takes ", shortened(course.pull), " a step");
+  if (course.reach) out += text("; without gradient ", what, " up to ", shortened(*course.reach), " ends at about 0");
+  else if (course.left)
+    out += text("; ", course.rounded ? "about " : "", percent(*course.left), " of ", what,
+                " without gradient is left after ", options.steps, " steps");
+  if (course.pull == 0 && course.shrink < 0x1p-25 && has_f32(optimizer.groups()[g]))
+    out += "; rounds to nothing in f32";
   return out;
 }
 
@@ -101,8 +115,7 @@ std::string report(const Optimizer& optimizer, ReportOptions options) {
                     counted(static_cast<std::size_t>(group.values()), "value"), members});
     if (!decay.rule) continue;
     const std::string formula = decay.formula.empty() ? "" : decay.formula + "; ";
-    details +=
-        text(group.name, ": ", formula, "lr ", shortened(optimizer.lr(g)), ", ", effect(optimizer, g, options), '\n');
+    details += text(group.name, ": ", formula, effect(optimizer, g, options), '\n');
   }
   std::string out = aligned(rows, {false, false, true, true, false}) + details;
   if (options.parameters)

@@ -49,7 +49,9 @@ UpdateModel Sgd::update_model(std::size_t group) const {
   if (projects()) return {};
   if (!has_momentum_) return {.kind = UpdateModel::Kind::linear, .direct = 1, .gain = 0};
   const double mu = context(group).momentum;
-  return filtered(UpdateModel::Kind::linear, nesterov_ ? 1 : 0, nesterov_ ? mu : 1, mu, 1 - dampening_);
+  UpdateModel model = filtered(UpdateModel::Kind::linear, nesterov_ ? 1 : 0, nesterov_ ? mu : 1, mu, 1 - dampening_);
+  model.first_gain = nesterov_ ? mu : 1;
+  return model;
 }
 
 std::string Sgd::settings() const { return text("dampening ", dampening_, nesterov_ ? ", nesterov" : ""); }

@@ -28,6 +28,10 @@ struct UpdateModel {
   double direct = 0;          ///< Weight of the newest gradient beside the sum.
   double gain = 1;            ///< Weight of the sum.
   double pole = 0;            ///< What stays of it in a step, 0 to below 1.
+  double first_gain = gain;   ///< Weight of the very first gradient in the sum: SGD's dampening leaves it whole.
+
+  /// What a constant gradient of 1 comes to in the end: 1 / (1 - momentum) for SGD.
+  constexpr double total() const { return direct + gain / (1 - pole); }
 };
 
 /// Momentum without dampening has direct 0, gain 1, pole mu; this gives the model of `u = direct g + share b`,

@@ -88,13 +88,14 @@ TrainSummary Session::summary(const Evaluation& tested) const {
 
 std::string Session::header() const {
   const int threads = parallel::thread_count();
+  const StepCounts steps = step_counts(recipe, train.batches());
   return text(
       "Ebb ", version(), ", ", instruction_set(), " kernels, ", threads, threads == 1 ? " thread, " : " threads, ",
       parallel::backend(), "\n\ndata    ", recipe.data, ": ", grouped(train.dataset().size()), " training",
       data.validation ? text(", ", grouped(data.validation->size()), " validation and ") : std::string(" and "),
       grouped(test.dataset().size()), " test images of ", train.dataset().sample_shape(), "\n\n",
       ebb::summary(*model, train.dataset().sample_shape().insert(0, 1)).text(), '\n',
-      report(*optimizer, {.steps_per_epoch = step_counts(recipe, train.batches()).per_epoch}), "\nlr ", recipe.lr,
+      report(*optimizer, {.steps_per_epoch = steps.per_epoch, .steps = steps.total}), "\nlr ", recipe.lr,
       ", schedule ", optimizer->common().schedule.text(), ", batch ", recipe.batch, ", seed ", recipe.seed, "\n\n");
 }
 

@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(reports) {
   BOOST_TEST(report(optimizer) ==
              "no decay  none                1 tensor   3 values  bias\n"
              "decayed   decoupled_lr 5e-04  1 tensor  12 values  weight\n"
-             "decayed: w -= lr lambda w; lr 0.1, shrink 5e-05; timescale 2e+04 steps\n");
+             "decayed: w -= lr lambda w; at the peak lr 0.1, shrink 5e-05, timescale 2e+04 steps\n");
   train(net, optimizer, 0, 1);
   const std::string long_report = report(optimizer, {.steps_per_epoch = 100, .parameters = true});
   BOOST_TEST(long_report.find("= 200 epochs") != std::string::npos, long_report);

@@ -1,0 +1,162 @@
+#include "optim/decay_course.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "framework/tensor/error.h"
+
+namespace ebb {
+namespace {
+
+// Steps that are looked at in all groups together; of longer runs some steps stand for their neighbours.
+constexpr std::int64_t most_steps = std::int64_t{1} << 22;
+
+// One step of a weight without gradient, by a linear update: u = direct g + sum, sum = pole sum + gain g.
+struct Move {
+  DecayTerms terms;
+  UpdateModel update;
+  double lr;
+
+  // What multiplies the weight, the sum left out.
+  double factor() const {
+    const double pull = terms.l2_update + (update.direct + update.gain) * terms.l2_gradient;
+    return (1 - terms.shrink - lr * pull) / terms.divide;
+  }
+
+  // The share of a weight that it takes in the mean.
+  double share() const { return beside() + (terms.divide - 1); }
+
+  // The same without the division at the end.
+  double beside() const { return terms.shrink + lr * (terms.l2_update + terms.l2_gradient * update.total()); }
+
+  // What `count` such steps leave of a weight, in the mean.
+  double left_after(double count) const {
+    if (beside() >= 1) return std::pow(factor(), count);
+    return std::exp(count * (std::log1p(-beside()) - std::log(terms.divide)));
+  }
+
+  // What it takes off whatever the weight is.
+  double pull() const { return terms.threshold + lr * terms.l1_gradient * update.total(); }
+
+  // Largest absolute eigenvalue of the step from (weight, sum) to the next ones.
+  double radius() const {
+    const double half = (factor() + update.pole) / 2;
+    const double from_sum = -lr * update.pole / terms.divide, to_sum = update.gain * terms.l2_gradient;
+    const double determinant = factor() * update.pole - from_sum * to_sum;
+    const double discriminant = half * half - determinant;
+    return discriminant < 0 ? std::sqrt(determinant) : std::abs(half) + std::sqrt(discriminant);
+  }
+};
+
+// A weight and the sum of its gradients on their way; `sign` of the L1 parts: 0 where they are left out.
+struct Weight {
+  double w;
+  double sign;
+  double sum = 0;
+
+  void advance(const Move& move, bool first) {
+    const DecayTerms& t = move.terms;
+    const UpdateModel& m = move.update;
+    const double g = t.l2_gradient * w + t.l1_gradient * sign;
+    sum = m.pole * sum + (first ? m.first_gain : m.gain) * g;
+    const double u = m.direct * g + sum + t.l2_update * w;
+    w = (w - (move.lr * u + t.shrink * w) - t.threshold * sign) / t.divide;
+  }
+};
+
+// Whether gradients decide what these terms come to.
+bool depends_on_gradients(const DecayTerms& terms, const Decay& decay, const UpdateModel& update) {
+  using Kind = UpdateModel::Kind;
+  const bool coupled = terms.l2_gradient != 0 || terms.l1_gradient != 0;
+  const bool moments = update.kind == Kind::normalised || update.kind == Kind::unknown;
+  return (coupled && update.kind != Kind::linear) || (terms.l2_update != 0 && update.kind == Kind::unknown) ||
+         (terms.shrink != 0 && decay.wants_v_hat && moments);
+}
+
+// The numbers of a step where schedule and lambda are at their peak.
+StepContext peak_context(const Optimizer& optimizer, std::size_t group) {
+  StepContext c = optimizer.planned_context(group, 0);
+  c.schedule = 1;
+  c.lr = c.base_lr;
+  c.lambda = optimizer.decay(group).lambda.value();
+  c.l1 = optimizer.decay(group).l1.value();
+  return c;
+}
+
+void note(DecayCourse& course, const Move& move, std::int64_t step) {
+  course.lr = std::max(course.lr, move.lr);
+  course.pull = std::max(course.pull, move.pull());
+  course.grows = course.grows || move.radius() > 1 + 1e-9;
+  if (move.share() <= course.shrink) return;
+  course.shrink = move.share();
+  course.step = step;
+  course.gain = move.terms.l2_gradient > 0 ? move.update.total() : 1;
+  course.coupled = move.terms.l2_gradient * course.gain;
+  course.multiplier = move.factor();
+}
+
+std::string shortened(double value) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.4g", value);
+  return digits;
+}
+
+}  // namespace
+
+DecayCourse decay_course(const Optimizer& optimizer, std::size_t group, std::int64_t steps) {
+  DecayCourse course;
+  const Decay& decay = optimizer.decay(group);
+  if (!decay.rule) return course;
+  const UpdateModel update = optimizer.update_model(group);
+  const auto move_of = [&](const StepContext& context) {
+    const DecayTerms terms = optimizer.terms(group, context);
+    course.depends = course.depends || depends_on_gradients(terms, decay, update);
+    return Move{terms, update, context.lr};
+  };
+  // What gradients decide is not told.
+  const auto known = [&] {
+    if (!course.depends) return course;
+    return DecayCourse{.lr = course.lr, .depends = true};
+  };
+  if (steps <= 0) {
+    note(course, move_of(peak_context(optimizer, group)), 0);
+    return known();
+  }
+  const std::int64_t budget =
+      std::max<std::int64_t>(1, most_steps / static_cast<std::int64_t>(optimizer.groups().size()));
+  const std::int64_t stride = (steps - 1) / budget + 1;
+  course.rounded = stride > 1;
+  Weight one{1, 0}, zero{0, 1};
+  for (std::int64_t step = 0; step < steps; step += stride) {
+    const Move move = move_of(optimizer.planned_context(group, step));
+    note(course, move, step);
+    if (course.rounded) {
+      one.w *= move.left_after(static_cast<double>(std::min(stride, steps - step)));
+    } else {
+      one.advance(move, step == 0);
+      zero.advance(move, step == 0);
+    }
+  }
+  if (course.depends) return known();
+  course.left = one.w;
+  if (course.pull > 0 && !course.rounded && one.w > 0) course.reach = -zero.w / one.w;
+  return course;
+}
+
+std::vector<std::string> decay_warnings(const Optimizer& optimizer, std::int64_t steps) {
+  std::vector<std::string> out;
+  for (std::size_t g = 0; g < optimizer.groups().size(); ++g) {
+    const DecayCourse course = decay_course(optimizer, g, steps);
+    const bool momentum = course.gain != 1;
+    if (momentum ? course.shrink < 1 : course.multiplier > 0) continue;
+    const std::string where = text("group \"", optimizer.groups()[g].name, "\": ", optimizer.decay(g).text(), " takes ",
+                                   shortened(course.shrink), " times each weight off it at step ", course.step);
+    const std::string does = momentum ? ", momentum counted: weights swing through 0"
+                                      : text(": it multiplies them by ", shortened(course.multiplier));
+    out.push_back(where + does + (course.grows ? ", and grow without bound" : "") + "; lower lambda or the lr");
+  }
+  return out;
+}
+
+}  // namespace ebb
