@@ -42,9 +42,8 @@ detail::BaseRule Adam::base_rule(const ParameterState& p, const StepContext& con
                              .v_hat = second};
 }
 
-UpdateModel Adam::update_model(std::size_t group) const {
+UpdateModel Adam::response(std::size_t /*group*/, double beta1) const {
   if (amsgrad_ || projects()) return {};
-  const double beta1 = context(group).momentum;
   return filtered(UpdateModel::Kind::normalised, 0, 1, beta1, 1 - beta1);
 }
 

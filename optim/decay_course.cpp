@@ -49,18 +49,20 @@ struct Move {
   }
 };
 
-// A weight and the sum of its gradients on their way; `sign` of the L1 parts: 0 where they are left out.
+// A weight and the sums of its gradients on their way; `sign` of the L1 parts: 0 where they are left out.
 struct Weight {
   double w;
   double sign;
-  double sum = 0;
+  double sum = 0;   // of all gradients, in units of gain
+  double rest = 0;  // what the first one has beyond that
 
   void advance(const Move& move, bool first) {
     const DecayTerms& t = move.terms;
     const UpdateModel& m = move.update;
     const double g = t.l2_gradient * w + t.l1_gradient * sign;
-    sum = m.pole * sum + (first ? m.first_gain : m.gain) * g;
-    const double u = m.direct * g + sum + t.l2_update * w;
+    sum = m.pole * sum + g;
+    rest = first ? (m.first_gain - m.gain) * g : m.pole * rest;
+    const double u = m.direct * g + m.gain * sum + rest + t.l2_update * w;
     w = (w - (move.lr * u + t.shrink * w) - t.threshold * sign) / t.divide;
   }
 };
@@ -108,8 +110,8 @@ DecayCourse decay_course(const Optimizer& optimizer, std::size_t group, std::int
   DecayCourse course;
   const Decay& decay = optimizer.decay(group);
   if (!decay.rule) return course;
-  const UpdateModel update = optimizer.update_model(group);
   const auto move_of = [&](const StepContext& context) {
+    const UpdateModel update = optimizer.update_model(group, context.momentum);
     const DecayTerms terms = optimizer.terms(group, context);
     course.depends = course.depends || depends_on_gradients(terms, decay, update);
     return Move{terms, update, context.lr};
@@ -144,17 +146,18 @@ DecayCourse decay_course(const Optimizer& optimizer, std::size_t group, std::int
   return course;
 }
 
-std::vector<std::string> decay_warnings(const Optimizer& optimizer, std::int64_t steps) {
+std::vector<std::string> decay_warnings(const Optimizer& optimizer, std::int64_t steps, DecayFault fault) {
   std::vector<std::string> out;
   for (std::size_t g = 0; g < optimizer.groups().size(); ++g) {
     const DecayCourse course = decay_course(optimizer, g, steps);
     const bool momentum = course.gain != 1;
-    if (momentum ? course.shrink < 1 : course.multiplier > 0) continue;
+    const bool takes_all = momentum ? course.shrink >= 1 : course.multiplier <= 0;
+    if (!(fault == DecayFault::grows ? course.grows : takes_all)) continue;
     const std::string where = text("group \"", optimizer.groups()[g].name, "\": ", optimizer.decay(g).text(), " takes ",
                                    shortened(course.shrink), " times each weight off it at step ", course.step);
     const std::string does = momentum ? ", momentum counted: weights swing through 0"
                                       : text(": it multiplies them by ", shortened(course.multiplier));
-    out.push_back(where + does + (course.grows ? ", and grow without bound" : "") + "; lower lambda or the lr");
+    out.push_back(where + does + (course.grows ? ", and they grow without bound" : "") + "; lower lambda or the lr");
   }
   return out;
 }

@@ -34,7 +34,14 @@ struct DecayCourse {
 /// \param steps of the run, from its first one; 0: not known. The peak is then where all multipliers are 1.
 DecayCourse decay_course(const Optimizer& optimizer, std::size_t group, std::int64_t steps);
 
-/// Sentences about decay that takes all of a weight and more in a step (a shrink of 1 or more), naming the group.
-std::vector<std::string> decay_warnings(const Optimizer& optimizer, std::int64_t steps);
+/// Which of the groups decay_warnings() is to speak of.
+enum class DecayFault : std::uint8_t {
+  takes_all,  ///< Those of which a step takes all of a weight or more: a shrink of 1 or more.
+  grows,      ///< Those whose weights grow without bound by decay alone.
+};
+
+/// Sentences that name such groups and say what decay does there, in a run of `steps` updates.
+std::vector<std::string> decay_warnings(const Optimizer& optimizer, std::int64_t steps,
+                                        DecayFault fault = DecayFault::takes_all);
 
 }  // namespace ebb

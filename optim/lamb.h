@@ -29,10 +29,9 @@ class Lamb : public Adam {
   /// \throws Error for settings that make no sense.
   Lamb(Groups groups, LambOptions options = {});
 
-  /// Unknown: the trust ratio follows the weight.
-  UpdateModel update_model(std::size_t /*group*/ = 0) const override { return {}; }
-
  protected:
+  /// Unknown: the trust ratio follows the weight.
+  UpdateModel response(std::size_t /*group*/, double /*beta1*/) const override { return {}; }
   void update(ParameterState& p, const Step& step) override;
 };
 

@@ -19,8 +19,7 @@ detail::BaseRule Lion::base_rule(const ParameterState&, const StepContext& conte
 }
 
 // beta1 m_{t-1} + (1 - beta1) g_t, where m_{t-1} begins with (1 - beta2) g_{t-1}: the sum from k = 0 on has beta2 more.
-UpdateModel Lion::update_model(std::size_t group) const {
-  const double beta1 = context(group).momentum;
+UpdateModel Lion::response(std::size_t /*group*/, double beta1) const {
   if (beta2_ == 0) return {};
   const double share = beta1 / beta2_;
   return filtered(UpdateModel::Kind::sign, 1 - beta1 - share * (1 - beta2_), share, beta2_, 1 - beta2_);

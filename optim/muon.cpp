@@ -79,8 +79,7 @@ void Muon::update(ParameterState& p, const Step& step) {
   apply(p, step, u.reshape(x.shape()));
 }
 
-UpdateModel Muon::update_model(std::size_t group) const {
-  const double mu = context(group).momentum;
+UpdateModel Muon::response(std::size_t group, double mu) const {
   if (adam_.at(group)) return filtered(UpdateModel::Kind::normalised, 0, 1, mu, 1 - mu);
   return filtered(UpdateModel::Kind::orthogonal, nesterov_ ? 1 - mu : 0, nesterov_ ? mu : 1, mu, 1 - mu);
 }

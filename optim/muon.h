@@ -41,12 +41,11 @@ class Muon : public ElementwiseOptimizer {
   /// \throws Error when adam_groups names no group, or a parameter of another group is no matrix.
   Muon(Groups groups, MuonOptions options = {});
 
-  UpdateModel update_model(std::size_t group = 0) const override;
-
  protected:
   std::array<const char*, 3> state_names() const override { return {"momentum", "second_moment"}; }
   Tensor initial_state(const ParameterState& p, std::size_t k) const override;
   detail::BaseRule base_rule(const ParameterState& p, const StepContext& context) const override;
+  UpdateModel response(std::size_t group, double momentum) const override;
   void update(ParameterState& p, const Step& step) override;
   std::string settings() const override;
 

@@ -35,8 +35,7 @@ detail::BaseRule NAdam::base_rule(const ParameterState& p, const StepContext& co
 }
 
 // mu(t) has come close to beta1 after some hundred steps.
-UpdateModel NAdam::update_model(std::size_t group) const {
-  const double beta1 = context(group).momentum;
+UpdateModel NAdam::response(std::size_t /*group*/, double beta1) const {
   return filtered(UpdateModel::Kind::normalised, 1 - beta1, beta1, beta1, 1 - beta1);
 }
 

@@ -34,11 +34,10 @@ class NAdam : public ElementwiseOptimizer {
   /// \throws Error for settings that make no sense.
   NAdam(Groups groups, NAdamOptions options = {});
 
-  UpdateModel update_model(std::size_t group = 0) const override;
-
  protected:
   std::array<const char*, 3> state_names() const override;
   detail::BaseRule base_rule(const ParameterState& p, const StepContext& context) const override;
+  UpdateModel response(std::size_t group, double momentum) const override;
   std::string settings() const override;
   void after_update(ParameterState& p, const StepContext& context) const override;
 

@@ -146,7 +146,7 @@ StepContext Optimizer::context(std::size_t group) const {
   return c;
 }
 
-UpdateModel Optimizer::update_model(std::size_t /*group*/) const { return {}; }
+UpdateModel Optimizer::response(std::size_t /*group*/, double /*momentum*/) const { return {}; }
 
 StepContext Optimizer::planned_context(std::size_t group, std::int64_t step) const {
   const GroupOptions& options = groups_.at(group).options;

@@ -39,8 +39,7 @@ class Optimizer {
   /// Drops the gradients of the update that is being made ready, accumulated ones too; skipped_steps() counts it.
   void skip();
 
-  /// True between the calls of step() that belong to one accumulated update.
-  bool accumulating() const { return gathered_ != 0; }
+  bool accumulating() const { return gathered_ != 0; }  ///< True between the calls of one accumulated update.
 
   /// Feeds reduce-on-plateau with a metric, usually once an epoch.
   /// \throws Error when the optimizer has no plateau option, or the metric is NaN.
@@ -59,9 +58,9 @@ class Optimizer {
   const Decay& decay(std::size_t group = 0) const;                      ///< The group's own or the inherited one.
   double lr(std::size_t group = 0) const { return context(group).lr; }  ///< Learning rate of the next step.
 
-  /// What step number `step` will tell it by schedules alone, without reductions on plateau; and what it answers.
+  /// What step number `step` will tell it by schedules alone, without reductions on plateau.
   StepContext planned_context(std::size_t group, std::int64_t step) const;
-  DecayTerms terms(std::size_t group, const StepContext& context) const;
+  DecayTerms terms(std::size_t group, const StepContext& context) const;  ///< What it answers to these numbers.
 
   /// Changes the base learning rate from the next step on.
   /// \throws Error unless finite and >= 0.
@@ -74,15 +73,16 @@ class Optimizer {
   void add(StepObserver& observer) { observers_.push_back(&observer); }
   void remove(StepObserver& observer) { std::erase(observers_, &observer); }  ///< Leaves it in peace.
 
-  /// How the base update of a group answers to gradients; unknown unless overridden.
-  virtual UpdateModel update_model(std::size_t group = 0) const;
+  /// How the base update of a group answers to gradients, with the momentum of the next step.
+  UpdateModel update_model(std::size_t group = 0) const { return response(group, context(group).momentum); }
+  /// The same with another momentum.
+  UpdateModel update_model(std::size_t group, double momentum) const { return response(group, momentum); }
 
   /// A tensor of the state: `state("fc.weight", "momentum")`. Undefined before the first update.
   /// \throws Error when there is no such parameter or no such name.
   Tensor state(const std::string& path, const std::string& what) const;
 
-  /// Bytes that state_names() take after the first update.
-  std::int64_t state_bytes() const;
+  std::int64_t state_bytes() const;  ///< Bytes that state_names() take after the first update.
 
   /// Copies of everything that a later run needs, by name.
   OptimizerState save_state() const;
@@ -97,6 +97,9 @@ class Optimizer {
   OptimizerLoadReport check_state(const OptimizerState& state) const;
 
  protected:
+  /// What update_model() gives; unknown unless overridden.
+  virtual UpdateModel response(std::size_t group, double momentum) const;
+
   /// \param name of the algorithm, for reports and checkpoints.
   /// \throws Error for settings that make no sense.
   Optimizer(std::string name, Groups groups, CommonOptions common);

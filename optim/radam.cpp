@@ -43,8 +43,7 @@ double RAdam::second_moment(ParameterState& p, const Step& step) {
                                                      : Optimizer::second_moment(p, step);
 }
 
-UpdateModel RAdam::update_model(std::size_t group) const {
-  const double beta1 = context(group).momentum;
+UpdateModel RAdam::response(std::size_t /*group*/, double beta1) const {
   return filtered(UpdateModel::Kind::normalised, 0, 1, beta1, 1 - beta1);
 }
 

@@ -34,11 +34,10 @@ class RAdam : public ElementwiseOptimizer {
   /// \throws Error for settings that make no sense.
   RAdam(Groups groups, RAdamOptions options = {});
 
-  UpdateModel update_model(std::size_t group = 0) const override;
-
  protected:
   std::array<const char*, 3> state_names() const override;
   detail::BaseRule base_rule(const ParameterState& p, const StepContext& context) const override;
+  UpdateModel response(std::size_t group, double momentum) const override;
   std::string settings() const override;
   double second_moment(ParameterState& p, const Step& step) override;  ///< v_hat counts as 1 until it is used.
 

@@ -53,10 +53,13 @@ std::string reason(const Optimizer& optimizer, std::size_t g) {
   return text(optimizer.name(), " rescales gradients or updates, and this pull among them");
 }
 
-std::string percent(double share) {
-  if (share > 0.99 && share < 1) return text("all but ", shortened(100 * (1 - share)), " %");
-  if (share >= 0 && share <= 1) return text(shortened(100 * share), " %");
-  return text(shortened(share), " times");
+// What a run of `steps` leaves of a weight.
+std::string left_text(double left, const std::string& what, std::int64_t steps) {
+  if (!(left >= 0 && left <= 1))
+    return text(what, " without gradient ends at ", shortened(left), " times itself after ", steps, " steps");
+  const bool most = left > 0.99 && left < 1;
+  return text(most ? "all but " : "", shortened(100 * (most ? 1 - left : left)), " % of ", what,
+              " without gradient is left after ", steps, " steps");
 }
 
 // What decay does to a group in the run.
@@ -65,7 +68,7 @@ std::string effect(const Optimizer& optimizer, std::size_t g, const ReportOption
   std::string out = text("at the peak lr ", shortened(course.lr));
   if (course.depends) return out + "; no shrink and no timescale known ahead: " + reason(optimizer, g);
   if (course.shrink == 0 && course.pull == 0) return out + ", nothing in this run";
-  const char* const what = optimizer.decay(g).from_start ? "a distance from the start" : "a weight";
+  const std::string what = optimizer.decay(g).from_start ? "a distance from the start" : "a weight";
   if (course.shrink > 0) {
     out += text(", shrink ", shortened(course.shrink));
     if (course.gain != 1) out += text(" with momentum, as decoupled_lr ", shortened(course.coupled));
@@ -75,9 +78,7 @@ std::string effect(const Optimizer& optimizer, std::size_t g, const ReportOption
   }
   if (course.pull > 0) out += text(", L1 takes ", shortened(course.pull), " a step");
   if (course.reach) out += text("; without gradient ", what, " up to ", shortened(*course.reach), " ends at about 0");
-  else if (course.left)
-    out += text("; ", course.rounded ? "about " : "", percent(*course.left), " of ", what,
-                " without gradient is left after ", options.steps, " steps");
+  else if (course.left) out += text("; ", course.rounded ? "about " : "", left_text(*course.left, what, options.steps));
   if (course.pull == 0 && course.shrink < 0x1p-25 && has_f32(optimizer.groups()[g]))
     out += "; rounds to nothing in f32";
   return out;

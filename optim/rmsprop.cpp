@@ -35,8 +35,8 @@ detail::BaseRule RmsProp::base_rule(const ParameterState& p, const StepContext& 
                          .momentum = context.momentum};
 }
 
-UpdateModel RmsProp::update_model(std::size_t group) const {
-  return filtered(UpdateModel::Kind::normalised, 0, 1, context(group).momentum, 1);
+UpdateModel RmsProp::response(std::size_t /*group*/, double momentum) const {
+  return filtered(UpdateModel::Kind::normalised, 0, 1, momentum, 1);
 }
 
 std::string RmsProp::settings() const { return text("alpha ", alpha_, ", eps ", eps_, centered_ ? ", centered" : ""); }

@@ -36,11 +36,10 @@ class RmsProp : public ElementwiseOptimizer {
   /// \throws Error for settings that make no sense.
   RmsProp(Groups groups, RmsPropOptions options = {});
 
-  UpdateModel update_model(std::size_t group = 0) const override;
-
  protected:
   std::array<const char*, 3> state_names() const override;
   detail::BaseRule base_rule(const ParameterState& p, const StepContext& context) const override;
+  UpdateModel response(std::size_t group, double momentum) const override;
   std::string settings() const override;
 
  private:

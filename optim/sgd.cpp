@@ -45,10 +45,9 @@ detail::BaseRule Sgd::base_rule(const ParameterState& p, const StepContext& cont
   return rule;
 }
 
-UpdateModel Sgd::update_model(std::size_t group) const {
+UpdateModel Sgd::response(std::size_t /*group*/, double mu) const {
   if (projects()) return {};
   if (!has_momentum_) return {.kind = UpdateModel::Kind::linear, .direct = 1, .gain = 0};
-  const double mu = context(group).momentum;
   UpdateModel model = filtered(UpdateModel::Kind::linear, nesterov_ ? 1 : 0, nesterov_ ? mu : 1, mu, 1 - dampening_);
   model.first_gain = nesterov_ ? mu : 1;
   return model;

@@ -35,14 +35,13 @@ class Sgd : public ElementwiseOptimizer {
   /// \throws Error for settings that make no sense.
   Sgd(Groups groups, SgdOptions options = {});
 
-  UpdateModel update_model(std::size_t group = 0) const override;
-
  protected:
   /// Under another name.
   Sgd(const char* name, Groups groups, SgdOptions options);
 
   std::array<const char*, 3> state_names() const override;
   detail::BaseRule base_rule(const ParameterState& p, const StepContext& context) const override;
+  UpdateModel response(std::size_t group, double momentum) const override;
   std::string settings() const override;
 
  private:

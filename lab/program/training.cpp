@@ -32,12 +32,13 @@ int stopped(Session& session, RunDirectory& directory, int signal) {
 int train_in(Session& session, RunDirectory& directory) {
   Trainer& trainer = session.trainer;
   ProgressDisplay display;
-  display.print_head(session.judged_on());
-  for (const EpochResult& epoch : trainer.curve()) display.on_epoch(trainer, epoch);
   LostOutput lost;
   trainer.add(display);
   trainer.add(lost);
   trainer.add(directory);
+  for (const std::string& warning : session.warnings()) trainer.report({"warning", warning});
+  display.print_head(session.judged_on());
+  for (const EpochResult& epoch : trainer.curve()) display.on_epoch(trainer, epoch);
   try {
     const StopSignal signals;
     // A training between two accumulated updates has no state to save: it goes on to the end of the update.

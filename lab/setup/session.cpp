@@ -9,6 +9,7 @@
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
 #include "lab/runs/version.h"
+#include "lab/setup/warnings.h"
 #include "optim/report.h"
 
 namespace ebb {
@@ -86,6 +87,8 @@ TrainSummary Session::summary(const Evaluation& tested) const {
   return out;
 }
 
+std::vector<std::string> Session::warnings() const { return run_warnings(recipe, *optimizer, train.batches()); }
+
 std::string Session::header() const {
   const int threads = parallel::thread_count();
   const StepCounts steps = step_counts(recipe, train.batches());
@@ -95,8 +98,8 @@ std::string Session::header() const {
       data.validation ? text(", ", grouped(data.validation->size()), " validation and ") : std::string(" and "),
       grouped(test.dataset().size()), " test images of ", train.dataset().sample_shape(), "\n\n",
       ebb::summary(*model, train.dataset().sample_shape().insert(0, 1)).text(), '\n',
-      report(*optimizer, {.steps_per_epoch = steps.per_epoch, .steps = steps.total}), "\nlr ", recipe.lr,
-      ", schedule ", optimizer->common().schedule.text(), ", batch ", recipe.batch, ", seed ", recipe.seed, "\n\n");
+      report(*optimizer, {.steps_per_epoch = steps.per_epoch, .steps = steps.total}), "\nlr ", recipe.lr, ", schedule ",
+      optimizer->common().schedule.text(), ", batch ", recipe.batch, ", seed ", recipe.seed, "\n\n");
 }
 
 }  // namespace ebb

@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "lab/audit/audit.h"
 #include "lab/recipe/recipe.h"
@@ -54,6 +56,9 @@ struct Session {
 
   /// What the program prints before the first epoch: version, data, layers, groups.
   std::string header() const;
+
+  /// What is to be read before it: see run_warnings().
+  std::vector<std::string> warnings() const;
 };
 
 }  // namespace ebb

@@ -13,6 +13,7 @@
 #include "framework/ops/loss.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
+#include "optim/decay_course.h"
 
 namespace ebb {
 namespace {
@@ -25,6 +26,13 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 // NaN for no samples.
 double mean(double sum, std::int64_t samples) { return samples == 0 ? nan : sum / static_cast<double>(samples); }
+
+// What helps against numbers that are not finite: decay that makes weights grow comes first.
+std::string remedy(const Optimizer& optimizer) {
+  const std::vector<std::string> growing = decay_warnings(optimizer, optimizer.steps() + 1, DecayFault::grows);
+  return growing.empty() ? "lower the learning rate, lengthen the warm-up, or clip the gradient"
+                         : "a likely cause is decay: " + growing.front();
+}
 
 // The averages in place of the weights while it lives. They change back, so that a trainer stays as it was.
 class Averaged {
@@ -232,7 +240,7 @@ std::string Trainer::find_non_finite_evaluation() {
 // To the last snapshot, with a lower learning rate. Throws where the policy is another, or that was done often enough.
 void Trainer::go_back(const std::string& where) {
   if (options_.non_finite != OnNonFinite::rollback || rollbacks_ >= options_.rollbacks || !snapshot_)
-    fail("train", where, "finite numbers", "lower the learning rate, lengthen the warm-up, or clip the gradient");
+    fail("train", where, "finite numbers", remedy(optimizer_));
   if (optimizer_.accumulating()) optimizer_.skip();
   const std::int64_t count = rollbacks_ + 1;
   load_state(TrainState(*snapshot_));

@@ -100,6 +100,28 @@ BOOST_AUTO_TEST_CASE(what_is_left_of_a_weight_without_gradient_is_what_the_optim
   BOOST_TEST(known > 150);
 }
 
+BOOST_AUTO_TEST_CASE(momentum_that_follows_a_schedule_is_followed) {
+  for (const bool nesterov : {false, true})
+    for (const double dampening : {0.0, 0.5, 1.0}) {
+      if (nesterov && dampening > 0) continue;
+      Parameter w("w", Role::weight, Tensor::full({1, 1}, 1, DType::f64));
+      Sgd optimizer(groups({&w}, {{"all", everything_else()}}), {.lr = 0.1,
+                                                                 .momentum = 0.9,
+                                                                 .dampening = dampening,
+                                                                 .nesterov = nesterov,
+                                                                 .schedule = course_of_lr(),
+                                                                 .momentum_schedule = cosine(60, 0.5),
+                                                                 .decay = coupled_l2(0.02)});
+      const double left = decay_course(optimizer, 0, steps).left.value();
+      for (std::int64_t step = 0; step < steps; ++step) {
+        zero_gradient(w);
+        optimizer.step();
+      }
+      BOOST_TEST(std::abs(w.value().item() - left) <= tolerance);
+      BOOST_TEST(1 - left > 1000 * tolerance);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(weights_within_reach_of_l1_end_at_zero_and_no_others) {
   for (const Maker& maker : makers())
     for (const Decay& decay : {proximal_l1(0.01), elastic_net(0.01, 0.3), proximal_l1(0.01 * cosine(60)).from(9)}) {
@@ -184,9 +206,10 @@ BOOST_AUTO_TEST_CASE(reports_say_what_momentum_makes_of_coupled_decay_and_what_n
   has("sgd", proximal_l1(0.01), ", L1 takes 0.001 a step; without gradient a weight up to 0.0");
   has("adam", decoupled_lr(0.5).from(60), "at the peak lr 0.1, nothing in this run");
   has("adam", decoupled_lr(0.0), "nothing in this run");
-  has("adam", decoupled_lr(0.5).from(59), "shrink 4.077e-05, timescale 2.453e+04 steps; all but 0.004077 % of a weight");
+  has("adam", decoupled_lr(0.5).from(59),
+      "shrink 4.077e-05, timescale 2.453e+04 steps; all but 0.004077 % of a weight");
   has("adam", toward_start(decoupled_lr(0.5)), " % of a distance from the start without gradient is left");
-  has("sgd", decoupled_lr(40), "; 1.");  // times
+  has("sgd", decoupled_lr(40), "; a weight without gradient ends at ");
 }
 
 BOOST_AUTO_TEST_CASE(the_length_of_a_run_does_not_delay_its_header) {
@@ -219,10 +242,10 @@ BOOST_AUTO_TEST_CASE(a_shrink_of_one_and_more_names_the_group_and_what_it_does) 
     for (const std::string& warning : decay_warnings(optimizer, steps)) all += warning + '\n';
     return all;
   };
-  BOOST_TEST(
-      warnings(1, 0.9, decoupled_lr(4)) ==
-      "group \"decayed\": decoupled_lr 4 takes 4 times each weight off it at step 5: it multiplies them by -3, and "
-      "grow without bound; lower lambda or the lr\n");
+  BOOST_TEST(warnings(1, 0.9, decoupled_lr(4)) ==
+             "group \"decayed\": decoupled_lr 4 takes 4 times each weight off it at step 5: it multiplies them by -3, "
+             "and they "
+             "grow without bound; lower lambda or the lr\n");
   BOOST_TEST(warnings(1, 0.9, decoupled_lr(0.999)).empty());
   BOOST_TEST(warnings(1, 0.9, decoupled_lr(1)).find("multiplies them by 0; ") != std::string::npos);
   BOOST_TEST(warnings(1, 0.9, decoupled_lr(1.5)).find("multiplies them by -0.5; ") != std::string::npos);

@@ -59,6 +59,38 @@ BOOST_AUTO_TEST_CASE(the_recipe_that_a_run_leaves_gives_the_run_again) {
   BOOST_TEST(summary("first").at("weights_sha256") == summary("second").at("weights_sha256"));
 }
 
+BOOST_AUTO_TEST_CASE(the_header_says_the_same_of_decay_after_a_resume) {
+  const auto decayed = [](const std::string& output) {
+    const std::size_t begin = output.find("\ndecayed: ");
+    return begin == std::string::npos ? output : output.substr(begin + 1, output.find('\n', begin + 1) - begin - 1);
+  };
+  const Finished first = test::ebb(train("run", "--epochs 3 --lr 0.05 --set warmup_epochs=1 --set warmup_start=0"));
+  BOOST_REQUIRE(first.status == 0);
+  BOOST_TEST(
+      has(decayed(first.output),
+          "w -= lr lambda w; at the peak lr 0.05, shrink 0.0001, timescale 1e+04 steps = 500 epochs; all but 0.2996"),
+      decayed(first.output));
+  BOOST_TEST(has(decayed(first.output), " % of a weight without gradient is left after 60 steps"));
+  const Finished again = test::ebb(resume("run"));
+  BOOST_TEST(has(again.output, "resumed after batch 60"), again.output);
+  BOOST_TEST(decayed(again.output) == decayed(first.output));
+}
+
+BOOST_AUTO_TEST_CASE(decay_that_makes_weights_grow_is_said_at_the_start_and_where_it_ends) {
+  const Finished done = test::ebb(train("run", "--epochs 3 --lr 1 --set lambda=100 --set schedule=constant"));
+  BOOST_TEST(done.status == 1);
+  const std::string sentence = "group \"decayed\": decoupled_lr 100 takes 100 times each weight off it at step ";
+  const std::size_t start = done.output.find("warning: " + sentence), head = done.output.find("epoch        lr");
+  BOOST_TEST(start < head, done.output);
+  BOOST_TEST(head != std::string::npos);
+  BOOST_TEST(has(done.output, std::string("; a likely cause is decay: group \"decayed\": decoupled_lr 100 takes ")),
+             done.output);
+  BOOST_TEST(has(test::read(root / "run" / "log.jsonl"), "takes 100 times each weight"));
+  const Finished fast = test::ebb(train("fast", "--epochs 3 --lr 1e9 --set decay=none"));
+  BOOST_TEST(fast.status == 1);
+  BOOST_TEST(has(fast.output, "lower the learning rate, lengthen the warm-up, or clip"), fast.output);
+}
+
 BOOST_AUTO_TEST_CASE(options_of_the_model_stay_with_the_run) {
   const std::string out = (root / "run").string();
   BOOST_REQUIRE(test::ebb(train("run", "--epochs 1 --model mlp --set hidden=12,7")).status == 0);
