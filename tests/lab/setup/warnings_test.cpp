@@ -80,19 +80,21 @@ BOOST_AUTO_TEST_CASE(decay_that_takes_all_of_a_weight_names_its_group) {
   BOOST_TEST(got.find("multiplies them by -3, and they grow without bound") != std::string::npos, got);
 }
 
-// The settings of each `ebb train` on a page.
+// The settings of each `ebb train` by a built-in recipe in a page's blocks of commands.
 std::vector<std::pair<std::string, std::vector<std::string>>> commands_of(const std::string& page) {
   std::ifstream file(std::string(EBB_SOURCE_DIR) + '/' + page);
   std::vector<std::pair<std::string, std::vector<std::string>>> commands;
+  bool block = false;
   for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("```")) block = line == "```sh";
     std::istringstream words(line);
     std::string word, name;
-    if (!(words >> word) || !word.ends_with("ebb") || !(words >> word) || word != "train" || !(words >> name)) continue;
+    if (!block || !(words >> word) || !word.ends_with("ebb") || !(words >> word) || word != "train") continue;
+    words >> name;
     std::vector<std::string> settings;
     while (words >> word && word != "#")
       if (word == "--set" && words >> word) settings.push_back(word);
-    if (!name.starts_with("WHAT") && !name.starts_with("-") && !name.ends_with(".toml"))
-      commands.emplace_back(name, settings);
+    if (!name.starts_with("-") && !name.ends_with(".toml")) commands.emplace_back(name, settings);
   }
   return commands;
 }
