@@ -75,8 +75,7 @@ class Optimizer {
 
   /// How the base update of a group answers to gradients, with the momentum of the next step.
   UpdateModel update_model(std::size_t group = 0) const { return response(group, context(group).momentum); }
-  /// The same with another momentum.
-  UpdateModel update_model(std::size_t group, double momentum) const { return response(group, momentum); }
+  UpdateModel update_model(std::size_t g, double momentum) const { return response(g, momentum); }  ///< By another one.
 
   /// A tensor of the state: `state("fc.weight", "momentum")`. Undefined before the first update.
   /// \throws Error when there is no such parameter or no such name.
