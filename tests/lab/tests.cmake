@@ -25,8 +25,9 @@ if(EBB_BUILD_LAB)
       lab/diagnose/predict_test.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   ebb_test(study
-    SOURCES lab/study/claims_test.cpp lab/study/statistics_test.cpp
+    SOURCES lab/study/claims_test.cpp lab/study/statistics_test.cpp lab/study/studies_test.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
+  target_compile_definitions(test_study PRIVATE EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   ebb_test(reports
     SOURCES lab/reports/axis_test.cpp lab/reports/browser_test.cpp lab/reports/comparison_test.cpp
       lab/reports/hostile_texts_test.cpp support/temporary_directory.cpp

@@ -8,29 +8,23 @@
 namespace ebb::test {
 namespace {
 
+using toys::soft;
+
 constexpr double a = 1.3, minimum = 2, eta = 0.05, lambda = 0.3, mu = 0.9;
 
 // Where the optimizer comes to rest on a/2 (w - minimum)^2, from `start`.
 template <class Make>
 double rest(Make make, int steps = 6000, double start = 0.5) {
-  const auto w = parameter("w", {start});
-  auto optimizer = make(groups({w.get()}, {{"all", everything_else()}}));
-  for (int step = 0; step < steps; ++step) {
-    quadratic_gradient(*w, a, minimum);
-    optimizer.step();
-  }
-  return w->value().item();
+  return toys::rest(make, a, minimum, steps, start);
 }
 
-double ridge(double alpha) { return a * minimum / (a + alpha); }
+double ridge(double alpha) { return toys::ridge(a, minimum, alpha); }
 
 void check_rest(const char* what, double got, double want, double without = minimum) {
   constexpr double tolerance = 1e-12;
   BOOST_TEST(std::abs(got - want) <= tolerance * std::abs(want), what << ": " << got << " instead of " << want);
   BOOST_TEST(std::abs(want - without) >= 1000 * tolerance, what << " has no effect");
 }
-
-double soft(double x, double by) { return x > by ? x - by : x < -by ? x + by : 0; }
 
 }  // namespace
 
@@ -191,8 +185,7 @@ BOOST_AUTO_TEST_CASE(adamw_is_not_ridge_and_adam_with_l2_is) {
       const auto adam = [=](Decay decay) {
         return [=](Groups table) { return Adam(table, {.lr = 1e-2, .eps = eps, .decay = decay}); };
       };
-      const double b = a + strength * (a * minimum + eps);
-      const double want = (b - std::sqrt(b * b - 4 * strength * a * a * minimum)) / (2 * strength * a);
+      const double want = toys::adamw_rest(a, minimum, strength, eps);
       const double got = rest(adam(decoupled_lr(strength)), 60000);
       BOOST_TEST(std::abs(got - want) <= tolerance * want, "AdamW, eps " << eps << ": " << got << " not " << want);
       BOOST_TEST(std::abs(want - ridge(strength)) > 1000 * tolerance);

@@ -19,6 +19,8 @@
 namespace ebb::test {
 namespace {
 
+using toys::farthest;
+
 constexpr double ulp = 0x1p-52;
 
 // Regression on 200 samples of 50 numbers, whose spectrum falls from 1 to 1/100.
@@ -58,13 +60,6 @@ struct Net : Layer {
   Child<BatchNorm2d> bn2;
   Child<Linear> fc;
 };
-
-double farthest(const Tensor& a, const Tensor& b) {
-  const std::vector<double> x = values(a), y = values(b);
-  double worst = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) worst = std::max(worst, std::abs(x[i] - y[i]));
-  return worst;
-}
 
 }  // namespace
 

@@ -8,28 +8,13 @@
 namespace ebb::test {
 namespace {
 
-// The gradient of a scale-invariant loss: that of w/|w| projected, divided by |w|^2's power as the chain rule has it.
-// (A random quadratic form on the unit sphere; norms of powers of two times w scale exactly.)
-void sphere_gradient(Parameter& p) {
-  const std::vector<double> w = values(p.value());
-  double square = 0, form = 0;
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    square += w[i] * w[i];
-    form += (1 + 0.5 * static_cast<double>(i)) * w[i] * w[i];
-  }
-  Tensor g = p.value().clone();
-  for (std::size_t i = 0; i < w.size(); ++i)
-    g.mutable_data<double>()[i] = 2 * ((1 + 0.5 * static_cast<double>(i)) - form / square) * w[i] / square;
-  set_gradient(p, g);
-}
-
 template <class Make>
 Tensor on_the_sphere(double c, Make make) {
   const auto w = random_parameter("w", {9}, 5);
   scale(w->value(), c);
   auto optimizer = make(groups({w.get()}, {{"all", everything_else()}}));
   for (int step = 0; step < 300; ++step) {
-    sphere_gradient(*w);
+    toys::sphere_gradient(*w);
     optimizer.step();
   }
   scale(w->value(), 1 / c);

@@ -11,12 +11,7 @@ namespace {
 
 constexpr double slope = 3;
 
-// The carousel: a loss of slope times the angle of w in the plane. The gradient is orthogonal to w, slope / |w| long.
-double carousel_gradient(Parameter& w) {
-  const double x = w.value().at({0}), y = w.value().at({1}), square = x * x + y * y;
-  set_gradient(w, {-slope * y / square, slope * x / square});
-  return std::sqrt(square);
-}
+double carousel_gradient(Parameter& w) { return toys::carousel_gradient(w, slope); }
 
 // |g| / |w| at the steps asked for.
 std::vector<double> ratios(const Decay& decay, const Schedule& schedule, std::vector<int> at) {

@@ -8,6 +8,7 @@
 
 #include "framework/autograd/parameter.h"
 #include "framework/compute/basic.h"
+#include "lab/study/toys.h"
 #include "optim/adadelta.h"
 #include "optim/adagrad.h"
 #include "optim/adam.h"
@@ -22,37 +23,15 @@
 
 namespace ebb::test {
 
-// A parameter of f64 numbers.
-inline std::unique_ptr<Parameter> parameter(const std::string& name, std::initializer_list<double> values,
-                                            Role role = Role::weight) {
-  return std::make_unique<Parameter>(name, role, Tensor::from(values, {static_cast<std::int64_t>(values.size())}));
-}
+using toys::parameter;
+using toys::quadratic_gradient;
+using toys::set_gradient;
+using toys::zero_gradient;
 
 // A parameter of normal numbers.
 inline std::unique_ptr<Parameter> random_parameter(const std::string& name, const Shape& shape, std::uint64_t seed,
                                                    DType dtype = DType::f64, Role role = Role::weight) {
-  Tensor value(shape, dtype);
-  fill_normal(value, Rng(seed), 0, 1);
-  return std::make_unique<Parameter>(name, role, value);
-}
-
-// Replaces the gradient.
-inline void set_gradient(Parameter& p, const Tensor& gradient) {
-  p.zero_grad();
-  p.accumulate(gradient.clone());
-}
-
-inline void set_gradient(Parameter& p, std::initializer_list<double> values) {
-  set_gradient(p, Tensor::from(values, p.shape()));
-}
-
-inline void zero_gradient(Parameter& p) { set_gradient(p, Tensor::zeros(p.shape(), p.value().dtype())); }
-
-// gradient = a (w - w*), elementwise.
-inline void quadratic_gradient(Parameter& p, double a, double minimum) {
-  Tensor g = p.value().clone();
-  for (double& x : g.mutable_span<double>()) x = a * (x - minimum);
-  set_gradient(p, g);
+  return toys::random_parameter(name, shape, Rng(seed), dtype, role);
 }
 
 // How to make each optimizer with a decay and a schedule; base lr 0.1 throughout.

@@ -1,0 +1,57 @@
+#include "lab/study/workloads.h"
+
+#include <algorithm>
+
+#include "framework/ops/activation.h"
+#include "framework/ops/loss.h"
+#include "framework/ops/pooling.h"
+#include "framework/ops/shape.h"
+
+namespace ebb::workloads {
+
+BnMlp::BnMlp(const BnMlpOptions& options, const Rng& rng)
+    : fc1{*this, "fc1", {.in = options.in, .out = options.hidden, .bias = options.bias}, rng},
+      bn1{*this, "bn1", {.channels = options.hidden, .eps = options.eps}},
+      fc2{*this, "fc2", {.in = options.hidden, .out = options.classes}, rng},
+      smooth_(options.smooth) {}
+
+Var BnMlp::forward(const Var& x) {
+  const Var normed = bn1(fc1(x));
+  return fc2(smooth_ ? softplus(normed) : relu(normed));
+}
+
+SmallCnn::SmallCnn(const SmallCnnOptions& options, const Rng& rng)
+    : conv1{*this, "conv1", {.in = options.channels, .out = options.width[0], .padding = {1, 1}, .bias = false}, rng},
+      bn1{*this, "bn1", {.channels = options.width[0], .eps = options.eps, .activation = Activation::relu}},
+      conv2{*this, "conv2", {.in = options.width[0], .out = options.width[1], .padding = {1, 1}, .bias = false}, rng},
+      bn2{*this, "bn2", {.channels = options.width[1], .eps = options.eps, .activation = Activation::relu}},
+      fc{*this, "fc", {.in = options.width[1] * (options.side / 4) * (options.side / 4), .out = options.classes}, rng} {
+}
+
+Var SmallCnn::forward(const Var& x) {
+  const Var first = max_pool2d(bn1(conv1(x)), {.kernel = {2, 2}});
+  const Var second = max_pool2d(bn2(conv2(first)), {.kernel = {2, 2}});
+  return fc(reshape(second, {second.dim(0), -1}));
+}
+
+Batch made_up(const Shape& shape, std::int64_t classes, const Rng& rng) {
+  Batch out{Tensor(shape, DType::f64), Tensor({shape[0]}, DType::i64)};
+  double* const numbers = out.x.mutable_data<double>();
+  for (std::int64_t i = 0; i < out.x.size(); ++i) numbers[i] = rng.normal(static_cast<std::uint64_t>(i));
+  const std::int64_t each = out.x.size() / shape[0];
+  for (std::int64_t i = 0; i < shape[0]; ++i) {
+    const double* const row = numbers + i * each;
+    out.labels.mutable_data<std::int64_t>()[i] = std::max_element(row, row + classes) - row;
+  }
+  return out;
+}
+
+double gradients(Layer& model, const Batch& batch) {
+  for (Parameter* const p : model.parameters()) p->zero_grad();
+  Tape tape;
+  const Var loss = softmax_cross_entropy(model(batch.x), batch.labels);
+  tape.backward(loss);
+  return loss.item();
+}
+
+}  // namespace ebb::workloads

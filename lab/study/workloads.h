@@ -1,0 +1,79 @@
+/// \file
+/// The networks that studies train, and batches to try them on.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "framework/nn/batch_norm.h"
+#include "framework/nn/conv2d.h"
+#include "framework/nn/layer.h"
+#include "framework/nn/linear.h"
+
+namespace ebb::workloads {
+
+/// Options of BnMlp.
+struct BnMlpOptions {
+  std::int64_t in = 784;      ///< Length of an input.
+  std::int64_t hidden = 64;   ///< Width.
+  std::int64_t classes = 10;  ///< Length of the output.
+  double eps = 1e-5;          ///< Of the batch norm.
+  bool bias = false;          ///< In front of the batch norm, where it has no effect.
+  bool smooth = false;        ///< Softplus in place of ReLU.
+};
+
+/// Linear, batch norm, activation, linear.
+class BnMlp : public Layer {
+ public:
+  /// For Child.
+  using Options = BnMlpOptions;
+
+  BnMlp(const BnMlpOptions& options, const Rng& rng);  ///< Of f32 numbers.
+  Var forward(const Var& x) override;
+
+  Child<Linear> fc1;       ///< In front of the norm.
+  Child<BatchNorm1d> bn1;  ///< With scale and shift.
+  Child<Linear> fc2;       ///< The head.
+
+ private:
+  bool smooth_;
+};
+
+/// Options of SmallCnn.
+struct SmallCnnOptions {
+  std::int64_t side = 28;                    ///< Of the images, a multiple of 4.
+  std::int64_t channels = 1;                 ///< Of the images.
+  std::array<std::int64_t, 2> width{8, 16};  ///< Of the convolutions.
+  std::int64_t classes = 10;                 ///< Length of the output.
+  double eps = 1e-5;                         ///< Of the batch norms.
+};
+
+/// Twice convolution of 3x3, batch norm, ReLU and pooling by 2; a linear layer.
+class SmallCnn : public Layer {
+ public:
+  /// For Child.
+  using Options = SmallCnnOptions;
+
+  SmallCnn(const SmallCnnOptions& options, const Rng& rng);  ///< Of f32 numbers.
+  Var forward(const Var& x) override;
+
+  Child<Conv2d> conv1;     ///< In front of bn1.
+  Child<BatchNorm2d> bn1;  ///< With ReLU.
+  Child<Conv2d> conv2;     ///< In front of bn2.
+  Child<BatchNorm2d> bn2;  ///< With ReLU.
+  Child<Linear> fc;        ///< The head.
+};
+
+/// Inputs with their classes.
+struct Batch {
+  Tensor x;       ///< Normal numbers, f64.
+  Tensor labels;  ///< The class is the greatest of the sample's first numbers.
+};
+
+/// \param shape of the inputs, the number of samples first.
+Batch made_up(const Shape& shape, std::int64_t classes, const Rng& rng);
+
+/// Cross-entropy and its gradients, which replace those there are. \returns the loss.
+double gradients(Layer& model, const Batch& batch);
+
+}  // namespace ebb::workloads
