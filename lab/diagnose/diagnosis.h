@@ -52,7 +52,7 @@ struct DiagnosisRow {
   ChannelSpread update;             ///< |dw|.
   ChannelSpread cosine_update;      ///< cos(dw, w).
   ChannelSpread angle;              ///< By which w turns in a step, degrees.
-  ChannelSpread effective_lr;       ///< lr / |w|^2, or lr / |w| where updates are normalised.
+  ChannelSpread effective_lr;       ///< lr / |w|^2, or lr / |w| where updates are normalised; feeds_norm.
   ChannelSpread lag;                ///< cos(g, g of the step before).
 
   double predicted_norm = missing;      ///< Where updates and decay balance, with the g~ of the window: median.

@@ -8,7 +8,6 @@
 #include "lab/training/trainer.h"
 
 namespace ebb {
-namespace {
 
 std::int64_t interval_for(const Optimizer& optimizer, const DiagnoseOptions& options) {
   if (options.every > 0) return options.every;
@@ -16,8 +15,6 @@ std::int64_t interval_for(const Optimizer& optimizer, const DiagnoseOptions& opt
   for (const Group& group : optimizer.groups()) values += static_cast<double>(group.values());
   return affordable_interval(values, options.step_work, options.budget);
 }
-
-}  // namespace
 
 std::int64_t affordable_interval(double values, double step_work, double budget) {
   // In multiply-adds of a step, counted generously: a number measured costs as much as 160 of them, and the optimizer's

@@ -35,6 +35,9 @@ struct DiagnoseOptions {
 /// step_work multiply-adds of a step. \returns 2 to 1000.
 std::int64_t affordable_interval(double values, double step_work, double budget);
 
+/// Steps from one measurement to the next that `options` come to with this optimizer.
+std::int64_t interval_for(const Optimizer& optimizer, const DiagnoseOptions& options);
+
 /// Looks on at an optimizer, in a training or in a loop of your own:
 ///
 ///     Diagnostics diagnostics(optimizer, audit(model, images, labels, &optimizer));

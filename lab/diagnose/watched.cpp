@@ -63,7 +63,7 @@ Watched::Watched(const ParameterState& state, const Audit& audit)
   const auto at = std::ranges::find(known, state.parameter, &NamedParameter::parameter);
   const auto number = static_cast<std::size_t>(at - known.begin());
   if (number < audit.rows.size()) position_ = audit.rows[number].position;
-  const bool whole = number < audit.rows.size() && audit.rows[number].granularity == "whole";
+  const bool whole = position_ == Position::feeds_norm && audit.rows[number].granularity == "whole";
   view_ = view_of(*parameter_, whole);
   divide(audit, number);
   moments_.resize(static_cast<std::size_t>(view_.channels()));
@@ -183,7 +183,8 @@ void Watched::measure(DiagnosisRow& out, const Step& step, const UpdateModel& up
   out.update = spread(Sum::update, true);
   out.cosine_update = spread(Sum::cosine_update, false);
   out.angle = spread(Sum::angle, true, degrees);
-  if (update.kind != UpdateModel::Kind::unknown) out.effective_lr = spread(Sum::effective_lr, false);
+  if (position_ == Position::feeds_norm && update.kind != UpdateModel::Kind::unknown)
+    out.effective_lr = spread(Sum::effective_lr, false);
   out.lag = spread(Sum::lag, false);
   const Tensor& w = parameter_->value();
   out.whole_norm = std::sqrt(square());

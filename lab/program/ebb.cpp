@@ -57,6 +57,8 @@ int program(int argc, char** argv) {
   std::array<std::string, shorts.size()> values;
   for (std::size_t i = 0; i < shorts.size(); ++i) train->add_option(shorts[i].flag, values[i], help_of(shorts[i].key));
   train->add_option("--set", training.settings, "key=value: sets any key of the recipe; may stand several times");
+  bool diagnose = false;
+  train->add_flag("--diagnose", diagnose, help_of("diagnose"));
   train->add_flag("--print-recipe", training.print_recipe, "print the resolved recipe and stop");
   train->add_flag("--overwrite", training.overwrite, "replace the run that is in the run directory");
   train->footer(footer);
@@ -93,6 +95,7 @@ int program(int argc, char** argv) {
   if (data.chosen()) return data.run();
   for (std::size_t i = 0; i < shorts.size(); ++i)
     if (!values[i].empty()) training.settings.push_back(std::string(shorts[i].key) + '=' + values[i]);
+  if (diagnose) training.settings.emplace_back("diagnose=true");
   if (!threads.empty()) resuming.settings.push_back("threads=" + threads);
   if (*train) return ebb::run(training);
   if (*resume) return ebb::run(resuming);

@@ -10,6 +10,7 @@
 #include "lab/program/training.h"
 #include "lab/runs/environment.h"
 #include "lab/runs/run_files.h"
+#include "lab/setup/diagnosis.h"
 #include "lab/training/memory_estimate.h"
 
 namespace ebb {
@@ -112,6 +113,8 @@ int run(const TrainCommand& command) {
   RunDirectory directory(directory_for(recipe, command.overwrite),
                          command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh,
                          save_options(session));
+  const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
+  if (diagnostics) directory.follow(*diagnostics);
   directory.describe(recipe, environment_of(session));
   std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << "\n\n"
             << std::flush;
@@ -128,6 +131,8 @@ int run(const ResumeCommand& command) {
   if (!command.allow_change) require_same_training(begun.now, session, directory);
   const std::string environment = environment_of(session);
   require_same_data(directory, environment, command.allow_change);
+  const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
+  if (diagnostics) directory.follow(*diagnostics);
   if (!directory.environment()) directory.describe(begun.first, environment);
   std::string differences;
   const bool found = directory.resume(session.trainer, {.other_averages = command.allow_change}, &differences);

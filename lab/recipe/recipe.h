@@ -109,6 +109,8 @@ struct Recipe {
   std::int64_t log_every = 50;                      ///< Steps between lines of the log; 0: epochs only.
   double save_minutes = 5;                          ///< Minutes between checkpoints within an epoch; 0: none.
   std::int64_t save_steps = 0;                      ///< Steps between checkpoints; 0: none.
+  bool diagnose = false;                            ///< Measure what decay and updates do to the weights.
+  std::int64_t diagnose_every = 0;                  ///< Updates between measurements; 0: what 5 % of the time allow.
   std::vector<GroupRecipe> groups;                  ///< `[[groups]]` of a file, for decay_on = "groups".
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -165,6 +166,8 @@ bool RunDirectory::resume(Trainer& trainer, const StateOptions& options, std::st
     log().event("change", other.substr(at, end - at), step, trainer.epoch());
   saved_ = found ? Place{found->step, trainer.epoch()} : Place{};
   saved_at_ = Clock::now();
+  if (diagnostics_ != nullptr) rows_logged_ = diagnostics_->rows().size();
+  write_diagnostics();  // a kill may have come between checkpoint and file
   return found.has_value();
 }
 
@@ -195,7 +198,32 @@ bool RunDirectory::save(const Trainer& trainer) {
   }
   saved_ = here;
   problem_.clear();
+  write_diagnostics();
   return true;
+}
+
+// The rows of windows that ended since the last call; a trainer that went back has fewer.
+void RunDirectory::log_windows() {
+  if (diagnostics_ == nullptr) return;
+  const std::span<const DiagnosisRow> rows = diagnostics_->rows();
+  rows_logged_ = std::min(rows_logged_, rows.size());
+  while (rows_logged_ < rows.size()) {
+    const auto rest = rows.subspan(rows_logged_);
+    const auto end = std::ranges::find_if(rest, [&](const DiagnosisRow& r) { return r.step != rest[0].step; });
+    const auto count = static_cast<std::size_t>(end - rest.begin());
+    log().diagnosis(rest.first(count));
+    rows_logged_ += count;
+  }
+}
+
+void RunDirectory::write_diagnostics() {
+  if (diagnostics_ == nullptr) return;
+  try {
+    write_file(directory_, run_files::diagnostics.name, to_csv(diagnostics_->rows()));
+    diagnosis_problem_.clear();
+  } catch (const Error& error) {
+    diagnosis_problem_ = error.what();
+  }
 }
 
 void RunDirectory::finish(const State& weights, const std::optional<PixelStatistics>& standardisation,
@@ -217,12 +245,14 @@ bool RunDirectory::finished() const { return directory_.entry(run_files::summary
 
 std::string RunDirectory::problems() const {
   std::string out = problem_;
+  if (!diagnosis_problem_.empty()) out += text(out.empty() ? "" : "\n", diagnosis_problem_);
   if (log_ && !log_->problem().empty()) out += text(out.empty() ? "" : "\n", log_->problem());
   return out;
 }
 
 void RunDirectory::on_step(const Trainer& trainer, const StepResult& step) {
   if (!step.groups.empty()) log().step(step);
+  log_windows();
   using Minutes = std::chrono::duration<double, std::ratio<60>>;
   due_ = due_ || (options_.steps > 0 && step.step % options_.steps == 0) ||
          (options_.minutes > 0 && Minutes(Clock::now() - saved_at_).count() >= options_.minutes);
@@ -232,6 +262,7 @@ void RunDirectory::on_step(const Trainer& trainer, const StepResult& step) {
 
 void RunDirectory::on_epoch(const Trainer& trainer, const EpochResult& epoch) {
   look_for_directory(trainer);
+  log_windows();
   log().epoch(epoch, options_.judged_on);
   due_ = true;
   if (trainer.can_save()) save(trainer);

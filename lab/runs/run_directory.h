@@ -9,6 +9,7 @@
 
 #include "data/pixel_statistics.h"
 #include "framework/io/directory.h"
+#include "lab/diagnose/diagnostics.h"
 #include "lab/recipe/recipe.h"
 #include "lab/runs/checkpoints.h"
 #include "lab/runs/evaluation_record.h"
@@ -33,6 +34,7 @@ struct SaveOptions {
 ///     changes.jsonl       what resuming it changed of that; see run_recipe()
 ///     environment.json    what the run was made with
 ///     log.jsonl           a line for every step that was measured, epoch and event
+///     diagnostics.csv     what decay and updates did to the weights, of a run that is diagnosed
 ///     checkpoints/        states to go on from
 ///     model.safetensors   the final weights
 ///     evaluation.json     what they do on the test data: confusion, worst mistakes
@@ -100,6 +102,10 @@ class RunDirectory : public TrainObserver {
   void finish(const State& weights, const std::optional<PixelStatistics>& standardisation,
               const EvaluationRecord& evaluation, const TrainSummary& summary);
 
+  /// From now on writes the rows of `diagnostics` into diagnostics.csv, with each checkpoint, and a line of the log for
+  /// each window. They must be part of the trainer's state, and not end before this object.
+  void follow(const Diagnostics& diagnostics) { diagnostics_ = &diagnostics; }
+
   /// Writes report.html.
   /// \throws Error naming file and cause.
   void write_report(const std::string& page) const;
@@ -132,6 +138,8 @@ class RunDirectory : public TrainObserver {
   void require_no_run() const;
   void remove_run() const;
   RunLog& log();
+  void log_windows();
+  void write_diagnostics();
 
   SaveOptions options_;
   Directory directory_;
@@ -143,6 +151,9 @@ class RunDirectory : public TrainObserver {
   Place saved_;
   bool due_ = false;  // a checkpoint is, as soon as the trainer can be saved
   std::string problem_;
+  const Diagnostics* diagnostics_ = nullptr;
+  std::size_t rows_logged_ = 0;  // of the diagnosis
+  std::string diagnosis_problem_;
 };
 
 }  // namespace ebb

@@ -57,6 +57,7 @@ void forget_after(LogContents& log, std::int64_t step, std::int64_t epochs) {
 
 void add(LogContents& log, const Json& line) {
   const auto kind = line.at("event").get<std::string>();
+  if (kind == "diagnosis") return;  // diagnostics.csv has all of it
   if (kind == "step") return log.steps.push_back(step_from(line));
   if (kind == "epoch") {
     log.judged_on = line.contains("validation_loss") ? "validation" : "test";
@@ -129,6 +130,25 @@ void RunLog::epoch(const EpochResult& e, const std::string& judged_on) {
               {judged_on + "_accuracy", e.judged_accuracy},
               {"seconds", e.seconds},
               {"images_per_s", e.images_per_second}}
+             .dump());
+}
+
+void RunLog::diagnosis(std::span<const DiagnosisRow> window) {
+  if (window.empty()) return;
+  Json parameters = Json::array();
+  for (const DiagnosisRow& row : window)
+    parameters.push_back({{"name", row.parameter},
+                          {"norm", row.norm.median},
+                          {"norm_predicted", row.predicted_norm},
+                          {"angle", row.angle.median},
+                          {"angle_predicted", row.predicted_angle},
+                          {"effective_lr", row.effective_lr.median},
+                          {"drift", row.drift},
+                          {"at_rest", row.at_rest}});
+  append(Json{{"event", "diagnosis"},
+              {"updates", window.front().step},
+              {"epoch", window.front().epoch},
+              {"parameters", parameters}}
              .dump());
 }
 

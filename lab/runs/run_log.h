@@ -3,11 +3,13 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "framework/io/byte_source.h"
 #include "framework/io/directory.h"
+#include "lab/diagnose/diagnosis.h"
 #include "lab/training/train_observer.h"
 
 namespace ebb {
@@ -24,6 +26,8 @@ class RunLog {
 
   void step(const StepResult& step);                                   ///< `{"event": "step", ...}`
   void epoch(const EpochResult& epoch, const std::string& judged_on);  ///< `{"event": "epoch", ...}`
+  /// `{"event": "diagnosis", ...}`: the rows of one window in short.
+  void diagnosis(std::span<const DiagnosisRow> window);
   /// `{"event": KIND, "step": ..., "epochs": ..., "text": ...}`, the state being that after `step` batches.
   void event(const std::string& kind, const std::string& text, std::int64_t step, std::int64_t epochs);
 

@@ -21,9 +21,11 @@ if(EBB_BUILD_LAB)
       lab/audit/position_words_test.cpp lab/audit/zoo_test.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   ebb_test(diagnose
-    SOURCES lab/diagnose/diagnosed_training_test.cpp lab/diagnose/diagnosis_test.cpp lab/diagnose/diagnostics_test.cpp
-      lab/diagnose/predict_test.cpp
+    SOURCES lab/diagnose/command_test.cpp lab/diagnose/diagnosed_training_test.cpp lab/diagnose/diagnosis_test.cpp
+      lab/diagnose/diagnostics_test.cpp lab/diagnose/predict_test.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
+  target_compile_definitions(test_diagnose PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
+  add_dependencies(test_diagnose ebb)
   ebb_test(study
     SOURCES lab/study/claims_test.cpp lab/study/statistics_test.cpp lab/study/studies_test.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
