@@ -29,8 +29,7 @@ inline constexpr RunFile evaluation{"evaluation.json", 64 * mebibyte};          
 inline constexpr RunFile summary{"summary.json", 64 * mebibyte};                            ///< See TrainSummary.
 inline constexpr RunFile report{"report.html", 0};                                          ///< Written only.
 /// All of them.
-inline constexpr std::array all{recipe, changes,    environment, log,   diagnostics,
-                                model,  evaluation, summary,     report};
+inline constexpr std::array all{recipe, changes, environment, log, diagnostics, model, evaluation, summary, report};
 
 inline constexpr const char* checkpoints = "checkpoints";  ///< The directory of Checkpoints.
 inline constexpr const char* lock = "lock";                ///< Held while a process uses the run.
