@@ -17,8 +17,8 @@ std::int64_t interval_for(const Optimizer& optimizer, const DiagnoseOptions& opt
 }
 
 std::int64_t affordable_interval(double values, double step_work, double budget) {
-  // In multiply-adds of a step, counted generously: a number measured costs as much as 160 of them, and the optimizer's
-  // work on it as 30. Measured on AVX-512, where multiply-adds are fastest; see docs/laboratory.md.
+  // Estimates in multiply-adds of a step on a machine where those are fast: of measuring a number, and of the
+  // optimizer's work on it.
   constexpr double measured = 160, updated = 30;
   const double step = step_work + updated * values;
   if (!(values > 0)) return 2;
