@@ -2,8 +2,11 @@
 /// Averages of weights over steps: exponential moving averages, plain means, and Lookahead. Objects beside an
 /// optimizer:
 ///
-///     optimizer.step();
-///     average.update();
+/// <!-- code: tests/docs/header_examples_test.cpp average -->
+/// ```cpp
+/// optimizer.step();
+/// average.update();
+/// ```
 #pragma once
 
 #include <cstdint>
@@ -74,11 +77,15 @@ class Ema : public WeightAverage {
 /// The mean of the values at all calls of update(), each with the same weight: stochastic weight averaging, Izmailov et
 /// al. 2018, https://arxiv.org/abs/1803.05407. Weights that were averaged need statistics of their own:
 ///
-///     if (epoch >= 75) average.update();                        // at the end of an epoch, with a constant or cyclic
-///     lr
-///     ...
-///     average.swap();
-///     update_batch_norm(model, pass_over_training_data);         // framework/nn/update_batch_norm.h
+/// <!-- code: tests/docs/header_examples_test.cpp swa -->
+/// ```cpp
+/// for (int epoch = 0; epoch < 100; ++epoch) {
+///   train(epoch);                       // with a constant or cyclic learning rate towards the end
+///   if (epoch >= 75) average.update();  // so a mean of 25
+/// }
+/// average.swap();
+/// update_batch_norm(model, pass_over_training_data);  // framework/nn/update_batch_norm.h
+/// ```
 class Swa : public WeightAverage {
  public:
   /// Has nothing to average yet. The model must outlive it.

@@ -14,9 +14,12 @@ class Optimizer;
 
 /// Measures the norm of what the last step did to each parameter, at the price of a copy of one parameter at a time:
 ///
-///     ChangeNorms changes(optimizer);
-///     optimizer.step();
-///     std::cout << report(optimizer, {.parameters = true, .changes = &changes});
+/// <!-- code: tests/docs/header_examples_test.cpp change_norms -->
+/// ```cpp
+/// ChangeNorms changes(optimizer);
+/// optimizer.step();
+/// std::cout << report(optimizer, {.parameters = true, .changes = &changes});
+/// ```
 class ChangeNorms : public StepObserver {
  public:
   /// Looks on from now on; must end before the optimizer does.

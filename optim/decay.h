@@ -76,10 +76,13 @@ Lambda operator*(double value, const Schedule& schedule);
 
 /// A kind of weight decay with its strength. A kind of your own is a function that returns one:
 ///
-///     Decay halved(Lambda l) {
-///       return {"halved", "lr lambda / 2", l, [](const StepContext& s) { return DecayTerms{.shrink = s.lr * s.lambda /
-///       2}; }};
-///     }
+/// <!-- code: tests/docs/header_examples_test.cpp halved -->
+/// ```cpp
+/// Decay halved(Lambda l) {
+///   return {"halved", l, [](const StepContext& s) { return DecayTerms{.shrink = s.lr * s.lambda / 2}; },
+///           "w -= lr lambda w / 2"};
+/// }
+/// ```
 struct Decay {
   std::string name = "none";                                ///< Of the kind.
   Lambda lambda = 0.0;                                      ///< Strength.

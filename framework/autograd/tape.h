@@ -48,9 +48,12 @@ extern constinit thread_local OpObserver* op_observer;
 
 /// While a Tape lives, its thread records; without one, ops just compute. Leaving the scope frees everything.
 ///
-///     Tape tape;
-///     Var loss = softmax_cross_entropy(model(images), labels);
-///     tape.backward(loss);
+/// <!-- code: tests/docs/header_examples_test.cpp tape -->
+/// ```cpp
+/// Tape tape;
+/// Var loss = softmax_cross_entropy(model(images), labels);
+/// tape.backward(loss);
+/// ```
 ///
 /// Gradients of parameters are added to Parameter::grad(). A tape belongs to the thread that made it and ends there:
 /// the next op of that thread throws where another one ended it. A tape made inside another's scope records instead of

@@ -15,7 +15,7 @@ Var Flatten::forward(const Var& x) {
   if (fixed_ && !(seen == image_))
     fail("Flatten", text("an input of shape ", x.shape()), text("images of ", image_, " after the batch axis"),
          "resize the images, or make the model for this size");
-  image_ = seen;
+  if (!(seen == image_)) image_ = seen;  // no write while several threads ask a model that has seen an image
   return x.rank() == 1 ? reshape(x, {x.dim(0), 1}) : flatten(x);
 }
 

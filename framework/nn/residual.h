@@ -14,8 +14,11 @@ struct ResidualOptions {
 
 /// activation(main(x) + shortcut(x)). Both paths are filled by the user; an empty shortcut is the identity.
 ///
-///     auto& block = net.add<Residual>("block1");
-///     block.main->add<Conv2d>("conv1", {.in = 16, .out = 16, .padding = {1, 1}});
+/// <!-- code: tests/docs/header_examples_test.cpp residual -->
+/// ```cpp
+/// auto& block = net.add<Residual>("block1");
+/// block.main->add<Conv2d>("conv1", {.in = 16, .out = 16, .padding = {1, 1}});
+/// ```
 class Residual : public Layer {
  public:
   /// For Child and Sequential.

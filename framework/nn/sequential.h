@@ -17,9 +17,12 @@ class Conv2d;
 
 /// Calls its layers in the order in which they were added; empty it is the identity.
 ///
-///     Sequential net(rng);
-///     net.add<Conv2d>("conv1", {.in = 3, .out = 16, .kernel = {3, 3}});
-///     net.add<ReLU>();                     // named by its index: "1"
+/// <!-- code: tests/docs/header_examples_test.cpp sequential -->
+/// ```cpp
+/// Sequential net(rng);
+/// net.add<Conv2d>("conv1", {.in = 3, .out = 16, .kernel = {3, 3}});
+/// net.add<ReLU>();  // named by its index: "1"
+/// ```
 ///
 /// A layer is built with `rng.at(name)`. Where a Conv2d is followed by a BatchNorm2d, and a batch norm by a ReLU, the
 /// call merges them: the convolution computes the statistics, the norm applies the ReLU in its own pass. A Conv2d that

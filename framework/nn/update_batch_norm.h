@@ -11,9 +11,12 @@ namespace ebb {
 /// Computes the running statistics of all batch norms in `model` anew, as the means over the batches that `pass` calls
 /// it with, each batch with the same weight. For weights that were averaged (Swa), imported or edited:
 ///
-///     update_batch_norm(model, [&] {
-///       for (const Batch& batch : loader.epoch(0)) model(batch.samples);
-///     });
+/// <!-- code: tests/docs/header_examples_test.cpp update_batch_norm -->
+/// ```cpp
+/// update_batch_norm(model, [&] {
+///   for (const Batch& batch : loader.epoch(0)) model(batch.images);
+/// });
+/// ```
 ///
 /// Nothing records meanwhile. A model in eval mode is in training mode for the pass, so dropout is active, as in
 /// PyTorch's `torch.optim.swa_utils.update_bn`. In a model in training mode the modes stay: a norm that was put into

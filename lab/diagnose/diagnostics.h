@@ -40,10 +40,13 @@ std::int64_t interval_for(const Optimizer& optimizer, const DiagnoseOptions& opt
 
 /// Looks on at an optimizer, in a training or in a loop of your own:
 ///
-///     Diagnostics diagnostics(optimizer, audit(model, images, labels, &optimizer));
-///     trainer.add(diagnostics);
-///     ...
-///     std::cout << to_csv(diagnostics.rows());
+/// <!-- code: tests/docs/header_examples_test.cpp diagnostics -->
+/// ```cpp
+/// Diagnostics diagnostics(optimizer, audit(model, images, labels, &optimizer));
+/// trainer.add(diagnostics);
+/// trainer.run();
+/// std::cout << to_csv(diagnostics.rows());
+/// ```
 ///
 /// Weights get the same bits as without, and the rows are the same for any number of threads. As an observer of a
 /// trainer it is part of the saved state: a training that went on from a checkpoint has the rows of one that was not

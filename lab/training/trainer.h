@@ -40,9 +40,12 @@ struct TrainerOptions {
 
 /// Trains a classifier with softmax cross-entropy, batch by batch:
 ///
-///     Trainer trainer(model, optimizer, train, test, {.epochs = 10});
-///     while (!trainer.done()) trainer.step();
-///     std::cout << trainer.summary().test_accuracy;
+/// <!-- code: tests/docs/header_examples_test.cpp trainer -->
+/// ```cpp
+/// Trainer trainer(model, optimizer, train, test, {.epochs = 10});
+/// while (!trainer.done()) trainer.step();
+/// std::cout << trainer.summary().test_accuracy;
+/// ```
 ///
 /// The same data, options and seeds give the same bits, however often the training was saved and loaded on the way.
 class Trainer {

@@ -221,7 +221,7 @@ Written by `python3 tests/bench/compare.py --rounds {options.rounds} --write doc
 memory formats; for inference the frozen and optimised module). The same layers and batch sizes on both sides: forward,
 cross-entropy, backward and a step of SGD with momentum in single precision on inputs in memory. Medians of
 {options.rounds} rounds in which both alternate, LeNet, MNIST CNN, MLP and inference four times in each; one thread stays on one core.
-Machines are noisy, so only the ratios mean something.
+Machines are noisy, so only the ratios mean something. Beside each ratio stands the least that is asked of it (`WORK` in the script).
 
 """ + "\n".join(table) + """
 

@@ -19,8 +19,10 @@ def check(root):
     settings = (ROOT / "docs/Doxyfile").read_text()
     # Kernels are private to the library as a whole: their headers speak to their writers.
     excluded = " ".join(["framework/kernels", *sorted(private_headers(root))])
-    inputs = " ".join(p for p in PARTS if (root / p).is_dir())
+    inputs = " ".join(p for p in ("docs/reference", *PARTS) if (root / p).is_dir())
     with tempfile.TemporaryDirectory() as folder:
+        if not (root / "docs/reference").is_dir():
+            settings += "\nFILTER_PATTERNS =\n"  # a tree of the self-test
         settings += f"\nEXCLUDE = {excluded}\nINPUT = {inputs}\nOUTPUT_DIRECTORY = {folder}\n"
         settings += "GENERATE_HTML = NO\nGENERATE_XML = YES\nXML_PROGRAMLISTING = NO\n"
         done = subprocess.run(["doxygen", "-"], input=settings, text=True, capture_output=True, cwd=root)

@@ -135,6 +135,8 @@ def check(root):
                 problem = installed_problem(root, path, target)
             elif kind == "<":
                 problem = system_problem(path, part, target)
+            elif part == "examples" and "/" not in target and (file.parent / target).is_file():
+                problem = None  # a header of the example's own
             elif part == "examples":
                 problem = f'"{target}": examples include <ebb/...>, as users do'
             else:

@@ -19,7 +19,7 @@ add_test(NAME lint.packages COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DI
 add_test(NAME lint.planted COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/tests/planted/planted.py --check)
 set_tests_properties(lint.planted PROPERTIES LABELS lint TIMEOUT 300)
 set_tests_properties(lint.packages PROPERTIES LABELS lint TIMEOUT 300)
-foreach(script gradient_table docs_code)
+foreach(script gradient_table docs_code figures)
   if(EXISTS ${PROJECT_SOURCE_DIR}/tests/lint/check_${script}.py)
     ebb_lint(${script} check_${script}.py)
   endif()
