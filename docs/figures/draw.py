@@ -12,7 +12,7 @@ GROUP = "in front of a norm"
 DASHES = ["", "7 4", "2 3"]
 INKS = ["#000000", "#1f5fa8", "#b0521a"]
 WIDTH, HEIGHT = 380, 290
-LEFT, RIGHT, TOP, BOTTOM = 62, 84, 40, 46
+LEFT, RIGHT, TOP, BOTTOM = 58, 94, 40, 46
 
 
 def measures(run):

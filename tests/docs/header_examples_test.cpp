@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(a_step_its_report_and_an_average) {
   std::cout << report(optimizer, {.parameters = true, .changes = &changes});
   // code: end
   BOOST_TEST(printed.text().find("halved") != std::string::npos);
-  Ema average(model, {.decay = 0.5, .warm_up = false});
+  Ema average(model, {.keep = 0.5, .warm_up = false});
   const Tensor middle = model.weight.value().clone();
   // code: average
   optimizer.step();
