@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "lab/diagnose/diagnosis.h"
 #include "lab/recipe/recipe.h"
 #include "lab/runs/evaluation_record.h"
 #include "lab/runs/recipe_changes.h"
@@ -24,6 +25,7 @@ struct RunData {
   std::vector<std::pair<std::string, std::string>> environment;  ///< Key and value, in the order of the file.
   std::vector<std::pair<std::string, std::string>> summary;      ///< As above, without the curve; empty: not finished.
   LogContents log;                                               ///< Steps, epochs, events.
+  std::vector<DiagnosisRow> diagnosis;                           ///< Empty: the run was not diagnosed.
   std::optional<EvaluationRecord> evaluation;                    ///< Of the final weights.
 };
 

@@ -45,7 +45,11 @@ RunData read_run(const fs::path& directory) {
               .environment = flat_entries(directory, run_files::environment),
               .summary = {},
               .log = read_log(directory / run_files::log.name),
+              .diagnosis = {},
               .evaluation = {}};
+  const fs::path diagnostics = directory / run_files::diagnostics.name;
+  if (fs::exists(diagnostics))
+    out.diagnosis = diagnosis_from_csv(read_run_file(directory, run_files::diagnostics), diagnostics.string());
   if (fs::exists(directory / run_files::summary.name)) out.summary = flat_entries(directory, run_files::summary);
   const fs::path evaluation = directory / run_files::evaluation.name;
   if (fs::exists(evaluation))

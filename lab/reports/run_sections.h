@@ -12,6 +12,7 @@ namespace ebb {
 // The value of a key of summary.json; nothing where it is not there.
 const std::string* summary_value(const RunData& run, std::string_view key);
 
+html::Section diagnosis_section(const RunData& run);
 html::Section learning_section(const RunData& run);
 html::Section decay_section(const RunData& run);
 html::Section confusion_section(const RunData& run);

@@ -42,6 +42,14 @@ BOOST_AUTO_TEST_CASE(leaves_the_weights_and_writes_what_it_saw) {
   BOOST_TEST(head.position == "head");
   BOOST_TEST(head.class_mean >= 0);
   BOOST_TEST(head.left < 1);
+  // The first section of the page answers where decay acts, whether filters are at rest, and what more would do.
+  const std::string page = read(data.root / "seen" / "report.html");
+  const std::size_t first = page.find("<h2");
+  BOOST_TEST(page.substr(first, 60).find("What decay did") != std::string::npos);
+  for (const char* const part :
+       {"of the predicted norm", "off the head", "Decay acts on 10 parameters", "At twice the lambda"})
+    BOOST_TEST(has(page, part), part);
+  BOOST_TEST(!has(read(data.root / "plain" / "report.html"), "What decay did"));
   std::istringstream log(read(data.root / "seen" / "log.jsonl"));
   std::string line;
   std::size_t windows = 0;

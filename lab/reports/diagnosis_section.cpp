@@ -1,0 +1,204 @@
+// What decay did, by a run's diagnosis.
+#include <algorithm>
+#include <cmath>
+
+#include "framework/tensor/error.h"
+#include "lab/format/numbers.h"
+#include "lab/reports/figures.h"
+#include "lab/reports/run_sections.h"
+
+namespace ebb {
+namespace {
+
+using html::escape;
+using Line = DiagnosisRow;
+using Lines = std::vector<const Line*>;
+
+constexpr const char* before_norm = "feeds_norm";
+
+Lines rows_where(const RunData& run, const auto& holds) {
+  Lines out;
+  for (const Line& row : run.diagnosis)
+    if (holds(row)) out.push_back(&row);
+  return out;
+}
+
+double median(const Lines& rows, const auto& value) {
+  std::vector<double> all;
+  for (const Line* const row : rows) all.push_back(value(*row));
+  return spread_of_channels(std::move(all)).median;
+}
+
+// Parameters that `holds` of, in a last window: "12 parameters, 268,336 numbers".
+std::string count_of(const Lines& last, const auto& holds) {
+  std::int64_t parameters = 0, numbers = 0;
+  for (const Line* const row : last)
+    if (holds(*row)) ++parameters, numbers += row->values;
+  return text(grouped(parameters), parameters == 1 ? " parameter" : " parameters", " with ", grouped(numbers),
+              " numbers");
+}
+
+std::string where_it_acts(const Lines& last) {
+  const auto decays = [](const Line& r) { return r.lambda > 0; };
+  return text("Decay acts on ", count_of(last, decays), ": ",
+              count_of(last, [&](const Line& r) { return decays(r) && r.position == before_norm; }),
+              " stand in front of a norm, where it sets how fast they turn and leaves the function; on the others, ",
+              count_of(last, [&](const Line& r) { return decays(r) && r.position != before_norm; }),
+              ", it acts on the function. The rest, ", count_of(last, [&](const Line& r) { return !decays(r); }),
+              ", is not decayed.");
+}
+
+// The epoch from which on all filters were at rest to the end; 0: they are not.
+std::int64_t rest_since(const RunData& run) {
+  std::int64_t since = 0;
+  std::int64_t step = -1;
+  bool all = true;
+  for (auto row = run.diagnosis.rbegin(); row != run.diagnosis.rend(); ++row) {
+    if (row->position != before_norm || !std::isfinite(row->predicted_norm)) continue;
+    if (row->step != step && !all) break;
+    step = row->step;
+    all = all && row->at_rest;
+    if (all) since = row->epoch;
+  }
+  return since;
+}
+
+std::string where_filters_are(const RunData& run, const Lines& filters) {
+  if (filters.empty())
+    return "No decayed weight in front of a norm has a predicted equilibrium, so none is compared with one.";
+  const double ratio = median(filters, [](const Line& r) { return r.norm_ratio.median; });
+  const double angle = median(filters, [](const Line& r) { return r.angle.median; });
+  const double rate = median(filters, [](const Line& r) { return r.effective_lr.median; });
+  const double relaxation = median(filters, [](const Line& r) { return r.relaxation; });
+  const auto resting = std::ranges::count_if(filters, [](const Line* r) { return r->at_rest; });
+  const std::int64_t since = rest_since(run);
+  const std::string state =
+      resting == static_cast<std::ptrdiff_t>(filters.size()) && since > 0
+          ? text("Filters are at equilibrium since epoch ", since, ", at ")
+          : text("Filters are not all at equilibrium yet (", resting, " of ", filters.size(), " layers are; it takes ",
+                 whole(relaxation), " steps at these settings): they end at ");
+  return text(state, significant(ratio, 3), " of the predicted norm; they turn by ", significant(angle, 2),
+              " degrees a step, so the effective learning rate is ", significant(rate, 2), ".");
+}
+
+std::string what_became_of_the_head(const RunData& run, const Lines& last) {
+  const auto head =
+      std::ranges::find_if(last, [](const Line* r) { return r->position == "head" && r->role == "weight"; });
+  if (head == last.end()) return {};
+  const Line& end = **head;
+  const auto first = std::ranges::find(run.diagnosis, end.parameter, &Line::parameter);
+  const std::string norm = text("the norm of ", escape(end.parameter), " went from ", significant(first->whole_norm, 3),
+                                " to ", significant(end.whole_norm, 3));
+  if (!(end.lambda > 0) || !std::isfinite(end.left)) return text("The head: ", norm, ".");
+  return text("Decay alone would have taken ", percent(1 - end.left, 0), " off the head; ", norm, ".");
+}
+
+std::string what_doubling_does(const Lines& filters) {
+  if (filters.empty()) return {};
+  const double norm = median(filters, [](const Line& r) { return r.doubled_norm / r.predicted_norm; });
+  return text("At twice the lambda filters would rest at ", significant(norm, 3),
+              " of the norm that is predicted now, "
+              "and turn by ",
+              significant(median(filters, [](const Line& r) { return r.doubled_angle; }), 2),
+              " degrees a step in place of ",
+              significant(median(filters, [](const Line& r) { return r.predicted_angle; }), 2),
+              ", with the gradients that were measured last.");
+}
+
+// A curve for each parameter, and its prediction dashed in the same colour.
+Plot course(const RunData& run, const std::vector<std::string>& names, Plot plot, double (*value)(const Line&),
+            double (*predicted)(const Line&)) {
+  plot.x = "update";
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    Curve measured{.title = names[i], .points = {}, .colour = html::series_colour(i, names.size())};
+    Curve wanted{.title = {}, .points = {}, .dashed = true, .colour = measured.colour};
+    for (const Line& row : run.diagnosis) {
+      if (row.parameter != names[i]) continue;
+      measured.points.emplace_back(static_cast<double>(row.step), value(row));
+      if (predicted != nullptr && std::isfinite(predicted(row)))
+        wanted.points.emplace_back(static_cast<double>(row.step), predicted(row));
+    }
+    plot.curves.push_back(std::move(measured));
+    if (!wanted.points.empty()) plot.curves.push_back(std::move(wanted));
+  }
+  return plot;
+}
+
+std::vector<std::string> names_of(const Lines& rows) {
+  constexpr std::size_t most = 24;
+  std::vector<std::string> out;
+  for (const Line* const row : rows)
+    if (out.size() < most) out.push_back(row->parameter);
+  return out;
+}
+
+std::string panel_of(const std::vector<std::string>& names, const std::vector<Plot>& plots) {
+  std::vector<html::LegendEntry> legend;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    legend.push_back({.label = names[i], .detail = {}, .colour = html::series_colour(i, names.size())});
+  return html::panel(legend, plots);
+}
+
+// Predicted against measured norm at the end, a point for each layer, and the diagonal.
+std::string scatter(const Lines& filters) {
+  Curve dots{.title = "layer", .points = {}, .dots = true};
+  std::vector<double> errors;
+  double mean = 0, off = 0, spread = 0, low = INFINITY, high = 0;
+  for (const Line* const r : filters) mean += std::log(r->norm.median) / static_cast<double>(filters.size());
+  for (const Line* const r : filters) {
+    dots.points.emplace_back(r->predicted_norm, r->norm.median);
+    errors.push_back(std::abs(r->norm_ratio.median - 1));
+    off += std::pow(std::log(r->norm.median / r->predicted_norm), 2);
+    spread += std::pow(std::log(r->norm.median) - mean, 2);
+    low = std::min({low, r->predicted_norm, r->norm.median});
+    high = std::max({high, r->predicted_norm, r->norm.median});
+  }
+  Plot plot{.title = "Norm at the end", .unit = "measured", .x = "predicted", .curves = {dots}, .x_axis = {}};
+  plot.curves.push_back(
+      {.title = "equal", .points = {{low, low}, {high, high}}, .dashed = true, .colour = "var(--axis)"});
+  std::string line =
+      text("<p>Median relative error of the predicted norm: ", percent(spread_of_channels(errors).median, 1));
+  if (spread > 0) line += text("; R² of its logarithm: ", decimal(1 - off / spread, 2));
+  return html::figures({plot}) + line + ".</p>\n";
+}
+
+}  // namespace
+
+html::Section diagnosis_section(const RunData& run) {
+  if (run.diagnosis.empty()) return {};
+  const std::int64_t end = run.diagnosis.back().step;
+  const Lines last = rows_where(run, [&](const Line& r) { return r.step == end; });
+  const Lines filters = rows_where(run, [&](const Line& r) {
+    return r.step == end && r.position == before_norm && std::isfinite(r.predicted_norm);
+  });
+  const Lines scales = rows_where(run, [&](const Line& r) { return r.step == end && r.role == "norm_scale"; });
+  std::string out;
+  for (const std::string& sentence : {where_filters_are(run, filters), what_became_of_the_head(run, last),
+                                      where_it_acts(last), what_doubling_does(filters)})
+    if (!sentence.empty()) out += text("<p>", sentence, "</p>\n");
+  if (!filters.empty()) {
+    const std::vector<std::string> names = names_of(filters);
+    out += panel_of(
+        names,
+        {course(
+             run, names, {.title = "Norm", .unit = "|w|, median of the channels; predicted: dashed", .curves = {}},
+             [](const Line& r) { return r.norm.median; }, [](const Line& r) { return r.predicted_norm; }),
+         course(
+             run, names, {.title = "Rotation", .unit = "degrees a step; predicted: dashed", .curves = {}},
+             [](const Line& r) { return r.angle.median; }, [](const Line& r) { return r.predicted_angle; }),
+         course(
+             run, names, {.title = "Relative gradient", .unit = "|g| / |w|; predicted: dashed", .curves = {}},
+             [](const Line& r) { return r.relative_gradient.median; },
+             [](const Line& r) { return r.predicted_relative; })});
+    out += scatter(filters);
+  }
+  if (!scales.empty()) {
+    const std::vector<std::string> names = names_of(scales);
+    out += panel_of(names, {course(
+                               run, names, {.title = "Scales of norms", .unit = "size, median", .curves = {}},
+                               [](const Line& r) { return r.norm.median; }, nullptr)});
+  }
+  return {"What decay did", out};
+}
+
+}  // namespace ebb
