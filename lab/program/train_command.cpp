@@ -11,6 +11,7 @@
 #include "lab/runs/environment.h"
 #include "lab/runs/run_files.h"
 #include "lab/setup/diagnosis.h"
+#include "lab/training/last_batch.h"
 #include "lab/training/memory_estimate.h"
 
 namespace ebb {
@@ -40,8 +41,10 @@ SaveOptions save_options(const Session& session) {
   return {.minutes = session.recipe.save_minutes, .steps = session.recipe.save_steps, .judged_on = session.judged_on()};
 }
 
-void require_memory(Session& session) {
-  ebb::require_memory(*session.model, *session.optimizer, session.trainer.options(), session.train);
+// What would end the training later on ends it before anything is written.
+void require_what_it_takes(Session& session) {
+  require_last_batches(*session.model, session.train, session.judged);
+  require_memory(*session.model, *session.optimizer, session.trainer.options(), session.train);
 }
 
 std::string environment_of(const Session& session) {
@@ -109,7 +112,7 @@ int run(const TrainCommand& command) {
     return 0;
   }
   Session session(recipe);
-  require_memory(session);
+  require_what_it_takes(session);
   RunDirectory directory(directory_for(recipe, command.overwrite),
                          command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh,
                          save_options(session));
@@ -126,7 +129,7 @@ int run(const ResumeCommand& command) {
   Recipe recipe = begun.now;
   apply_settings(recipe, command.settings);
   Session session(recipe, standardisation);
-  require_memory(session);
+  require_what_it_takes(session);
   RunDirectory directory(command.directory, RunDirectory::Open::existing, save_options(session));
   if (!command.allow_change) require_same_training(begun.now, session, directory);
   const std::string environment = environment_of(session);

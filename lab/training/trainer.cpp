@@ -13,6 +13,7 @@
 #include "framework/ops/loss.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
+#include "lab/training/last_batch.h"
 #include "optim/decay_course.h"
 
 namespace ebb {
@@ -122,6 +123,10 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
                             .groups = {}};
     finish_epoch(stop);
     return result;
+  }
+  if (!batches_tried_) {
+    require_last_batches(model_, train_, judged_);
+    batches_tried_ = true;
   }
   const auto start = Clock::now();
   if (!walk_) begin_epoch();

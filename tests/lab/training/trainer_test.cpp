@@ -7,6 +7,7 @@
 #include "framework/ops/loss.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
+#include "lab/training/last_batch.h"
 #include "lab/training/memory_estimate.h"
 #include "tests/lab/small_training.h"
 #include "tests/support/errors.h"
@@ -289,6 +290,61 @@ BOOST_AUTO_TEST_CASE(a_model_in_eval_mode_is_trained_so_and_said_once) {
   BOOST_TEST(!t.model.training());
   BOOST_REQUIRE(notes.events.size() == 1u);
   BOOST_TEST(notes.events[0].text.find("the model is in eval mode") == 0u);
+}
+
+// 70 samples in batches of 23 leave one over.
+struct OneOver {
+  explicit OneOver(bool drop_last = false, std::int64_t judged_batch = 10, BatchNormLayerOptions norm = {.channels = 4})
+      : train(test::small_pictures(70, 1), {.batch = 23, .seed = 3, .drop_last = drop_last}),
+        judged(test::small_pictures(31, 2), {.batch = judged_batch, .shuffle = false}),
+        model(Rng(5)),
+        optimizer(built(norm), {.lr = 0.05}),
+        trainer(model, optimizer, train, judged, {.epochs = 1}) {}
+  Sequential& built(const BatchNormLayerOptions& norm) {
+    model.add<Flatten>("flatten");
+    model.add<Linear>("hidden", {.in = 36, .out = 4});
+    model.add<BatchNorm1d>("bn", norm);
+    model.add<Linear>("head", {.in = 4, .out = 3});
+    return model;
+  }
+  Loader train, judged;
+  Sequential model;
+  Sgd optimizer;
+  Trainer trainer;
+};
+
+BOOST_AUTO_TEST_CASE(a_last_batch_of_one_sample_before_a_norm_is_refused_before_the_first_step) {
+  OneOver t;
+  const std::string before = sha256(t.model.state());
+  for (int again = 0; again < 2; ++again)
+    BOOST_TEST(test::fails_with({"a last batch of one sample of the training data", "at least 2 values for each channel",
+                                 "drop_last", "than 23 for 70"},
+                                [&] { t.trainer.step(); }));
+  BOOST_TEST(sha256(t.model.state()) == before);
+  BOOST_TEST(t.trainer.batches_done() == 0);
+  // A norm that is frozen takes it, and so does one with more than a value for each channel.
+  t.model.at(2).eval();
+  BOOST_TEST(t.trainer.run());
+  OneOver dropped(true);
+  BOOST_TEST(dropped.trainer.run());
+  BOOST_TEST(dropped.optimizer.steps() == 3);
+  SmallTraining pictures({.epochs = 1});
+  Trainer with_one_over(pictures.model, pictures.optimizer, t.train, pictures.judged, {.epochs = 1});
+  const std::string untouched = sha256(pictures.model.state());
+  require_last_batches(pictures.model, t.train, pictures.judged);
+  BOOST_TEST(sha256(pictures.model.state()) == untouched);
+  BOOST_TEST(with_one_over.run());
+  BOOST_TEST(with_one_over.batches_done() == 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_last_batch_of_one_sample_in_an_evaluation_is_refused_too) {
+  OneOver tracked(true);  // eval mode takes running statistics
+  BOOST_TEST(tracked.trainer.run());
+  OneOver untracked(true, 10, {.channels = 4, .track = false});
+  BOOST_TEST(test::fails_with({"a last batch of one sample of the evaluation's data", "another batch than 10 for 31"},
+                              [&] { untracked.trainer.step(); }));
+  OneOver even(true, 8, {.channels = 4, .track = false});
+  BOOST_TEST(even.trainer.run());
 }
 
 BOOST_AUTO_TEST_CASE(plateau_sees_the_judged_loss) {
