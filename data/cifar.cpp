@@ -9,6 +9,7 @@
 #include "data/chunks.h"
 #include "data/gzip.h"
 #include "data/published.h"
+#include "data/recognize.h"
 #include "data/tar.h"
 #include "framework/tensor/error.h"
 
@@ -93,10 +94,11 @@ struct Part {
   std::string name;
   std::uint64_t records = 0;
   Chunks bytes;
+  Fingerprint fingerprint;  // once they are decoded
 };
 
 Part read_part(ByteSource& source, std::uint64_t size, const Layout& layout, std::uint64_t wanted) {
-  Part part{source.name(), records_in(source.name(), size, layout, wanted), {}};
+  Part part{source.name(), records_in(source.name(), size, layout, wanted), {}, {}};
   part.bytes.read(source, size, "its records");
   source.expect_end();
   return part;
@@ -109,7 +111,10 @@ CifarRecords decode(std::vector<Part>& parts, const Layout& layout) {
   CifarRecords out{Tensor({n, side, side, 3}, DType::u8), Tensor({n}, DType::u8)};
   Decoder decoder(layout, out);
   for (Part& part : parts)
-    part.bytes.consume([&](std::span<const std::byte> piece) { decoder.take(piece, part.name); });
+    part.bytes.consume([&](std::span<const std::byte> piece) {
+      part.fingerprint.add(piece);
+      decoder.take(piece, part.name);
+    });
   return out;
 }
 
@@ -133,25 +138,49 @@ Half half_of(CifarFormat format, Split split, bool any_count) {
   return half;
 }
 
+// The files of one half in their order.
+std::vector<Part> archive_parts(ByteSource& archive, Split split, CifarFormat format, bool any_count) {
+  const Half half = half_of(format, split, any_count);
+  const Layout layout = layout_of(format);
+  GzipSource inflated(archive);
+  TarReader tar(inflated);
+  std::vector<Part> parts(half.files.size());
+  while (tar.next()) {
+    const auto found = std::ranges::find(half.files, fs::path(tar.path()).filename().string());
+    if (found == half.files.end()) continue;
+    const auto at = static_cast<std::size_t>(found - half.files.begin());
+    if (!parts[at].name.empty()) fail(archive.name(), text("two files ", *found), "one");
+    parts[at] = read_part(tar.contents(), tar.size(), layout, half.records[at]);
+  }
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    if (parts[i].name.empty())
+      fail(archive.name(), text("no file ", half.files[i], " in the archive"), "the complete archive",
+           "download it again");
+  return parts;
+}
+
 ImageDataset load(const fs::path& directory, Split split, CifarFormat format, std::vector<std::string> class_names,
                   PixelStatistics published, const CifarOptions& options) {
   const PublishedSet& set = set_of(format);
   const std::vector<fs::path> found = find_published(set, directory, split);
-  CifarRecords records;
+  const Layout layout = layout_of(format);
+  std::vector<Part> parts;
   if (found.front().filename() == set.archive) {
     FileSource archive(found.front());
-    records = read_cifar_archive(archive, split, format, options.any_count);
+    parts = archive_parts(archive, split, format, options.any_count);
   } else {
-    const Layout layout = layout_of(format);
     const Half half = half_of(format, split, options.any_count);
-    std::vector<Part> parts;
     for (std::size_t i = 0; i < found.size(); ++i) {
       FileSource source(found[i]);
       parts.push_back(read_part(source, source.size(), layout, half.records[i]));
     }
-    records = decode(parts, layout);
   }
-  return ImageDataset(records.pixels, records.labels, std::move(class_names), options.statistics.value_or(published));
+  const CifarRecords records = decode(parts, layout);
+  std::vector<ReadFile> files;
+  for (const Part& part : parts) files.push_back({part.name, part.fingerprint});
+  ImageDataset out(records.pixels, records.labels, std::move(class_names), options.statistics.value_or(published));
+  out.set_remark(recognize(set, split, files));
+  return out;
 }
 
 const char* const cifar10_classes = "airplane automobile bird cat deer dog frog horse ship truck";
@@ -192,23 +221,8 @@ CifarRecords read_cifar(ByteSource& source, std::uint64_t size, CifarFormat form
 }
 
 CifarRecords read_cifar_archive(ByteSource& archive, Split split, CifarFormat format, bool any_count) {
-  const Half half = half_of(format, split, any_count);
-  const Layout layout = layout_of(format);
-  GzipSource inflated(archive);
-  TarReader tar(inflated);
-  std::vector<Part> parts(half.files.size());
-  while (tar.next()) {
-    const auto found = std::ranges::find(half.files, fs::path(tar.path()).filename().string());
-    if (found == half.files.end()) continue;
-    const auto at = static_cast<std::size_t>(found - half.files.begin());
-    if (!parts[at].name.empty()) fail(archive.name(), text("two files ", *found), "one");
-    parts[at] = read_part(tar.contents(), tar.size(), layout, half.records[at]);
-  }
-  for (std::size_t i = 0; i < parts.size(); ++i)
-    if (parts[i].name.empty())
-      fail(archive.name(), text("no file ", half.files[i], " in the archive"), "the complete archive",
-           "download it again");
-  return decode(parts, layout);
+  std::vector<Part> parts = archive_parts(archive, split, format, any_count);
+  return decode(parts, layout_of(format));
 }
 
 Cifar10::Cifar10(const fs::path& directory, Split split, const CifarOptions& options)

@@ -86,6 +86,13 @@ Tensor read_idx(ByteSource& source, std::uint64_t size) {
   return out;
 }
 
+std::vector<std::byte> idx_header(const Tensor& tensor) {
+  std::vector<std::byte> out{std::byte{0}, std::byte{0}, std::byte{0x08}, static_cast<std::byte>(tensor.rank())};
+  for (int axis = 0; axis < tensor.rank(); ++axis)
+    for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::byte>(tensor.dim(axis) >> shift));
+  return out;
+}
+
 Tensor read_idx(const std::filesystem::path& path) {
   FileSource source(path);
   return read_idx(source, source.size());

@@ -2,8 +2,10 @@
 /// The IDX format of MNIST and its relatives.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
 #include "framework/io/byte_source.h"
 #include "framework/tensor/tensor.h"
@@ -20,5 +22,9 @@ Tensor read_idx(const std::filesystem::path& path);
 
 /// As above, from a source of `size` bytes.
 Tensor read_idx(ByteSource& source, std::uint64_t size);
+
+/// The numbers in front of the bytes of `tensor` in an IDX file.
+/// \param tensor u8 of rank 1 or 3.
+std::vector<std::byte> idx_header(const Tensor& tensor);
 
 }  // namespace ebb

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/dataset.h"
@@ -33,6 +34,11 @@ class ImageDataset : public Dataset {
   const Tensor& labels() const { return labels_; }                   ///< u8 `[n]`.
   const PixelStatistics& statistics() const { return statistics_; }  ///< What read() standardises with.
 
+  /// What the reader of the files noticed, for people: that they are not as published, say. Empty: nothing.
+  const std::string& remark() const { return remark_; }
+
+  void set_remark(std::string remark) { remark_ = std::move(remark); }  ///< See remark().
+
   /// Replaces the statistics, for example by fit_statistics() of the training half.
   /// \throws Error unless there is one finite mean and one deviation above 0 for each channel.
   void set_statistics(PixelStatistics statistics);
@@ -42,6 +48,7 @@ class ImageDataset : public Dataset {
   Tensor labels_;
   std::vector<std::string> class_names_;
   PixelStatistics statistics_;
+  std::string remark_;
   std::vector<float> table_;  // for each channel the standardised value of each byte
 };
 

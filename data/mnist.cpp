@@ -1,10 +1,12 @@
 #include "data/mnist.h"
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "data/idx.h"
 #include "data/published.h"
+#include "data/recognize.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -28,8 +30,16 @@ Kind fashion_mnist() {
           0.3530};
 }
 
+ReadFile read_file(const fs::path& path, const Tensor& contents) {
+  ReadFile file{.name = path.string(), .fingerprint = {}};
+  file.fingerprint.add(idx_header(contents));
+  file.fingerprint.add(contents.bytes());
+  return file;
+}
+
 ImageDataset load(const Kind& kind, const fs::path& directory, Split split, const MnistOptions& options) {
-  const std::vector<fs::path> files = find_published(published_set(kind.set), directory, split);
+  const PublishedSet& set = published_set(kind.set);
+  const std::vector<fs::path> files = find_published(set, directory, split);
   Tensor images = read_idx(files[0]);
   Tensor labels = read_idx(files[1]);
   if (images.rank() != 3) fail(files[0].string(), text("labels ", images.shape()), "images [n, rows, columns]");
@@ -37,8 +47,12 @@ ImageDataset load(const Kind& kind, const fs::path& directory, Split split, cons
   if (labels.size() != images.dim(0))
     fail(files[1].string(), text(labels.size(), " labels for ", images.dim(0), " images"), "one label for each image",
          text("it does not belong to ", files[0].string()));
-  return ImageDataset(images.reshape(images.shape().insert(3, 1)), labels, kind.class_names,
-                      options.statistics.value_or(PixelStatistics{{kind.mean}, {kind.deviation}}));
+  const std::string remark =
+      recognize(set, split, std::array{read_file(files[0], images), read_file(files[1], labels)});
+  ImageDataset out(images.reshape(images.shape().insert(3, 1)), labels, kind.class_names,
+                   options.statistics.value_or(PixelStatistics{{kind.mean}, {kind.deviation}}));
+  out.set_remark(remark);
+  return out;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "data/csv.h"
 #include "data/published.h"
+#include "data/recognize.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -14,9 +15,13 @@ constexpr std::int64_t columns = digit_side * digit_side + 1;
 constexpr int most_ink = 16;
 
 ImageDataset load(const fs::path& directory, Split split, const OptdigitsOptions& options) {
-  const fs::path path = find_published(published_set("optdigits"), directory, split).front();
+  const PublishedSet& set = published_set("optdigits");
+  const fs::path path = find_published(set, directory, split).front();
   FileSource source(path);
-  const Tensor table = read_csv(source, columns);
+  ReadFile file{.name = path.string(), .fingerprint = {}};
+  FingerprintedSource read(source, file.fingerprint);
+  const Tensor table = read_csv(read, columns);
+  std::string remark = recognize(set, split, {&file, 1});
   const std::int64_t lines = table.dim(0);
   Tensor pixels({lines, digit_side, digit_side, 1}, DType::u8);
   Tensor labels({lines}, DType::u8);
@@ -31,8 +36,10 @@ ImageDataset load(const fs::path& directory, Split split, const OptdigitsOptions
     if (*from > 9) fail(path.string(), text("class ", int{*from}, " in line ", line + 1), "0 to 9");
     labels.mutable_data<std::uint8_t>()[line] = *from;
   }
-  return ImageDataset(pixels, labels, {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
-                      options.statistics.value_or(PixelStatistics{{0.3078}, {0.3771}}));
+  ImageDataset out(pixels, labels, {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
+                   options.statistics.value_or(PixelStatistics{{0.3078}, {0.3771}}));
+  out.set_remark(std::move(remark));
+  return out;
 }
 
 }  // namespace

@@ -121,7 +121,9 @@ ImageDataset select(const ImageDataset& set, const Tensor& indices) {
   std::vector<std::string> names;
   for (std::int64_t label_number = 0; label_number < set.classes(); ++label_number)
     names.push_back(set.class_name(label_number));
-  return ImageDataset(pixels, labels, std::move(names), set.statistics());
+  ImageDataset out(pixels, labels, std::move(names), set.statistics());
+  out.set_remark(set.remark());
+  return out;
 }
 
 ImageParts select(const ImageDataset& set, const Parts& parts) {

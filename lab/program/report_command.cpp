@@ -56,6 +56,7 @@ int run(const EvalCommand& command) {
   use_threads(recipe);
   const TensorFile file = load_safetensors(weights);
   const auto test = read_test_data(recipe, statistics_from(file.metadata, weights.string()));
+  if (!test->remark().empty()) std::cerr << "ebb: the test data are " << printable(test->remark()) << '\n';
   const std::unique_ptr<Layer> model = make_model(recipe, *test);
   model->load_state(file.tensors);
   const Evaluation result = evaluate(*model, Loader(test, in_order(recipe)), trainer_options(recipe).evaluation);

@@ -14,8 +14,17 @@
 
 namespace ebb {
 
+namespace {
+
 // Samples of a pass that shows positions only: enough for every norm.
 constexpr std::int64_t few = 8;
+
+// A line about files that are not what they were taken for; nothing when there is nothing to say.
+std::string warning(const ImageDataset& data, const char* which) {
+  return data.remark().empty() ? std::string() : text("warning: the ", which, " data are ", data.remark(), '\n');
+}
+
+}  // namespace
 
 const Recipe& use_threads(const Recipe& recipe) {
   if (recipe.threads > 0) parallel::set_thread_count(static_cast<int>(recipe.threads));
@@ -96,7 +105,8 @@ std::string Session::header() const {
       "Ebb ", version(), ", ", instruction_set(), " kernels, ", threads, threads == 1 ? " thread, " : " threads, ",
       parallel::backend(), "\n\ndata    ", recipe.data, ": ", grouped(train.dataset().size()), " training",
       data.validation ? text(", ", grouped(data.validation->size()), " validation and ") : std::string(" and "),
-      grouped(test.dataset().size()), " test images of ", train.dataset().sample_shape(), "\n\n",
+      grouped(test.dataset().size()), " test images of ", train.dataset().sample_shape(), '\n',
+      warning(*data.train, "training"), warning(*data.test, "test"), '\n',
       ebb::summary(*model, train.dataset().sample_shape().insert(0, 1)).text(), '\n',
       report(*optimizer, {.steps_per_epoch = steps.per_epoch, .steps = steps.total}), "\nlr ", recipe.lr, ", schedule ",
       optimizer->common().schedule.text(), ", batch ", recipe.batch, ", seed ", recipe.seed, "\n\n");

@@ -2,10 +2,17 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "data/cifar.h"
+#include "data/fingerprint.h"
+#include "data/gzip.h"
 #include "data/inspect.h"
+#include "data/mnist.h"
+#include "data/optdigits.h"
+#include "data/split.h"
 #include "tests/data/packed.h"
 #include "tests/support/environment.h"
 #include "tests/support/errors.h"
+#include "tests/support/shared_data.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ebb {
@@ -13,6 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::bytes_of;
+using test::Environment;
 using test::fails_with;
 using test::gzip;
 using test::put_file;
@@ -83,7 +91,7 @@ BOOST_AUTO_TEST_CASE(contents_of_archives) {
 
 BOOST_AUTO_TEST_CASE(files_of_a_half) {
   const TemporaryDirectory directory;
-  const test::Environment none("EBB_DATA", nullptr);
+  const Environment none("EBB_DATA", nullptr);
   const auto found = [&](const PublishedSet& set, Split split) {
     std::string out;
     for (const fs::path& path : find_published(set, directory.path(), split))
@@ -152,6 +160,87 @@ BOOST_AUTO_TEST_CASE(summaries) {
   BOOST_TEST(summary.images == 3);
   BOOST_TEST((summary.class_counts == std::vector<std::int64_t>{1, 0, 2}));
   BOOST_TEST(summary.statistics.mean[0] == 4.0 / 6, boost::test_tools::tolerance(1e-12));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(recognized_files)
+
+Fingerprint fingerprint_of(std::span<const std::byte> bytes, std::size_t piece) {
+  Fingerprint out;
+  for (; bytes.size() > piece; bytes = bytes.subspan(piece)) out.add(bytes.first(piece));
+  out.add(bytes);
+  return out;
+}
+
+BOOST_AUTO_TEST_CASE(a_fingerprint_is_that_of_32_kib_of_each_mib) {
+  const std::size_t mib = std::size_t{1} << 20, sample = std::size_t{1} << 15;
+  std::vector<std::byte> bytes(2 * mib + 1000);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * i >> 3);
+  const std::span<const std::byte> all = bytes;
+  const std::uint32_t wanted =
+      crc32(all.subspan(2 * mib), crc32(all.subspan(mib, sample), crc32(all.first(sample))));
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{1000}, sample, mib, 3 * mib}) {
+    BOOST_TEST(fingerprint_of(bytes, piece).crc() == wanted, piece);
+    BOOST_TEST(fingerprint_of(bytes, piece).bytes() == bytes.size());
+  }
+  for (const auto& [at, seen] : {std::pair{std::size_t{7}, true}, {sample, false}, {mib + sample - 1, true}}) {
+    bytes[at] ^= std::byte{1};
+    BOOST_TEST((fingerprint_of(bytes, mib).crc() != wanted) == seen, at);
+    bytes[at] ^= std::byte{1};
+  }
+}
+
+const char* const debian_fashion = "/usr/share/datasets/fashion-mnist";
+
+BOOST_AUTO_TEST_CASE(published_files_are_known_and_others_are_remarked_on) {
+  const fs::path mnist = test::shared_data("mnist");
+  if (!mnist.empty())
+    for (const Split split : {Split::train, Split::test}) BOOST_TEST(Mnist(mnist, split).remark() == "");
+  const fs::path cifar = test::shared_data("cifar-10");
+  if (!cifar.empty())
+    for (const Split split : {Split::train, Split::test}) BOOST_TEST(Cifar10(cifar, split).remark() == "");
+  const fs::path digits = test::shared_data("optdigits");
+  if (!digits.empty())
+    for (const Split split : {Split::train, Split::test}) BOOST_TEST(Optdigits(digits, split).remark() == "");
+  if (!fs::is_directory(debian_fashion)) return;
+  const Environment none("EBB_DATA", nullptr);
+  for (const Split split : {Split::train, Split::test}) BOOST_TEST(FashionMnist({}, split).remark() == "");
+  // One label changed: said, and taken all the same; a part for validation says so too.
+  const TemporaryDirectory directory;
+  fs::copy(debian_fashion, directory.path(), fs::copy_options::recursive);
+  const fs::path labels = directory / "t10k-labels-idx1-ubyte.gz";
+  FileSource packed(labels);
+  GzipSource source(packed);
+  test::Bytes bytes(10'008);
+  source.read_exactly(bytes, "labels");
+  bytes[5000] ^= std::byte{1};
+  put_file(labels, gzip(bytes));
+  const FashionMnist changed(directory.path(), Split::test);
+  BOOST_TEST(changed.remark() == text("not as fashion-mnist was published: ", labels.string(), " (other bytes)"));
+  BOOST_TEST(select(changed, split(changed, 0.1)).train.remark() == changed.remark());
+}
+
+BOOST_AUTO_TEST_CASE(files_of_another_set_are_refused_by_name) {
+  if (!fs::is_directory(debian_fashion)) return;
+  BOOST_TEST(fails_with({"train-images-idx3-ubyte", "got the contents of train-images-idx3-ubyte of fashion-mnist",
+                         "wanted train-images-idx3-ubyte of mnist", "train on fashion-mnist"},
+                        [] { Mnist(debian_fashion, Split::train); }));
+  // The other half, and labels alone.
+  const TemporaryDirectory directory;
+  const auto put = [&](const char* from, const char* to) {
+    fs::copy(fs::path(debian_fashion) / from, directory / to, fs::copy_options::overwrite_existing);
+  };
+  put("t10k-images-idx3-ubyte.gz", "train-images-idx3-ubyte.gz");
+  put("t10k-labels-idx1-ubyte.gz", "train-labels-idx1-ubyte.gz");
+  BOOST_TEST(fails_with({"got the contents of t10k-images-idx3-ubyte of fashion-mnist"},
+                        [&] { FashionMnist(directory.path(), Split::train); }));
+  const fs::path mnist = test::shared_data("mnist");
+  if (mnist.empty()) return;
+  put("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte.gz");
+  fs::copy(mnist / "train-labels-idx1-ubyte.gz", directory.path(), fs::copy_options::overwrite_existing);
+  BOOST_TEST(fails_with({"train-labels-idx1-ubyte.gz]", "got the contents of train-labels-idx1-ubyte of mnist"},
+                        [&] { FashionMnist(directory.path(), Split::train); }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

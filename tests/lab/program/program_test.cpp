@@ -17,6 +17,8 @@ BOOST_AUTO_TEST_CASE(a_training_reports_and_leaves_its_results) {
   const Finished done = test::ebb(train("run", "--epochs 3 --lr 0.05 --seed 4 --threads 2"));
   BOOST_TEST_INFO(done.output);
   BOOST_REQUIRE(done.status == 0);
+  for (const char* const which : {"training", "test"})
+    BOOST_TEST(has(done.output, text("warning: the ", which, " data are not as mnist was published")), done.output);
   for (const char* const part :
        {" kernels, 2 threads", "mnist: 400 training and 100 test images of [28, 28, 1]", "61,706", "no decay",
         "decoupled_lr 0.002", "images/s", "most often taken for", "test accuracy"})
