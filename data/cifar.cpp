@@ -12,6 +12,7 @@
 #include "data/recognize.h"
 #include "data/tar.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/memory_limits.h"
 
 namespace ebb {
 namespace {
@@ -99,6 +100,8 @@ struct Part {
 
 Part read_part(ByteSource& source, std::uint64_t size, const Layout& layout, std::uint64_t wanted) {
   Part part{source.name(), records_in(source.name(), size, layout, wanted), {}, {}};
+  require_available(source.name(), text(part.records, " records, in pieces and as images,"),
+                    2 * static_cast<std::int64_t>(size));
   part.bytes.read(source, size, "its records");
   source.expect_end();
   return part;
@@ -108,6 +111,7 @@ CifarRecords decode(std::vector<Part>& parts, const Layout& layout) {
   std::uint64_t records = 0;
   for (const Part& part : parts) records += part.records;
   const auto n = static_cast<std::int64_t>(records);
+  require_available(parts.front().name, text(n, " images"), n * 3 * side * side);
   CifarRecords out{Tensor({n, side, side, 3}, DType::u8), Tensor({n}, DType::u8)};
   Decoder decoder(layout, out);
   for (Part& part : parts)

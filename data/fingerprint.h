@@ -11,13 +11,14 @@
 
 namespace ebb {
 
-// The length of contents, and the CRC-32 of the first 32 KiB of each MiB of them: reading plain files is so fast that a
-// checksum of all their bytes would take longer.
+// The length of contents, and the CRC-32 of a sample: their first 64 KiB, which is all of a file of labels, and the
+// first 32 KiB of each further MiB. Reading plain files is so fast that a checksum of all their bytes would take
+// longer.
 class Fingerprint {
  public:
   void add(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
-      const std::size_t at = bytes_ % stride;
+      const std::size_t at = bytes_ % stride, sample = bytes_ < stride ? first : later;
       const std::size_t count = std::min(bytes.size(), (at < sample ? sample : stride) - at);
       if (at < sample) crc_ = crc32(bytes.first(count), crc_);
       bytes_ += count;
@@ -29,7 +30,7 @@ class Fingerprint {
   std::uint32_t crc() const { return crc_; }
 
  private:
-  static constexpr std::size_t stride = std::size_t{1} << 20, sample = std::size_t{1} << 15;
+  static constexpr std::size_t stride = std::size_t{1} << 20, first = std::size_t{1} << 16, later = first / 2;
   std::uint64_t bytes_ = 0;
   std::uint32_t crc_ = 0;
 };

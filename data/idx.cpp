@@ -7,6 +7,7 @@
 #include "data/chunks.h"
 #include "data/gzip.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/memory_limits.h"
 
 namespace ebb {
 namespace {
@@ -56,6 +57,7 @@ Shape read_header(ByteSource& source) {
 Tensor read_gzip(ByteSource& compressed) {
   GzipSource source(compressed);
   const Shape shape = read_header(source);
+  require_available(source.name(), text("its contents ", shape, ", in pieces and as a whole,"), 2 * shape.size());
   Chunks chunks;
   chunks.read(source, static_cast<std::uint64_t>(shape.size()), "its contents");
   source.expect_end();
@@ -80,6 +82,7 @@ Tensor read_idx(ByteSource& source, std::uint64_t size) {
   if (size != bytes)
     fail(source.name(), text(size, " bytes"), text(bytes, " for the shape ", shape, " it announces"),
          size < bytes ? "the file is cut off: copy or download it again" : "there is something behind its contents");
+  require_available(source.name(), text("its contents ", shape), shape.size());
   Tensor out(shape, DType::u8);
   replay.read_exactly(out.mutable_bytes(), "its contents");
   replay.expect_end();

@@ -4,6 +4,7 @@
 #include "data/published.h"
 #include "data/recognize.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/memory_limits.h"
 
 namespace ebb {
 namespace {
@@ -18,6 +19,7 @@ ImageDataset load(const fs::path& directory, Split split, const OptdigitsOptions
   const PublishedSet& set = published_set("optdigits");
   const fs::path path = find_published(set, directory, split).front();
   FileSource source(path);
+  require_available(path.string(), "its table", 2 * static_cast<std::int64_t>(source.size()));
   ReadFile file{.name = path.string(), .fingerprint = {}};
   FingerprintedSource read(source, file.fingerprint);
   const Tensor table = read_csv(read, columns);

@@ -15,11 +15,11 @@ namespace ebb {
 
 /// A file of a data set, unpacked.
 struct PublishedContent {
-  std::string name;            ///< E.g. "train-images-idx3-ubyte" or "data_batch_1.bin".
-  Split split = Split::train;  ///< The part that needs it.
-  std::uint64_t bytes = 0;     ///< Its length.
-  std::string md5;             ///< Its MD5. Packed files differ in theirs: they may have been packed again.
-  std::uint32_t sample_crc = 0;  ///< CRC-32 of the first 32 KiB of each MiB of it, by which readers know it; 0: unknown.
+  std::string name;              ///< E.g. "train-images-idx3-ubyte" or "data_batch_1.bin".
+  Split split = Split::train;    ///< The part that needs it.
+  std::uint64_t bytes = 0;       ///< Its length.
+  std::string md5;               ///< Its MD5. Packed files differ in theirs: they may have been packed again.
+  std::uint32_t sample_crc = 0;  ///< Of some of it, by which readers know it; see data/fingerprint.h. 0: unknown.
 };
 
 /// What is known of a data set.

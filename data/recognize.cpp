@@ -15,8 +15,7 @@ void refuse_other(const PublishedSet& set, const PublishedContent& wanted, const
     const PublishedSet& other = published_set(name);
     for (const PublishedContent& content : other.contents)
       if (content.sample_crc != 0 && same(file.fingerprint, content))
-        fail(file.name, text("the contents of ", content.name, " of ", other.name),
-             text(wanted.name, " of ", set.name),
+        fail(file.name, text("the contents of ", content.name, " of ", other.name), text(wanted.name, " of ", set.name),
              text("name a directory with the files of ", set.name, ", or train on ", other.name));
   }
 }
@@ -32,8 +31,9 @@ std::string recognize(const PublishedSet& set, Split split, std::span<const Read
     if (same(file.fingerprint, wanted)) continue;
     refuse_other(set, wanted, file);
     const std::uint64_t bytes = file.fingerprint.bytes();
-    others += text(others.empty() ? "" : ", ", file.name,
-                   bytes == wanted.bytes ? text(" (other bytes)") : text(" (", bytes, " bytes for ", wanted.bytes, ")"));
+    others +=
+        text(others.empty() ? "" : ", ", file.name,
+             bytes == wanted.bytes ? text(" (other bytes)") : text(" (", bytes, " bytes for ", wanted.bytes, ")"));
   }
   return others.empty() ? others : text("not as ", set.name, " was published: ", others);
 }

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <map>
 #include <ostream>
 #include <set>
 
 #include "framework/nn/eval_mode.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/memory_limits.h"
 
 namespace ebb {
 namespace {
@@ -62,16 +62,6 @@ std::string grouped(std::int64_t number) {
   std::string digits = std::to_string(number);
   for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
   return digits;
-}
-
-std::string bytes_text(std::int64_t bytes) {
-  const std::array<const char*, 4> units{"B", "KiB", "MiB", "GiB"};
-  auto value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < units.size(); ++unit) value /= 1024;
-  std::array<char, 32> out{};
-  std::snprintf(out.data(), out.size(), unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
-  return out.data();
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "framework/tensor/error.h"
 #include "framework/tensor/mapping.h"
+#include "framework/tensor/memory_limits.h"
 #include "framework/tensor/size_class.h"
 #include "framework/tensor/storage.h"
 
@@ -33,6 +34,7 @@ struct Pool {
   detail::Mappings mappings;                          // large ones
   memory::Stats stats;
   bool poison = false;
+  int guards = 0;
 };
 
 // Never destroyed: tensors with static lifetime may outlive everything else.
@@ -86,6 +88,7 @@ Storage* detail::acquire(std::size_t bytes) {
     block->version = 0;
     block->refs.store(1, std::memory_order_relaxed);
   } else {
+    if (p.guards > 0) require_available("memory", "a tensor", static_cast<std::int64_t>(bytes));
     // Without the pool a block is exactly as large as asked, so that a sanitizer sees every overrun.
     block = large ? Mappings::map(bytes) : from_malloc(keep_blocks ? bytes_of(wanted) : bytes, wanted);
     if (block == nullptr)
@@ -142,6 +145,16 @@ void memory::release_kept() {
 bool memory::set_poison(bool on) {
   const std::scoped_lock lock(pool().mutex);
   return std::exchange(pool().poison, on);
+}
+
+memory::Guard::Guard() {
+  const std::scoped_lock lock(pool().mutex);
+  ++pool().guards;
+}
+
+memory::Guard::~Guard() {
+  const std::scoped_lock lock(pool().mutex);
+  --pool().guards;
 }
 
 bool memory::pooled() { return keep_blocks; }

@@ -28,6 +28,18 @@ void release_kept();
 /// Returns whether it was on before.
 bool set_poison(bool on);
 
+/// While one lives, memory is asked of the system for a tensor of more than 1 MiB only where available_memory() has
+/// room for it: what is too large is an Error before it exists, where the system might give the memory and end the
+/// process as it is filled. For models and data of sizes that somebody else chose, not for training steps: asking takes
+/// time.
+class Guard {
+ public:
+  Guard();
+  ~Guard();
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+};
+
 /// False in a build without the pool (sanitizer presets), where each block comes from the system and goes back.
 bool pooled();
 

@@ -94,12 +94,4 @@ std::optional<double> number_in(std::string_view text) {
   return value;
 }
 
-std::string bytes_text(std::int64_t bytes) {
-  constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
-  auto value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < units.size(); ++unit) value /= 1024;
-  return text(decimal(value, unit == 0 ? 0 : 1), ' ', units[unit]);
-}
-
 }  // namespace ebb

@@ -34,7 +34,4 @@ std::string shortened(const std::string& number);
 /// The number that a text is, all of it; nothing where it is none.
 std::optional<double> number_in(std::string_view text);
 
-/// Bytes in the unit that suits them: "1.5 GiB".
-std::string bytes_text(std::int64_t bytes);
-
 }  // namespace ebb

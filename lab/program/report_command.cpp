@@ -4,6 +4,7 @@
 #include "framework/io/atomic_file.h"
 #include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/memory.h"
 #include "framework/tensor/printable.h"
 #include "lab/format/numbers.h"
 #include "lab/program/commands.h"
@@ -54,6 +55,7 @@ int run(const EvalCommand& command) {
   Recipe recipe = run_recipe(Directory(directory)).now;
   apply_settings(recipe, command.settings);
   use_threads(recipe);
+  const memory::Guard guard;
   const TensorFile file = load_safetensors(weights);
   const auto test = read_test_data(recipe, statistics_from(file.metadata, weights.string()));
   if (!test->remark().empty()) std::cerr << "ebb: the test data are " << printable(test->remark()) << '\n';

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/memory_limits.h"
 #include "framework/tensor/printable.h"
 #include "lab/format/numbers.h"
 #include "lab/program/progress.h"
@@ -13,7 +14,6 @@
 #include "lab/reports/report.h"
 #include "lab/runs/evaluation_record.h"
 #include "lab/training/confusion.h"
-#include "lab/training/memory_limits.h"
 
 namespace ebb {
 namespace {

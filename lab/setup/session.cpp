@@ -51,7 +51,7 @@ TrainerOptions trainer_options(const Recipe& recipe) {
   return options;
 }
 
-Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standardisation)
+Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standardisation, const memory::Guard& /*guard*/)
     : recipe(use_threads(r)),
       data(read_data(recipe, standardisation)),
       train(data.train, {.batch = recipe.batch,

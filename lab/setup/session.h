@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/tensor/memory.h"
 #include "lab/audit/audit.h"
 #include "lab/recipe/recipe.h"
 #include "lab/setup/build.h"
@@ -28,8 +29,9 @@ LoaderOptions in_order(const Recipe& recipe);
 struct Session {
   /// Sets the number of threads and reads the data.
   /// \param standardisation of a training that goes on; otherwise it is fitted to the training data.
-  /// \throws Error for missing data and keys that contradict each other.
-  explicit Session(const Recipe& recipe, const std::optional<PixelStatistics>& standardisation = {});
+  /// \throws Error for missing data, keys that contradict each other, and data or weights that do not fit into memory.
+  explicit Session(const Recipe& wanted, const std::optional<PixelStatistics>& standardisation = {})
+      : Session(wanted, standardisation, memory::Guard()) {}
 
   Recipe recipe;                         ///< As given.
   RecipeData data;                       ///< Data sets of the loaders.
@@ -59,6 +61,9 @@ struct Session {
 
   /// What is to be read before it: see run_warnings().
   std::vector<std::string> warnings() const;
+
+ private:
+  Session(const Recipe& wanted, const std::optional<PixelStatistics>& standardisation, const memory::Guard& guard);
 };
 
 }  // namespace ebb

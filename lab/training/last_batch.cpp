@@ -2,8 +2,8 @@
 
 #include "framework/nn/eval_mode.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/memory_limits.h"
 #include "lab/training/guard.h"
-#include "lab/training/memory_limits.h"
 
 namespace ebb {
 namespace {

@@ -10,8 +10,7 @@
 #include "framework/ops/loss.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory.h"
-#include "lab/format/numbers.h"
-#include "lab/training/memory_limits.h"
+#include "framework/tensor/memory_limits.h"
 
 namespace ebb {
 namespace {
@@ -22,10 +21,12 @@ constexpr std::int64_t plenty = 4;  // times what is needed
 constexpr double margin = 1.05;
 constexpr double beside_pool = 4 << 20;
 
-std::int64_t bytes_of(const State& state) {
-  std::int64_t bytes = 0;
-  for (const auto& entry : state) bytes += static_cast<std::int64_t>(entry.second.bytes().size());
-  return bytes;
+// Of a copy of its state, which is not made: there may be no memory for it.
+std::int64_t state_bytes(Layer& model) {
+  std::size_t bytes = 0;
+  for (const NamedParameter& p : model.named_parameters()) bytes += p.parameter->value().bytes().size();
+  for (const NamedBuffer& b : model.named_buffers()) bytes += b.buffer->value().bytes().size();
+  return static_cast<std::int64_t>(bytes);
 }
 
 // Puts back what a rehearsal moves, also when it runs out of memory.
@@ -49,7 +50,7 @@ class Rehearsal {
  public:
   Rehearsal(Layer& model, const Optimizer& optimizer, const TrainerOptions& options, const Loader& train)
       : model_(model), options_(options), train_(train) {
-    const std::int64_t weights = std::max<std::int64_t>(1, bytes_of(model.state()));
+    const std::int64_t weights = std::max<std::int64_t>(1, state_bytes(model));
     const auto copies = [&](std::int64_t bytes) { return (bytes + weights - 1) / weights; };
     const std::int64_t state = copies(optimizer.state_bytes()), best = options.keep_best ? 1 : 0;
     const std::int64_t copied = 1 + state + (options.ema ? 1 : 0) + (options.lookahead ? 1 : 0);
@@ -148,6 +149,7 @@ std::int64_t MemoryEstimate::total(std::int64_t images) const {
 MemoryEstimate estimate_memory(Layer& model, const Optimizer& optimizer, const TrainerOptions& options,
                                const Loader& train, std::int64_t batch) {
   if (batch < 1) fail("memory", text("batches of ", batch), "at least 1");
+  const memory::Guard guard;  // a rehearsal that does not fit is to end with an error, not with the process
   const Rehearsal rehearse(model, optimizer, options, train);
   std::optional<MemoryEstimate> line;
   for (std::int64_t large = std::min(batch, largest_rehearsal); large > 0 && !line; large /= 2)

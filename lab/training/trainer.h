@@ -62,8 +62,8 @@ class Trainer {
   /// as a norm that is frozen may be; a model in eval mode as a whole is an event of kind "warning". The last batch of
   /// an epoch brings its evaluation. Where that was stopped, the next step makes it, and does nothing else. An
   /// accumulated update that the last epoch leaves incomplete is made from the batches that there are.
-  /// \throws Error before the first step of this object as require_last_batches() does, when done, when the last epoch ends
-  /// without any update, and as TrainerOptions::non_finite says.
+  /// \throws Error before the first step of this object as require_last_batches() does, when done, when the last epoch
+  /// ends without any update, and as TrainerOptions::non_finite says.
   StepResult step() { return step({}); }
 
   /// True after the last epoch, or when patience ran out.

@@ -7,6 +7,7 @@
 #include "data/loader.h"
 #include "data/optdigits.h"
 #include "data/tar.h"
+#include "framework/tensor/memory_limits.h"
 #include "tests/data/packed.h"
 #include "tests/support/environment.h"
 #include "tests/support/errors.h"
@@ -93,6 +94,15 @@ BOOST_AUTO_TEST_CASE(each_rule) {
   BOOST_TEST(fails_with({"[more]", "behind the end"}, [&] { read_cifar(more, 3073, CifarFormat::cifar10); }));
   MemorySource vast(one, "vast");
   BOOST_TEST(fails_with({"10000000 of them"}, [&] { read_cifar(vast, 3073ull * 10'000'001, CifarFormat::cifar10); }));
+}
+
+BOOST_AUTO_TEST_CASE(announced_records_are_compared_with_the_memory_there_is) {
+  detail::pretend_available(std::int64_t{400} << 20);
+  const Bytes few(3073);
+  MemorySource source(few, "huge");
+  BOOST_TEST(fails_with({"[huge] got no memory for 100000 records, in pieces and as images, of 586.1 MiB"},
+                        [&] { read_cifar(source, 3073 * 100'000, CifarFormat::cifar10); }));
+  detail::pretend_available({});
 }
 
 BOOST_AUTO_TEST_CASE(from_files_and_from_the_archive) {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "data/gzip.h"
+#include "framework/tensor/memory_limits.h"
 #include "tests/data/packed.h"
 #include "tests/support/allocations.h"
 #include "tests/support/errors.h"
@@ -20,6 +21,7 @@ using test::Bytes;
 using test::Dice;
 using test::fails_with;
 using test::gzip;
+using test::put_file;
 
 Bytes idx(std::vector<std::uint32_t> dims, std::size_t contents) {
   Bytes out{std::byte{0}, std::byte{0}, std::byte{8}, static_cast<std::byte>(dims.size())};
@@ -183,9 +185,28 @@ BOOST_AUTO_TEST_CASE(announced_sizes_are_not_trusted) {
   const Bytes lying = gzip(idx({10'000'000, 4096, 4096}, 1000));
   const Bytes plain = idx({10'000'000, 4096, 4096}, 1000);
   const AllocationWatch watch;
-  BOOST_TEST(fails_with({"an end after"}, [&] { read(lying); }));
+  BOOST_TEST(fails_with({"[sample] got no memory for its contents [10000000, 4096, 4096]"}, [&] { read(lying); }));
+  BOOST_TEST(fails_with({"an end after"}, [] { read(gzip(idx({60'000, 28, 28}, 1000))); }));
   BOOST_TEST(fails_with({"167772160000016"}, [&] { read(plain); }));
   BOOST_TEST(watch.peak_bytes() < (std::size_t{2} << 20));
+}
+
+// Nothing is read before the announced size is known to fit: these contents would not even be complete.
+BOOST_AUTO_TEST_CASE(announced_sizes_are_compared_with_the_memory_there_is) {
+  const test::TemporaryDirectory directory;
+  const auto plain = directory / "plain";
+  put_file(plain, idx({50'000, 28, 28}, 0));
+  std::filesystem::resize_file(plain, 16 + 50'000 * 784);
+  const Bytes packed = gzip(idx({500'000, 28, 28}, 1000));
+  detail::pretend_available(std::int64_t{400} << 20);
+  BOOST_TEST(read_idx(plain).size() == 50'000 * 784);
+  BOOST_TEST(fails_with({"no memory for its contents [500000, 28, 28], in pieces and as a whole, of 747.7 MiB, with ",
+                         "400.0 MiB available"},
+                        [&] { read(packed); }));
+  detail::pretend_available(std::int64_t{30} << 20);
+  BOOST_TEST(fails_with({"[" + plain.string(), "no memory for its contents [50000, 28, 28] of 37.4 MiB"},
+                        [&] { read_idx(plain); }));
+  detail::pretend_available({});
 }
 
 BOOST_AUTO_TEST_CASE(every_prefix_and_every_bit) {

@@ -3,11 +3,16 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstdint>
+#include <new>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include "framework/parallel/parallel.h"
+#include "framework/tensor/error.h"
+#include "framework/tensor/memory_limits.h"
 #include "framework/tensor/tensor.h"
+#include "tests/support/errors.h"
 #include "tests/support/tensors.h"
 
 namespace ebb {
@@ -238,6 +243,44 @@ BOOST_AUTO_TEST_CASE(threads_may_drop_each_others_tensors) {
   for (std::thread& thread : threads) thread.join();
   threads.clear();
   BOOST_TEST(memory::stats().live_bytes == before);
+}
+
+// Memory that is kept for reuse is there already.
+BOOST_AUTO_TEST_CASE(a_guard_refuses_what_the_machine_has_no_room_for) {
+  const std::int64_t mib = std::int64_t{1} << 20;
+  memory::release_kept();
+  detail::pretend_available(10 * mib);
+  {
+    const memory::Guard guard;
+    { const memory::Guard inner; }
+    BOOST_TEST(test::fails_with({"[memory] got no memory for a tensor of 40.0 MiB, with 10.0 MiB available"},
+                                [&] { Tensor({10 * mib}); }));
+    BOOST_TEST(Tensor({2 * mib}).size() == 2 * mib);
+  }
+  BOOST_TEST(Tensor({10 * mib}).size() == 10 * mib);
+  detail::pretend_available({});
+  const memory::Guard guard;
+  BOOST_TEST(Tensor({10 * mib}).size() == 10 * mib);
+  BOOST_TEST(test::fails_with({"no memory for", " available"}, [&] { Tensor({std::int64_t{1} << 44}); }));
+}
+
+BOOST_AUTO_TEST_CASE(no_memory_is_told_from_other_errors) {
+  BOOST_TEST(out_of_memory(std::bad_alloc()));
+  detail::pretend_available(0);
+  try {
+    require_available("here", "something", 2 << 20);
+    BOOST_TEST(false);
+  } catch (const Error& error) {
+    BOOST_TEST(out_of_memory(error));
+  }
+  require_available("here", "little", 1000);
+  detail::pretend_available({});
+  require_available("here", "something", 2 << 20);
+  BOOST_TEST(!out_of_memory(std::runtime_error("memory")));
+  BOOST_TEST(bytes_text(1000) == "1000 B");
+  BOOST_TEST(bytes_text(1536) == "1.5 KiB");
+  BOOST_TEST(bytes_text(std::int64_t{5} << 50) == "5120.0 TiB");
+  BOOST_TEST(available_memory() > 1 << 20);
 }
 
 BOOST_AUTO_TEST_CASE(what_nobody_has_is_an_error) {

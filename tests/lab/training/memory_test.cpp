@@ -7,9 +7,9 @@
 #include "data/image_dataset.h"
 #include "framework/io/checksum.h"
 #include "framework/tensor/memory.h"
-#include "lab/format/numbers.h"
+#include "framework/tensor/memory_limits.h"
 #include "lab/runs/checkpoints.h"
-#include "lab/training/memory_limits.h"
+#include "lab/setup/session.h"
 #include "models/registry.h"
 #include "optim/adam.h"
 #include "tests/lab/program.h"
@@ -100,8 +100,6 @@ BOOST_AUTO_TEST_CASE(they_lie_on_a_line) {
   BOOST_TEST(largest_batch(e, e.total(60)) == 60);
   BOOST_TEST(largest_batch(e, e.total(60) - 1) == 59);
   BOOST_TEST(largest_batch(e, e.total(0) - 1) == 0);
-  BOOST_TEST(available_memory() > 1 << 20);
-  BOOST_TEST(bytes_text(1536) == "1.5 KiB");
   BOOST_TEST(test::fails_with({"batches of 0"}, [] { SomeTraining("lenet", {28, 28, 1}, 4).estimate(0); }));
   // A model that the images do not suit is no lack of memory.
   Faulty faulty;
@@ -148,6 +146,41 @@ BOOST_AUTO_TEST_CASE(a_batch_that_does_not_fit_is_refused_and_the_one_that_is_na
   const Finished none = limited("-v 215000", 1500, "none");
   BOOST_TEST(none.status == 1, none.output);
   BOOST_TEST(has(none.output, "ebb: ["), none.output);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+// What a recipe asks for is refused before it takes the machine's memory: the process would be killed for it.
+BOOST_FIXTURE_TEST_SUITE(memory_announced, SmallData)
+
+BOOST_AUTO_TEST_CASE(weights_are_compared_with_the_memory_there_is_before_they_exist) {
+  Recipe recipe = find_recipe("mnist");
+  recipe.data_dir = (root / "data").string();
+  apply_settings(recipe, {"model=mlp", "hidden=50000,2000"});
+  const auto said = [&] { return test::message_of([&] { Session session(recipe); }); };
+  memory::release_kept();
+  detail::pretend_available(std::int64_t{200} << 20);
+  const auto before = memory::stats().peak_bytes;
+  BOOST_TEST(has(said(), "[memory] got no memory for a tensor of 381.5 MiB, with 200.0 MiB available"), said());
+  BOOST_TEST(memory::stats().peak_bytes - before < std::uint64_t{200} << 20);  // the first layer's weights alone
+  recipe.hidden = {64};
+  BOOST_TEST(said() == "no error");
+  detail::pretend_available({});
+}
+
+// The weights fit, and what a step needs beside them does not: the rehearsal must not take it either.
+BOOST_AUTO_TEST_CASE(a_rehearsal_takes_no_more_memory_than_there_is) {
+  SomeTraining t("mlp", {28, 28, 1}, 400);
+  memory::release_kept();
+  // What the pool keeps beside tensors that live is taken away, so that the rehearsal has to ask for more.
+  std::vector<Tensor> taken;
+  for (const auto held = memory::stats().system_bytes; memory::stats().system_bytes == held;)
+    taken.emplace_back(Shape{1 << 18});
+  detail::pretend_available(std::int64_t{1} << 20);
+  BOOST_TEST(test::fails_with({"no memory for a step with one image"},
+                              [&] { require_memory(*t.model, t.optimizer, t.trainer.options(), t.train); }));
+  detail::pretend_available({});
+  require_memory(*t.model, t.optimizer, t.trainer.options(), t.train);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

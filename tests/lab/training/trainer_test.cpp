@@ -317,8 +317,8 @@ BOOST_AUTO_TEST_CASE(a_last_batch_of_one_sample_before_a_norm_is_refused_before_
   OneOver t;
   const std::string before = sha256(t.model.state());
   for (int again = 0; again < 2; ++again)
-    BOOST_TEST(test::fails_with({"a last batch of one sample of the training data", "at least 2 values for each channel",
-                                 "drop_last", "than 23 for 70"},
+    BOOST_TEST(test::fails_with({"a last batch of one sample of the training data",
+                                 "at least 2 values for each channel", "drop_last", "than 23 for 70"},
                                 [&] { t.trainer.step(); }));
   BOOST_TEST(sha256(t.model.state()) == before);
   BOOST_TEST(t.trainer.batches_done() == 0);

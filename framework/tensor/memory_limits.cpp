@@ -1,18 +1,25 @@
-#include "lab/training/memory_limits.h"
+#include "framework/tensor/memory_limits.h"
 
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <new>
 #include <string_view>
 
+#include "framework/tensor/error.h"
+
 namespace ebb {
 namespace {
 
 constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max();
+
+std::atomic<std::int64_t> pretended = unlimited;
 
 // The number after `key` in a file of lines "key value", or the only number of a file when the key is empty.
 std::int64_t number_in(const std::filesystem::path& path, const std::string& key) {
@@ -68,8 +75,28 @@ std::int64_t left_of(decltype(RLIMIT_AS) resource, const char* used) {
 
 std::int64_t available_memory() {
   const std::int64_t free = number_in("/proc/meminfo", "MemAvailable:");
-  return std::min({free == unlimited ? unlimited : free * 1024, left_by_groups(), left_of(RLIMIT_AS, "VmSize:"),
-                   left_of(RLIMIT_DATA, "VmData:")});
+  return std::min({pretended.load(), free == unlimited ? unlimited : free * 1024, left_by_groups(),
+                   left_of(RLIMIT_AS, "VmSize:"), left_of(RLIMIT_DATA, "VmData:")});
+}
+
+void require_available(const std::string& where, const std::string& what, std::int64_t bytes) {
+  constexpr std::int64_t little = std::int64_t{1} << 20;
+  if (bytes <= little) return;
+  if (const std::int64_t available = available_memory(); bytes > available)
+    fail(where, text("no memory for ", what, " of ", bytes_text(bytes), ", with ", bytes_text(available), " available"),
+         "what fits", "use less of it, or a machine or limits with more memory");
+}
+
+void detail::pretend_available(std::optional<std::int64_t> bytes) { pretended = bytes.value_or(unlimited); }
+
+std::string bytes_text(std::int64_t bytes) {
+  constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < units.size(); ++unit) value /= 1024;
+  std::array<char, 32> out{};
+  std::snprintf(out.data(), out.size(), unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+  return out.data();
 }
 
 bool out_of_memory(const std::exception& error) {
