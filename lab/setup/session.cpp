@@ -24,6 +24,17 @@ std::string warning(const ImageDataset& data, const char* which) {
   return data.remark().empty() ? std::string() : text("warning: the ", which, " data are ", data.remark(), '\n');
 }
 
+// An audit of the first samples of the first epoch. \param optimizer may be null.
+Audit first_audit(const Recipe& recipe, const Loader& train, Layer& model, const Optimizer* optimizer,
+                  std::int64_t samples, bool probe) {
+  const Batch first = train.epoch(0)[0];
+  const std::int64_t count = std::min(samples, first.images.dim(0));
+  return audit(model, slice(first.images, 0, 0, count).value(), slice(first.labels, 0, 0, count).value(), optimizer,
+               {.steps_per_epoch = step_counts(recipe, train.batches()).per_epoch,
+                .probe = probe,
+                .label_smoothing = recipe.label_smoothing});
+}
+
 }  // namespace
 
 const Recipe& use_threads(const Recipe& recipe) {
@@ -62,7 +73,8 @@ Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standard
       judged(data.validation ? data.validation : data.test, in_order(recipe)),
       test(data.test, in_order(recipe)),
       model(make_model(recipe, *data.train)),
-      optimizer(make_optimizer(recipe, *model, train.batches(), [this] { return audited(few, false); })),
+      optimizer(make_optimizer(recipe, *model, train.batches(),
+                               [this] { return first_audit(recipe, train, *model, nullptr, few, false); })),
       trainer(*model, *optimizer, train, judged, trainer_options(recipe)) {
   if (recipe.use_best && !data.validation)
     fail("use_best", "true without validation data", "validation = 0.1 or so",
@@ -70,13 +82,7 @@ Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standard
 }
 
 Audit Session::audited(std::int64_t samples, bool probe) const {
-  const Batch first = train.epoch(0)[0];
-  const std::int64_t count = std::min(samples, first.images.dim(0));
-  return audit(*model, slice(first.images, 0, 0, count).value(), slice(first.labels, 0, 0, count).value(),
-               optimizer.get(),
-               {.steps_per_epoch = step_counts(recipe, train.batches()).per_epoch,
-                .probe = probe,
-                .label_smoothing = recipe.label_smoothing});
+  return first_audit(recipe, train, *model, optimizer.get(), samples, probe);
 }
 
 Evaluation Session::test_evaluation() const {
