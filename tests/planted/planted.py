@@ -4,6 +4,7 @@
     python3 tests/planted/planted.py                 all of them
     python3 tests/planted/planted.py NAME...         these
     python3 tests/planted/planted.py --check         only whether each still fits the tree
+    python3 tests/planted/planted.py --list FILE     those of another list of this folder
 
 Status 1 when one is not caught, does not compile or does not fit."""
 
@@ -97,9 +98,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--list", default=LIST.name)
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
-    faults = parse(LIST.read_text())
+    faults = parse((LIST.parent / arguments.list).read_text())
     problems = problems_of(faults, lambda path: (ROOT / path).read_text())
     if arguments.check or problems:
         print(*problems, f"{len(problems)} problems in {len(faults)} planted faults", sep="\n")

@@ -13,6 +13,18 @@
 namespace ebb {
 namespace {
 
+Results results_of(const Study& study) {
+  Results results(study.factors);
+  for (const Arm& arm : arms_of(study))
+    for (std::int64_t pair = 1; pair <= study.pairs; ++pair) {
+      const Trial trial{.arm = arm, .pair = static_cast<std::uint64_t>(pair), .tier = Tier::T1};
+      Record record;
+      study.run(trial, record);
+      results.add(arm, trial.pair, record);
+    }
+  return results;
+}
+
 // The verdicts of a study's claims at T1 by id; of each study once.
 const std::map<std::string, Verdict>& verdicts(const std::string& name) {
   static std::map<std::string, std::map<std::string, Verdict>> known;
@@ -20,14 +32,7 @@ const std::map<std::string, Verdict>& verdicts(const std::string& name) {
   for (const Study& study : built_in_studies()) {
     if (study.name != name) continue;
     require_sound(study);
-    Results results(study.factors);
-    for (const Arm& arm : arms_of(study))
-      for (std::int64_t pair = 1; pair <= study.pairs; ++pair) {
-        const Trial trial{.arm = arm, .pair = static_cast<std::uint64_t>(pair), .tier = Tier::T1};
-        Record record;
-        study.run(trial, record);
-        results.add(arm, trial.pair, record);
-      }
+    const Results results = results_of(study);
     for (const Judged& one : judge(study.claims, results, Tier::T1)) {
       const ClaimText& claim = one.claim->text;
       BOOST_TEST_MESSAGE(name << ' ' << claim.id << ' ' << ebb::name(one.verdict.is) << ' '
@@ -120,6 +125,16 @@ BOOST_AUTO_TEST_CASE(the_map_has_the_verdicts_of_the_studies) {
       BOOST_TEST(answer.verdict == is, line << " is " << is << " and stands as " << answer.verdict);
     }
   for (const std::string& line : answered) BOOST_TEST(listed.contains(line), line << " is missing in the map");
+}
+
+BOOST_AUTO_TEST_CASE(threads_change_no_bit_of_the_results) {
+  for (const Study& study : built_in_studies()) {
+    if (study.name != "symmetries") continue;  // it has convolutions, norms and every optimizer, and is short
+    test::Threads one(1);
+    const std::string alone = results_of(study).csv();
+    test::Threads three(3);
+    BOOST_TEST((results_of(study).csv() == alone), study.name);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
