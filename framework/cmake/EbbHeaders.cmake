@@ -13,9 +13,12 @@ list(JOIN public_headers "\n" lines)
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/public_headers.txt CONTENT "${lines}\n" @ONLY)
 
 list(TRANSFORM public_headers PREPEND ${PROJECT_SOURCE_DIR}/ OUTPUT_VARIABLE header_files)
+list(TRANSFORM public_headers PREPEND ${EBB_INCLUDE}/ebb/ OUTPUT_VARIABLE written_headers)
 set(script ${CMAKE_CURRENT_LIST_DIR}/public_headers.cmake)
 set(stamp ${PROJECT_BINARY_DIR}/public_headers.stamp)
+# The written headers are named: else what includes them would be found out of date by the next build only.
 add_custom_command(OUTPUT ${stamp}
+  BYPRODUCTS ${written_headers} ${EBB_INCLUDE}/ebb/ebb.h
   COMMAND ${CMAKE_COMMAND} -DSOURCE=${PROJECT_SOURCE_DIR} -DHEADERS=${PROJECT_BINARY_DIR}/public_headers.txt
     -DOUTPUT=${EBB_INCLUDE} -P ${script}
   COMMAND ${CMAKE_COMMAND} -E touch ${stamp}
