@@ -148,8 +148,8 @@ Blocks blocks_of(const std::vector<NetworkValue>& values, std::size_t most) {
   const std::size_t count = out.list.size();
   if (count > most) out = folded(out, most / 2, most / 2 + count - most);
   std::ranges::sort(out.wires, {}, [](const Wire& w) { return std::pair(w.to - w.from, w.from); });
-  const auto [end, last] = std::ranges::unique(out.wires);
-  out.wires.erase(end, last);
+  // The ranges algorithm would return a range, which Clang 14 does not compile.
+  out.wires.erase(std::unique(out.wires.begin(), out.wires.end()), out.wires.end());
   return out;
 }
 

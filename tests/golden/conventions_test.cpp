@@ -151,8 +151,9 @@ BOOST_AUTO_TEST_CASE(softplus_has_no_threshold) {
 }
 
 BOOST_AUTO_TEST_CASE(a_constant_channel_without_eps) {
-  BatchNormState state{.running_mean = Tensor::zeros({1}, DType::f64),
-                       .running_variance = Tensor::full({1}, 1, DType::f64)};
+  BatchNormState state;
+  state.running_mean = Tensor::zeros({1}, DType::f64);
+  state.running_variance = Tensor::full({1}, 1, DType::f64);
   const Var y = batch_norm(Tensor::full({4, 1}, 1, DType::f64), {}, {}, state, {.eps = 0});
   BOOST_TEST(same_bits(y.value(), Tensor::zeros({4, 1}, DType::f64)));
 }
