@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "framework/nn/summary.h"
-#include "framework/ops/shape.h"
 
 namespace ebb {
 namespace {
@@ -31,10 +30,7 @@ std::int64_t window_of(std::int64_t total, std::int64_t every) {
 
 std::unique_ptr<Diagnostics> diagnose(Session& session) {
   if (!session.recipe.diagnose) return {};
-  const Batch first = session.train.epoch(0)[0];
-  const std::int64_t count = std::min(pass, first.images.dim(0));
-  const Audit found = audit(*session.model, slice(first.images, 0, 0, count).value(),
-                            slice(first.labels, 0, 0, count).value(), session.optimizer.get(), {.probe = false});
+  const Audit found = session.audited(pass, false);
   const StepCounts steps = step_counts(session.recipe, session.train.batches());
   DiagnoseOptions options{
       .every = session.recipe.diagnose_every, .step_work = step_work(session), .steps_per_epoch = steps.per_epoch};
