@@ -75,12 +75,6 @@ const std::vector<PublishedSet>& sets() {
   return all;
 }
 
-std::string without_hyphens(std::string_view name) {
-  std::string out(name);
-  std::erase(out, '-');
-  return out;
-}
-
 // IDX files as some archives unpack, train-images.idx3-ubyte; other names as they are.
 std::string dotted(std::string name) {
   if (const std::size_t at = name.rfind("-idx"); at != std::string::npos) name[at] = '.';
@@ -141,7 +135,7 @@ std::vector<std::string> PublishedSet::downloads() const {
 
 const PublishedSet& published_set(std::string_view name) {
   for (const PublishedSet& set : sets())
-    if (without_hyphens(set.name) == without_hyphens(name)) return set;
+    if (same_name(name, {set.name})) return set;
   fail("data", text("the name ", in_quotes(name)), "the name of a data set", suggestion(name, published_names()));
 }
 

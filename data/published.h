@@ -36,7 +36,7 @@ struct PublishedSet {
   std::vector<std::string> downloads() const;
 };
 
-/// "mnist", "fashion-mnist", "cifar-10", "cifar-100", or "optdigits", hyphens left out or not.
+/// "mnist", "fashion-mnist", "cifar-10", "cifar-100", or "optdigits", in any case, hyphens left out or not.
 /// \throws Error with the known names when there is no such set.
 const PublishedSet& published_set(std::string_view name);
 

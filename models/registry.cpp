@@ -139,11 +139,12 @@ constexpr std::array families{
            }},
 };
 
-// A name without the hyphens behind letters: "resnet-20" and "resnet20" are the same.
+// A name in small letters without the hyphens behind letters: "ResNet-20" and "resnet20" are the same.
 std::string plain(std::string_view name) {
   std::string out;
   for (const char c : name)
-    if (c != '-' || out.empty() || (out.back() >= '0' && out.back() <= '9')) out += c;
+    if (c != '-' || out.empty() || (out.back() >= '0' && out.back() <= '9'))
+      out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return out;
 }
 

@@ -31,8 +31,8 @@ struct ModelOptions {
 
 /// The model called `name`, built from `rng`: `[n, h, w, c]` -> `[n, classes]` logits. Besides model_names() every
 /// resnet-DEPTH and preresnet-DEPTH (depth 6 n + 2) and wrn-DEPTH-WIDTH (depth 6 n + 4) is known; hyphens behind
-/// letters may be left out: resnet56. \throws Error with the known names, and the nearest one, when there is no such
-/// model; and when an option was set that the model does not have.
+/// letters may be left out, and letters be large: resnet56, ResNet-56. \throws Error with the known names, and the
+/// nearest one, when there is no such model; and when an option was set that the model does not have.
 std::unique_ptr<Layer> make_model(std::string_view name, const ModelOptions& options, const Rng& rng);
 
 /// Whether there is a model of this name or a family of it: "resnet-8" and, whose depth make_model() refuses,

@@ -29,6 +29,24 @@ Decay proximal_l2(Lambda l)                    { return {"proximal_l2",         
 Decay update_l2(Lambda l)                      { return {"update_l2",           l, [](S s) { return Terms{.l2_update = s.lambda}; }, "u += lambda w"}; }
 // clang-format on
 
+// The same by name.
+const std::vector<DecayKind>& decay_kinds() {
+  static const std::vector<DecayKind> all{
+      DecayKind(coupled_l2),  DecayKind(decoupled_lr), DecayKind(decoupled_schedule), DecayKind(decoupled_constant),
+      DecayKind(corrected),   DecayKind(stable),       DecayKind(cautious),           DecayKind(update_l2),
+      DecayKind(proximal_l2), DecayKind(coupled_l1),   DecayKind(proximal_l1),        DecayKind(coupled_elastic_net),
+      DecayKind(elastic_net)};
+  return all;
+}
+
+DecayKind::DecayKind(Decay (*kind)(Lambda))
+    : name(kind(0.0).name), make([kind](const Lambda& lambda, const Lambda&) { return kind(lambda); }) {}
+
+DecayKind::DecayKind(Decay (*kind)(Lambda, Lambda))
+    : name(kind(0.0, 0.0).name),
+      two(true),
+      make([kind](const Lambda& lambda, const Lambda& l1) { return kind(l1, lambda); }) {}
+
 Decay toward_start(Decay kind) {
   kind.name = "toward_start(" + kind.name + ")";
   kind.from_start = true;

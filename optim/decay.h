@@ -8,6 +8,7 @@
 #include <iosfwd>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "optim/schedule.h"
 
@@ -99,6 +100,20 @@ struct Decay {
 
 /// Prints text().
 std::ostream& operator<<(std::ostream& out, const Decay& decay);
+
+/// A kind of decay by name: for programs and configuration files.
+struct DecayKind {
+  std::string name;                                                   ///< Decay::name of what it makes.
+  bool two = false;                                                   ///< Whether it has a second strength, l1.
+  std::function<Decay(const Lambda& lambda, const Lambda& l1)> make;  ///< Kinds with one strength leave l1 alone.
+
+  /// The entry of a kind with one strength, and of one with two.
+  explicit DecayKind(Decay (*kind)(Lambda lambda));
+  explicit DecayKind(Decay (*kind)(Lambda l1, Lambda lambda));  ///< As above.
+};
+
+/// Every kind of this file but no_decay().
+const std::vector<DecayKind>& decay_kinds();
 
 /// No decay.
 Decay no_decay();

@@ -24,7 +24,9 @@ struct GroupOptions {
   std::optional<double> momentum = {};       ///< Momentum, beta1 in the Adam family.
   std::optional<Schedule> schedule = {};     ///< Learning-rate schedule.
   std::optional<AfterStep> after_step = {};  ///< Norm constraint.
-  bool may_be_empty = false;                 ///< Whether the group may take no parameter.
+  std::optional<std::int64_t> until =
+      {};                     ///< From this step on its parameters stay as they are: neither updated nor decayed.
+  bool may_be_empty = false;  ///< Whether the group may take no parameter.
 };
 
 /// A line of the table: `{"no decay", norms() || biases(), {.decay = no_decay()}}`.

@@ -148,6 +148,11 @@ StepContext Optimizer::context(std::size_t group) const {
 
 UpdateModel Optimizer::response(std::size_t /*group*/, double /*momentum*/) const { return {}; }
 
+bool Optimizer::stands_still(std::size_t group, std::int64_t step) const {
+  const std::optional<std::int64_t>& until = groups_.at(group).options.until;
+  return until && step >= *until;
+}
+
 StepContext Optimizer::planned_context(std::size_t group, std::int64_t step) const {
   const GroupOptions& options = groups_.at(group).options;
   const Decay& kind = decay(group);
@@ -160,6 +165,7 @@ StepContext Optimizer::planned_context(std::size_t group, std::int64_t step) con
   c.l1 = kind.l1.at(step);
   c.momentum = options.momentum.value_or(common_.momentum.value_or(0)) * common_.momentum_schedule(step);
   c.mean_v_hat = mean_v_hat_[group];
+  if (stands_still(group, step)) c.schedule = c.lr = c.lambda = c.l1 = 0;
   const auto require = [&](double value, const char* what) {
     if (!std::isfinite(value) || value < 0)
       fail(name_, text(what, " = ", value, " at step ", step, " in group \"", groups_[group].name, '"'),
@@ -192,7 +198,7 @@ void Optimizer::classify() {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const ParameterState& p = parameters_[i];
     require_unchanged(name_, p);
-    if (p.parameter->frozen()) parts_[i] = Part::none;
+    if (p.parameter->frozen() || stands_still(p.group, step_)) parts_[i] = Part::none;
     else if (p.parameter->grad().defined()) parts_[i] = Part::full;
     else {
       switch (common_.gradient.no_gradient) {

@@ -66,8 +66,7 @@ class Optimizer {
   /// \throws Error unless finite and >= 0.
   void set_base_lr(double lr);
 
-  /// The norm of all gradients in the last step, when clipping measured it; 0 otherwise.
-  double gradient_norm() const { return gradient_norm_; }
+  double gradient_norm() const { return gradient_norm_; }  ///< Of the last step, where clipping measured it; else 0.
 
   /// Tells `observer` of updates from the next step on, until it is removed; it must not end before.
   void add(StepObserver& observer) { observers_.push_back(&observer); }
@@ -142,6 +141,7 @@ class Optimizer {
   struct Loaded;  // a saved state that was checked
 
   void check_options() const;
+  bool stands_still(std::size_t group, std::int64_t step) const;
   bool update_all(int calls);
   void classify();
   bool gradients_finite() const;

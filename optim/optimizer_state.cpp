@@ -111,6 +111,7 @@ std::string Optimizer::group_settings(std::size_t group) const {
     out += text(", momentum ", options.momentum.value_or(*common_.momentum));
     if (common_.momentum_schedule.text() != constant().text()) out += " * " + common_.momentum_schedule.text();
   }
+  if (options.until) out += text(", until step ", *options.until);
   if (options.after_step) out += ", after each step " + options.after_step->name;
   return out;
 }

@@ -1,5 +1,7 @@
 // `ebb audit`.
 #include <iostream>
+#include <optional>
+#include <utility>
 
 #include "framework/io/atomic_file.h"
 #include "framework/tensor/error.h"
@@ -25,11 +27,15 @@ Recipe recipe_of(const AuditCommand& command) {
 }  // namespace
 
 int run(const AuditCommand& command) {
-  Session session(recipe_of(command));
+  Recipe recipe = recipe_of(command);
+  std::optional<TrainState> state;
   if (is_run(command.what)) {
     const Directory directory(command.what);
-    if (const auto found = Checkpoints(directory).newest()) session.trainer.load_state(found->state);
+    if (auto found = Checkpoints(directory).newest()) state = std::move(found->state);
   }
+  if (state) recipe.init.clear(), recipe.init_except.clear();  // the checkpoint has the weights
+  Session session(recipe);
+  if (state) session.trainer.load_state(*state);
   const Audit found = session.audited(session.recipe.batch, command.probe);
   if (!command.json.empty()) write_file(command.json, found.json());
   if (!command.svg.empty()) write_file(command.svg, found.svg());

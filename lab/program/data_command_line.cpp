@@ -23,7 +23,8 @@ DataCommandLine::DataCommandLine(CLI::App& program)
       show_(data_->add_subcommand("show", "Draws images of each class, plain and augmented, as a PNG file")) {
   data_->require_subcommand(1);
   fetch_->add_option("dataset", fetching_.set, names())->required();
-  fetch_->add_option("--to", fetching_.to, "directory, in which a folder of the set's name is made; default EBB_DATA");
+  fetch_->add_option("--to,--data", fetching_.to,
+                     "directory, in which a folder of the set's name is made; default EBB_DATA");
   fetch_->add_option("--from", fetching_.source, "another address to download from, also file:///directory");
   verify_->add_option("dataset", verifying_.set, names())->required();
   verify_->add_option("--data", verifying_.directory, "where its files are; default EBB_DATA");
@@ -31,8 +32,8 @@ DataCommandLine::DataCommandLine(CLI::App& program)
   show_->add_option("--data", showing_.directory, "where its files are; default EBB_DATA");
   show_->add_option("--out", showing_.file, "the picture; default SET.png");
   show_->add_flag("--test", showing_.test, "images of the test half");
-  show_->add_option("--columns", showing_.columns, "images of each class");
-  show_->add_option("--seed", showing_.seed, "chooses images and augmentation");
+  show_->add_option("--columns", showing_.columns, "images of each class")->capture_default_str();
+  show_->add_option("--seed", showing_.seed, "chooses images and augmentation")->capture_default_str();
   show_->add_option("--set", showing_.settings,
                     "key=value of augmentation, as of ebb train; default what suits the set");
 }

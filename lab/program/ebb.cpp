@@ -2,14 +2,16 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <csignal>
+#include <iostream>
 
+#include "framework/tensor/printable.h"
 #include "lab/program/commands.h"
 #include "lab/program/data_command_line.h"
 #include "lab/program/guarded.h"
 #include "lab/program/standard_streams.h"
+#include "lab/program/words.h"
 #include "lab/recipe/recipe.h"
 #include "lab/runs/version.h"
-#include "models/registry.h"
 
 namespace {
 
@@ -24,23 +26,28 @@ constexpr std::array shorts = {Short{"--model", "model"},   Short{"--epochs", "e
 
 std::string help_of(const std::string& key) {
   for (const ebb::RecipeKey& known : ebb::recipe_keys())
-    if (key == known.key) return known.help;
+    if (key == known.key) return known.help.substr(0, known.help.find(": "));  // the list of names stands below
   return {};
+}
+
+// "  lr                learning rate [0.02]"
+std::string key_line(const ebb::RecipeKey& known) {
+  std::string key = known.key;
+  key.resize(18, ' ');
+  return "  " + key + known.help + " [" + (known.initial.empty() ? "none" : known.initial) + "]\n";
 }
 
 std::string footer() {
   std::string out = "Recipes: ";
   for (const std::string& name : ebb::recipe_names()) out += name + ' ';
-  out += "\nModels: ";
-  for (const std::string& name : ebb::model_names()) out += name + ' ';
-  out += "\nKeys of --set:\n";
+  out += "\nKeys of --set [and what they are in a recipe that says nothing]:\n";
   std::string section;
   for (const ebb::RecipeKey& known : ebb::recipe_keys()) {
     if (section != known.section) out += std::string(" ").append(section = known.section).append("\n");
-    std::string key = known.key;
-    key.resize(18, ' ');
-    out += "  " + key + known.help + '\n';
+    out += key_line(known);
   }
+  out += " a group, in [[groups]] of a recipe file\n";
+  for (const ebb::RecipeKey& known : ebb::group_keys()) out += key_line(known);
   return out;
 }
 
@@ -67,8 +74,8 @@ int program(int argc, char** argv) {
   ebb::ResumeCommand resuming;
   CLI::App* const resume = app.add_subcommand("resume", "Goes on with a run from its newest checkpoint");
   resume->add_option("run", resuming.directory, "the run directory")->required();
-  resume->add_option("--set", resuming.settings, "key=value: threads, prefetch, save_minutes, save_steps");
-  std::string threads;
+  resume->add_option("--set", resuming.settings, "key=value: threads, prefetch, save_minutes, save_steps, data_dir");
+  std::string threads, data_dir;
   resume->add_option("--threads", threads, help_of("threads"));
   resume->add_flag("--allow-change", resuming.allow_change, "accept other keys, which make it another training");
 
@@ -81,7 +88,7 @@ int program(int argc, char** argv) {
   ebb::EvalCommand evaluating;
   CLI::App* const eval = app.add_subcommand("eval", "Accuracy, likelihood and calibration of a finished run");
   eval->add_option("run", evaluating.directory, "the run directory")->required();
-  eval->add_option("--set", evaluating.settings, "key=value, for example tta_flip=true or data_dir=DIR");
+  eval->add_option("--set", evaluating.settings, "key=value, for example tta_flip=true");
 
   ebb::AuditCommand auditing;
   CLI::App* const audit = app.add_subcommand("audit", "Shows what weight decay meets in a network");
@@ -91,12 +98,25 @@ int program(int argc, char** argv) {
   audit->add_option("--svg", auditing.svg, "a file that gets the network as a drawing");
   audit->add_flag("--no-probe{false}", auditing.probe, "leave out the search and its confirmation in f64");
 
-  CLI11_PARSE(app, argc, argv);
+  for (CLI::App* const command : {resume, eval, audit})
+    command->add_option("--data", data_dir, help_of("data_dir") + "; default that of the run or recipe");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const std::string meant = error.get_exit_code() == 0 ? "" : ebb::meant_by(app, argc, argv);
+    if (meant.empty()) return app.exit(error);
+    std::cerr << "ebb: " << ebb::printable(meant) << '\n';
+    return error.get_exit_code();
+  }
   if (data.chosen()) return data.run();
   for (std::size_t i = 0; i < shorts.size(); ++i)
     if (!values[i].empty()) training.settings.push_back(std::string(shorts[i].key) + '=' + values[i]);
   if (diagnose) training.settings.emplace_back("diagnose=true");
   if (!threads.empty()) resuming.settings.push_back("threads=" + threads);
+  if (!data_dir.empty())
+    for (std::vector<std::string>* const settings : {&resuming.settings, &evaluating.settings, &auditing.settings})
+      settings->push_back("data_dir=" + data_dir);
   if (*train) return ebb::run(training);
   if (*resume) return ebb::run(resuming);
   if (*report) return ebb::run(reporting);

@@ -14,6 +14,7 @@
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
+#include "lab/recipe/names.h"
 #include "lab/recipe/range.h"
 #include "lab/recipe/recipe.h"
 
@@ -31,9 +32,10 @@ struct Field {
   Written written;
   std::function<void(T&, std::string_view value, std::string_view where)> set;
   std::function<std::string(const T&)> get;
+  bool of_groups = false;  // whether a group may have its own
 };
 
-// What an optional value is that is not set.
+// What an optional value is that is not set, and what sets any other value but a free text back.
 constexpr std::string_view unset = "default";
 
 constexpr std::size_t longest_text = 4096;  // of names and paths
@@ -69,20 +71,16 @@ struct Inner<std::optional<T>> {
 };
 template <class T>
 using InnerOf = typename Inner<T>::type;
-template <class T>
-constexpr bool is_optional = !std::same_as<T, InnerOf<T>>;
-
-// The value of one text by `from_text(value, where)`, printed by `to_text(value)`. Optional values: "default" unsets.
+// The value of one text by `from_text(value, where)`, printed by `to_text(value)`. "default" sets it back, unless it is
+// a text that may say so itself.
 template <class Owner, class T, class From, class To>
 Field<KeysOf<Owner>> field(const char* key, std::string help, Written written, T Owner::*member, From from_text,
-                           To to_text) {
+                           To to_text, bool free_text = false) {
   using Keys = KeysOf<Owner>;
   return {key, std::move(help), written,
           [=](Keys& keys, std::string_view value, std::string_view where) {
-            if constexpr (is_optional<T>) {
-              if (value == unset) return at(keys, member).reset();
-            }
-            at(keys, member) = from_text(value, where);
+            if (value == unset && !free_text) at(keys, member) = at(Keys{}, member);
+            else at(keys, member) = from_text(value, where);
           },
           [=](const Keys& keys) {
             const std::optional<InnerOf<T>> value = at(keys, member);
@@ -110,8 +108,10 @@ auto flag(const char* key, const char* help, T Owner::*member) {
   return field(
       key, help, Written::plain, member,
       [](std::string_view value, std::string_view where) {
-        require_choice(where, value, {"true", "false"});
-        return value == "true";
+        const std::optional<std::string> same = same_name(value, {"true", "false"});
+        if (!same)
+          fail(where, as_written(value), "true or false", did_you_mean(value, {"true", "false"}, recipe_synonyms()));
+        return *same == "true";
       },
       [](bool value) { return text(value); });
 }
@@ -132,10 +132,10 @@ auto words(const char* key, const std::string& help, std::string Owner::*member,
       [=](std::string_view value, std::string_view where) {
         if (value.size() > longest) fail(where, text(value.size(), " bytes"), text("at most ", longest, " bytes"));
         if (!is_line(value)) fail(where, in_quotes(value), "a line of UTF-8 without control characters");
-        if (!choices.empty() && !(accepts != nullptr && accepts(value))) require_choice(where, value, choices);
-        return std::string(value);
+        if (choices.empty() || (accepts != nullptr && accepts(value))) return std::string(value);
+        return require_choice(where, value, choices, recipe_synonyms());
       },
-      [](const std::string& value) { return value; });
+      [](const std::string& value) { return value; }, choices.empty());
 }
 
 // An enumeration whose values are 0, 1, ... in the order of `choices`.
@@ -145,8 +145,8 @@ auto word(const char* key, const std::string& help, T Owner::*member, const std:
   return field(
       key, with_choices(help, choices), Written::quoted, member,
       [=](std::string_view value, std::string_view where) {
-        require_choice(where, value, choices);
-        return static_cast<Enum>(std::ranges::find(choices, value) - choices.begin());
+        const std::string choice = require_choice(where, value, choices, recipe_synonyms());
+        return static_cast<Enum>(std::ranges::find(choices, choice) - choices.begin());
       },
       [=](Enum value) { return choices[static_cast<std::size_t>(value)]; });
 }

@@ -24,20 +24,36 @@ struct Range {
 
   bool has(Number x) const { return (above ? x > low : x >= low) && (below ? x < high : x <= high); }
 
-  // "a whole number of at least 1", "a number from 0 to below 1".
+  // "a whole number of at least 1", "a number from 0 to below 1". Bounds that no file reaches are none.
   std::string text() const {
     const std::string_view kind = std::integral<Number> ? "a whole number" : "a number";
-    if (high == std::numeric_limits<Number>::max()) return ebb::text(kind, above ? " above " : " of at least ", low);
-    return ebb::text(kind, above ? " above " : " from ", low, above ? " and " : " to ",
+    if (static_cast<double>(high) > 1e15) return ebb::text(kind, above ? " above " : " of at least ", readable(low));
+    return ebb::text(kind, above ? " above " : " from ", readable(low), above ? " and " : " to ",
                      below   ? "below "
                      : above ? "at most "
                              : "",
-                     high);
+                     readable(high));
+  }
+
+ private:
+  // "1 million" in place of 1000000 and 1e+06.
+  static std::string readable(Number x) {
+    constexpr Number million = 1'000'000;
+    const Number millions = x / million;
+    return x >= million && millions * million == x ? ebb::text(millions, " million") : ebb::text(x);
   }
 };
 
 constexpr Range<double> positive{.low = 0, .above = true};
 constexpr Range<double> below_one{.low = 0, .high = 1, .below = true};
+
+// A value as a recipe file writes it: numbers, true and false bare, anything else in quotes.
+inline std::string as_written(std::string_view value) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  const bool bare = error == std::errc() && end == value.data() + value.size();
+  return bare || value == "true" || value == "false" ? std::string(value) : in_quotes(value);
+}
 
 // \throws Error naming `where` and the value unless it is one number in the range.
 template <class Number>
@@ -45,7 +61,7 @@ Number parse_number(std::string_view value, std::string_view where, const Range<
   Number number{};
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (error != std::errc() || end != value.data() + value.size() || !range.has(number))
-    fail(where, in_quotes(value), range.text());
+    fail(where, as_written(value), range.text());
   return number;
 }
 

@@ -2,10 +2,12 @@
 
 #include <charconv>
 #include <system_error>
+#include <utility>
 
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
+#include "lab/recipe/idle_keys.h"
 #include "lab/recipe/keys.h"
 
 namespace ebb {
@@ -22,6 +24,17 @@ std::string at_place(std::string_view place, std::string_view what) {
   return place.empty() ? std::string(what) : text(place, ": ", what);
 }
 
+[[noreturn]] void fail_unknown(const std::string& where, std::string_view key, const std::vector<std::string>& known,
+                               std::string_view otherwise) {
+  const std::string meant = did_you_mean(key, known, recipe_synonyms());
+  const bool strength = meant.find("\"lambda\"") != std::string::npos;
+  fail(where, text("the key ", in_quotes(key)), "a known key",
+       text(meant.empty() ? otherwise : meant,
+            strength ? " The key \"decay\" says which kind: SGD and Adam of PyTorch have \"coupled_l2\", AdamW "
+                       "\"decoupled_lr\"."
+                     : ""));
+}
+
 const Field<Recipe>* find(std::string_view key) {
   for (const Section& section : sections())
     for (const Field<Recipe>& f : section.fields)
@@ -34,7 +47,7 @@ const Field<Recipe>& field(std::string_view key, std::string_view place = {}) {
   if (key == "groups") fail(at_place(place, "recipe"), "the key \"groups\" as text", "[[groups]] in a recipe file");
   std::vector<std::string> known;
   for (const RecipeKey& each : recipe_keys()) known.emplace_back(each.key);
-  fail(at_place(place, "recipe"), text("the key ", in_quotes(key)), "a known key", suggestion(key, known));
+  fail_unknown(at_place(place, "recipe"), key, known, "`ebb train --help` lists them");
 }
 
 std::string quote(const std::string& value) {
@@ -54,8 +67,12 @@ std::string plain_value(const std::string& value) {
 }
 
 template <class Keys>
-std::string toml_line(const Field<Keys>& f, const Keys& keys) {
-  const std::string value = f.get(keys);
+RecipeKey described(const char* section, const Field<Keys>& f, std::string initial) {
+  return {section, f.key, f.help + detail::read_by(f.key), f.written == Written::list, std::move(initial)};
+}
+
+template <class Keys>
+std::string toml_line(const Field<Keys>& f, const std::string& value) {
   const bool quoted = f.written == Written::quoted || value == detail::unset;
   return text(f.key, " = ",
               quoted                       ? quote(value)
@@ -66,12 +83,32 @@ std::string toml_line(const Field<Keys>& f, const Keys& keys) {
 
 }  // namespace
 
-std::vector<RecipeKey> recipe_keys() {
-  std::vector<RecipeKey> keys;
-  for (const Section& section : sections())
-    for (const Field<Recipe>& f : section.fields)
-      keys.push_back({section.title, f.key, f.help, f.written == Written::list});
-  return keys;
+const std::vector<RecipeKey>& recipe_keys() {
+  static const std::vector<RecipeKey> all = [] {
+    std::vector<RecipeKey> keys;
+    for (const Section& section : sections())
+      for (const Field<Recipe>& f : section.fields) keys.push_back(described(section.title, f, f.get(Recipe{})));
+    return keys;
+  }();
+  return all;
+}
+
+const std::vector<RecipeKey>& group_keys() {
+  static const std::vector<RecipeKey> all = [] {
+    std::vector<RecipeKey> keys;
+    for (const Field<GroupRecipe>& f : group_fields()) keys.push_back(described("groups", f, f.get(GroupRecipe{})));
+    for (const Section& section : sections())
+      for (const Field<Recipe>& f : section.fields)
+        if (f.of_groups) keys.push_back(described("groups", f, "the recipe's"));
+    return keys;
+  }();
+  return all;
+}
+
+Recipe recipe_of_group(const Recipe& recipe, const GroupRecipe& group) {
+  Recipe own = recipe;
+  for (const auto& [key, value] : group.own) set(own, key, value, text("group ", in_quotes(group.name)));
+  return own;
 }
 
 void set(Recipe& recipe, std::string_view key, std::string_view value, std::string_view place) {
@@ -89,24 +126,34 @@ void apply_settings(Recipe& recipe, const std::vector<std::string>& settings) {
 std::string get(const Recipe& recipe, std::string_view key) { return field(key).get(recipe); }
 
 void set(GroupRecipe& group, std::string_view key, std::string_view value, std::string_view place) {
-  std::vector<std::string> known;
-  for (const Field<GroupRecipe>& f : group_fields()) {
+  for (const Field<GroupRecipe>& f : group_fields())
     if (f.key == key) return f.set(group, value, at_place(place, key));
-    known.emplace_back(f.key);
+  if (const Field<Recipe>* const f = find(key); f != nullptr && f->of_groups) {
+    if (value == detail::unset) group.own.erase(std::string(key));
+    else {
+      Recipe checked;
+      f->set(checked, value, at_place(place, key));
+      group.own[std::string(key)] = f->get(checked);
+    }
+    return;
   }
-  fail(at_place(place, "groups"), text("the key ", in_quotes(key)), "a known key", suggestion(key, known));
+  std::vector<std::string> known;
+  for (const RecipeKey& each : group_keys()) known.emplace_back(each.key);
+  fail_unknown(at_place(place, "groups"), key, known,
+               find(key) != nullptr ? "it belongs to the whole recipe" : "`ebb train --help` lists them");
 }
 
 std::string to_toml(const Recipe& recipe) {
   std::string out;
   for (const Section& section : sections()) {
     out += text(out.empty() ? "" : "\n", "# ", section.title, '\n');
-    for (const Field<Recipe>& f : section.fields) out += toml_line(f, recipe);
+    for (const Field<Recipe>& f : section.fields) out += toml_line(f, f.get(recipe));
   }
   for (const GroupRecipe& group : recipe.groups) {
     out += "\n[[groups]]\n";
     for (const Field<GroupRecipe>& f : group_fields())
-      if (f.get(group) != f.get(GroupRecipe{})) out += toml_line(f, group);
+      if (f.get(group) != f.get(GroupRecipe{})) out += toml_line(f, f.get(group));
+    for (const auto& [key, value] : group.own) out += toml_line(field(key), value);
   }
   return out;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,14 +19,14 @@ namespace ebb {
 struct GroupRecipe {
   std::string name;                          ///< For reports; unique.
   std::string select = "everything_else()";  ///< Which parameters: see selector_from_text().
-  std::string decay = {};                    ///< Kind of decay; empty: the recipe's.
-  std::optional<double> lambda = {};         ///< Its strength.
-  std::optional<double> l1 = {};             ///< Strength of the L1 part of the elastic nets.
   double lr_scale = 1;                       ///< Multiplies the learning rate.
   std::optional<double> momentum = {};       ///< Momentum, beta1 of the Adam family.
   std::optional<double> max_norm = {};       ///< Largest norm of an output channel after each step.
+  double until_epoch = 0;                    ///< From this epoch on the group stays as it is; 0: never.
   bool adam = false;                         ///< Muon only: whether Adam updates this group.
   bool may_be_empty = false;                 ///< Whether the group may take no parameter.
+  /// Keys of the recipe's schedule and weight decay that are others here, with their texts: {"lambda", "0.01"}.
+  std::map<std::string, std::string> own = {};
 };
 
 /// The settings of one training. Every member is a key of `ebb train --set key=value` and of recipe files, where
@@ -37,10 +38,13 @@ struct Recipe {
   std::string data_dir;                     ///< Where its files are; empty: EBB_DATA, then the system's directory.
   double validation = 0;                    ///< Share of the training half that is held out to judge by.
   std::int64_t batch = 128;                 ///< Images in a step.
+  std::int64_t train_samples = 0;           ///< Learn from so many, each class with its share; 0: from all.
   bool drop_last = false;                   ///< Leave out a last batch that is smaller than the others.
   std::int64_t prefetch = 2;                ///< Batches made ahead by a thread; 0: none.
   Augmentation augment;                     ///< Random changes of training images; its members are keys.
   std::string model = "lenet";              ///< A name of model_names().
+  std::string init;                         ///< Weights to begin with, of a run's model.safetensors; empty: random.
+  std::string init_except;                  ///< Beginning of the names that begin at random all the same.
   std::optional<Norm> norm;                 ///< Normalisation of convolutional networks; see ModelOptions.
   std::optional<std::int64_t> norm_groups;  ///< Groups of channels of norm = "group".
   std::optional<Shortcut> shortcut;         ///< Where the shape changes, of resnets.
@@ -120,18 +124,27 @@ struct RecipeKey {
   const char* key;      ///< Name of the member.
   std::string help;     ///< What it means and what it may be, in a line.
   bool list;            ///< Whether it takes a list of numbers.
+  std::string initial;  ///< Its value in a recipe that says nothing.
 };
 
 /// All keys but `groups`, in the order of the members.
-std::vector<RecipeKey> recipe_keys();
+const std::vector<RecipeKey>& recipe_keys();
 
-/// Sets `key` from text. Lists are numbers with commas between them; "default" unsets what is optional.
+/// The keys of `[[groups]]`.
+const std::vector<RecipeKey>& group_keys();
+
+/// Sets `key` from text. Lists are numbers with commas between them; "default" sets all but free texts back. Names may
+/// be written in any case, with or without hyphens and underscores.
 /// \param place where that stands, for messages: a file and its line; empty for the command line.
-/// \throws Error on an unknown key, with the nearest known one, and on a value that does not parse or is out of range.
+/// \throws Error on an unknown key, with the one that may be meant, and on a value that does not parse or is out of
+/// range.
 void set(Recipe& recipe, std::string_view key, std::string_view value, std::string_view place = {});
 
-/// As above, for a key of `[[groups]]`.
+/// As above, for a key of `[[groups]]`; "default" leaves what is the recipe's to it.
 void set(GroupRecipe& group, std::string_view key, std::string_view value, std::string_view place = {});
+
+/// The recipe as it is for one of its groups: with the group's own schedule and decay.
+Recipe recipe_of_group(const Recipe& recipe, const GroupRecipe& group);
 
 /// Sets the keys of `recipe` from texts "key=value".
 /// \throws Error naming what is no setting.
@@ -146,15 +159,14 @@ std::string to_toml(const Recipe& recipe);
 /// A recipe from the text of a TOML file: top-level keys and `[[groups]]`.
 /// \param where the file's name for messages.
 /// \throws Error naming the line on text that is larger or deeper than any recipe, or not TOML, on other tables,
-/// unknown
-///     keys and values out of range.
+///     unknown keys and values out of range.
 Recipe recipe_from_toml(std::string_view text, const std::string& where);
 
 /// Names of the built-in recipes.
 std::vector<std::string> recipe_names();
 
-/// The built-in recipe `what`, or the recipe in the file `what` when that ends in ".toml".
-/// \throws Error naming the built-in recipes when there is none of this name.
+/// The built-in recipe `what`, or the recipe in the file `what` when that ends in ".toml". Names may be written in any
+/// case. \throws Error naming the built-in recipes when there is none of this name.
 Recipe find_recipe(const std::string& what);
 
 }  // namespace ebb

@@ -6,6 +6,7 @@
 #include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
 #include "lab/recipe/built_in.h"
+#include "lab/recipe/names.h"
 #include "lab/recipe/recipe.h"
 #include "lab/recipe/toml_bounds.h"
 
@@ -30,7 +31,10 @@ std::string value_text(const std::string& place, std::string_view key, const tom
        node.is_array()   ? "a list"
        : node.is_table() ? "a table"
                          : "a date",
-       "a string, a number, true or false");
+       "a string, a number, true or false",
+       node.is_table()
+           ? "recipes have no tables but [[groups]]: write the keys in it without its header, above the groups"
+           : "");
 }
 
 std::string list_text(const std::string& place, std::string_view key, const toml::array& list) {
@@ -42,17 +46,24 @@ std::string list_text(const std::string& place, std::string_view key, const toml
   return out;
 }
 
-bool takes_list(std::string_view key) {
-  const std::vector<RecipeKey> keys = recipe_keys();
-  return std::ranges::any_of(keys, [&](const RecipeKey& known) { return known.list && key == known.key; });
+// The text of a list where the key takes one, or else of a value.
+std::string text_of(const std::string& place, std::string_view key, const toml::node& node,
+                    const std::vector<RecipeKey>& keys) {
+  const bool takes_list =
+      std::ranges::any_of(keys, [&](const RecipeKey& known) { return known.list && key == known.key; });
+  const toml::array* const list = takes_list ? node.as_array() : nullptr;
+  return list != nullptr ? list_text(place, key, *list) : value_text(place, key, node);
 }
 
 GroupRecipe group_from(const std::string& where, const toml::node& node) {
   const toml::table* const table = node.as_table();
   if (table == nullptr) fail(place_of(where, node), "an entry of groups that is no table", "[[groups]]");
   GroupRecipe group;
-  for (const auto& [key, value] : *table)
-    set(group, key.str(), value_text(place_of(where, value), key.str(), value), place_of(where, value));
+  const std::vector<RecipeKey>& keys = group_keys();
+  for (const auto& [key, value] : *table) {
+    const std::string place = place_of(where, value);
+    set(group, key.str(), text_of(place, key.str(), value, keys), place);
+  }
   if (group.name.empty()) fail(place_of(where, node), "[[groups]] without a name", "name = \"...\"");
   return group;
 }
@@ -71,13 +82,11 @@ Recipe recipe_from_toml(std::string_view content, const std::string& where) {
   Recipe recipe;
   try {
     const toml::table table = toml::parse(content, where);
+    const std::vector<RecipeKey>& keys = recipe_keys();
     for (const auto& [key, node] : table) {
       const std::string place = place_of(where, node);
-      const toml::array* const list = node.as_array();
       if (key.str() == "groups") read_groups(recipe, where, node);
-      else if (list != nullptr && takes_list(key.str()))
-        set(recipe, key.str(), list_text(place, key.str(), *list), place);
-      else set(recipe, key.str(), value_text(place, key.str(), node), place);
+      else set(recipe, key.str(), text_of(place, key.str(), node, keys), place);
     }
   } catch (const toml::parse_error& error) {
     fail(text(where, ':', static_cast<unsigned>(error.source().begin.line)), printable_line(error.description()),
@@ -94,9 +103,11 @@ std::vector<std::string> recipe_names() {
 
 Recipe find_recipe(const std::string& what) {
   if (what.ends_with(".toml")) return recipe_from_toml(read_text(what, largest_file), what);
+  const std::optional<std::string> name = same_name(what, recipe_names());
   for (const detail::BuiltIn& recipe : detail::built_in_recipes())
-    if (what == recipe.name) return recipe_from_toml(recipe.text, what);
-  fail("train", in_quotes(what), "a built-in recipe or a .toml file", suggestion(what, recipe_names()));
+    if (name == recipe.name) return recipe_from_toml(recipe.text, recipe.name);
+  fail("train", in_quotes(what), "a built-in recipe or a .toml file",
+       suggestion(what, recipe_names(), recipe_synonyms()));
 }
 
 }  // namespace ebb

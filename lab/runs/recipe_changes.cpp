@@ -125,7 +125,7 @@ bool change_results(const std::vector<RecipeChange>& changes) {
 }
 
 bool is_harmless(std::string_view key) {
-  constexpr std::array<std::string_view, 4> harmless{"threads", "prefetch", "save_minutes", "save_steps"};
+  constexpr std::array<std::string_view, 5> harmless{"threads", "prefetch", "save_minutes", "save_steps", "data_dir"};
   return std::ranges::find(harmless, key) != harmless.end();
 }
 

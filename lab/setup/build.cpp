@@ -6,6 +6,7 @@
 #include "data/mnist.h"
 #include "data/optdigits.h"
 #include "data/split.h"
+#include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
@@ -49,6 +50,15 @@ const Source& source_of(const Recipe& recipe) {
   fail("data", in_quotes(recipe.data), "a data set", suggestion(recipe.data, data_names()));
 }
 
+// So many samples of a set, each class with its share, standardised by themselves.
+ImageDataset some_of(const ImageDataset& set, std::int64_t samples, std::uint64_t seed) {
+  if (samples > set.size())
+    fail("train_samples", text("train_samples = ", samples), text("at most the ", set.size(), " images there are"));
+  if (samples == set.size()) return set;
+  const double rest = 1 - static_cast<double>(samples) / static_cast<double>(set.size());
+  return select(set, split(set, rest, {.seed = seed})).train;
+}
+
 std::shared_ptr<const ImageDataset> shared(ImageDataset set, const std::optional<PixelStatistics>& standardisation) {
   if (standardisation) set.set_statistics(*standardisation);
   return std::make_shared<const ImageDataset>(std::move(set));
@@ -66,11 +76,17 @@ RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>&
   const Source& source = source_of(recipe);
   ImageDataset train = source.read(recipe.data_dir, Split::train);
   ImageDataset test = source.read(recipe.data_dir, Split::test);
-  if (recipe.validation == 0)
-    return {shared(std::move(train), standardisation), nullptr, shared(std::move(test), standardisation)};
-  ImageParts parts = select(train, split(train, recipe.validation, {.seed = recipe.seed}));
-  const PixelStatistics statistics = standardisation.value_or(parts.train.statistics());
-  return {shared(std::move(parts.train), statistics), shared(std::move(parts.held_out), statistics),
+  std::optional<ImageDataset> held_out;
+  if (recipe.validation > 0) {
+    ImageParts parts = select(train, split(train, recipe.validation, {.seed = recipe.seed}));
+    train = std::move(parts.train);
+    held_out = std::move(parts.held_out);
+  }
+  if (recipe.train_samples > 0) train = some_of(train, recipe.train_samples, recipe.seed);
+  const bool own = recipe.validation == 0 && recipe.train_samples == 0;  // each half as it was read
+  const std::optional<PixelStatistics> statistics =
+      standardisation || own ? standardisation : std::optional(train.statistics());
+  return {shared(std::move(train), statistics), held_out ? shared(std::move(*held_out), statistics) : nullptr,
           shared(std::move(test), statistics)};
 }
 
@@ -82,8 +98,8 @@ std::shared_ptr<const ImageDataset> read_test_data(const Recipe& recipe,
 
 std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data) {
   if (recipe.norm_groups && recipe.norm != Norm::group)
-    fail("norm_groups", text(*recipe.norm_groups, " for norm = ", get(recipe, "norm")), "norm = group",
-         "leave it out, or choose another norm");
+    fail("norm_groups", text("norm_groups = ", *recipe.norm_groups, " beside norm = \"", get(recipe, "norm"), '"'),
+         "norm = \"group\"", "leave it out, or choose another norm");
   ModelOptions options{.image = data.sample_shape(), .classes = data.classes()};
   if (recipe.norm) options.norm = NormOptions{.kind = *recipe.norm};
   if (recipe.norm_groups) options.norm->groups = *recipe.norm_groups;
@@ -93,6 +109,31 @@ std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data) {
   options.hidden = recipe.hidden;
   options.images = [&data] { return some_images(data); };
   return make_model(recipe.model, options, Rng(recipe.seed).at("model"));
+}
+
+void load_initial(Layer& model, const Recipe& recipe) {
+  const std::string& except = recipe.init_except;
+  if (recipe.init.empty()) {
+    if (!except.empty())
+      fail("init_except", text("init_except = ", in_quotes(except), " without init"), "both or none");
+    return;
+  }
+  State weights = load_safetensors(recipe.init).tensors;
+  if (!except.empty()) {
+    std::erase_if(weights, [&](const auto& entry) { return entry.first.starts_with(except); });
+    const std::size_t given = weights.size();
+    for (const auto& [path, tensor] : model.state())
+      if (path.starts_with(except)) weights[path] = tensor;
+    if (weights.size() == given)
+      fail("init_except", text("init_except = ", in_quotes(except)), text("the beginning of a name in ", recipe.model),
+           "`ebb train` prints them, as in \"fc.\"");
+  }
+  try {
+    model.load_state(weights);
+  } catch (const Error& error) {
+    fail("init", text(in_quotes(recipe.init), ", where ", error.what()), text("weights of ", recipe.model),
+         "init_except = \"fc.\" leaves a layer of another shape as it begins");
+  }
 }
 
 }  // namespace ebb

@@ -37,6 +37,10 @@ std::shared_ptr<const ImageDataset> read_test_data(const Recipe& recipe,
 /// The model of a recipe for the images and classes of `data`; its numbers depend on the recipe's seed.
 std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data);
 
+/// Gives the model the weights of recipe.init, but for those whose names begin with recipe.init_except.
+/// \throws Error when the file cannot be read, or when its weights are not those of the model.
+void load_initial(Layer& model, const Recipe& recipe);
+
 /// Optimizer steps of an epoch of `batches` batches, and of the run: gradients may be accumulated.
 struct StepCounts {
   double per_epoch = 0;    ///< Need not be whole.
@@ -50,10 +54,8 @@ StepCounts step_counts(const Recipe& recipe, std::int64_t batches);
 /// \throws Error for keys that contradict each other.
 Schedule make_schedule(const Recipe& recipe, const StepCounts& steps);
 
-/// The decay of a recipe's group: kind, strength over the run, window.
-/// \param kind a name of decay_names(). \param lambda strength. \param l1 of the elastic nets.
-/// \throws Error naming the kind for strengths that do not suit it.
-Decay make_decay(const Recipe& recipe, const StepCounts& steps, const std::string& kind, double lambda, double l1);
+/// The decay of a recipe: kind, strength over the run, window.
+Decay make_decay(const Recipe& recipe, const StepCounts& steps);
 
 /// Records a pass of a model: see audit().
 using Recorded = std::function<Audit()>;

@@ -42,77 +42,111 @@ Schedule rising_and_falling(const Span& s, double falling) {
   return trapezoid(rise, s.total - rise - fall, fall, s.recipe.schedule_end);
 }
 
-// A schedule is a line here; step 0 stands behind the warm-up.
+// A schedule is a line here: step 0 stands behind the warm-up, and the keys are those that it reads.
 struct Course {
   const char* name;
-  bool warms_up;  // whether it begins with a rise of its own
+  bool rises;  // whether it begins with a rise of its own, and takes no warm-up
+  std::vector<std::string> keys;
   Schedule (*make)(const Span& s);
 };
 
-constexpr Course courses[] = {
-    {"constant", false, [](const Span&) { return constant(); }},
-    {"cosine", false, [](const Span& s) { return cosine(s.total, s.recipe.schedule_end); }},
-    {"linear", false, [](const Span& s) { return polynomial(s.total, 1, s.recipe.schedule_end); }},
-    {"polynomial", false, [](const Span& s) { return polynomial(s.total, s.recipe.power, s.recipe.schedule_end); }},
-    {"step", false,
-     [](const Span& s) { return step_decay(std::max<Steps>(1, s.epochs(s.recipe.step_epochs)), s.recipe.factor); }},
-    {"multi_step", false, make_multi_step},
-    {"exponential", false, [](const Span& s) { return exponential(std::pow(s.recipe.factor, 1 / s.per_epoch)); }},
-    {"cosine_restarts", false,
-     [](const Span& s) {
-       return cosine_restarts(std::max<Steps>(1, s.epochs(s.recipe.period_epochs)), s.recipe.period_growth,
-                              s.recipe.schedule_end);
-     }},
-    {"one_cycle", true,
-     [](const Span& s) {
-       return one_cycle(s.total,
-                        {.rising = s.recipe.rising, .start = s.recipe.schedule_start, .end = s.recipe.schedule_end});
-     }},
-    {"triangular", true, [](const Span& s) { return rising_and_falling(s, 1 - s.recipe.rising); }},
-    {"trapezoid", true, [](const Span& s) { return rising_and_falling(s, s.recipe.falling); }},
-};
+const std::vector<Course>& courses() {
+  static const std::vector<Course> all{
+      {"constant", false, {}, [](const Span&) { return constant(); }},
+      {"cosine", false, {"schedule_end"}, [](const Span& s) { return cosine(s.total, s.recipe.schedule_end); }},
+      {"linear", false, {"schedule_end"}, [](const Span& s) { return polynomial(s.total, 1, s.recipe.schedule_end); }},
+      {"polynomial",
+       false,
+       {"power", "schedule_end"},
+       [](const Span& s) { return polynomial(s.total, s.recipe.power, s.recipe.schedule_end); }},
+      {"step",
+       false,
+       {"step_epochs", "factor"},
+       [](const Span& s) { return step_decay(std::max<Steps>(1, s.epochs(s.recipe.step_epochs)), s.recipe.factor); }},
+      {"multi_step", false, {"milestones", "factor"}, make_multi_step},
+      {"exponential",
+       false,
+       {"factor"},
+       [](const Span& s) { return exponential(std::pow(s.recipe.factor, 1 / s.per_epoch)); }},
+      {"cosine_restarts",
+       false,
+       {"period_epochs", "period_growth", "schedule_end"},
+       [](const Span& s) {
+         return cosine_restarts(std::max<Steps>(1, s.epochs(s.recipe.period_epochs)), s.recipe.period_growth,
+                                s.recipe.schedule_end);
+       }},
+      {"one_cycle",
+       true,
+       {"rising", "schedule_start", "schedule_end"},
+       [](const Span& s) {
+         return one_cycle(s.total,
+                          {.rising = s.recipe.rising, .start = s.recipe.schedule_start, .end = s.recipe.schedule_end});
+       }},
+      {"triangular",
+       true,
+       {"rising", "schedule_end"},
+       [](const Span& s) { return rising_and_falling(s, 1 - s.recipe.rising); }},
+      {"trapezoid",
+       true,
+       {"rising", "falling", "schedule_end"},
+       [](const Span& s) { return rising_and_falling(s, s.recipe.falling); }},
+  };
+  return all;
+}
 
-// A kind of decay is a line here; those with two strengths take the second from the key l1.
-struct Kind {
+// A course of lambda over the run is a line here.
+struct LambdaCourse {
   const char* name;
-  bool two;
-  Decay (*make)(const Lambda& lambda, const Lambda& l1);
+  Lambda (*make)(const Recipe& recipe, const StepCounts& steps, double value);
 };
 
-constexpr Kind kinds[] = {
-    {"none", false, [](const Lambda&, const Lambda&) { return no_decay(); }},
-    {"coupled_l2", false, [](const Lambda& l, const Lambda&) { return coupled_l2(l); }},
-    {"decoupled_lr", false, [](const Lambda& l, const Lambda&) { return decoupled_lr(l); }},
-    {"decoupled_schedule", false, [](const Lambda& l, const Lambda&) { return decoupled_schedule(l); }},
-    {"decoupled_constant", false, [](const Lambda& l, const Lambda&) { return decoupled_constant(l); }},
-    {"corrected", false, [](const Lambda& l, const Lambda&) { return corrected(l); }},
-    {"stable", false, [](const Lambda& l, const Lambda&) { return stable(l); }},
-    {"cautious", false, [](const Lambda& l, const Lambda&) { return cautious(l); }},
-    {"update_l2", false, [](const Lambda& l, const Lambda&) { return update_l2(l); }},
-    {"proximal_l2", false, [](const Lambda& l, const Lambda&) { return proximal_l2(l); }},
-    {"coupled_l1", false, [](const Lambda& l, const Lambda&) { return coupled_l1(l); }},
-    {"proximal_l1", false, [](const Lambda& l, const Lambda&) { return proximal_l1(l); }},
-    {"coupled_elastic_net", true, [](const Lambda& l, const Lambda& l1) { return coupled_elastic_net(l1, l); }},
-    {"elastic_net", true, [](const Lambda& l, const Lambda& l1) { return elastic_net(l1, l); }},
+constexpr LambdaCourse lambda_courses[] = {
+    {"constant", [](const Recipe&, const StepCounts&, double value) { return Lambda(value); }},
+    {"cosine", [](const Recipe&, const StepCounts& steps, double value) { return value * cosine(steps.total); }},
+    {"linear", [](const Recipe&, const StepCounts& steps, double value) { return value * polynomial(steps.total); }},
+    {"same", [](const Recipe& r, const StepCounts& steps, double value) { return value * make_schedule(r, steps); }},
 };
 
-Schedule lambda_schedule(const Recipe& recipe, const StepCounts& steps) {
-  if (recipe.lambda_schedule == "cosine") return cosine(steps.total);
-  if (recipe.lambda_schedule == "linear") return polynomial(steps.total);
-  return make_schedule(recipe, steps);
+Lambda strength(const Recipe& recipe, const StepCounts& steps, double value) {
+  for (const LambdaCourse& course : lambda_courses)
+    if (recipe.lambda_schedule == course.name) return course.make(recipe, steps, value);
+  fail("lambda_schedule", in_quotes(recipe.lambda_schedule), "a course of lambda",
+       suggestion(recipe.lambda_schedule, lambda_schedules()));
+}
+
+// The kind of that name; its rule is empty for "none".
+Decay kind_of(const Recipe& recipe, const StepCounts& steps) {
+  if (recipe.decay == "none") return no_decay();
+  for (const DecayKind& kind : decay_kinds())
+    if (recipe.decay == kind.name)
+      return kind.make(strength(recipe, steps, recipe.lambda), strength(recipe, steps, recipe.l1));
+  fail("decay", in_quotes(recipe.decay), "a kind of decay", suggestion(recipe.decay, decay_names()));
 }
 
 }  // namespace
 
-std::vector<std::string> schedule_names() {
-  std::vector<std::string> names;
-  for (const Course& course : courses) names.emplace_back(course.name);
-  return names;
+std::vector<Choice> schedule_choices() {
+  std::vector<Choice> choices;
+  for (const Course& course : courses()) {
+    choices.push_back({course.name, course.keys});
+    if (!course.rises) choices.back().keys.insert(choices.back().keys.end(), {"warmup_epochs", "warmup_start"});
+  }
+  return choices;
 }
 
-std::vector<std::string> decay_names() {
+std::vector<Choice> decay_choices() {
+  std::vector<Choice> choices{{"none"}};
+  for (const DecayKind& kind : decay_kinds()) {
+    choices.push_back(
+        {kind.name, {"lambda", "lambda_schedule", "decay_from_epoch", "decay_until_epoch", "toward_start"}});
+    if (kind.two) choices.back().keys.emplace_back("l1");
+  }
+  return choices;
+}
+
+std::vector<std::string> lambda_schedules() {
   std::vector<std::string> names;
-  for (const Kind& kind : kinds) names.emplace_back(kind.name);
+  for (const LambdaCourse& course : lambda_courses) names.emplace_back(course.name);
   return names;
 }
 
@@ -126,33 +160,24 @@ StepCounts step_counts(const Recipe& recipe, std::int64_t batches) {
 Schedule make_schedule(const Recipe& recipe, const StepCounts& steps) {
   const auto rise = static_cast<Steps>(std::llround(recipe.warmup_epochs * steps.per_epoch));
   const Span span{recipe, rise, std::max<Steps>(1, steps.total - rise), steps.per_epoch};
-  for (const Course& course : courses) {
+  for (const Course& course : courses()) {
     if (recipe.schedule != course.name) continue;
-    if (course.warms_up && rise > 0)
-      fail("warmup_epochs", text(recipe.warmup_epochs, " for the schedule ", course.name), "0",
-           "its rise is set by the key rising");
+    if (course.rises && rise > 0)
+      fail("warmup_epochs", text("warmup_epochs = ", recipe.warmup_epochs, " beside schedule = \"", course.name, '"'),
+           "warmup_epochs = 0", "its rise is set by the key rising");
     const Schedule then = course.make(span);
     return rise > 0 ? warmup(rise, then, recipe.warmup_start) : then;
   }
   fail("schedule", in_quotes(recipe.schedule), "a schedule", suggestion(recipe.schedule, schedule_names()));
 }
 
-Decay make_decay(const Recipe& recipe, const StepCounts& steps, const std::string& name, double lambda, double l1) {
-  for (const Kind& kind : kinds) {
-    if (name != kind.name) continue;
-    if (l1 > 0 && !kind.two)
-      fail("l1", text(l1, " for the decay ", name), "an elastic net, or l1 = 0", "the key lambda is its strength");
-    const auto strength = [&](double value) {
-      return recipe.lambda_schedule == "constant" ? Lambda(value) : value * lambda_schedule(recipe, steps);
-    };
-    Decay decay = kind.make(strength(lambda), strength(l1));
-    if (!decay.rule) return decay;
-    const auto step_of = [&](double epoch) { return static_cast<Steps>(std::llround(epoch * steps.per_epoch)); };
-    if (recipe.decay_from_epoch > 0) decay = decay.from(step_of(recipe.decay_from_epoch));
-    if (recipe.decay_until_epoch > 0) decay = decay.until(step_of(recipe.decay_until_epoch));
-    return recipe.toward_start ? toward_start(decay) : decay;
-  }
-  fail("decay", in_quotes(name), "a kind of decay", suggestion(name, decay_names()));
+Decay make_decay(const Recipe& recipe, const StepCounts& steps) {
+  Decay decay = kind_of(recipe, steps);
+  if (!decay.rule) return decay;
+  const auto step_of = [&](double epoch) { return static_cast<Steps>(std::llround(epoch * steps.per_epoch)); };
+  if (recipe.decay_from_epoch > 0) decay = decay.from(step_of(recipe.decay_from_epoch));
+  if (recipe.decay_until_epoch > 0) decay = decay.until(step_of(recipe.decay_until_epoch));
+  return recipe.toward_start ? toward_start(decay) : decay;
 }
 
 }  // namespace ebb

@@ -8,6 +8,7 @@
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
+#include "lab/recipe/names.h"
 #include "lab/runs/version.h"
 #include "lab/setup/warnings.h"
 #include "optim/report.h"
@@ -62,6 +63,18 @@ TrainerOptions trainer_options(const Recipe& recipe) {
   return options;
 }
 
+namespace {
+
+// A training that goes on has its weights in a checkpoint.
+std::unique_ptr<Layer> begun(std::unique_ptr<Layer> model, const Recipe& recipe, bool goes_on) {
+  if (!goes_on) load_initial(*model, recipe);
+  return model;
+}
+
+}  // namespace
+
+std::vector<std::string> non_finite_policies() { return non_finite_names(); }
+
 Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standardisation, const memory::Guard& /*guard*/)
     : recipe(use_threads(r)),
       data(read_data(recipe, standardisation)),
@@ -72,7 +85,7 @@ Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standard
                          .prefetch = recipe.prefetch}),
       judged(data.validation ? data.validation : data.test, in_order(recipe)),
       test(data.test, in_order(recipe)),
-      model(make_model(recipe, *data.train)),
+      model(begun(make_model(recipe, *data.train), recipe, standardisation.has_value())),
       optimizer(make_optimizer(recipe, *model, train.batches(),
                                [this] { return first_audit(recipe, train, *model, nullptr, few, false); })),
       trainer(*model, *optimizer, train, judged, trainer_options(recipe)) {
@@ -107,15 +120,16 @@ std::vector<std::string> Session::warnings() const { return run_warnings(recipe,
 std::string Session::header() const {
   const int threads = parallel::thread_count();
   const StepCounts steps = step_counts(recipe, train.batches());
-  return text(
-      "Ebb ", version(), ", ", instruction_set(), " kernels, ", threads, threads == 1 ? " thread, " : " threads, ",
-      parallel::backend(), "\n\ndata    ", recipe.data, ": ", grouped(train.dataset().size()), " training",
-      data.validation ? text(", ", grouped(data.validation->size()), " validation and ") : std::string(" and "),
-      grouped(test.dataset().size()), " test images of ", train.dataset().sample_shape(), '\n',
-      warning(*data.train, "training"), warning(*data.test, "test"), '\n',
-      ebb::summary(*model, train.dataset().sample_shape().insert(0, 1)).text(), '\n',
-      report(*optimizer, {.steps_per_epoch = steps.per_epoch, .steps = steps.total}), "\nlr ", recipe.lr, ", schedule ",
-      optimizer->common().schedule.text(), ", batch ", recipe.batch, ", seed ", recipe.seed, "\n\n");
+  return text("Ebb ", version(), ", ", instruction_set(), " kernels, ", threads,
+              threads == 1 ? " thread, " : " threads, ", parallel::backend(), "\n\ndata    ", recipe.data, ": ",
+              grouped(train.dataset().size()), " training",
+              data.validation ? text(", ", grouped(data.validation->size()), " validation and ") : std::string(" and "),
+              grouped(test.dataset().size()), " test images of ", train.dataset().sample_shape(), '\n',
+              warning(*data.train, "training"), warning(*data.test, "test"), '\n',
+              ebb::summary(*model, train.dataset().sample_shape().insert(0, 1)).text(), '\n',
+              report(*optimizer, {.steps_per_epoch = steps.per_epoch, .steps = steps.total}), "\nlr ", recipe.lr,
+              ", schedule ", optimizer->common().schedule.text(), ", batch ", recipe.batch, ", seed ", recipe.seed,
+              recipe.init.empty() ? "" : ", weights from " + recipe.init, "\n\n");
 }
 
 }  // namespace ebb

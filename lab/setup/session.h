@@ -28,7 +28,8 @@ LoaderOptions in_order(const Recipe& recipe);
 /// The objects of a training, made from a recipe.
 struct Session {
   /// Sets the number of threads and reads the data.
-  /// \param standardisation of a training that goes on; otherwise it is fitted to the training data.
+  /// \param standardisation of a training that goes on: its weights are in a checkpoint. Otherwise it is fitted to the
+  ///     training data, and the weights begin as the recipe says.
   /// \throws Error for missing data, keys that contradict each other, and data or weights that do not fit into memory.
   explicit Session(const Recipe& wanted, const std::optional<PixelStatistics>& standardisation = {})
       : Session(wanted, standardisation, memory::Guard()) {}

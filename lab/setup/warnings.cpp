@@ -35,6 +35,21 @@ std::vector<Moment> moments_of(const Recipe& r) {
   return moments;
 }
 
+// Those of the recipe, and of its groups that have their own.
+std::vector<Moment> all_moments(const Recipe& recipe) {
+  std::vector<Moment> moments = moments_of(recipe);
+  for (const GroupRecipe& group : recipe.groups) {
+    const std::string who = text("group \"", group.name, "\": ");
+    for (Moment& moment : moments_of(recipe_of_group(recipe, group))) {
+      const bool own = group.own.count(moment.key) > 0;
+      if (own) moments.push_back({who + moment.key, moment.epoch, moment.never});
+    }
+    if (group.until_epoch > static_cast<double>(recipe.epochs))
+      moments.push_back({who + "until_epoch", group.until_epoch, "it learns to the end"});
+  }
+  return moments;
+}
+
 // Evaluations without improvement that are borne, in a run of so many of them.
 void judge_patience(const char* key, std::int64_t patience, const Recipe& recipe, const char* never,
                     std::vector<std::string>& out) {
@@ -61,7 +76,7 @@ std::vector<std::string> run_warnings(const Recipe& recipe, const Optimizer& opt
   if (recipe.epochs == 0) return {};
   const std::int64_t updates = step_counts(recipe, batches).total;
   std::vector<std::string> out = decay_warnings(optimizer, updates);
-  for (const Moment& moment : moments_of(recipe))
+  for (const Moment& moment : all_moments(recipe))
     if (moment.epoch >= static_cast<double>(recipe.epochs))
       out.push_back(text(moment.key, ": epoch ", moment.epoch, " is not within the ", recipe.epochs,
                          " of the run: ", moment.never));

@@ -98,12 +98,15 @@ const char* name(OnNonFinite policy) {
 }
 
 OnNonFinite non_finite_policy(std::string_view wanted) {
-  std::vector<std::string> known;
-  for (const auto& [word, value] : non_finite_words) {
+  for (const auto& [word, value] : non_finite_words)
     if (wanted == word) return value;
-    known.emplace_back(word);
-  }
-  fail("non_finite", in_quotes(wanted), "a policy", suggestion(wanted, known));
+  fail("non_finite", in_quotes(wanted), "a policy", suggestion(wanted, non_finite_names()));
+}
+
+std::vector<std::string> non_finite_names() {
+  std::vector<std::string> names;
+  for (const auto& [word, value] : non_finite_words) names.emplace_back(word);
+  return names;
 }
 
 BufferSnapshot::BufferSnapshot(Module& model) {

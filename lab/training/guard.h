@@ -23,6 +23,9 @@ const char* name(OnNonFinite policy);
 /// The policy of that name. \throws Error with the known names.
 OnNonFinite non_finite_policy(std::string_view name);
 
+/// Their names.
+std::vector<std::string> non_finite_names();
+
 /// The buffers of a model (running statistics, counters) as they were, to be put back.
 class BufferSnapshot {
  public:

@@ -1,6 +1,7 @@
 #include <boost/test/unit_test.hpp>
 #include <set>
 
+#include "lab/recipe/recipe.h"
 #include "tests/lab/program.h"
 
 namespace ebb {
@@ -138,6 +139,53 @@ BOOST_AUTO_TEST_CASE(a_recipe_can_be_printed_without_training) {
   BOOST_TEST(done.status == 0);
   BOOST_TEST(has(done.output, "momentum = 0.5"));
   BOOST_TEST(has(done.output, "epochs = 10"));
+}
+
+BOOST_AUTO_TEST_CASE(commands_and_options_find_what_they_mean) {
+  for (const auto& [arguments, said] :
+       {std::pair{"trian mnist", "no command is called \"trian\"; did you mean \"train\"?"},
+        {"Train mnist", "did you mean \"train\"?"},
+        {"data fecth mnist", "did you mean \"fetch\"?"},
+        {"train mnist --wd 5e-4", "`ebb train` has no option \"--wd\"; did you mean --set lambda=...?"},
+        {"train mnist --learning-rate=0.1", "did you mean --lr?"},
+        {"train mnist --epoch 3", "did you mean --epochs?"},
+        {"train mnist --dataset x", "did you mean --set data=...?"},
+        {"resume x --thread 3", "did you mean --threads?"},
+        {"eval x --zzz 3", "see `ebb eval --help`"}}) {
+    const Finished done = test::ebb(arguments);
+    BOOST_TEST(done.status != 0);
+    BOOST_TEST(has(done.output, said), arguments << ": " << done.output);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(data_of_another_directory_are_taken_by_every_command_that_reads_them) {
+  BOOST_REQUIRE(test::ebb(train("run", "--epochs 1")).status == 0);
+  fs::rename(root / "data", root / "moved");
+  const std::string run = (root / "run").string(), data = " --data " + (root / "moved").string();
+  for (const std::string command : {"eval ", "audit ", "resume "}) {
+    BOOST_TEST(has(test::ebb(command + run).output, "ebb: ["), command << "found no data and did not say so");
+    const Finished done = test::ebb(command + run + data + (command == "audit " ? " --no-probe" : ""));
+    BOOST_TEST(!has(done.output, "ebb: ["), done.output);
+  }
+  BOOST_TEST(has(test::ebb("data verify mnist" + data).output, "train images"));
+  BOOST_TEST(has(test::ebb("data fetch --help").output, "--to,--data"));
+}
+
+BOOST_AUTO_TEST_CASE(help_shows_every_key_with_its_default) {
+  const std::string help = test::ebb("train --help").output;
+  for (const RecipeKey& key : recipe_keys()) {
+    const std::size_t at = help.find(std::string("\n  ") + key.key + ' ');
+    BOOST_REQUIRE_MESSAGE(at != std::string::npos, key.key);
+    const std::string line = help.substr(at + 1, help.find('\n', at + 1) - at - 1);
+    BOOST_TEST(line.ends_with(" [" + (key.initial.empty() ? "none" : key.initial) + "]"), line);
+  }
+  for (const char* const part : {"lr                learning rate at the peak of the schedule [0.02]",
+                                 "share of the run that it rises; of one_cycle, triangular, trapezoid [0.3]",
+                                 "until_epoch", "a group, in [[groups]] of a recipe file"})
+    BOOST_TEST(has(help, part), part);
+  const std::size_t model = help.find("mobilenetv2");
+  BOOST_TEST(help.find("speednet", help.find("speednet") + 1) == std::string::npos, "models stand twice");
+  BOOST_TEST(model != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(fewer_batches_than_an_update_gathers_still_train) {

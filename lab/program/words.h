@@ -1,0 +1,15 @@
+// What a command line that is not understood may have meant.
+#pragma once
+
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace ebb {
+
+// A sentence for a wrong command, or for a wrong option of a command, among the arguments; empty where all are known.
+std::string meant_by(const CLI::App& program, int argc, const char* const* argv);
+
+}  // namespace ebb

@@ -1,0 +1,105 @@
+#include "lab/recipe/idle_keys.h"
+
+#include <algorithm>
+
+#include "framework/tensor/error.h"
+#include "lab/recipe/keys.h"
+#include "lab/recipe/names.h"
+
+namespace ebb {
+namespace {
+
+constexpr std::size_t most_listed = 6;
+
+// A key that chooses, and what there is to choose.
+struct Family {
+  const char* key;
+  std::vector<Choice> choices;
+
+  bool reads(std::string_view choice, std::string_view key_of_it) const {
+    return std::ranges::any_of(choices, [&](const Choice& c) {
+      return c.name == choice && std::ranges::find(c.keys, key_of_it) != c.keys.end();
+    });
+  }
+
+  // The choices that read a key.
+  std::vector<std::string> readers(std::string_view key_of_them) const {
+    std::vector<std::string> out;
+    for (const Choice& c : choices)
+      if (reads(c.name, key_of_them)) out.push_back(c.name);
+    return out;
+  }
+};
+
+const std::vector<Family>& choosing_keys() {
+  static const std::vector<Family> all{
+      {"optimizer", optimizer_choices()}, {"schedule", schedule_choices()}, {"decay", decay_choices()}};
+  return all;
+}
+
+std::string joined(const std::vector<std::string>& words, std::string_view quote = {}) {
+  std::string out;
+  for (const std::string& word : words) out += text(out.empty() ? "" : ", ", quote, word, quote);
+  return out;
+}
+
+bool is_off(const Recipe& recipe, const Family& family) {
+  return std::string_view(family.key) == "decay" &&
+         (recipe.decay_on == "nothing" || (recipe.decay == "none" && recipe.groups.empty()));
+}
+
+// The choices that the recipe's own value of `key` reaches: its own and those of groups without such a value.
+std::vector<std::string> reached(const Recipe& recipe, const Family& family, std::string_view key) {
+  std::vector<std::string> out{get(recipe, family.key)};
+  for (const GroupRecipe& group : recipe.groups)
+    if (group.own.count(std::string(key)) == 0) out.push_back(get(recipe_of_group(recipe, group), family.key));
+  return out;
+}
+
+[[noreturn]] void fail_idle(const std::string& where, std::string_view key, const std::string& value,
+                            const Family& family, const std::string& choice) {
+  std::vector<std::string> keys;
+  for (const Choice& c : family.choices)
+    if (c.name == choice) keys = c.keys;
+  fail(where,
+       text(key, " = ", detail::as_written(value), " beside ", family.key, " = \"", choice, "\", which ignores it"),
+       keys.empty() ? text("none of the keys of other choices of ", family.key)
+                    : text("one of its keys: ", joined(keys)),
+       text("leave it out, set ", key, " = \"default\", or choose ", family.key, " = ",
+            joined(family.readers(key), "\"")));
+}
+
+}  // namespace
+
+std::string detail::read_by(std::string_view key) {
+  for (const Family& family : choosing_keys()) {
+    const std::vector<std::string> readers = family.readers(key);
+    if (!readers.empty() && readers.size() <= most_listed) return "; of " + joined(readers);
+  }
+  return {};
+}
+
+void require_no_idle_keys(const Recipe& recipe) {
+  for (const Family& family : choosing_keys())
+    for (const RecipeKey& key : recipe_keys()) {
+      const std::vector<std::string> readers = family.readers(key.key);
+      if (readers.empty()) continue;
+      const auto read = [&](const std::string& choice) { return family.reads(choice, key.key); };
+      const std::string value = get(recipe, key.key);
+      if (value != key.initial && !is_off(recipe, family) &&
+          std::ranges::none_of(reached(recipe, family, key.key), read))
+        fail_idle(key.key, key.key, value, family, get(recipe, family.key));
+      for (const GroupRecipe& group : recipe.groups) {
+        const auto own = group.own.find(key.key);
+        const std::string choice = get(recipe_of_group(recipe, group), family.key);
+        if (own != group.own.end() && !read(choice))
+          fail_idle(text("group \"", group.name, '"'), key.key, own->second, family, choice);
+      }
+    }
+  for (const GroupRecipe& group : recipe.groups)
+    if (group.adam && recipe.optimizer != "muon")
+      fail(text("group \"", group.name, '"'), text("adam = true beside optimizer = \"", recipe.optimizer, '"'),
+           "optimizer = \"muon\"", "leave it out");
+}
+
+}  // namespace ebb
