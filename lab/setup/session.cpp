@@ -36,6 +36,12 @@ Audit first_audit(const Recipe& recipe, const Loader& train, Layer& model, const
                 .label_smoothing = recipe.label_smoothing});
 }
 
+// A training that goes on has its weights in a checkpoint.
+std::unique_ptr<Layer> begun(std::unique_ptr<Layer> model, const Recipe& recipe, bool goes_on) {
+  if (!goes_on) load_initial(*model, recipe);
+  return model;
+}
+
 }  // namespace
 
 const Recipe& use_threads(const Recipe& recipe) {
@@ -62,16 +68,6 @@ TrainerOptions trainer_options(const Recipe& recipe) {
     options.lookahead = LookaheadOptions{.every = static_cast<int>(recipe.lookahead), .alpha = recipe.lookahead_alpha};
   return options;
 }
-
-namespace {
-
-// A training that goes on has its weights in a checkpoint.
-std::unique_ptr<Layer> begun(std::unique_ptr<Layer> model, const Recipe& recipe, bool goes_on) {
-  if (!goes_on) load_initial(*model, recipe);
-  return model;
-}
-
-}  // namespace
 
 std::vector<std::string> non_finite_policies() { return non_finite_names(); }
 
