@@ -45,8 +45,7 @@ struct DecayTerms {
 /// A decay strength: a number, or a number times a schedule (`5e-4 * cosine(4690)`), perhaps for some steps only.
 class Lambda {
  public:
-  /// The same at every step.
-  /// \throws Error unless value is finite and >= 0.
+  /// The same at every step. \throws Error unless value is finite and >= 0.
   Lambda(double value);
 
   /// Follows a schedule; its values are the strength.

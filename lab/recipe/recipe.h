@@ -3,31 +3,17 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "data/augment.h"
+#include "lab/recipe/group_recipe.h"
 #include "models/norm.h"
 #include "models/shortcut.h"
 
 namespace ebb {
-
-/// A line of a recipe's own group table; see Groups. What is not set is the recipe's.
-struct GroupRecipe {
-  std::string name;                          ///< For reports; unique.
-  std::string select = "everything_else()";  ///< Which parameters: see selector_from_text().
-  double lr_scale = 1;                       ///< Multiplies the learning rate.
-  std::optional<double> momentum = {};       ///< Momentum, beta1 of the Adam family.
-  std::optional<double> max_norm = {};       ///< Largest norm of an output channel after each step.
-  double until_epoch = 0;                    ///< From this epoch on the group stays as it is; 0: never.
-  bool adam = false;                         ///< Muon only: whether Adam updates this group.
-  bool may_be_empty = false;                 ///< Whether the group may take no parameter.
-  /// Keys of the recipe's schedule and weight decay that are others here, with their texts: {"lambda", "0.01"}.
-  std::map<std::string, std::string> own = {};
-};
 
 /// The settings of one training. Every member is a key of `ebb train --set key=value` and of recipe files, where
 /// `ebb train --help` lists them with their choices; the defaults below are those of a recipe that says nothing.

@@ -55,7 +55,8 @@ std::string members(const Optimizer& optimizer, std::size_t group) {
 BOOST_FIXTURE_TEST_SUITE(positions_in_recipes, Small)
 
 BOOST_AUTO_TEST_CASE(adam_c_is_two_lines) {
-  const auto optimizer = made({{.name = "turns", .select = "feeds_norm()", .own = {{"decay", "corrected"}}}, {.name = "rest"}});
+  const auto optimizer =
+      made({{.name = "turns", .select = "feeds_norm()", .own = {{"decay", "corrected"}}}, {.name = "rest"}});
   BOOST_TEST(members(*optimizer, 0) == "conv.weight");
   BOOST_TEST(members(*optimizer, 1) == "conv.bias, bn.scale, bn.shift, fc.weight, fc.bias");
   BOOST_TEST(has(optimizer->decay(0).text(), "corrected"), optimizer->decay(0).text());

@@ -199,13 +199,11 @@ BOOST_AUTO_TEST_CASE(trends_go_one_way) {
 
 BOOST_AUTO_TEST_CASE(claims_on_what_nobody_measured_are_errors) {
   const Results results = shifted(1, 8, 0);
-  BOOST_TEST(fails_with({"S1.1", "yy", "did you mean \"y\"?"}, [&] {
-    judge({estimate({"S1.1", ""}, "yy")}, results);
-  }));
+  BOOST_TEST(fails_with({"S1.1", "Y", "did you mean \"y\"?"}, [&] { judge({estimate({"S1.1", ""}, "Y")}, results); }));
   BOOST_TEST(fails_with({"kind=c"}, [&] { judge({greater({"1", ""}, "y", Arm{{"kind", "c"}}, b)}, results); }));
   BOOST_TEST(fails_with({"S1.1", "identity()"}, [&] { within({"S1.1", ""}, "y", 0, 0.1); }));
   // At smaller tiers they are not judged.
-  Claim later = estimate({"1", ""}, "yy");
+  Claim later = estimate({"1", ""}, "Y");
   later.least = Tier::T2;
   BOOST_TEST(judge({later}, results, Tier::T1).empty());
 }
