@@ -81,8 +81,11 @@ void mix(Tensor& running, const Tensor& fresh, double weight) {
     using T = decltype(zero);
     T* const to = running.mutable_data<T>();
     const double* const from = fresh.data<double>();
-    for (std::int64_t c = 0; c < running.size(); ++c)
-      to[c] = static_cast<T>((1 - weight) * static_cast<double>(to[c]) + weight * from[c]);
+    // One block: what fades in a channel that is constant must not stay a denormal number for ever.
+    parallel::for_blocks(running.size(), running.size(), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t c = begin; c < end; ++c)
+        to[c] = static_cast<T>((1 - weight) * static_cast<double>(to[c]) + weight * from[c]);
+    });
   });
 }
 

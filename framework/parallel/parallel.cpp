@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "framework/parallel/cpus.h"
+#include "framework/parallel/denormals.h"
 #include "framework/parallel/pool.h"
 #include "framework/parallel/short_loops.h"
 #include "framework/tensor/error.h"
@@ -92,6 +93,7 @@ void share(std::int64_t blocks, int wanted, FunctionRef<void(std::int64_t)> body
     parts[static_cast<std::size_t>(i)] = {blocks * i / count, blocks * (i + 1) / count};
   detail::run_blocks(count, wanted, [&](std::int64_t own) {
     const Flag mark(inside);
+    const detail::DenormalsAreZero denormals;
     count_this_thread();
     try {
       for (std::int64_t i = 0; i < count; ++i) {
@@ -135,6 +137,7 @@ void for_blocks(std::int64_t items, std::int64_t block, FunctionRef<void(std::in
   const int wanted = thread_count();
   const auto end_of = [&](std::int64_t i) { return i + 1 == blocks ? items : (i + 1) * block; };
   const auto run_alone = [&] {
+    const detail::DenormalsAreZero denormals;
     count_this_thread();
     for (std::int64_t i = 0; i < blocks; ++i) body(i * block, end_of(i));
   };
@@ -157,7 +160,10 @@ double sum_blocks(std::int64_t items, std::int64_t block, FunctionRef<double(std
   if (items <= 0) return 0.0;
   require_block(block);
   const std::int64_t blocks = block_count(items, block);
-  if (blocks == 1) return body(0, items);
+  if (blocks == 1) {
+    const detail::DenormalsAreZero denormals;
+    return body(0, items);
+  }
   if (summing) return nested_sum(items, block, body);
   const Flag mark(summing);
   double* const partial = scratch<double>(scratch_slots - 1, blocks);

@@ -60,9 +60,9 @@ void set_short_loop(std::chrono::nanoseconds limit);
 /// Runs `body(begin, end)` for consecutive blocks of `block` items (the last may be shorter) of 0 .. items-1, in
 /// any order, on up to thread_count() threads; begin / block is the block's number. One block, one thread, a call from
 /// inside a loop and short loops (see short_loop()) run in the calling thread. Choose `block` from the shape so
-/// that a block is worth about 20 microseconds. An exception of a body is rethrown here; the other blocks may or may
-/// not have run.
-/// \throws Error when there are items and `block` is below 1.
+/// that a block is worth about 20 microseconds. In a body denormal numbers count as zero, in whichever thread it runs.
+/// An exception of a body is rethrown here; the other blocks may or may not have run. \throws Error when there are
+/// items and `block` is below 1.
 void for_blocks(std::int64_t items, std::int64_t block, FunctionRef<void(std::int64_t, std::int64_t)> body);
 
 /// Number of blocks that for_blocks() makes of `items` >= 0 in blocks of `block` >= 1.

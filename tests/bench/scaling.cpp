@@ -40,7 +40,7 @@ double median(std::vector<double>& times) {
 
 // Median times of a step with one thread and with `threads`, in `turns` turns that each begin with `warm` steps.
 std::array<double, 2> step_times(const Work& work, int threads, double seconds, int turns, int warm) {
-  // Any other rate would soon fit one image: the momentum then fades to denormal numbers, which are slow.
+  // Any other rate would soon fit one image.
   Sgd optimizer(*work.model, {.lr = 0, .momentum = 0.9});
   std::array<std::vector<double>, 2> times;
   for (int turn = 0; turn < 2 * turns; ++turn) {

@@ -183,6 +183,41 @@ BOOST_AUTO_TEST_CASE(loops_of_several_threads_take_turns) {
   BOOST_TEST(total == 4 * 50 * 100);
 }
 
+// A denormal operand, and a denormal result of normal ones.
+bool denormals_are_zero() {
+  volatile float denormal = 1e-39f, small = 1e-20f;
+  const float operand = denormal * 1e10f, result = small * small;
+  return operand == 0 && result == 0;
+}
+
+BOOST_AUTO_TEST_CASE(denormals_are_zero_in_loops_on_every_thread_and_only_there) {
+  BOOST_TEST(!denormals_are_zero());
+  for (const int count : {1, 2, 4}) {
+    const Threads use(count);
+    for (const std::int64_t blocks : {1, 64}) {
+      std::atomic<int> wrong{0}, ran{0};
+      const auto look = [&] {
+        wrong += denormals_are_zero() ? 0 : 1;
+        ++ran;
+      };
+      parallel::for_blocks(blocks, 1, [&](std::int64_t, std::int64_t) {
+        look();
+        parallel::for_blocks(2, 1, [&](std::int64_t, std::int64_t) { look(); });
+        look();
+      });
+      parallel::sum_blocks(blocks, 1, [&](std::int64_t, std::int64_t) {
+        look();
+        return 0.0;
+      });
+      BOOST_TEST(wrong == 0, count << " threads, " << blocks << " blocks");
+      BOOST_TEST(ran == 5 * blocks);
+      BOOST_TEST(!denormals_are_zero());
+    }
+    BOOST_CHECK_THROW(parallel::for_blocks(64, 1, [](std::int64_t, std::int64_t) { throw 1; }), int);
+    BOOST_TEST(!denormals_are_zero());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(thread_counts_out_of_range_are_errors) {
   for (const int count : {0, -1, 1025})
     BOOST_TEST(test::error_of([&] { parallel::set_thread_count(count); }) ==

@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <set>
 
 #include "framework/io/checksum.h"
 #include "framework/ops/loss.h"
@@ -345,6 +346,31 @@ BOOST_AUTO_TEST_CASE(a_last_batch_of_one_sample_in_an_evaluation_is_refused_too)
                               [&] { untracked.trainer.step(); }));
   OneOver even(true, 8, {.channels = 4, .track = false});
   BOOST_TEST(even.trainer.run());
+}
+
+// Weights halve in every step, and momentum fades: on their way to zero they pass through denormal numbers, which are
+// slow. Not here: what is below the normal numbers is zero.
+BOOST_AUTO_TEST_CASE(weights_vanish_without_denormals_on_any_number_of_threads) {
+  std::set<std::string> ends;
+  for (const int threads : {1, 2, 3}) {
+    parallel::set_thread_count(threads);
+    SmallTraining t({.epochs = 200, .evaluate_every = 100}, {.lr = 1e-4, .decay = decoupled_constant(0.5)});
+    t.trainer.run();
+    const TrainState state = t.trainer.save_state();
+    std::int64_t zeros = 0, denormals = 0;
+    for (const auto& [path, tensor] : state.tensors) {
+      if (tensor.dtype() != DType::f32) continue;
+      for (const float x : tensor.span<float>()) {
+        zeros += x == 0 ? 1 : 0;
+        denormals += std::fpclassify(x) == FP_SUBNORMAL ? 1 : 0;
+      }
+    }
+    BOOST_TEST(denormals == 0);
+    BOOST_TEST(zeros > 400);
+    ends.insert(sha256(state.tensors));
+  }
+  BOOST_TEST(ends.size() == 1u);
+  parallel::set_thread_count(2);
 }
 
 BOOST_AUTO_TEST_CASE(plateau_sees_the_judged_loss) {
