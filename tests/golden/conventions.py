@@ -107,6 +107,7 @@ def ops():
     row("pow(-0, 0.5)", value_and_gradient(lambda x: x**0.5, [-0.0]), ([-0.0], [-INF]))
     row("pow(-0, -0.5)", value_and_gradient(lambda x: x**-0.5, [-0.0])[0], [-INF])
     row("pow(-0, 1.5), gradient", gradient(lambda x: x**1.5, [-0.0]), [-0.0])
+    row("1e-20 * 1e-20 in f32", (torch.tensor([1e-20]) * torch.tensor([1e-20])).item(), 9.99994610111476e-41)
     row("exp(-88) in f32", torch.exp(torch.tensor(-88.0)).item(), 6.054601485195952e-39)
     row("softmax of (0, -90) in f32", torch.softmax(torch.tensor([0.0, -90.0]), 0)[1].item(), 8.194008692231508e-40)
 

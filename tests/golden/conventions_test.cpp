@@ -124,6 +124,17 @@ BOOST_AUTO_TEST_CASE(exp_below_the_smallest_normal_number) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(denormal_numbers_count_as_zero) {
+  for (const std::string& name : instruction_sets()) {
+    const InstructionSet use(name);
+    const Tensor small = numbers({1e-20, 1e-18}, DType::f32);
+    const std::vector<double> squares = values(mul(small, small).value());
+    BOOST_TEST((squares[0] == 0 && squares[1] > 0.9e-36));
+    const Tensor denormal = numbers({1e-39, 1.0}, DType::f32), large = numbers({1e30, 1.0}, DType::f32);
+    BOOST_TEST((values(mul(denormal, large).value()) == std::vector<double>{0, 1}));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(several_largest_elements_and_several_nan) {
   const auto pooled = [](const Tensor& x) {
     return gradient_of(
