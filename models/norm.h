@@ -3,8 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 
 namespace ebb {
+
+class Layer;
 
 /// What normalises behind (or in front of) a convolution.
 enum class Norm : std::uint8_t {
@@ -22,6 +26,10 @@ const char* name(Norm norm);
 struct NormOptions {
   Norm kind = Norm::batch;  ///< Which.
   std::int64_t groups = 8;  ///< Of Norm::group; divides every width of the network.
+  /// In place of `kind`: makes a layer that normalises `[n, h, w, channels]`.
+  std::function<std::unique_ptr<Layer>(std::int64_t channels)> own = {};
+
+  bool is(Norm norm) const { return !own && kind == norm; }  ///< Whether it is this one of ours.
 };
 
 }  // namespace ebb

@@ -34,6 +34,7 @@ class Normalizer {
  private:
   std::optional<Child<BatchNorm2d>> batch_;
   std::optional<Child<GroupNorm>> group_;
+  std::optional<Child<Layer>> own_;
 };
 
 // The same behind the last layer of a Sequential, called `name`.

@@ -35,7 +35,7 @@ BasicBlock::BasicBlock(const BasicBlockOptions& o, const Rng& rng)
          "use Shortcut::projection");
   if (o.shortcut == Shortcut::projection && (o.stride != 1 || o.in != o.out)) {
     shortcut_->add<Conv2d>("conv", conv_options(o.in, o.out, 1, o.stride, o.norm));
-    add_norm(*shortcut_, o.norm.kind == Norm::batch ? "bn" : "norm", o.out, o.norm);
+    add_norm(*shortcut_, o.norm.is(Norm::batch) ? "bn" : "norm", o.out, o.norm);
   }
 }
 

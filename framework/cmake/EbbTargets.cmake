@@ -39,8 +39,6 @@ target_compile_options(ebb_options INTERFACE "$<$<CONFIG:Release>:${EBB_O2}>")
 # For sources whose own speed matters little, to be linked after ebb_options: less optimisation, quicker to build.
 add_library(ebb_glue_options INTERFACE)
 target_compile_options(ebb_glue_options INTERFACE $<$<CONFIG:Release>:-O1>)
-add_library(ebb_once_options INTERFACE)
-target_compile_options(ebb_once_options INTERFACE $<$<CONFIG:Release>:-O0>)
 if(EBB_NATIVE)
   target_compile_options(ebb_options INTERFACE -march=native)
 endif()

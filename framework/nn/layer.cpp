@@ -1,5 +1,7 @@
 #include "framework/nn/layer.h"
 
+#include "framework/tensor/error.h"
+
 namespace ebb {
 namespace detail {
 
@@ -13,6 +15,11 @@ Var Layer::observed(const Var& x) {
   Var y = forward(x);
   observer.leave(*this, x, y);
   return y;
+}
+
+Child<Layer>::Child(Module& parent, std::string name, std::unique_ptr<Layer> layer) : layer_(std::move(layer)) {
+  if (!layer_) fail(text("Child ", name), "no layer", "a layer");
+  parent.register_child(std::move(name), *layer_);
 }
 
 }  // namespace ebb

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -137,6 +138,23 @@ class Child {
   }
 
   T module_;
+};
+
+/// As above for a layer of any type that was built elsewhere: `Child<Layer> norm{*this, "norm", std::move(layer)};`.
+template <>
+class Child<Layer> {
+ public:
+  /// \throws Error when there is no layer, and as Module::register_child().
+  Child(Module& parent, std::string name, std::unique_ptr<Layer> layer);
+
+  Layer& operator*() { return *layer_; }                    ///< The layer.
+  const Layer& operator*() const { return *layer_; }        ///< The layer.
+  Layer* operator->() { return layer_.get(); }              ///< The layer.
+  const Layer* operator->() const { return layer_.get(); }  ///< The layer.
+  Var operator()(const Var& x) { return (*layer_)(x); }     ///< Calls the layer.
+
+ private:
+  std::unique_ptr<Layer> layer_;
 };
 
 }  // namespace ebb

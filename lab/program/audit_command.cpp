@@ -10,6 +10,7 @@
 #include "lab/program/commands.h"
 #include "lab/runs/checkpoints.h"
 #include "lab/runs/recipe_changes.h"
+#include "lab/setup/extensions.h"
 #include "lab/setup/session.h"
 
 namespace ebb {
@@ -19,7 +20,8 @@ bool is_run(const std::filesystem::path& what) { return std::filesystem::is_dire
 
 Recipe recipe_of(const AuditCommand& command) {
   const std::filesystem::path what = command.what;
-  Recipe recipe = is_run(what) ? run_recipe(Directory(what)).now : find_recipe(command.what);
+  Recipe recipe = is_run(what) ? for_program(run_recipe(Directory(what)).now, command.extensions)
+                               : find_recipe(command.what, command.extensions);
   apply_settings(recipe, command.settings);
   return recipe;
 }

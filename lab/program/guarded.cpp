@@ -55,10 +55,10 @@ void name_exception(std::ostream& out) {
 
 }  // namespace
 
-int guarded(int (*body)(int argc, char** argv), int argc, char** argv) {
+int guarded(const std::function<int()>& body) {
   handler_before = std::set_terminate(end_without_memory);
   try {
-    return body(argc, argv);
+    return body();
   } catch (const std::bad_alloc&) {
     say_no_memory();
   } catch (const std::exception& error) {

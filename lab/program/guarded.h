@@ -1,11 +1,13 @@
 // The outermost part of a program: whatever is thrown becomes a sentence and an exit status.
 #pragma once
 
+#include <functional>
+
 namespace ebb {
 
-// What body(argc, argv) returns. Where it throws, one line on standard error, "ebb: ...", says what, and the
+// What body() returns. Where it throws, one line on standard error, "ebb: ...", says what, and the
 // result is 1. Memory that is missed where nothing may be thrown ends the process with the same line and status; any
 // other exception there meets the terminate handler that was set before.
-int guarded(int (*body)(int argc, char** argv), int argc, char** argv);
+int guarded(const std::function<int()>& body);
 
 }  // namespace ebb

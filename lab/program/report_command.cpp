@@ -12,6 +12,7 @@
 #include "lab/reports/report.h"
 #include "lab/runs/recipe_changes.h"
 #include "lab/runs/run_files.h"
+#include "lab/setup/extensions.h"
 #include "lab/setup/session.h"
 
 namespace ebb {
@@ -52,7 +53,7 @@ int run(const EvalCommand& command) {
   const std::filesystem::path weights = directory / run_files::model.name;
   if (!std::filesystem::exists(weights))
     fail(weights.string(), "no such file", "the weights of a finished run", "finish it with `ebb resume`");
-  Recipe recipe = run_recipe(Directory(directory)).now;
+  Recipe recipe = for_program(run_recipe(Directory(directory)).now, command.extensions);
   apply_settings(recipe, command.settings);
   use_threads(recipe);
   const memory::Guard guard;

@@ -11,6 +11,7 @@
 #include "lab/runs/environment.h"
 #include "lab/runs/run_files.h"
 #include "lab/setup/diagnosis.h"
+#include "lab/setup/extensions.h"
 #include "lab/training/last_batch.h"
 #include "lab/training/memory_estimate.h"
 
@@ -74,7 +75,7 @@ void require_same_data(const RunDirectory& directory, const std::string& environ
 
 // Refuses settings that make it another training. Only what would be accepted is recommended.
 void require_same_training(const Recipe& begun, Session& session, const RunDirectory& directory) {
-  for (const RecipeKey& key : recipe_keys()) {
+  for (const RecipeKey& key : recipe_keys(session.recipe)) {
     const std::string was = get(begun, key.key), is = get(session.recipe, key.key);
     if (was == is || is_harmless(key.key)) continue;
     const std::string seen = text('"', is, "\" in a run with \"", was, '"');
@@ -104,7 +105,7 @@ void tell_of_changes(const fs::path& recipe) {
 }  // namespace
 
 int run(const TrainCommand& command) {
-  Recipe recipe = find_recipe(command.what);
+  Recipe recipe = find_recipe(command.what, command.extensions);
   tell_of_changes(command.what);
   apply_settings(recipe, command.settings);
   if (command.print_recipe) {
@@ -126,7 +127,7 @@ int run(const TrainCommand& command) {
 
 int run(const ResumeCommand& command) {
   const auto [begun, standardisation] = beginning_of(command.directory);
-  Recipe recipe = begun.now;
+  Recipe recipe = for_program(begun.now, command.extensions);
   apply_settings(recipe, command.settings);
   Session session(recipe, standardisation);
   require_what_it_takes(session);

@@ -24,7 +24,7 @@ std::string wrong_command(const CLI::App& app, const std::string& word) {
 }
 
 // Options by their long names, and keys of recipes where the command can set them.
-std::string wrong_option(const CLI::App& command, const std::string& word) {
+std::string wrong_option(const CLI::App& command, const std::string& word, const Recipe& recipe) {
   std::vector<std::string> known;
   for (const CLI::Option* const option : command.get_options())
     for (const std::string& name : option->get_lnames()) known.push_back(name);
@@ -33,7 +33,7 @@ std::string wrong_option(const CLI::App& command, const std::string& word) {
   };
   if (is_option("set")) {
     std::erase(known, "data");  // the key of that name is another thing
-    for (const RecipeKey& key : recipe_keys())
+    for (const RecipeKey& key : recipe_keys(recipe))
       if (!is_option(key.key)) known.emplace_back(key.key);
     known.emplace_back("data");
   }
@@ -49,7 +49,7 @@ std::string wrong_option(const CLI::App& command, const std::string& word) {
 
 }  // namespace
 
-std::string meant_by(const CLI::App& program, int argc, const char* const* argv) {
+std::string meant_by(const CLI::App& program, int argc, const char* const* argv, const Recipe& recipe) {
   const CLI::App* app = &program;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
@@ -66,7 +66,7 @@ std::string meant_by(const CLI::App& program, int argc, const char* const* argv)
       bool known = false;
       for (const CLI::Option* const option : app->get_options())
         for (const std::string& each : option->get_lnames()) known = known || each == name;
-      if (!known) return wrong_option(*app, name);
+      if (!known) return wrong_option(*app, name, recipe);
     }
   }
   return {};

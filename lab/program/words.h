@@ -9,7 +9,10 @@ class App;
 
 namespace ebb {
 
+struct Recipe;
+
 // A sentence for a wrong command, or for a wrong option of a command, among the arguments; empty where all are known.
-std::string meant_by(const CLI::App& program, int argc, const char* const* argv);
+// \param recipe one that says nothing.
+std::string meant_by(const CLI::App& program, int argc, const char* const* argv, const Recipe& recipe);
 
 }  // namespace ebb

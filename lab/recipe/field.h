@@ -30,8 +30,9 @@ struct Field {
   const char* key;
   std::string help;
   Written written;
-  std::function<void(T&, std::string_view value, std::string_view where)> set;
-  std::function<std::string(const T&)> get;
+  std::vector<std::string> (*choices)(const Extensions* own) = nullptr;  // of names that extensions may add to
+  std::function<void(T&, std::string_view value, std::string_view where)> set = {};
+  std::function<std::string(const T&)> get = {};
   bool of_groups = false;  // whether a group may have its own
 };
 
@@ -61,6 +62,9 @@ const T& at(const Keys& keys, T Owner::*member) {
   return at(const_cast<Keys&>(keys), member);
 }
 
+inline const Extensions* extensions_of(const Recipe& recipe) { return recipe.extensions.get(); }
+inline const Extensions* extensions_of(const GroupRecipe&) { return nullptr; }
+
 template <class T>
 struct Inner {
   using type = T;
@@ -71,16 +75,19 @@ struct Inner<std::optional<T>> {
 };
 template <class T>
 using InnerOf = typename Inner<T>::type;
-// The value of one text by `from_text(value, where)`, printed by `to_text(value)`. "default" sets it back, unless it is
-// a text that may say so itself.
+// The value of one text by `from_text(value, where, extensions)`, printed by `to_text(value)`. "default" sets it back,
+// unless it is a text that may say so itself.
 template <class Owner, class T, class From, class To>
 Field<KeysOf<Owner>> field(const char* key, std::string help, Written written, T Owner::*member, From from_text,
                            To to_text, bool free_text = false) {
   using Keys = KeysOf<Owner>;
-  return {key, std::move(help), written,
+  return {key,
+          std::move(help),
+          written,
+          nullptr,
           [=](Keys& keys, std::string_view value, std::string_view where) {
             if (value == unset && !free_text) at(keys, member) = at(Keys{}, member);
-            else at(keys, member) = from_text(value, where);
+            else at(keys, member) = from_text(value, where, extensions_of(keys));
           },
           [=](const Keys& keys) {
             const std::optional<InnerOf<T>> value = at(keys, member);
@@ -93,7 +100,9 @@ auto number(const char* key, const char* help, T Owner::*member, Range<InnerOf<T
   using Number = InnerOf<T>;
   return field(
       key, help, Written::plain, member,
-      [=](std::string_view value, std::string_view where) { return parse_number(value, where, range); },
+      [=](std::string_view value, std::string_view where, const Extensions*) {
+        return parse_number(value, where, range);
+      },
       [](Number value) { return text(value); });
 }
 
@@ -107,48 +116,13 @@ template <class Owner, class T>
 auto flag(const char* key, const char* help, T Owner::*member) {
   return field(
       key, help, Written::plain, member,
-      [](std::string_view value, std::string_view where) {
+      [](std::string_view value, std::string_view where, const Extensions*) {
         const std::optional<std::string> same = same_name(value, {"true", "false"});
         if (!same)
           fail(where, as_written(value), "true or false", did_you_mean(value, {"true", "false"}, recipe_synonyms()));
         return *same == "true";
       },
       [](bool value) { return text(value); });
-}
-
-// Help with the words that a key may be.
-inline std::string with_choices(std::string help, const std::vector<std::string>& choices) {
-  for (const std::string& choice : choices) help += (&choice == &choices.front() ? ": " : ", ") + choice;
-  return help;
-}
-
-// A line of text, or one of the choices, or what `accepts` likes beside them.
-template <class Owner>
-auto words(const char* key, const std::string& help, std::string Owner::*member,
-           const std::vector<std::string>& choices = {}, bool (*accepts)(std::string_view) = nullptr,
-           std::size_t longest = longest_text) {
-  return field(
-      key, with_choices(help, choices), Written::quoted, member,
-      [=](std::string_view value, std::string_view where) {
-        if (value.size() > longest) fail(where, text(value.size(), " bytes"), text("at most ", longest, " bytes"));
-        if (!is_line(value)) fail(where, in_quotes(value), "a line of UTF-8 without control characters");
-        if (choices.empty() || (accepts != nullptr && accepts(value))) return std::string(value);
-        return require_choice(where, value, choices, recipe_synonyms());
-      },
-      [](const std::string& value) { return value; }, choices.empty());
-}
-
-// An enumeration whose values are 0, 1, ... in the order of `choices`.
-template <class Owner, class T>
-auto word(const char* key, const std::string& help, T Owner::*member, const std::vector<std::string>& choices) {
-  using Enum = InnerOf<T>;
-  return field(
-      key, with_choices(help, choices), Written::quoted, member,
-      [=](std::string_view value, std::string_view where) {
-        const std::string choice = require_choice(where, value, choices, recipe_synonyms());
-        return static_cast<Enum>(std::ranges::find(choices, choice) - choices.begin());
-      },
-      [=](Enum value) { return choices[static_cast<std::size_t>(value)]; });
 }
 
 // A list of numbers.
@@ -159,7 +133,9 @@ auto numbers(const char* key, const char* help, T Owner::*member, typename Inner
   const Range<typename List::value_type> range{.low = low, .high = high};
   return field(
       key, help, Written::list, member,
-      [=](std::string_view value, std::string_view where) { return parse_list(value, where, range, most_numbers); },
+      [=](std::string_view value, std::string_view where, const Extensions*) {
+        return parse_list(value, where, range, most_numbers);
+      },
       [](const List& list) {
         std::string out;
         for (const auto value : list) out += (out.empty() ? "" : ", ") + text(value);

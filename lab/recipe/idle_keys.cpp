@@ -31,10 +31,8 @@ struct Family {
   }
 };
 
-const std::vector<Family>& choosing_keys() {
-  static const std::vector<Family> all{
-      {"optimizer", optimizer_choices()}, {"schedule", schedule_choices()}, {"decay", decay_choices()}};
-  return all;
+std::vector<Family> choosing_keys(const Extensions* own) {
+  return {{"optimizer", optimizer_choices(own)}, {"schedule", schedule_choices(own)}, {"decay", decay_choices(own)}};
 }
 
 std::string joined(const std::vector<std::string>& words, std::string_view quote = {}) {
@@ -71,8 +69,8 @@ std::vector<std::string> reached(const Recipe& recipe, const Family& family, std
 
 }  // namespace
 
-std::string detail::read_by(std::string_view key) {
-  for (const Family& family : choosing_keys()) {
+std::string detail::read_by(std::string_view key, const Extensions* own) {
+  for (const Family& family : choosing_keys(own)) {
     const std::vector<std::string> readers = family.readers(key);
     if (!readers.empty() && readers.size() <= most_listed) return "; of " + joined(readers);
   }
@@ -80,8 +78,9 @@ std::string detail::read_by(std::string_view key) {
 }
 
 void require_no_idle_keys(const Recipe& recipe) {
-  for (const Family& family : choosing_keys())
-    for (const RecipeKey& key : recipe_keys()) {
+  const std::vector<RecipeKey> keys = recipe_keys(recipe);
+  for (const Family& family : choosing_keys(recipe.extensions.get()))
+    for (const RecipeKey& key : keys) {
       const std::vector<std::string> readers = family.readers(key.key);
       if (readers.empty()) continue;
       const auto read = [&](const std::string& choice) { return family.reads(choice, key.key); };

@@ -4,10 +4,12 @@
 #include <string>
 #include <string_view>
 
+#include "lab/recipe/names.h"
+
 namespace ebb::detail {
 
 // "; of one_cycle, trapezoid" for a key that some optimizers, schedules or kinds of decay read; empty for others, and
 // where there are many.
-std::string read_by(std::string_view key);
+std::string read_by(std::string_view key, const Extensions* own);
 
 }  // namespace ebb::detail

@@ -5,6 +5,7 @@
 
 #include "lab/recipe/names.h"
 #include "lab/recipe/selector_text.h"
+#include "lab/recipe/word_field.h"
 #include "models/registry.h"
 
 namespace ebb::detail {
@@ -29,9 +30,9 @@ const std::vector<Section>& sections() {
   using A = Augmentation;
   static const std::vector<Section> all = {
     {"data", {
-      words("name", "name of the recipe", &R::name),
-      words("data", "data set", &R::data, data_names()),
-      words("data_dir", "directory of its files", &R::data_dir),
+      line("name", "name of the recipe", &R::name),
+      named("data", "data set", &R::data, data_names),
+      line("data_dir", "directory of its files", &R::data_dir),
       number("validation", "share of the training half that is held out to judge by", &R::validation, 0.0, 0.9),
       number("batch", "images in a step", &R::batch, 1, many),
       number("train_samples", "learn from so many images, each class with its share; 0: from all", &R::train_samples, 0, 1'000 * many),
@@ -54,10 +55,10 @@ const std::vector<Section>& sections() {
       number("label_noise", "share of samples with a wrong label", &A::label_noise, 0.0, 1.0),
     }},
     {"model", {
-      words("model", "model by name, of any depth", &R::model, model_names(), is_model_name),
-      words("init", "weights to begin with: a run's model.safetensors; empty: random ones", &R::init),
-      words("init_except", "beginning of the names that begin at random all the same, as fc.", &R::init_except),
-      word("norm", "of convolutional networks but lenet, mnistcnn", &R::norm, {"batch", "layer", "group", "none"}),
+      named("model", "model by name, of any depth", &R::model, recipe_model_names, is_model_name),
+      line("init", "weights to begin with: a run's model.safetensors; empty: random ones", &R::init),
+      line("init_except", "beginning of the names that begin at random all the same, as fc.", &R::init_except),
+      named("norm", "of convolutional networks but lenet, mnistcnn", &R::norm, norm_names),
       number("norm_groups", "groups of channels of the norm group", &R::norm_groups, 1, 4096),
       word("shortcut", "where the shape changes, of resnets", &R::shortcut, {"padding", "projection"}),
       number("dropout", "probability of dropping: wrn, preresnet, mobilenetv2", &R::dropout, below_one),
@@ -65,7 +66,7 @@ const std::vector<Section>& sections() {
       numbers("hidden", "widths of the hidden layers of mlp", &R::hidden, 1, 65536),
     }},
     {"optimizer", {
-      words("optimizer", "optimizer by name", &R::optimizer, optimizer_names()),
+      named("optimizer", "optimizer by name", &R::optimizer, optimizer_names),
       number("lr", "learning rate at the peak of the schedule", &R::lr, 0.0),
       number("momentum", "momentum, of sgd 0.9 here", &R::momentum, below_one),
       number("dampening", "dampening of momentum", &R::dampening, 0.0, 1.0),
@@ -83,7 +84,7 @@ const std::vector<Section>& sections() {
     }},
     {"schedule", {
       number("epochs", "passes over the training data", &R::epochs, 0, many),
-      own(words("schedule", "learning rate over the run", &R::schedule, schedule_names())),
+      own(named("schedule", "learning rate over the run", &R::schedule, schedule_names)),
       own(number("warmup_epochs", "linear warm-up before the schedule, in epochs", &R::warmup_epochs, 0.0, most)),
       own(number("warmup_start", "multiplier that the warm-up begins with", &R::warmup_start, 0.0, 1.0)),
       own(number("schedule_start", "multiplier that it begins with", &R::schedule_start, 0.0, 1.0)),
@@ -101,7 +102,7 @@ const std::vector<Section>& sections() {
       number("plateau_patience", "evaluations without improvement that it bears", &R::plateau_patience, 0, many),
     }},
     {"weight decay", {
-      own(words("decay", "kind of weight decay", &R::decay, decay_names())),
+      own(named("decay", "kind of weight decay", &R::decay, decay_names)),
       own(number("lambda", "its strength", &R::lambda, 0.0)),
       own(number("l1", "strength of the L1 part", &R::l1, 0.0)),
       words("decay_on", "what decays", &R::decay_on, decay_policies()),
@@ -135,7 +136,7 @@ const std::vector<Section>& sections() {
     {"run", {
       number("seed", "seed of everything random", &R::seed, 0, most_seed),
       number("threads", "threads; 0 for as many as the process may use", &R::threads, 0, 1024),
-      words("out", "run directory", &R::out),
+      line("out", "run directory", &R::out),
       number("log_every", "steps between lines of the log; 0: epochs only", &R::log_every, 0, many),
       number("save_minutes", "minutes between checkpoints within an epoch; 0: none", &R::save_minutes, 0.0, most),
       number("save_steps", "steps between checkpoints; 0: none", &R::save_steps, 0, many),
@@ -149,8 +150,8 @@ const std::vector<Section>& sections() {
 const std::vector<Field<GroupRecipe>>& group_fields() {
   using G = GroupRecipe;
   static const std::vector<Field<G>> all = {
-    words("name", "name of the group", &G::name),
-    words("select", "which parameters", &G::select, {}, nullptr, longest_selector),
+    line("name", "name of the group", &G::name),
+    line("select", "which parameters", &G::select, longest_selector),
     number("lr_scale", "multiplies the learning rate", &G::lr_scale, 0.0),
     number("momentum", "momentum, beta1 of the Adam family", &G::momentum, below_one),
     number("max_norm", "largest norm of an output channel", &G::max_norm, positive),

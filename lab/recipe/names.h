@@ -2,14 +2,17 @@
 /// The words that a recipe may use. Each list stands beside what it names, in lab/setup.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "framework/tensor/suggest.h"
+#include "lab/recipe/own_key.h"
 
 namespace ebb {
 
+struct Extensions;
 struct Recipe;
 
 /// A word for a key such as `schedule`, and the keys that mean something beside it and not beside every other word.
@@ -18,9 +21,10 @@ struct Choice {
   std::vector<std::string> keys = {};  ///< The keys.
 };
 
-std::vector<Choice> optimizer_choices();  ///< Optimizers that a recipe may name.
-std::vector<Choice> schedule_choices();   ///< Schedules of the learning rate that a recipe may name.
-std::vector<Choice> decay_choices();      ///< Kinds of weight decay that a recipe may name, and "none".
+// Extensions are those of the recipe; null: none.
+std::vector<Choice> optimizer_choices(const Extensions* own = nullptr);  ///< Optimizers that a recipe may name.
+std::vector<Choice> schedule_choices(const Extensions* own = nullptr);   ///< Schedules of the learning rate.
+std::vector<Choice> decay_choices(const Extensions* own = nullptr);      ///< Kinds of weight decay, and "none".
 
 /// The words alone.
 inline std::vector<std::string> names(const std::vector<Choice>& choices) {
@@ -29,9 +33,14 @@ inline std::vector<std::string> names(const std::vector<Choice>& choices) {
   return out;
 }
 
-inline std::vector<std::string> optimizer_names() { return names(optimizer_choices()); }  ///< See above.
-inline std::vector<std::string> schedule_names() { return names(schedule_choices()); }    ///< See above.
-inline std::vector<std::string> decay_names() { return names(decay_choices()); }          ///< See above.
+/// See above.
+inline std::vector<std::string> optimizer_names(const Extensions* own = nullptr) {
+  return names(optimizer_choices(own));
+}
+/// See above.
+inline std::vector<std::string> schedule_names(const Extensions* own = nullptr) { return names(schedule_choices(own)); }
+/// See above.
+inline std::vector<std::string> decay_names(const Extensions* own = nullptr) { return names(decay_choices(own)); }
 
 /// \throws Error naming a key with another value than its default that has no meaning beside the recipe's optimizer,
 ///     schedule or kind of decay, or those of its groups. With decay "none" and decay_on "nothing" all decay is off,
@@ -41,7 +50,15 @@ void require_no_idle_keys(const Recipe& recipe);
 /// Words of other frameworks and papers for keys and their values; see suggestion().
 std::span<const Synonym> recipe_synonyms();
 
-std::vector<std::string> data_names();           ///< Data sets that a recipe may name.
+std::vector<std::string> data_names(const Extensions* own = nullptr);  ///< Data sets.
+std::vector<std::string> recipe_model_names(
+    const Extensions* own = nullptr);                                  ///< Models, those of model_names() first.
+std::vector<std::string> norm_names(const Extensions* own = nullptr);  ///< Normalisations.
+
+std::vector<OwnKey> own_keys(const Extensions* own);  ///< The keys that extensions bring.
+bool has_unknown_names(const Extensions* own);        ///< See Extensions::unknown_names.
+std::shared_ptr<const Extensions> any_names();        ///< Extensions with nothing but unknown_names.
+
 std::vector<std::string> decay_policies();       ///< What decay_on may be: which parameters decay.
 std::vector<std::string> clip_names();           ///< What may be clipped of the gradient, and "none".
 std::vector<std::string> lambda_schedules();     ///< Courses of lambda.

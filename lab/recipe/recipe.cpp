@@ -1,6 +1,8 @@
 #include "lab/recipe/recipe.h"
 
+#include <algorithm>
 #include <charconv>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -9,6 +11,7 @@
 #include "framework/tensor/suggest.h"
 #include "lab/recipe/idle_keys.h"
 #include "lab/recipe/keys.h"
+#include "lab/recipe/word_field.h"
 
 namespace ebb {
 namespace {
@@ -18,6 +21,8 @@ using detail::group_fields;
 using detail::Section;
 using detail::sections;
 using detail::Written;
+
+constexpr const char* own_section = "of this program";
 
 // What a message is about, behind the place in a file that it comes from.
 std::string at_place(std::string_view place, std::string_view what) {
@@ -42,12 +47,31 @@ const Field<Recipe>* find(std::string_view key) {
   return nullptr;
 }
 
-const Field<Recipe>& field(std::string_view key, std::string_view place = {}) {
-  if (const Field<Recipe>* const found = find(key)) return *found;
+// No field and no key of the extensions.
+[[noreturn]] void fail_unknown_key(const Recipe& recipe, std::string_view key, std::string_view place) {
   if (key == "groups") fail(at_place(place, "recipe"), "the key \"groups\" as text", "[[groups]] in a recipe file");
   std::vector<std::string> known;
-  for (const RecipeKey& each : recipe_keys()) known.emplace_back(each.key);
+  for (const RecipeKey& each : recipe_keys(recipe)) known.emplace_back(each.key);
   fail_unknown(at_place(place, "recipe"), key, known, "`ebb train --help` lists them");
+}
+
+constexpr std::size_t most_own_keys = 100;  // of a recipe that another program wrote
+
+// Sets a key of the extensions. False: there is none of this name.
+bool set_own(Recipe& recipe, std::string_view key, std::string_view value, const std::string& where) {
+  for (const OwnKey& own : own_keys(recipe.extensions.get()))
+    if (own.name == key) {
+      const detail::Range<double> range{.low = own.low, .high = own.high};
+      recipe.own[own.name] = value == detail::unset ? own.initial : detail::parse_number(value, where, range);
+      return true;
+    }
+  const bool named =
+      std::ranges::all_of(key, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+  if (!has_unknown_names(recipe.extensions.get()) || !named || key == "groups" || recipe.own.size() >= most_own_keys)
+    return false;
+  const detail::Range<double> any{.low = std::numeric_limits<double>::lowest()};
+  recipe.own[detail::require_line(key, where)] = detail::parse_number(value, where, any);
+  return true;
 }
 
 std::string quote(const std::string& value) {
@@ -67,8 +91,9 @@ std::string plain_value(const std::string& value) {
 }
 
 template <class Keys>
-RecipeKey described(const char* section, const Field<Keys>& f, std::string initial) {
-  return {section, f.key, f.help + detail::read_by(f.key), f.written == Written::list, std::move(initial)};
+RecipeKey described(const char* section, const Field<Keys>& f, std::string initial, const Extensions* own) {
+  const std::string help = f.choices == nullptr ? f.help : detail::with_choices(f.help, f.choices(own));
+  return {section, f.key, help + detail::read_by(f.key, own), f.written == Written::list, std::move(initial)};
 }
 
 template <class Keys>
@@ -83,26 +108,35 @@ std::string toml_line(const Field<Keys>& f, const std::string& value) {
 
 }  // namespace
 
-const std::vector<RecipeKey>& recipe_keys() {
-  static const std::vector<RecipeKey> all = [] {
-    std::vector<RecipeKey> keys;
-    for (const Section& section : sections())
-      for (const Field<Recipe>& f : section.fields) keys.push_back(described(section.title, f, f.get(Recipe{})));
-    return keys;
-  }();
-  return all;
+Recipe blank_recipe(const std::shared_ptr<const Extensions>& extensions) {
+  Recipe recipe;
+  recipe.extensions = extensions;
+  for (const OwnKey& key : own_keys(extensions.get())) recipe.own[key.name] = key.initial;
+  return recipe;
 }
 
-const std::vector<RecipeKey>& group_keys() {
-  static const std::vector<RecipeKey> all = [] {
-    std::vector<RecipeKey> keys;
-    for (const Field<GroupRecipe>& f : group_fields()) keys.push_back(described("groups", f, f.get(GroupRecipe{})));
-    for (const Section& section : sections())
-      for (const Field<Recipe>& f : section.fields)
-        if (f.of_groups) keys.push_back(described("groups", f, "the recipe's"));
-    return keys;
-  }();
-  return all;
+std::vector<RecipeKey> recipe_keys(const Recipe& recipe) {
+  const Extensions* const own = recipe.extensions.get();
+  std::vector<RecipeKey> keys;
+  for (const Section& section : sections())
+    for (const Field<Recipe>& f : section.fields) keys.push_back(described(section.title, f, f.get(Recipe{}), own));
+  std::map<std::string, double> others = recipe.own;  // of another program
+  for (const OwnKey& key : own_keys(own)) {
+    keys.push_back({own_section, key.name, key.help + detail::read_by(key.name, own), false, text(key.initial)});
+    others.erase(key.name);
+  }
+  for (const auto& [key, value] : others) keys.push_back({own_section, key, {}, false, {}});
+  return keys;
+}
+
+std::vector<RecipeKey> group_keys(const Recipe& recipe) {
+  const Extensions* const own = recipe.extensions.get();
+  std::vector<RecipeKey> keys;
+  for (const Field<GroupRecipe>& f : group_fields()) keys.push_back(described("groups", f, f.get(GroupRecipe{}), own));
+  for (const Section& section : sections())
+    for (const Field<Recipe>& f : section.fields)
+      if (f.of_groups) keys.push_back(described("groups", f, "the recipe's", own));
+  return keys;
 }
 
 Recipe recipe_of_group(const Recipe& recipe, const GroupRecipe& group) {
@@ -112,7 +146,8 @@ Recipe recipe_of_group(const Recipe& recipe, const GroupRecipe& group) {
 }
 
 void set(Recipe& recipe, std::string_view key, std::string_view value, std::string_view place) {
-  field(key, place).set(recipe, value, at_place(place, key));
+  if (const Field<Recipe>* const f = find(key)) return f->set(recipe, value, at_place(place, key));
+  if (!set_own(recipe, key, value, at_place(place, key))) fail_unknown_key(recipe, key, place);
 }
 
 void apply_settings(Recipe& recipe, const std::vector<std::string>& settings) {
@@ -123,22 +158,28 @@ void apply_settings(Recipe& recipe, const std::vector<std::string>& settings) {
   }
 }
 
-std::string get(const Recipe& recipe, std::string_view key) { return field(key).get(recipe); }
+std::string get(const Recipe& recipe, std::string_view key) {
+  if (const Field<Recipe>* const f = find(key)) return f->get(recipe);
+  if (const auto own = recipe.own.find(std::string(key)); own != recipe.own.end()) return text(own->second);
+  if (has_unknown_names(recipe.extensions.get())) return {};
+  fail_unknown_key(recipe, key, {});
+}
 
-void set(GroupRecipe& group, std::string_view key, std::string_view value, std::string_view place) {
+void set(GroupRecipe& group, std::string_view key, std::string_view value, std::string_view place,
+         const Recipe& recipe) {
   for (const Field<GroupRecipe>& f : group_fields())
     if (f.key == key) return f.set(group, value, at_place(place, key));
   if (const Field<Recipe>* const f = find(key); f != nullptr && f->of_groups) {
     if (value == detail::unset) group.own.erase(std::string(key));
     else {
-      Recipe checked;
+      Recipe checked = blank_recipe(recipe.extensions);
       f->set(checked, value, at_place(place, key));
       group.own[std::string(key)] = f->get(checked);
     }
     return;
   }
   std::vector<std::string> known;
-  for (const RecipeKey& each : group_keys()) known.emplace_back(each.key);
+  for (const RecipeKey& each : group_keys(recipe)) known.emplace_back(each.key);
   fail_unknown(at_place(place, "groups"), key, known,
                find(key) != nullptr ? "it belongs to the whole recipe" : "`ebb train --help` lists them");
 }
@@ -149,11 +190,14 @@ std::string to_toml(const Recipe& recipe) {
     out += text(out.empty() ? "" : "\n", "# ", section.title, '\n');
     for (const Field<Recipe>& f : section.fields) out += toml_line(f, f.get(recipe));
   }
+  for (const auto& [key, value] : recipe.own)
+    out += text(&key == &recipe.own.begin()->first ? text("\n# ", own_section, '\n') : "", key, " = ",
+                plain_value(text(value)), '\n');
   for (const GroupRecipe& group : recipe.groups) {
     out += "\n[[groups]]\n";
     for (const Field<GroupRecipe>& f : group_fields())
       if (f.get(group) != f.get(GroupRecipe{})) out += toml_line(f, f.get(group));
-    for (const auto& [key, value] : group.own) out += toml_line(field(key), value);
+    for (const auto& [key, value] : group.own) out += toml_line(*find(key), value);
   }
   return out;
 }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,10 +12,11 @@
 
 #include "data/augment.h"
 #include "lab/recipe/group_recipe.h"
-#include "models/norm.h"
 #include "models/shortcut.h"
 
 namespace ebb {
+
+struct Extensions;
 
 /// The settings of one training. Every member is a key of `ebb train --set key=value` and of recipe files, where
 /// `ebb train --help` lists them with their choices; the defaults below are those of a recipe that says nothing.
@@ -31,7 +34,7 @@ struct Recipe {
   std::string model = "lenet";              ///< A name of model_names().
   std::string init;                         ///< Weights to begin with, of a run's model.safetensors; empty: random.
   std::string init_except;                  ///< Beginning of the names that begin at random all the same.
-  std::optional<Norm> norm;                 ///< Normalisation of convolutional networks; see ModelOptions.
+  std::optional<std::string> norm;          ///< Normalisation of convolutional networks; see norm_names().
   std::optional<std::int64_t> norm_groups;  ///< Groups of channels of norm = "group".
   std::optional<Shortcut> shortcut;         ///< Where the shape changes, of resnets.
   std::optional<double> dropout;            ///< Of wrn, preresnet and mobilenetv2.
@@ -102,22 +105,28 @@ struct Recipe {
   bool diagnose = false;                            ///< Measure what decay and updates do to the weights.
   std::int64_t diagnose_every = 0;                  ///< Updates between measurements; 0: what 5 % of the time allow.
   std::vector<GroupRecipe> groups;                  ///< `[[groups]]` of a file, for decay_on = "groups".
+  std::map<std::string, double> own;                ///< Values of the keys that the extensions bring, by name.
+  /// What its names may mean beside what Ebb brings; no key. Null: nothing.
+  std::shared_ptr<const Extensions> extensions;
 };
+
+/// A recipe that says nothing, of a program with extensions.
+Recipe blank_recipe(const std::shared_ptr<const Extensions>& extensions);
 
 /// One key of a recipe, as text.
 struct RecipeKey {
   const char* section;  ///< What it belongs to, e.g. "schedule".
-  const char* key;      ///< Name of the member.
+  std::string key;      ///< Name of the member, or of one's own.
   std::string help;     ///< What it means and what it may be, in a line.
   bool list;            ///< Whether it takes a list of numbers.
   std::string initial;  ///< Its value in a recipe that says nothing.
 };
 
-/// All keys but `groups`, in the order of the members.
-const std::vector<RecipeKey>& recipe_keys();
+/// All keys of a recipe but `groups`, in the order of the members, then those of its extensions.
+std::vector<RecipeKey> recipe_keys(const Recipe& recipe = {});
 
-/// The keys of `[[groups]]`.
-const std::vector<RecipeKey>& group_keys();
+/// The keys of its `[[groups]]`.
+std::vector<RecipeKey> group_keys(const Recipe& recipe = {});
 
 /// Sets `key` from text. Lists are numbers with commas between them; "default" sets all but free texts back. Names may
 /// be written in any case, with or without hyphens and underscores.
@@ -126,8 +135,9 @@ const std::vector<RecipeKey>& group_keys();
 /// range.
 void set(Recipe& recipe, std::string_view key, std::string_view value, std::string_view place = {});
 
-/// As above, for a key of `[[groups]]`; "default" leaves what is the recipe's to it.
-void set(GroupRecipe& group, std::string_view key, std::string_view value, std::string_view place = {});
+/// As above, for a key of `[[groups]]` of a recipe; "default" leaves what is the recipe's to it.
+void set(GroupRecipe& group, std::string_view key, std::string_view value, std::string_view place = {},
+         const Recipe& recipe = {});
 
 /// The recipe as it is for one of its groups: with the group's own schedule and decay.
 Recipe recipe_of_group(const Recipe& recipe, const GroupRecipe& group);
@@ -136,23 +146,24 @@ Recipe recipe_of_group(const Recipe& recipe, const GroupRecipe& group);
 /// \throws Error naming what is no setting.
 void apply_settings(Recipe& recipe, const std::vector<std::string>& settings);
 
-/// The value of `key` as set() takes it.
+/// The value of `key` as set() takes it; empty for a key that only another program knows.
 std::string get(const Recipe& recipe, std::string_view key);
 
 /// The recipe as the text of a recipe file in TOML: all keys by section, and the groups.
 std::string to_toml(const Recipe& recipe);
 
 /// A recipe from the text of a TOML file: top-level keys and `[[groups]]`.
-/// \param where the file's name for messages.
+/// \param where the file's name for messages. \param extensions of the program.
 /// \throws Error naming the line on text that is larger or deeper than any recipe, or not TOML, on other tables,
 ///     unknown keys and values out of range.
-Recipe recipe_from_toml(std::string_view text, const std::string& where);
+Recipe recipe_from_toml(std::string_view text, const std::string& where,
+                        const std::shared_ptr<const Extensions>& extensions = {});
 
 /// Names of the built-in recipes.
 std::vector<std::string> recipe_names();
 
 /// The built-in recipe `what`, or the recipe in the file `what` when that ends in ".toml". Names may be written in any
 /// case. \throws Error naming the built-in recipes when there is none of this name.
-Recipe find_recipe(const std::string& what);
+Recipe find_recipe(const std::string& what, const std::shared_ptr<const Extensions>& extensions = {});
 
 }  // namespace ebb

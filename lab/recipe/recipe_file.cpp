@@ -55,14 +55,14 @@ std::string text_of(const std::string& place, std::string_view key, const toml::
   return list != nullptr ? list_text(place, key, *list) : value_text(place, key, node);
 }
 
-GroupRecipe group_from(const std::string& where, const toml::node& node) {
+GroupRecipe group_from(const std::string& where, const toml::node& node, const Recipe& recipe) {
   const toml::table* const table = node.as_table();
   if (table == nullptr) fail(place_of(where, node), "an entry of groups that is no table", "[[groups]]");
   GroupRecipe group;
-  const std::vector<RecipeKey>& keys = group_keys();
+  const std::vector<RecipeKey> keys = group_keys(recipe);
   for (const auto& [key, value] : *table) {
     const std::string place = place_of(where, value);
-    set(group, key.str(), text_of(place, key.str(), value, keys), place);
+    set(group, key.str(), text_of(place, key.str(), value, keys), place, recipe);
   }
   if (group.name.empty()) fail(place_of(where, node), "[[groups]] without a name", "name = \"...\"");
   return group;
@@ -72,17 +72,18 @@ void read_groups(Recipe& recipe, const std::string& where, const toml::node& nod
   const toml::array* const list = node.as_array();
   if (list == nullptr) fail(place_of(where, node), "groups that are no list of tables", "[[groups]]");
   if (list->size() > most_groups) fail(where, text(list->size(), " groups"), text("at most ", most_groups));
-  for (const toml::node& group : *list) recipe.groups.push_back(group_from(where, group));
+  for (const toml::node& group : *list) recipe.groups.push_back(group_from(where, group, recipe));
 }
 
 }  // namespace
 
-Recipe recipe_from_toml(std::string_view content, const std::string& where) {
+Recipe recipe_from_toml(std::string_view content, const std::string& where,
+                        const std::shared_ptr<const Extensions>& extensions) {
   require_toml_bounds(content, where);
-  Recipe recipe;
+  Recipe recipe = blank_recipe(extensions);
   try {
     const toml::table table = toml::parse(content, where);
-    const std::vector<RecipeKey>& keys = recipe_keys();
+    const std::vector<RecipeKey> keys = recipe_keys(recipe);
     for (const auto& [key, node] : table) {
       const std::string place = place_of(where, node);
       if (key.str() == "groups") read_groups(recipe, where, node);
@@ -101,11 +102,11 @@ std::vector<std::string> recipe_names() {
   return names;
 }
 
-Recipe find_recipe(const std::string& what) {
-  if (what.ends_with(".toml")) return recipe_from_toml(read_text(what, largest_file), what);
+Recipe find_recipe(const std::string& what, const std::shared_ptr<const Extensions>& extensions) {
+  if (what.ends_with(".toml")) return recipe_from_toml(read_text(what, largest_file), what, extensions);
   const std::optional<std::string> name = same_name(what, recipe_names());
   for (const detail::BuiltIn& recipe : detail::built_in_recipes())
-    if (name == recipe.name) return recipe_from_toml(recipe.text, recipe.name);
+    if (name == recipe.name) return recipe_from_toml(recipe.text, recipe.name, extensions);
   fail("train", in_quotes(what), "a built-in recipe or a .toml file",
        suggestion(what, recipe_names(), recipe_synonyms()));
 }

@@ -173,7 +173,7 @@ html::Section decay_section(const Conditions& conditions, std::span<const RunDat
 
 html::Section recipes_section(const Conditions& conditions, std::span<const RunData> runs) {
   std::vector<Row> rows;
-  for (const RecipeKey& key : recipe_keys())
+  for (const RecipeKey& key : recipe_keys(runs.front().recipe))
     if (std::ranges::all_of(
             runs, [&](const RunData& r) { return get(r.recipe, key.key) == get(runs.front().recipe, key.key); }))
       rows.push_back({escape(key.key), escape(get(runs.front().recipe, key.key))});

@@ -39,9 +39,10 @@ std::string groups_of(const Recipe& recipe) {
 
 // What resuming changed in a run, but for what may differ within a condition; "no" for nothing.
 std::string changes_of(const RunData& run) {
-  const auto counts = [](const ChangedSetting& s) {
+  const auto counts = [&](const ChangedSetting& s) {
     if (s.key == checksums_key) return true;
-    Recipe from, to;
+    Recipe from = blank_recipe(run.recipe.extensions);
+    Recipe to = from;
     set(from, s.key, s.from);
     set(to, s.key, s.to);
     return to_toml(condition_recipe(from)) != to_toml(condition_recipe(to));
@@ -59,8 +60,12 @@ std::vector<std::string> differing_keys(const std::vector<Recipe>& recipes, cons
   const auto differ = [&](const auto& value) {
     return std::ranges::any_of(recipes, [&](const Recipe& r) { return value(r) != value(recipes.front()); });
   };
-  for (const RecipeKey& key : recipe_keys())
-    if (differ([&](const Recipe& r) { return get(r, key.key); })) keys.emplace_back(key.key);
+  std::vector<std::string> known;
+  for (const Recipe& recipe : recipes)
+    for (const RecipeKey& key : recipe_keys(recipe))
+      if (std::ranges::find(known, key.key) == known.end()) known.push_back(key.key);
+  for (const std::string& key : known)
+    if (differ([&](const Recipe& r) { return get(r, key); })) keys.push_back(key);
   if (differ(groups_of)) keys.emplace_back("groups");
   if (std::ranges::any_of(changes, [&](const std::string& c) { return c != changes.front(); }))
     keys.emplace_back("changed");

@@ -8,6 +8,7 @@
 #include "framework/io/read_text.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
+#include "lab/recipe/names.h"
 #include "lab/runs/run_files.h"
 
 namespace ebb {
@@ -20,8 +21,13 @@ constexpr const char* damaged_changes =
 
 // The keys of the recipe that a change sets.
 void apply_change(Recipe& recipe, const RecipeChange& change, const std::string& where) {
-  for (const ChangedSetting& setting : change.settings)
-    if (setting.key != checksums_key) set(recipe, setting.key, setting.to, where);
+  const std::vector<RecipeKey> known = recipe_keys(recipe);
+  for (const ChangedSetting& setting : change.settings) {
+    if (setting.key == checksums_key) continue;
+    const bool is_known = std::ranges::any_of(known, [&](const RecipeKey& key) { return key.key == setting.key; });
+    Recipe plain;
+    set(is_known ? recipe : plain, setting.key, setting.to, where);  // a plain recipe refuses the key
+  }
 }
 
 Recipe with_changes(Recipe recipe, const std::vector<RecipeChange>& changes, const std::string& where) {
@@ -44,8 +50,9 @@ RecipeChange change_from(const Json& json) {
 
 RunRecipe run_recipe(const Directory& run) {
   FileSource file(run, run_files::recipe.name);
-  RunRecipe out{
-      .first = recipe_from_toml(read_text(file, run_files::recipe.most_read), file.name()), .changes = {}, .now = {}};
+  RunRecipe out{.first = recipe_from_toml(read_text(file, run_files::recipe.most_read), file.name(), any_names()),
+                .changes = {},
+                .now = {}};
   if (run.entry(run_files::changes.name) != Directory::Entry::nothing) {
     FileSource changes(run, run_files::changes.name);
     out.changes = changes_from_json_lines(read_text(changes, run_files::changes.most_read), changes.name());
@@ -97,7 +104,7 @@ std::vector<RecipeChange> changes_at(const RunRecipe& before, const Recipe& now,
   const auto compare = [&](std::string_view key, const std::string& from, const std::string& to) {
     if (from != to) change.settings.push_back({std::string(key), from, to});
   };
-  for (const RecipeKey& key : recipe_keys()) compare(key.key, get(here, key.key), get(now, key.key));
+  for (const RecipeKey& key : recipe_keys(now)) compare(key.key, get(here, key.key), get(now, key.key));
   compare(checksums_key, checksums_after(out, begun), data);
   if (!change.settings.empty()) out.push_back(std::move(change));
   return out;

@@ -36,8 +36,8 @@ struct RunRecipe {
   Recipe now;                         ///< What it goes on with.
 };
 
-/// Reads the recipe of the run in a directory: the only place where changes meet a recipe.
-/// \throws Error naming the file, its line and what is wrong.
+/// Reads the recipe of the run in a directory: the only place where changes meet a recipe. It may name what only
+/// another program knows: see for_program(). \throws Error naming the file, its line and what is wrong.
 RunRecipe run_recipe(const Directory& run);
 
 /// The lines of changes.jsonl, `{"step": 12, "epochs": 1, "settings": [{"key": "lr", "from": "0.1", "to": "0.05"}]}`.

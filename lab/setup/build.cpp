@@ -11,6 +11,7 @@
 #include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
 #include "lab/recipe/names.h"
+#include "lab/setup/extensions.h"
 #include "models/registry.h"
 
 namespace ebb {
@@ -44,10 +45,41 @@ Tensor some_images(const Dataset& data) {
   return images;
 }
 
-const Source& source_of(const Recipe& recipe) {
+ImageDataset read_half(const Recipe& recipe, Split split) {
   for (const Source& source : sources)
-    if (recipe.data == source.name) return source;
-  fail("data", in_quotes(recipe.data), "a data set", suggestion(recipe.data, data_names()));
+    if (recipe.data == source.name) return source.read(recipe.data_dir, split);
+  if (recipe.extensions)
+    for (const OwnData& own : recipe.extensions->data)
+      if (recipe.data == own.name) return own.read(recipe.data_dir, split);
+  fail("data", in_quotes(recipe.data), "a data set", suggestion(recipe.data, data_names(recipe.extensions.get())));
+}
+
+constexpr Norm norm_kinds[] = {Norm::batch, Norm::layer, Norm::group, Norm::none};
+
+NormOptions norm_of(const Recipe& recipe) {
+  for (const Norm norm : norm_kinds)
+    if (*recipe.norm == name(norm)) return {.kind = norm};
+  if (recipe.extensions)
+    for (const OwnNorm& own : recipe.extensions->norms)
+      if (*recipe.norm == own.name) return {.own = [own, recipe](std::int64_t c) { return own.make(c, recipe); }};
+  fail("norm", in_quotes(*recipe.norm), "a norm", suggestion(*recipe.norm, norm_names(recipe.extensions.get())));
+}
+
+// The model of that name among those of the program; null: none.
+const OwnModel* own_model(const Recipe& recipe) {
+  if (recipe.extensions)
+    for (const OwnModel& own : recipe.extensions->models)
+      if (recipe.model == own.name) return &own;
+  return nullptr;
+}
+
+// The keys of a model that the recipe sets must be among those that it takes.
+void require_keys(const OwnModel& model, const Recipe& recipe) {
+  for (const char* const key : {"norm", "norm_groups", "shortcut", "dropout", "width", "hidden"})
+    if (get(recipe, key) != get(Recipe{}, key) &&
+        std::ranges::find(model.keys, std::string_view(key) == "norm_groups" ? "norm" : key) == model.keys.end())
+      fail(key, text(key, " = ", in_quotes(get(recipe, key)), " for ", model.name), "none of these keys",
+           "leave it out, or choose another model");
 }
 
 // So many samples of a set, each class with its share, standardised by themselves.
@@ -66,16 +98,25 @@ std::shared_ptr<const ImageDataset> shared(ImageDataset set, const std::optional
 
 }  // namespace
 
-std::vector<std::string> data_names() {
+std::vector<std::string> data_names(const Extensions* own) {
   std::vector<std::string> names;
   for (const Source& source : sources) names.emplace_back(source.name);
+  if (own != nullptr)
+    for (const OwnData& data : own->data) names.push_back(data.name);
+  return names;
+}
+
+std::vector<std::string> norm_names(const Extensions* own) {
+  std::vector<std::string> names;
+  for (const Norm norm : norm_kinds) names.emplace_back(name(norm));
+  if (own != nullptr)
+    for (const OwnNorm& norm : own->norms) names.push_back(norm.name);
   return names;
 }
 
 RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>& standardisation) {
-  const Source& source = source_of(recipe);
-  ImageDataset train = source.read(recipe.data_dir, Split::train);
-  ImageDataset test = source.read(recipe.data_dir, Split::test);
+  ImageDataset train = read_half(recipe, Split::train);
+  ImageDataset test = read_half(recipe, Split::test);
   std::optional<ImageDataset> held_out;
   if (recipe.validation > 0) {
     ImageParts parts = select(train, split(train, recipe.validation, {.seed = recipe.seed}));
@@ -93,22 +134,28 @@ RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>&
 std::shared_ptr<const ImageDataset> read_test_data(const Recipe& recipe,
                                                    const std::optional<PixelStatistics>& standardisation) {
   if (!standardisation) return read_data(recipe).test;
-  return shared(source_of(recipe).read(recipe.data_dir, Split::test), standardisation);
+  return shared(read_half(recipe, Split::test), standardisation);
 }
 
 std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data) {
-  if (recipe.norm_groups && recipe.norm != Norm::group)
+  if (recipe.norm_groups && recipe.norm != name(Norm::group))
     fail("norm_groups", text("norm_groups = ", *recipe.norm_groups, " beside norm = \"", get(recipe, "norm"), '"'),
          "norm = \"group\"", "leave it out, or choose another norm");
   ModelOptions options{.image = data.sample_shape(), .classes = data.classes()};
-  if (recipe.norm) options.norm = NormOptions{.kind = *recipe.norm};
+  if (recipe.norm) options.norm = norm_of(recipe);
   if (recipe.norm_groups) options.norm->groups = *recipe.norm_groups;
   options.shortcut = recipe.shortcut;
   options.dropout = recipe.dropout;
   options.width = recipe.width;
   options.hidden = recipe.hidden;
   options.images = [&data] { return some_images(data); };
-  return make_model(recipe.model, options, Rng(recipe.seed).at("model"));
+  const Rng rng = Rng(recipe.seed).at("model");
+  const OwnModel* const own = own_model(recipe);
+  if (own == nullptr) return make_model(recipe.model, options, rng);
+  require_keys(*own, recipe);
+  std::unique_ptr<Layer> model = own->make(options, rng, recipe);
+  if (!model) fail("model", text("no model ", in_quotes(own->name)), "one", "return it from OwnModel::make");
+  return model;
 }
 
 void load_initial(Layer& model, const Recipe& recipe) {

@@ -6,6 +6,7 @@
 #include "framework/tensor/suggest.h"
 #include "lab/recipe/names.h"
 #include "lab/setup/build.h"
+#include "lab/setup/extensions.h"
 #include "lab/setup/groups.h"
 #include "optim/adadelta.h"
 #include "optim/adagrad.h"
@@ -152,6 +153,13 @@ constexpr Entry entries[] = {
     entry<Muon, MuonOptions>("muon"),
 };
 
+Made made(const OwnOptimizer& own, const Groups& groups, const CommonOptions& common, const Recipe& recipe) {
+  Made optimizer = own.make(groups, common, recipe);
+  if (!optimizer)
+    fail("optimizer", text("none from ", in_quotes(own.name)), "one", "return it from OwnOptimizer::make");
+  return optimizer;
+}
+
 // What is clipped is a line here.
 struct Clipping {
   const char* name;
@@ -173,9 +181,11 @@ Clip make_clip(const Recipe& recipe) {
 
 }  // namespace
 
-std::vector<Choice> optimizer_choices() {
+std::vector<Choice> optimizer_choices(const Extensions* own) {
   std::vector<Choice> choices;
   for (const Entry& entry : entries) choices.push_back({entry.name, entry.keys()});
+  if (own != nullptr)
+    for (const OwnOptimizer& optimizer : own->optimizers) choices.push_back({optimizer.name, optimizer.keys});
   return choices;
 }
 
@@ -200,7 +210,11 @@ std::unique_ptr<Optimizer> make_optimizer(const Recipe& recipe, Layer& model, st
         PlateauOptions{.factor = recipe.plateau_factor, .patience = static_cast<int>(recipe.plateau_patience)};
   for (const Entry& entry : entries)
     if (recipe.optimizer == entry.name) return entry.make(inputs);
-  fail("optimizer", in_quotes(recipe.optimizer), "an optimizer", suggestion(recipe.optimizer, optimizer_names()));
+  if (recipe.extensions)
+    for (const OwnOptimizer& own : recipe.extensions->optimizers)
+      if (recipe.optimizer == own.name) return made(own, table, inputs.common, recipe);
+  fail("optimizer", in_quotes(recipe.optimizer), "an optimizer",
+       suggestion(recipe.optimizer, optimizer_names(recipe.extensions.get())));
 }
 
 }  // namespace ebb

@@ -7,6 +7,7 @@
 #include "framework/tensor/suggest.h"
 #include "lab/recipe/names.h"
 #include "lab/setup/build.h"
+#include "lab/setup/extensions.h"
 
 namespace ebb {
 namespace {
@@ -120,27 +121,37 @@ Decay kind_of(const Recipe& recipe, const StepCounts& steps) {
   for (const DecayKind& kind : decay_kinds())
     if (recipe.decay == kind.name)
       return kind.make(strength(recipe, steps, recipe.lambda), strength(recipe, steps, recipe.l1));
-  fail("decay", in_quotes(recipe.decay), "a kind of decay", suggestion(recipe.decay, decay_names()));
+  if (recipe.extensions)
+    for (const OwnDecay& own : recipe.extensions->decays)
+      if (recipe.decay == own.name) return own.make(strength(recipe, steps, recipe.lambda), recipe);
+  fail("decay", in_quotes(recipe.decay), "a kind of decay",
+       suggestion(recipe.decay, decay_names(recipe.extensions.get())));
 }
 
 }  // namespace
 
-std::vector<Choice> schedule_choices() {
+std::vector<Choice> schedule_choices(const Extensions* own) {
   std::vector<Choice> choices;
-  for (const Course& course : courses()) {
-    choices.push_back({course.name, course.keys});
-    if (!course.rises) choices.back().keys.insert(choices.back().keys.end(), {"warmup_epochs", "warmup_start"});
-  }
+  const auto add = [&](const std::string& name, const std::vector<std::string>& keys, bool rises) {
+    choices.push_back({name, keys});
+    if (!rises) choices.back().keys.insert(choices.back().keys.end(), {"warmup_epochs", "warmup_start"});
+  };
+  for (const Course& course : courses()) add(course.name, course.keys, course.rises);
+  if (own != nullptr)
+    for (const OwnSchedule& schedule : own->schedules) add(schedule.name, schedule.keys, false);
   return choices;
 }
 
-std::vector<Choice> decay_choices() {
+std::vector<Choice> decay_choices(const Extensions* own) {
   std::vector<Choice> choices{{"none"}};
-  for (const DecayKind& kind : decay_kinds()) {
-    choices.push_back(
-        {kind.name, {"lambda", "lambda_schedule", "decay_from_epoch", "decay_until_epoch", "toward_start"}});
-    if (kind.two) choices.back().keys.emplace_back("l1");
-  }
+  const auto add = [&](const std::string& name, const std::vector<std::string>& keys) {
+    choices.push_back({name, {"lambda", "lambda_schedule", "decay_from_epoch", "decay_until_epoch", "toward_start"}});
+    choices.back().keys.insert(choices.back().keys.end(), keys.begin(), keys.end());
+  };
+  for (const DecayKind& kind : decay_kinds())
+    add(kind.name, kind.two ? std::vector<std::string>{"l1"} : std::vector<std::string>{});
+  if (own != nullptr)
+    for (const OwnDecay& decay : own->decays) add(decay.name, decay.keys);
   return choices;
 }
 
@@ -160,15 +171,22 @@ StepCounts step_counts(const Recipe& recipe, std::int64_t batches) {
 Schedule make_schedule(const Recipe& recipe, const StepCounts& steps) {
   const auto rise = static_cast<Steps>(std::llround(recipe.warmup_epochs * steps.per_epoch));
   const Span span{recipe, rise, std::max<Steps>(1, steps.total - rise), steps.per_epoch};
+  const auto behind_warmup = [&](const Schedule& then) {
+    return rise > 0 ? warmup(rise, then, recipe.warmup_start) : then;
+  };
   for (const Course& course : courses()) {
     if (recipe.schedule != course.name) continue;
     if (course.rises && rise > 0)
       fail("warmup_epochs", text("warmup_epochs = ", recipe.warmup_epochs, " beside schedule = \"", course.name, '"'),
            "warmup_epochs = 0", "its rise is set by the key rising");
-    const Schedule then = course.make(span);
-    return rise > 0 ? warmup(rise, then, recipe.warmup_start) : then;
+    return behind_warmup(course.make(span));
   }
-  fail("schedule", in_quotes(recipe.schedule), "a schedule", suggestion(recipe.schedule, schedule_names()));
+  if (recipe.extensions)
+    for (const OwnSchedule& own : recipe.extensions->schedules)
+      if (recipe.schedule == own.name)
+        return behind_warmup(own.make({.per_epoch = span.per_epoch, .total = span.total}, recipe));
+  fail("schedule", in_quotes(recipe.schedule), "a schedule",
+       suggestion(recipe.schedule, schedule_names(recipe.extensions.get())));
 }
 
 Decay make_decay(const Recipe& recipe, const StepCounts& steps) {

@@ -3,7 +3,7 @@ if(EBB_BUILD_LAB)
     SOURCES lab/format/text_test.cpp lab/program/program_test.cpp lab/program/standard_streams_test.cpp
       lab/recipe/hostile_text_test.cpp lab/recipe/recipe_test.cpp lab/recipe/words_test.cpp
       lab/runs/changed_runs_test.cpp lab/runs/foreign_files_test.cpp lab/runs/run_files_damage_test.cpp
-      lab/runs/moved_directory_test.cpp lab/setup/beginning_test.cpp lab/setup/build_test.cpp
+      lab/runs/moved_directory_test.cpp lab/setup/beginning_test.cpp lab/setup/build_test.cpp lab/setup/extensions_test.cpp
       lab/setup/group_keys_test.cpp lab/setup/warnings_test.cpp lab/training/evaluation_test.cpp
       lab/training/guard_test.cpp
       lab/training/state_damage_test.cpp lab/training/trainer_test.cpp support/allocations.cpp support/mutate.cpp
@@ -18,6 +18,13 @@ if(EBB_BUILD_LAB)
   target_compile_definitions(test_uncaught PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>"
     EBB_THROWING_PROGRAM="$<TARGET_FILE:ebb_throwing_program>")
   add_dependencies(test_uncaught ebb ebb_throwing_program)
+  if(EBB_BUILD_EXAMPLES)
+    ebb_test(own_program SOURCES lab/program/own_program_test.cpp support/temporary_directory.cpp
+      LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
+    target_compile_definitions(test_own_program PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>"
+      EBB_OWN_PROGRAM="$<TARGET_FILE:example_own_program>" EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    add_dependencies(test_own_program ebb example_own_program)
+  endif()
   ebb_test(audit
     SOURCES lab/audit/audit_test.cpp lab/audit/drawing_test.cpp lab/audit/graphs_test.cpp
       lab/audit/position_words_test.cpp lab/audit/zoo_test.cpp

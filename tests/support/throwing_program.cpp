@@ -30,4 +30,6 @@ int body(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return ebb::guarded(body, argc, argv); }
+int main(int argc, char** argv) {
+  return ebb::guarded([&] { return body(argc, argv); });
+}

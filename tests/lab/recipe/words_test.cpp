@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(ranges_can_be_read) {
   // No bound is written with an exponent or with a million digits.
   for (const RecipeKey& key : recipe_keys()) {
     if (key.list || key.initial.empty()) continue;
-    const std::string said = message(key.key, "-0.5x");
+    const std::string said = message(key.key.c_str(), "-0.5x");
     BOOST_TEST(!has(said, "e+"), said);
     BOOST_TEST(!has(said, "000000"), said);
   }

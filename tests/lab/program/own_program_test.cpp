@@ -1,0 +1,105 @@
+// A program of one's own has all of `ebb`; here examples/own_program.cpp.
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+
+#include "tests/lab/program.h"
+#include "tests/support/temporary_directory.h"
+
+namespace ebb {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Finished;
+using test::has;
+
+struct OwnProgram {
+  Finished own(const std::string& arguments) const {
+    return test::shell(std::string("PATH=/nowhere ").append(EBB_OWN_PROGRAM).append(" ").append(arguments));
+  }
+  Finished train(const std::string& run, const std::string& more = {}) const {
+    return own(
+        text("train ", EBB_SOURCE_DIR, "/examples/own_program.toml --out ", (root.path() / run).string(), ' ', more));
+  }
+  std::string path(const std::string& run) const { return (root.path() / run).string(); }
+  std::string weights(const std::string& run) const {
+    return nlohmann::json::parse(test::read(root.path() / run / "summary.json")).at("weights_sha256");
+  }
+
+  test::TemporaryDirectory root;
+};
+
+BOOST_FIXTURE_TEST_SUITE(own_program, OwnProgram)
+
+BOOST_AUTO_TEST_CASE(a_run_is_trained_evaluated_reported_and_audited) {
+  const Finished done = train("run");
+  BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
+  BOOST_TEST(has(done.output, "decayed   half_life 500"), done.output);
+  BOOST_TEST(has(done.output, "norm1.scale"), done.output);
+  const nlohmann::json summary = nlohmann::json::parse(test::read(root.path() / "run" / "summary.json"));
+  BOOST_TEST(summary.at("test_accuracy").get<double>() > 0.8);
+  BOOST_TEST(summary.at("model") == "tiny");
+  BOOST_TEST(summary.at("data") == "bars");
+  const Finished judged = own("eval " + path("run"));
+  BOOST_TEST(judged.status == 0, judged.output);
+  BOOST_TEST(has(judged.output, "on 200 test images"), judged.output);
+  BOOST_TEST(has(judged.output, "standing"), judged.output);
+  BOOST_TEST(own("report " + path("run")).status == 0);
+  for (const char* const said : {"tiny_width = 8", "half_life", "bars", "tiny", "rms"})
+    BOOST_TEST(has(test::read(root.path() / "run" / "report.html"), said) == (said != std::string("rms")), said);
+  const Finished audited = own("audit " + path("run"));
+  BOOST_TEST(audited.status == 0, audited.output);
+  BOOST_TEST(has(audited.output, "norm1.scale"), audited.output);
+}
+
+BOOST_AUTO_TEST_CASE(a_stopped_run_goes_on_to_the_same_bits) {
+  BOOST_REQUIRE(train("whole").status == 0);
+  BOOST_REQUIRE(train("half", "--epochs 2 --set schedule=constant --set save_steps=5").status == 0);
+  BOOST_REQUIRE(train("all", "--set schedule=constant").status == 0);
+  const Finished longer = own("resume " + path("half") + " --set epochs=4 --allow-change");
+  BOOST_TEST(longer.status == 0, longer.output);
+  BOOST_TEST(weights("half") == weights("all"));
+  BOOST_TEST(weights("half") != weights("whole"));
+}
+
+BOOST_AUTO_TEST_CASE(help_and_messages_know_what_is_ones_own) {
+  const std::string help = own("train --help").output;
+  for (const char* const said : {"tiny", "rms", "bars", "half_life", "tiny_width", "channels of tiny [8]"})
+    BOOST_TEST(has(help, said), said);
+  BOOST_TEST(!has(test::ebb("train --help").output, "tiny"));
+  BOOST_TEST(has(train("x", "--set model=tinny").output, "did you mean \"tiny\"?"));
+  BOOST_TEST(has(train("x", "--set decay=halflife").output, "run directory"), "any case, without underscores");
+  BOOST_TEST(has(train("x", "--set tiny_widht=4").output, "did you mean \"tiny_width\"?"));
+  BOOST_TEST(has(train("x", "--set tiny_width=0").output, "a number from 1 to 1024"));
+  BOOST_TEST(has(train("x", "--set dropout=0.1").output, "[dropout] got dropout = \"0.1\" for tiny"));
+  BOOST_TEST(has(train("y", "--print-recipe").output, "# of this program\ntiny_width = 8"));
+}
+
+BOOST_AUTO_TEST_CASE(own_norms_and_decays_go_with_ebbs_networks_and_optimizers) {
+  const Finished done = train("run", "--model resnet8 --set norm=rms --set optimizer=lion --lr 0.001 --epochs 1");
+  BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
+  BOOST_TEST(has(done.output, "norm1.scale"), done.output);
+  BOOST_TEST(has(train("tiny", "--set norm=rms --epochs 1").output, "norm2.scale"));
+}
+
+BOOST_AUTO_TEST_CASE(any_program_reports_a_run_and_says_who_can_go_on_with_it) {
+  BOOST_REQUIRE(train("run", "--epochs 1").status == 0);
+  BOOST_REQUIRE(train("other", "--epochs 1 --set tiny_width=4").status == 0);
+  const Finished reported = test::ebb("report " + path("run"));
+  BOOST_TEST(reported.status == 0, reported.output);
+  const std::string page = test::read(root.path() / "run" / "report.html");
+  for (const char* const said : {"tiny_width = 8", "half_life", "bars"}) BOOST_TEST(has(page, said), said);
+  const std::string comparison = path("comparison.html");
+  BOOST_TEST(test::ebb("report --out " + comparison + ' ' + path("run") + ' ' + path("other")).status == 0);
+  BOOST_TEST(has(test::read(comparison), "tiny_width"));
+  for (const char* const command : {"resume ", "eval ", "audit "}) {
+    const Finished refused = test::ebb(command + path("run"));
+    BOOST_TEST(refused.status == 1, refused.output);
+    BOOST_TEST(has(refused.output, "the program that the run was made with"), refused.output);
+  }
+  BOOST_TEST(has(test::ebb("train " + path("run") + "/recipe.toml").output, "\"bars\""));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb

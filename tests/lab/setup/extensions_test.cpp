@@ -1,0 +1,103 @@
+#include "lab/setup/extensions.h"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+
+#include "framework/nn/linear.h"
+#include "framework/nn/sequential.h"
+#include "lab/recipe/names.h"
+#include "optim/sgd.h"
+#include "tests/lab/program.h"
+#include "tests/support/tensors.h"
+
+namespace ebb {
+namespace {
+
+using test::has;
+
+BOOST_AUTO_TEST_SUITE(extensions)
+
+using test::error_of;
+
+std::unique_ptr<Layer> no_layer(std::int64_t, const Recipe&) { return nullptr; }
+
+BOOST_AUTO_TEST_CASE(names_that_cannot_be_are_errors) {
+  const auto norms = [](const std::string& name) { return Extensions{.norms = {{.name = name, .make = no_layer}}}; };
+  BOOST_TEST(checked(norms("mine")) != nullptr);
+  for (const char* const name : {"", "two words", "new\nline", "batch", "BATCH", "lay-er", "\"", "default"})
+    BOOST_TEST(has(error_of([&] { checked(norms(name)); }), "Extensions: norm"), name);
+  BOOST_TEST(has(error_of([] {
+                   checked({.norms = {{.name = "a", .make = no_layer}, {.name = "A", .make = no_layer}}});
+                 }),
+                 "a name that there is"));
+  BOOST_TEST(has(error_of([] { checked({.norms = {{.name = "a", .make = {}}}}); }), "no function"));
+  BOOST_TEST(has(error_of([] { checked({.keys = {{.name = "lr"}}}); }), "a name that there is"));
+  BOOST_TEST(has(error_of([] { checked({.keys = {{.name = "groups"}}}); }), "a name that there is"));
+  BOOST_TEST(has(error_of([] { checked({.keys = {{.name = "a", .initial = 2, .high = 1}}}); }), "from"));
+  const auto model = [](const char* name, const char* key) {
+    return Extensions{.models = {{.name = name,
+                                  .keys = {key},
+                                  .make = [](const ModelOptions&, const Rng&, const Recipe&) -> std::unique_ptr<Layer> {
+                                    return nullptr;
+                                  }}}};
+  };
+  BOOST_TEST(has(error_of([&] { checked(model("resnet8", "norm")); }), "a name of Ebb's"));
+  BOOST_TEST(has(error_of([&] { checked(model("mine", "nrm")); }), "did you mean \"norm\"?"));
+}
+
+// An optimizer, a schedule and a decay of one's own, with a key that they alone read.
+BOOST_AUTO_TEST_CASE(keys_beside_other_choices_are_refused) {
+  const auto own = checked(
+      {.optimizers = {{.name = "plain",
+                       .keys = {"rate", "momentum"},
+                       .make = [](const Groups& groups, const CommonOptions& common,
+                                  const Recipe& recipe) -> std::unique_ptr<Optimizer> {
+                         return std::make_unique<Sgd>(
+                             groups, SgdOptions{.lr = common.lr * recipe.own.at("rate"), .schedule = common.schedule});
+                       }}},
+       .schedules = {{.name = "half",
+                      .make =
+                          [](const StepCounts& steps, const Recipe&) {
+                            return step_decay(std::max<std::int64_t>(1, steps.total / 2), 0.25);
+                          }}},
+       .decays = {{.name = "twice",
+                   .make = [](const Lambda& lambda,
+                              const Recipe&) { return decoupled_lr(Lambda(2 * lambda.value())); }}},
+       .keys = {{.name = "rate", .initial = 1, .low = 0}}});
+  const auto made = [&](const std::string& toml) {
+    Parameter w("w", Role::weight, Tensor::full({1, 1}, 1));
+    Sequential model{Rng(1)};
+    model.add<Linear>({.in = 2, .out = 2});
+    const Recipe recipe = recipe_from_toml(toml, "my.toml", own);
+    const auto optimizer = make_optimizer(recipe, model, 10);
+    return text(optimizer->lr(), ' ', optimizer->decay(1).text(), ' ', optimizer->common().schedule(30));
+  };
+  BOOST_TEST(made("optimizer = \"plain\"\nrate = 3\nlr = 0.5\nepochs = 4\nschedule = \"half\"\ndecay = \"twice\"\n") ==
+             "1.5 decoupled_lr 0.001 0.25");
+  BOOST_TEST(has(error_of([&] { made("rate = 3"); }), "beside optimizer = \"sgd\", which ignores it"));
+  BOOST_TEST(has(error_of([&] { made("optimizer = \"plain\"\nnesterov = true"); }), "which ignores it"));
+  BOOST_TEST(has(error_of([&] { made("schedule = \"half\"\npower = 3"); }), "which ignores it"));
+  BOOST_TEST(has(error_of([&] { made("decay = \"twice\"\nl1 = 3"); }), "which ignores it"));
+}
+
+BOOST_AUTO_TEST_CASE(recipes_of_unknown_programs_are_read_and_printed_as_they_are) {
+  const Recipe recipe = recipe_from_toml(
+      "model = \"swirl\"\noptimizer = \"Mine\"\nrho = 0.25\nnorm = \"odd\"\n[[groups]]\nname = \"a\"\ndecay = "
+      "\"own\"\n",
+      "my.toml", any_names());
+  BOOST_TEST(get(recipe, "rho") == "0.25");
+  BOOST_TEST(get(recipe, "other").empty());
+  BOOST_TEST(to_toml(recipe_from_toml(to_toml(recipe), "printed", any_names())) == to_toml(recipe));
+  for (const char* const wrong : {"rho = \"text\"", "rho = [1]", "rho = true", "decay_on = \"foo\"", "clip = \"foo\"",
+                                  "Rho = 1", "\"a b\" = 1", "lr = \"foo\""})
+    BOOST_CHECK_THROW(recipe_from_toml(wrong, "my.toml", any_names()), Error);
+  BOOST_TEST(has(error_of([&] { for_program(recipe, nullptr); }), "the program that the run was made with"));
+  std::string many;
+  for (int i = 0; i < 101; ++i) many += text("key", i, " = 1\n");
+  BOOST_CHECK_THROW(recipe_from_toml(many, "my.toml", any_names()), Error);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
