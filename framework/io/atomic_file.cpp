@@ -119,9 +119,9 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   }
 }
 
-void AtomicFile::commit() {
+void AtomicFile::commit(Sync sync) {
   if (!file_) fail(path_.string(), "a commit of a file that was committed or given up", "one commit");
-  if (retried([&] { return ::fsync(file_.get()); }) != 0) fail_errno(errno, "syncing");
+  if (sync == Sync::yes && retried([&] { return ::fsync(file_.get()); }) != 0) fail_errno(errno, "syncing");
   if (!names(directory_, temporary_, file_)) fail_errno(ENOENT, text("looking for ", temporary_));
   // The descriptor and with it the lock stay until after the rename; a duplicate is closed before it to learn of
   // errors that some file systems report only there.
@@ -131,6 +131,7 @@ void AtomicFile::commit() {
   const auto rename = [&] { return ::renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str()); };
   if (retried(rename) != 0) fail_errno(errno, text("renaming ", temporary_));
   file_.reset();
+  if (sync == Sync::no) return;
 
   const auto open_to_sync = [&] { return ::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); };
   const Descriptor directory(retried(open_to_sync));
@@ -152,10 +153,10 @@ void write_file(const fs::path& path, std::string_view contents) {
   write_file(path, std::as_bytes(std::span(contents.data(), contents.size())));
 }
 
-void write_file(const Directory& directory, const std::string& name, std::string_view contents) {
+void write_file(const Directory& directory, const std::string& name, std::string_view contents, Sync sync) {
   AtomicFile file(directory, name);
   file.write(std::as_bytes(std::span(contents.data(), contents.size())));
-  file.commit();
+  file.commit(sync);
 }
 
 int remove_stale_temporaries(const Directory& directory, const std::function<bool(const std::string& name)>& ours) {

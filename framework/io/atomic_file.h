@@ -13,6 +13,12 @@
 
 namespace ebb {
 
+/// Whether a file outlives a sudden end of the machine. A sudden end of the process does no harm either way.
+enum class Sync : bool {
+  no,   ///< The system writes it when it likes: for many small files that can be made again, and tell damage.
+  yes,  ///< It is on the disk before its name is.
+};
+
 /// A file being written. The bytes go to `<name>.tmp-<process id>` in the same directory, which commit() syncs to the
 /// disk and renames to `name`: whoever opens `name`, after a crash too, finds the old contents or the new ones.
 /// Without commit() the temporary file is removed and `name` stays as it was. The permissions of an existing file are
@@ -38,7 +44,7 @@ class AtomicFile {
   /// Makes the new contents visible. Once.
   /// \throws Error naming file and cause. The old contents are in place, except where the message says that the new
   /// file is in place but the directory could not be synced.
-  void commit();
+  void commit(Sync sync = Sync::yes);
 
  private:
   void create();
@@ -60,7 +66,7 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> by
 void write_file(const std::filesystem::path& path, std::string_view contents);
 
 /// As above, for the file `name` of `directory`, where a symbolic link is refused.
-void write_file(const Directory& directory, const std::string& name, std::string_view contents);
+void write_file(const Directory& directory, const std::string& name, std::string_view contents, Sync sync = Sync::yes);
 
 /// Removes the files `NAME.tmp-<number>` of `directory` that nobody is writing: leftovers of processes that were
 /// killed. \param ours says whether files of this NAME belong to the caller: those of others stay. \returns how many

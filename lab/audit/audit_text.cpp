@@ -18,7 +18,9 @@ std::string shown(double value) {
   return digits;
 }
 
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
+nlohmann::json json_number(double value) {
+  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
+}
 
 std::string verdict(const std::optional<ProbeResult>& probe) {
   if (!probe) return "not probed";
@@ -72,21 +74,21 @@ std::string Audit::json() const {
                                  {"group", r.group},
                                  {"decay", r.decay},
                                  {"frozen", r.frozen},
-                                 {"shrink", number(r.shrink)},
-                                 {"timescale_steps", number(r.timescale_steps)},
-                                 {"timescale_epochs", number(r.timescale_epochs)},
-                                 {"norm", number(r.norm)},
-                                 {"gradient_at_unit_norm", number(r.gradient_at_unit_norm)},
-                                 {"predicted_norm", number(r.predicted_norm)},
-                                 {"predicted_angle", number(r.predicted_angle)},
-                                 {"effective_lr", number(r.effective_lr)}});
+                                 {"shrink", json_number(r.shrink)},
+                                 {"timescale_steps", json_number(r.timescale_steps)},
+                                 {"timescale_epochs", json_number(r.timescale_epochs)},
+                                 {"norm", json_number(r.norm)},
+                                 {"gradient_at_unit_norm", json_number(r.gradient_at_unit_norm)},
+                                 {"predicted_norm", json_number(r.predicted_norm)},
+                                 {"predicted_angle", json_number(r.predicted_angle)},
+                                 {"effective_lr", json_number(r.effective_lr)}});
   for (const AuditedSymmetry& s : symmetries) {
     nlohmann::json one{{"kind", name(s.symmetry.kind)},
                        {"granularity", s.symmetry.granularity()},
                        {"units", s.symmetry.units.size()},
                        {"law", s.law},
                        {"confirmed", s.probe ? nlohmann::json(s.probe->confirmed) : nlohmann::json(nullptr)}};
-    if (s.probe) one["change"] = number(s.probe->change);
+    if (s.probe) one["change"] = json_number(s.probe->change);
     for (const Symmetry::Part& part : s.symmetry.parts)
       one["parts"].push_back({{"path", part.path}, {"power", part.power}, {"rows", part.rows}});
     all["symmetries"].push_back(one);

@@ -1,21 +1,27 @@
 #include "lab/program/ebb_main.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <iostream>
 
+#include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
 #include "lab/program/commands.h"
 #include "lab/program/data_command_line.h"
 #include "lab/program/guarded.h"
 #include "lab/program/standard_streams.h"
+#include "lab/program/study_command_line.h"
 #include "lab/program/words.h"
 #include "lab/recipe/recipe.h"
 #include "lab/runs/version.h"
+#include "lab/studies/studies.h"
 
 namespace ebb {
 namespace {
+
+constexpr const char* study_command = "study";
 
 // Options that are short forms of --set.
 struct Short {
@@ -53,11 +59,16 @@ std::string footer(const Recipe& recipe) {
   return out;
 }
 
-int program(int argc, char** argv, const std::shared_ptr<const Extensions>& extensions) {
+int program(int argc, char** argv, const std::shared_ptr<const Extensions>& extensions,
+            const std::vector<Study>& studies) {
   const Recipe blank = blank_recipe(extensions);
   const auto help = [&](const char* key) { return help_of(blank, key); };
   // A file above the limit of `ulimit -f` is an error with a message, as a full disk is, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  if (arguments.size() > 1 && arguments[0] == study_command &&
+      is_study_worker({arguments.begin() + 1, arguments.end()}))
+    return serve_study(studies, {arguments.begin() + 2, arguments.end()});
   CLI::App app{"Ebb trains small convolutional networks and shows what weight decay does to them."};
   app.set_version_flag("--version", version());
   app.require_subcommand(1);
@@ -102,6 +113,9 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   audit->add_option("--svg", auditing.svg, "a file that gets the network as a drawing");
   audit->add_flag("--no-probe{false}", auditing.probe, "leave out the search and its confirmation in f64");
 
+  CLI::App* const studying = app.add_subcommand(study_command, "Runs studies, judges their claims, writes their pages");
+  const StudyCommandLine study(*studying);
+
   for (CLI::App* const command : {resume, eval, audit})
     command->add_option("--data", data_dir, help("data_dir") + "; default that of the run or recipe");
 
@@ -114,6 +128,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
     return error.get_exit_code();
   }
   if (data.chosen()) return data.run();
+  if (*studying) return study.run(studies, {argv[0], study_command, study_worker});
   for (std::size_t i = 0; i < shorts.size(); ++i)
     if (!values[i].empty()) training.settings.push_back(std::string(shorts[i].key) + '=' + values[i]);
   if (diagnose) training.settings.emplace_back("diagnose=true");
@@ -130,9 +145,18 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
 
 }  // namespace
 
-int ebb_main(int argc, char** argv, const Extensions& extensions) {
+int ebb_main(int argc, char** argv, const Extensions& extensions, const std::vector<Study>& studies) {
   prepare_standard_streams();
-  return after_output(guarded([&] { return program(argc, argv, checked(extensions)); }));
+  return after_output(guarded([&] {
+    std::vector<Study> all = built_in_studies();
+    for (const Study& study : studies) {
+      require_sound(study);
+      if (std::ranges::any_of(all, [&](const Study& other) { return other.name == study.name; }))
+        fail(text("study ", in_quotes(study.name)), "a name that there is", "another name");
+      all.push_back(study);
+    }
+    return program(argc, argv, checked(extensions), all);
+  }));
 }
 
 }  // namespace ebb

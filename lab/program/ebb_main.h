@@ -3,7 +3,10 @@
 /// decay.
 #pragma once
 
+#include <vector>
+
 #include "lab/setup/extensions.h"
+#include "lab/study/study.h"
 
 namespace ebb {
 
@@ -23,7 +26,8 @@ namespace ebb {
 ///                    .keys = {width}});
 /// }
 /// ```
+/// \param studies of one's own, for `ebb study` beside Ebb's.
 /// \returns the exit status: errors are sentences on standard error, and 1.
-int ebb_main(int argc, char** argv, const Extensions& extensions = {});
+int ebb_main(int argc, char** argv, const Extensions& extensions = {}, const std::vector<Study>& studies = {});
 
 }  // namespace ebb

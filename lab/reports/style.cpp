@@ -119,4 +119,9 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px
 }
 )";
 
+std::string_view colours() {
+  const std::string_view all = style_sheet;
+  return all.substr(0, all.find("* {"));
+}
+
 }  // namespace ebb::html

@@ -38,6 +38,20 @@ std::string git_revision() {
   return revision;
 }
 
+Json surroundings() {
+  return {{"ebb", version()},
+          {"compiler", compiler()},
+          {"instruction_set", instruction_set()},
+          {"processor", processor()},
+          {"threads", parallel::thread_count()},
+          {"parallel", parallel::backend()}};
+}
+
+Json with_revision(Json json) {
+  if (const std::string revision = git_revision(); !revision.empty()) json["git_revision"] = revision;
+  return json;
+}
+
 }  // namespace
 
 std::string dataset_sha256(const Dataset& data) {
@@ -57,17 +71,13 @@ std::string dataset_sha256(const Dataset& data) {
   return sum.hex();
 }
 
+std::string surroundings_json() { return with_revision(surroundings()).dump(2) + "\n"; }
+
 std::string environment_json(const std::string& train, const std::string& test) {
-  Json json = {{"ebb", version()},
-               {"compiler", compiler()},
-               {"instruction_set", instruction_set()},
-               {"processor", processor()},
-               {"threads", parallel::thread_count()},
-               {"parallel", parallel::backend()},
-               {"train_sha256", train},
-               {"test_sha256", test}};
-  if (const std::string revision = git_revision(); !revision.empty()) json["git_revision"] = revision;
-  return json.dump(2) + "\n";
+  Json json = surroundings();
+  json["train_sha256"] = train;
+  json["test_sha256"] = test;
+  return with_revision(std::move(json)).dump(2) + "\n";
 }
 
 std::string data_checksums(const std::string& environment, const std::string& where) {

@@ -13,9 +13,10 @@ namespace ebb {
 std::string dataset_sha256(const Dataset& data);
 
 /// The surroundings of a run as JSON: versions of Ebb and the compiler, instruction set, processor, threads, backend of
-/// the parallel loops, checksums of the data, and the revision of the git repository that the run was started in, where
-/// there is one.
-/// \param train, test as dataset_sha256() gives them.
+/// the parallel loops, and the revision of the git repository that the run was started in, where there is one.
+std::string surroundings_json();
+
+/// As above, with checksums of the data. \param train, test as dataset_sha256() gives them.
 std::string environment_json(const std::string& train, const std::string& test);
 
 /// The checksums that an environment.json holds: "train/test".

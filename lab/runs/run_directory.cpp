@@ -1,11 +1,6 @@
 #include "lab/runs/run_directory.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <span>
 #include <system_error>
@@ -15,6 +10,7 @@
 #include "framework/io/read_text.h"
 #include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
+#include "lab/runs/directory_lock.h"
 #include "lab/runs/environment.h"
 #include "lab/runs/run_files.h"
 #include "lab/training/trainer.h"
@@ -56,7 +52,7 @@ RunDirectory::RunDirectory(const fs::path& path, Open how, SaveOptions options)
       seen_at_(directory_.path()),
       checkpoints_(directory_, options_.keep) {
   if (how == Open::fresh) require_no_run();  // asked before anything is written
-  lock();
+  lock_ = lock_directory(directory_, "a run directory");
   if (how == Open::fresh) require_no_run();
   remove_stale_temporaries(directory_, is_run_file);
   checkpoints_.clean();
@@ -97,26 +93,6 @@ void RunDirectory::remove_run() const {
   for (const RunFile& file : run_files::all)
     if (!directory_.remove(file.name))
       fail((path() / file.name).string(), refusal(errno, "removing it"), "a writable run directory");
-}
-
-void RunDirectory::lock() {
-  const std::string file = (path() / run_files::lock).string();
-  Descriptor lock = directory_.open(run_files::lock, O_RDWR | O_CREAT);
-  // Whose it is stands in it for the message below alone: the lock itself ends with the process.
-  std::array<char, 32> owner{};
-  const ssize_t size = ::pread(lock.get(), owner.data(), owner.size() - 1, 0);
-  if (!std::all_of(owner.begin(), owner.begin() + std::max<ssize_t>(0, size),
-                   [](char c) { return c >= '0' && c <= '9'; }))
-    fail(file, "a file of another program", "the lock of a run", "choose another directory, or remove that file");
-  if (retried([&] { return ::flock(lock.get(), LOCK_EX | LOCK_NB); }) != 0) {
-    if (errno == EWOULDBLOCK)
-      fail(path().string(), text("a run directory that process ", size > 0 ? owner.data() : "?", " is using"),
-           "one that nobody uses", "wait for it, end it, or choose another directory");
-    fail(file, refusal(errno, "locking"), "a lock");
-  }
-  lock_ = std::move(lock);
-  const std::string self = text(static_cast<long>(::getpid()));
-  if (::ftruncate(lock_.get(), 0) != 0 || ::pwrite(lock_.get(), self.data(), self.size(), 0) < 0) return;
 }
 
 RunLog& RunDirectory::log() {

@@ -133,7 +133,6 @@ class RunDirectory : public TrainObserver {
     bool operator==(const Place&) const = default;
   };
 
-  void lock();
   void look_for_directory(const Trainer& trainer);
   void require_no_run() const;
   void remove_run() const;

@@ -103,7 +103,7 @@ Verdict judged_within(const std::string& measured, const Quantity& predicted, do
     if (means.size() == 1 && std::isfinite(means[0]) &&
         static_cast<std::int64_t>(series.size()) > std::max<std::int64_t>(1, block)) {
       one.usual = block_bootstrap(series, block, Rng(1), 10000, 0.95);
-      one.wide = block_bootstrap(series, block, Rng(1), 10000, shared);
+      one.wide = arms.size() == 1 ? one.usual : block_bootstrap(series, block, Rng(1), 10000, shared);
       one.n = static_cast<std::int64_t>(series.size());
     }
     all.push_back(one);

@@ -54,6 +54,7 @@ class Record {
 
  private:
   friend class Results;
+  friend Record restored(const std::vector<Measured>& numbers);
   void insert(const std::string& measure, std::int64_t step, double value);
   std::map<std::pair<std::string, std::int64_t>, double> values_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/published.h"
 #include "data/split.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/suggest.h"
@@ -29,13 +30,35 @@ StudyData::StudyData(std::filesystem::path directory, std::vector<std::string> n
   for (const std::string& name : names_) require_choice("data of the study", name, data_names());
 }
 
+std::filesystem::path StudyData::place_of(const std::string& name) const {
+  const PublishedSet& set = published_set(name);
+  try {
+    for (const Split half : {Split::train, Split::test}) find_published(set, directory_, half);
+    return directory_;
+  } catch (const Error&) {
+    if (directory_.empty()) throw;
+  }
+  for (const Split half : {Split::train, Split::test}) find_published(set, {}, half);
+  return {};
+}
+
+std::string StudyData::missing() const {
+  std::string out;
+  for (const std::string& name : names_) try {
+      place_of(name);
+    } catch (const Error& error) {
+      out += text(out.empty() ? "" : "\n", error.what());
+    }
+  return out;
+}
+
 const StudyData::Parts& StudyData::parts(const std::string& name) const {
   require_choice("data of the study", name, names_);
   const std::lock_guard lock(reading_);
   if (const auto found = read_.find(name); found != read_.end()) return found->second;
   Recipe recipe;
   recipe.data = name;
-  recipe.data_dir = directory_.string();
+  recipe.data_dir = place_of(name).string();
   const RecipeData whole = read_data(recipe);
   const std::int64_t size = whole.train->size();
   const bool large = size > 2 * (wanted_train + wanted_validation);

@@ -18,11 +18,14 @@ namespace ebb {
 /// smaller ones than that give a fifth of their training half to choose by, and the rest to train with.
 class StudyData {
  public:
-  /// \param directory as of `ebb train --data`; empty: EBB_DATA, or where packages put them.
+  /// \param directory looked into first, as of `ebb train --data`; then EBB_DATA, and where packages put them.
   /// \param names the sets that may be asked for.
   explicit StudyData(std::filesystem::path directory = {}, std::vector<std::string> names = {});
   StudyData(const StudyData&) = delete;
   StudyData& operator=(const StudyData&) = delete;
+
+  /// Where files of the sets were looked for without success, and how to get them; empty when all are there.
+  std::string missing() const;
 
   /// \throws Error for a name that was not given above, and where files are missing or damaged.
   std::shared_ptr<const ImageDataset> train(const std::string& name) const;
@@ -40,6 +43,7 @@ class StudyData {
     std::shared_ptr<const ImageDataset> train, validation, test;
   };
   const Parts& parts(const std::string& name) const;
+  std::filesystem::path place_of(const std::string& name) const;
 
   std::filesystem::path directory_;
   std::vector<std::string> names_;

@@ -36,9 +36,15 @@ if(EBB_BUILD_LAB)
   target_compile_definitions(test_diagnose PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_diagnose ebb)
   ebb_test(study
-    SOURCES lab/study/claims_test.cpp lab/study/statistics_test.cpp lab/study/studies_test.cpp
+    SOURCES lab/study/claims_test.cpp lab/study/pages_test.cpp lab/study/runner_test.cpp lab/study/statistics_test.cpp
+      lab/study/studies_test.cpp lab/study/study_test.cpp support/mutate.cpp support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
-  target_compile_definitions(test_study PRIVATE EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_executable(ebb_study_program support/study_program.cpp)
+  target_include_directories(ebb_study_program PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(ebb_study_program PRIVATE ebb_options ebb::lab ebb_glue_options)
+  target_compile_definitions(test_study PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>"
+    EBB_STUDY_PROGRAM="$<TARGET_FILE:ebb_study_program>" EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_dependencies(test_study ebb ebb_study_program)
   ebb_test(reports
     SOURCES lab/reports/axis_test.cpp lab/reports/browser_test.cpp lab/reports/comparison_test.cpp
       lab/reports/hostile_texts_test.cpp support/temporary_directory.cpp

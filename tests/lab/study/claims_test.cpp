@@ -87,16 +87,16 @@ BOOST_AUTO_TEST_CASE(steps_of_a_single_pair_are_drawn_in_blocks) {
   // An AR(1) whose mean is off by less than its own wandering: steps taken for independent would refute it.
   const Results results = made({}, 1, [](const Arm&, std::uint64_t, Record& record) {
     double x = 0;
-    for (std::int64_t i = 0; i < 2000; ++i) {
-      x = 0.99 * x + 0.01 * Rng(3).normal(static_cast<std::uint64_t>(i));
+    for (std::int64_t i = 0; i < 500; ++i) {
+      x = 0.98 * x + 0.01 * Rng(3).normal(static_cast<std::uint64_t>(i));
       record.put("y", i, 1 + x);
     }
   });
-  const Verdict blocks = one(within({"1", ""}, "y", 1, 0.001, {}, 200), results);
+  const Verdict blocks = one(within({"1", ""}, "y", 1, 0.001, {}, 100), results);
   const Verdict steps = one(within({"1", ""}, "y", 1, 0.001), results);
   BOOST_TEST((blocks.is == Is::undecided));
-  BOOST_TEST(blocks.n == 2000);
-  BOOST_TEST(blocks.measured.high - blocks.measured.low > 5 * (steps.measured.high - steps.measured.low));
+  BOOST_TEST(blocks.n == 500);
+  BOOST_TEST(blocks.measured.high - blocks.measured.low > 4 * (steps.measured.high - steps.measured.low));
 }
 
 BOOST_AUTO_TEST_CASE(a_slope_is_one_of_logarithms) {

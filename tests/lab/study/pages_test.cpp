@@ -1,0 +1,100 @@
+// Pages of studies: their order, and that what was refuted stands beside what was confirmed.
+#include <boost/test/unit_test.hpp>
+
+#include "lab/reports/plot.h"
+#include "lab/study/study_page.h"
+#include "tests/lab/study/study_program.h"
+
+namespace ebb {
+namespace {
+
+using test::Finished;
+using test::has;
+using test::read;
+using test::TemporaryDirectory;
+
+// Whether the parts stand in a text one behind the other.
+bool in_order(const std::string& text, const std::vector<std::string>& parts) {
+  std::size_t at = 0;
+  for (const std::string& part : parts) {
+    at = text.find(part, at);
+    if (at == std::string::npos) return false;
+    at += part.size();
+  }
+  return true;
+}
+
+BOOST_AUTO_TEST_SUITE(study_pages)
+
+BOOST_AUTO_TEST_CASE(pages_have_their_parts_in_order_and_refuted_claims_among_them) {
+  const TemporaryDirectory folder;
+  const std::string out = " --out " + folder.path().string();
+  BOOST_TEST(test::studies("run small wrong" + out).status == 3);
+  for (const char* const name : {"wrong", "small"})
+    BOOST_TEST(
+        test::studies(text("report ", name, " --runs ", folder.path().string(), " --out ", (folder / "pages").string()))
+            .status == 0);
+  const std::string page = read(folder / "pages" / "small.md");
+  BOOST_TEST(in_order(page, {"# A small study\n",
+                             "Nothing \\| in particular, \\<b\\>really",
+                             "## Verdicts\n",
+                             "1: one is one",
+                             "confirmed",
+                             "A1",
+                             "2: twice is more",
+                             "confirmed",
+                             "3: once is more, which is wrong",
+                             "refuted",
+                             "4: a product",
+                             "reported",
+                             "## Figures\n",
+                             "Courses go up and down.",
+                             "## What would have refuted it\n",
+                             "a difference below 0",
+                             "## What it does not show\n",
+                             "It shows nothing.",
+                             "## How it was run\n",
+                             "6 arms",
+                             "1 to 8",
+                             "ebb study run small"}),
+             page);
+  const std::string html = read(folder / "small" / "report.html");
+  BOOST_TEST(in_order(html, {"A small study</h1>", "Nothing | in particular, &lt;b&gt;really", "<h2>Verdicts</h2>",
+                             "one is one", "<b>confirmed</b>", "which is wrong", "<b>refuted</b>", "<h2>Figures</h2>",
+                             "Courses go up and down.", "<h2>What would have refuted it</h2>",
+                             "<h2>What it does not show</h2>", "<h2>How it was run</h2>", "study run small"}),
+             html);
+  BOOST_TEST(!has(html, "<b>really"));
+  // By name, whatever came out.
+  const std::string index = read(folder / "pages" / "index.md");
+  BOOST_TEST(in_order(index, {"- [small](small.md)", "2 confirmed, 1 refuted, 1 reported", "- [wrong](wrong.md)",
+                              "1 refuted"}),
+             index);
+  // Written again, nothing is doubled.
+  test::studies(text("report small --runs ", folder.path().string(), " --out ", (folder / "pages").string()));
+  BOOST_TEST(read(folder / "pages" / "index.md") == index);
+  BOOST_TEST(read(folder / "pages" / "small.md") == page);
+}
+
+BOOST_AUTO_TEST_CASE(pictures_stand_by_themselves) {
+  const Plot plot{.title = "<Title> & \"more\"",
+                  .unit = "units",
+                  .x = "step",
+                  .curves = {{.title = "a <curve>", .points = {{0, 0}, {1, 1}}},
+                             {.title = "predicted", .points = {{0, 0}, {1, 2}}, .dashed = true}}};
+  const std::string svg = svg_file(plot);
+  if (!can_plot()) {
+    BOOST_TEST(svg.empty());
+    return;
+  }
+  BOOST_TEST(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
+  BOOST_TEST(in_order(svg, {"--paper", "&lt;Title&gt; &amp; &quot;more&quot;", "units", "a &lt;curve&gt;",
+                            "stroke-dasharray", "predicted", "<path", "step", "</svg>"}),
+             svg);
+  BOOST_TEST(!has(svg, "<Title>"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
