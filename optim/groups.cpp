@@ -130,6 +130,11 @@ Groups decay_weights_only(Module& model, Decay decay) {
                         {"no decay", everything_else(), {.decay = no_decay(), .may_be_empty = true}}});
 }
 
+Groups decay_all_but_norms_and_biases(Module& model, Decay decay) {
+  return groups(model, {{"no decay", norms() || biases(), {.decay = no_decay(), .may_be_empty = true}},
+                        {"decayed", everything_else(), {.decay = std::move(decay)}}});
+}
+
 Groups layerwise_lr(const Groups& table, double factor) {
   if (!std::isfinite(factor) || factor <= 0) fail("layerwise_lr", text("factor = ", factor), "a finite factor > 0");
   std::vector<Group> split;

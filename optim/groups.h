@@ -89,6 +89,10 @@ Groups decay_everything(Module& model, Decay decay);
 /// Role::weight gets `decay`; norms, biases, embeddings and the rest get none.
 Groups decay_weights_only(Module& model, Decay decay);
 
+/// Scales and shifts of norms, and biases, get no decay; whatever else there is, embeddings and scalars too, gets
+/// `decay`.
+Groups decay_all_but_norms_and_biases(Module& model, Decay decay);
+
 /// Layer-wise learning rates: splits each group by layer and multiplies lr_scale by factor^(layers - 1 - layer), so
 /// that layers near the input move less. Group "decayed" becomes "decayed, layer 0" and so on.
 /// \throws Error unless factor > 0.

@@ -26,11 +26,15 @@ struct Policy {
 };
 
 constexpr Policy policies[] = {
-    {"weights",
+    {"weights",  // decay_weights_only()
+     [] {
+       return std::vector<Line>{{"no decay", !weights(), false}, {"decayed", everything_else(), true}};
+     }},
+    {"all_but_norms_and_biases",  // decay_all_but_norms_and_biases()
      [] {
        return std::vector<Line>{{"no decay", norms() || biases(), false}, {"decayed", everything_else(), true}};
      }},
-    {"everything",
+    {"everything",  // decay_everything()
      [] {
        return std::vector<Line>{{"decayed", everything_else(), true}};
      }},
