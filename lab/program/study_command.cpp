@@ -81,13 +81,13 @@ StudyRunOptions options_of(const StudyCommand& command, const std::string& out) 
 }
 
 std::string verdict_table(const std::vector<Judged>& verdicts) {
-  std::vector<std::vector<std::string>> rows{verdict_columns()};
+  std::vector<std::vector<std::string>> rows{{"claim", "verdict", "measured, 95 %", "predicted", "statement"}};
   for (const Judged& judged : verdicts) {
-    rows.push_back(verdict_row(judged));
-    rows.back().front() = judged.claim->text.id;
+    const std::vector<std::string> row = verdict_row(judged);
+    rows.push_back({judged.claim->text.id, name(judged.verdict.is), row[2], judged.claim->prediction,
+                    judged.claim->text.statement});
   }
-  for (std::vector<std::string>& row : rows) row.pop_back();
-  return text_table(rows, {Align::left, Align::left, Align::right, Align::right, Align::right, Align::left});
+  return text_table(rows, {Align::left, Align::left, Align::right, Align::left, Align::left});
 }
 
 std::string tiers_of(const Study& study) {

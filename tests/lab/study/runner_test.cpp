@@ -262,6 +262,20 @@ BOOST_AUTO_TEST_CASE(names_and_options_that_are_wrong_get_a_sentence) {
   BOOST_TEST(has(studies("show small").output, "twice is more"));
 }
 
+// Descriptors that are closed would be those of the next files that are opened, or of a worker's socket.
+BOOST_AUTO_TEST_CASE(standard_streams_that_are_closed_or_full_take_nothing_into_a_study) {
+  for (const char* const streams : {">&-", "2>&-", "<&-", ">&- 2>&- <&-", ">/dev/full"}) {
+    const TemporaryDirectory folder;
+    const std::string run = text("PATH=/nowhere ", EBB_STUDY_PROGRAM, " run small --jobs 2", out_of(folder.path()));
+    const Finished done = test::shell(text("(", run, ' ', streams, ")"));
+    BOOST_TEST(done.status == (std::string(streams) == ">/dev/full" ? 1 : 0), streams << ": " << done.output);
+    BOOST_TEST((results_in(folder.path()) == whole_results()), streams);
+    for (const auto& entry : fs::recursive_directory_iterator(folder / "small"))
+      for (const char* const said : {"a study may print", "of them made now"})
+        if (entry.is_regular_file()) BOOST_TEST(!has(read(entry.path()), said), streams << entry.path());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_program_ebb_has_the_same_commands) {
   BOOST_TEST(test::ebb("study list").status == 0);
   const Finished run = test::ebb("study run nothing-of-this-name");
