@@ -65,8 +65,8 @@ bool set_own(Recipe& recipe, std::string_view key, std::string_view value, const
       recipe.own[own.name] = value == detail::unset ? own.initial : detail::parse_number(value, where, range);
       return true;
     }
-  const bool named =
-      std::ranges::all_of(key, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+  const bool named = !key.empty() && std::ranges::all_of(key, fits);
   if (!has_unknown_names(recipe.extensions.get()) || !named || key == "groups" || recipe.own.size() >= most_own_keys)
     return false;
   const detail::Range<double> any{.low = std::numeric_limits<double>::lowest()};

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "framework/tensor/error.h"
+#include "lab/recipe/names.h"
 #include "lab/recipe/recipe.h"
 #include "lab/setup/build.h"
 #include "tests/fuzz/small_model.h"
@@ -41,6 +42,22 @@ Verdict run(const Bytes& input) {
     } catch (const Error&) {  // keys that contradict each other
     }
   });
+}
+
+// What another program may have written.
+Verdict run_of_any(const Bytes& input) {
+  const Verdict known = run(input);
+  const Verdict any = attempt([&] {
+    const std::string printed = to_toml(recipe_from_toml(test::text_of(input), "input", any_names()));
+    try {
+      require(to_toml(recipe_from_toml(printed, "what was printed", any_names())) == printed,
+              "a recipe of another program reads back as it is printed");
+    } catch (const Error& error) {
+      throw Violation(std::string("a recipe of another program that is printed reads back, but ") + error.what());
+    }
+  });
+  require(known == Verdict::refused || any == Verdict::read, "what this program reads it also reads of others");
+  return known;
 }
 
 std::vector<Bytes> seeds() {
@@ -111,6 +128,6 @@ void mutate(Bytes& input, Dice& dice, const Blindly& blindly) {
 
 }  // namespace
 
-const Target recipe{"recipe", run, seeds, mutate};
+const Target recipe{"recipe", run_of_any, seeds, mutate};
 
 }  // namespace ebb::fuzz

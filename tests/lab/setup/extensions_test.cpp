@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(recipes_of_unknown_programs_are_read_and_printed_as_they_ar
   BOOST_TEST(get(recipe, "other").empty());
   BOOST_TEST(to_toml(recipe_from_toml(to_toml(recipe), "printed", any_names())) == to_toml(recipe));
   for (const char* const wrong : {"rho = \"text\"", "rho = [1]", "rho = true", "decay_on = \"foo\"", "clip = \"foo\"",
-                                  "Rho = 1", "\"a b\" = 1", "lr = \"foo\""})
+                                  "Rho = 1", "\"\" = 1", "\"a b\" = 1", "lr = \"foo\""})
     BOOST_CHECK_THROW(recipe_from_toml(wrong, "my.toml", any_names()), Error);
   BOOST_TEST(has(error_of([&] { for_program(recipe, nullptr); }), "the program that the run was made with"));
   std::string many;
