@@ -37,7 +37,7 @@ struct ConvolutionShape {
   std::array<std::int64_t, 2> output{};        ///< Of the result.
   std::array<std::int64_t, 2> kernel{};        ///< Filter taps.
   std::array<std::int64_t, 2> stride{1, 1};    ///< Step between output pixels.
-  std::array<std::int64_t, 2> padding{0, 0};   ///< Zeros on each side.
+  std::array<std::int64_t, 2> padding{0, 0};   ///< Zeros above and on the left; behind, as many as `output` asks for.
   std::array<std::int64_t, 2> dilation{1, 1};  ///< Step between filter taps.
   std::int64_t groups = 1;                     ///< Divides in and out.
   bool weight_out_first = false;               ///< See above.

@@ -6,17 +6,13 @@ namespace {
 
 template <class T>
 void average_forward(const PoolShape& s, const T* x, T* y, int64_t first, int64_t last, T* work) {
-  const int64_t whole = s.kernel_height * s.kernel_width;
-  const bool all = s.count_padding;
   forward(
       s, x, y, first, last, work, [](Batch<T> a, Batch<T> b) { return a + b; },
-      [=](Batch<T> v, int64_t inside_window) {
-        return v * Batch<T>(T(1) / static_cast<T>(all ? whole : inside_window));
-      });
+      [](Batch<T> v, int64_t size) { return v * Batch<T>(T(1) / static_cast<T>(size)); });
 }
 
-template <class T>
-void average_backward(const PoolShape& s, const T* dy, T* dx, int64_t first, int64_t last, T* work) {
+template <bool Usual, class T>
+void average_backward_rows(const PoolShape& s, const T* dy, T* dx, int64_t first, int64_t last, T* work) {
   using B = Batch<T>;
   const int64_t c = s.channels;
   const int64_t x_row = s.width * c, y_row = s.out_width * c;
@@ -25,28 +21,36 @@ void average_backward(const PoolShape& s, const T* dy, T* dx, int64_t first, int
   T* const sum = work;
   T* const copy = work + x_row + 64;
   const B zero(T(0));
+  const Axis<Usual> vertical = rows_of<Usual>(s), horizontal = columns_of<Usual>(s);
   for (int64_t r = first; r < last; ++r) {
-    clear_rows(s, dx, r);
+    clear_rows<Usual>(s, dx, r);
     const int64_t image = r / s.out_height;
     const T* const from = readable(dy + r * y_row, y_row, dy_end, room, copy);
-    const Range rows = rows_of(s, r % s.out_height);
+    const Window rows = vertical.window(r % s.out_height);
+    const auto factor_of = [&](int64_t wide_by) { return B(T(1) / static_cast<T>(rows.counted * wide_by)); };
+    const B whole = factor_of(s.kernel_width);
     for (int64_t i = 0; i < x_row + room; ++i) sum[i] = T(0);
     for (int64_t j = 0; j < c; j += lanes<T>) {
       const auto mine = channels_from<T>(j, c);
       for (int64_t ox = 0; ox < s.out_width; ++ox) {
-        const Range columns = columns_of(s, ox);
-        const int64_t size = s.count_padding ? s.kernel_height * s.kernel_width
-                                             : (rows.end - rows.begin) * (columns.end - columns.begin);
-        const B share =
-            xsimd::select(mine, B::load_unaligned(from + ox * c + j), zero) * B(T(1) / static_cast<T>(size));
-        for (int64_t ix = columns.begin; ix < columns.end; ++ix) {
+        const Window columns = horizontal.window(ox);
+        const B factor = columns.counted == s.kernel_width ? whole : factor_of(columns.counted);
+        const B share = xsimd::select(mine, B::load_unaligned(from + ox * c + j), zero) * factor;
+        for (int64_t ix = columns.begin; ix < columns.end; ix += horizontal.step()) {
           T* const into = sum + ix * c + j;
           (B::load_unaligned(into) + share).store_unaligned(into);
         }
       }
     }
-    for (int64_t iy = rows.begin; iy < rows.end; ++iy) put_row(s, sum, dx + (image * s.height + iy) * x_row, x_row);
+    for (int64_t iy = rows.begin; iy < rows.end; iy += vertical.step())
+      put_row(s, sum, dx + (image * s.height + iy) * x_row, x_row);
   }
+}
+
+template <class T>
+void average_backward(const PoolShape& s, const T* dy, T* dx, int64_t first, int64_t last, T* work) {
+  if (usual(s)) average_backward_rows<true>(s, dy, dx, first, last, work);
+  else average_backward_rows<false>(s, dy, dx, first, last, work);
 }
 
 template <class T>

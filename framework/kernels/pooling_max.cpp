@@ -26,12 +26,14 @@ void max_forward(const PoolShape& s, const T* x, T* y, int64_t first, int64_t la
 // True when windows tile the image, the usual case: each input pixel then has one window at most.
 bool windows_tile(const PoolShape& s) {
   return s.stride_height == s.kernel_height && s.stride_width == s.kernel_width && s.pad_height == 0 &&
-         s.pad_width == 0 && s.kernel_height <= rows_at_once;
+         s.dilation_height == 1 && s.out_height * s.kernel_height <= s.height && whole_columns(s) &&
+         s.kernel_height <= rows_at_once;
 }
 
-// Hands the gradient of a row of windows to the pixels that won them. Pairs: windows of 2 x 2. `from` and `to` are the
-// rows of x and dx.
-template <class T, bool Pairs>
+// Hands the gradient of a row of windows to the pixels that won them. Pairs: windows of 2 x 2. Keep: the last of
+// several registers a pixel overhangs, and comes after the first one of the next tap. `from` and `to` are the rows of x
+// and dx.
+template <bool Pairs, bool Keep, class T>
 void hand_down(const PoolShape& s, const T* const* from, T* const* to, const T* best, const T* up) {
   using B = Batch<T>;
   constexpr int64_t most = Pairs ? 2 : rows_at_once;
@@ -44,9 +46,7 @@ void hand_down(const PoolShape& s, const T* const* from, T* const* to, const T* 
     dx[k] = to[k];
   }
   const B zero(T(0));
-  // With several registers a pixel, the last one of a tap comes after the first one of the next tap.
-  const bool keep = margin<T>(s) != 0 && c > lanes<T>;
-  const int64_t last_register = keep ? wide<T>(s) - lanes<T> : -1;
+  const int64_t last_register = wide<T>(s) - lanes<T>;
   const auto mine = channels_from<T>(last_register, c);
   int64_t at = 0;
   for (int64_t ox = 0; ox < columns; ++ox, at += wide_by * c, best += c, up += c) {
@@ -60,7 +60,7 @@ void hand_down(const PoolShape& s, const T* const* from, T* const* to, const T* 
           const int64_t tap = at + i * c + j;
           const auto wins = won<T>(B::load_unaligned(x[k] + tap), top);
           B gradient = xsimd::select(wins, left, zero);
-          if (j == last_register) gradient = xsimd::select(mine, gradient, B::load_unaligned(dx[k] + tap));
+          if (Keep && j == last_register) gradient = xsimd::select(mine, gradient, B::load_unaligned(dx[k] + tap));
           gradient.store_unaligned(dx[k] + tap);
           left = xsimd::select(wins, zero, left);
         }
@@ -94,8 +94,11 @@ void max_backward_tiled(const PoolShape& s, const T* x, const T* y, const T* dy,
     }
     const T* const best = readable(y + r * y_row, y_row, y_end, room, y_copy);
     const T* const up = readable(dy + r * y_row, y_row, dy_end, room, dy_copy);
-    if (high == 2 && s.kernel_width == 2) hand_down<T, true>(s, from, to, best, up);
-    else hand_down<T, false>(s, from, to, best, up);
+    const bool pairs = high == 2 && s.kernel_width == 2, keep = room != 0 && c > lanes<T>;
+    if (pairs && keep) hand_down<true, true>(s, from, to, best, up);
+    else if (pairs) hand_down<true, false>(s, from, to, best, up);
+    else if (keep) hand_down<false, true>(s, from, to, best, up);
+    else hand_down<false, false>(s, from, to, best, up);
     const int64_t covered = s.out_width * s.kernel_width * c;
     for (int64_t k = 0; k < high; ++k) {
       T* const row = dx + (begin + k) * x_row;
@@ -107,11 +110,10 @@ void max_backward_tiled(const PoolShape& s, const T* x, const T* y, const T* dy,
   }
 }
 
-template <class T>
-void max_backward(const PoolShape& s, const T* x, const T* y, const T* dy, T* dx, int64_t first, int64_t last,
-                  T* work) {
+template <bool Usual, class T>
+void max_backward_rows(const PoolShape& s, const T* x, const T* y, const T* dy, T* dx, int64_t first, int64_t last,
+                       T* work) {
   using B = Batch<T>;
-  if (windows_tile(s)) return max_backward_tiled(s, x, y, dy, dx, first, last, work);
   const int64_t c = s.channels;
   const int64_t x_row = s.width * c, y_row = s.out_width * c;
   const int64_t pitch = wide<T>(s);
@@ -125,8 +127,9 @@ void max_backward(const PoolShape& s, const T* x, const T* y, const T* dy, T* dx
   T* const y_copy = x_copy + (x_row > y_row ? x_row : y_row) + 64;
   T* const sum = y_copy + (x_row > y_row ? x_row : y_row) + 64;
   const B zero(T(0));
+  const Axis<Usual> vertical = rows_of<Usual>(s), horizontal = columns_of<Usual>(s);
   for (int64_t r = first; r < last; ++r) {
-    clear_rows(s, dx, r);
+    clear_rows<Usual>(s, dx, r);
     const int64_t image = r / s.out_height;
     const T* const dy_row = readable(dy + r * y_row, y_row, dy_end, room, y_copy);
     for (int64_t j = 0; j < c; j += lanes<T>) {
@@ -135,17 +138,17 @@ void max_backward(const PoolShape& s, const T* x, const T* y, const T* dy, T* dx
         xsimd::select(mine, B::load_unaligned(dy_row + ox * c + j), zero).store_unaligned(open + ox * pitch + j);
     }
     const T* const best = readable(y + r * y_row, y_row, y_end, room, y_copy);
-    const Range rows = rows_of(s, r % s.out_height);
-    for (int64_t iy = rows.begin; iy < rows.end; ++iy) {
+    const Window rows = vertical.window(r % s.out_height);
+    for (int64_t iy = rows.begin; iy < rows.end; iy += vertical.step()) {
       const int64_t at = (image * s.height + iy) * x_row;
       const T* const row = readable(x + at, x_row, x_end, room, x_copy);
       for (int64_t i = 0; i < x_row + room; ++i) sum[i] = T(0);
       for (int64_t ox = 0; ox < s.out_width; ++ox) {
-        const Range columns = columns_of(s, ox);
+        const Window columns = horizontal.window(ox);
         for (int64_t j = 0; j < c; j += lanes<T>) {
           B left = B::load_unaligned(open + ox * pitch + j);
           const B top = B::load_unaligned(best + ox * c + j);
-          for (int64_t ix = columns.begin; ix < columns.end; ++ix) {
+          for (int64_t ix = columns.begin; ix < columns.end; ix += horizontal.step()) {
             const auto wins = won<T>(B::load_unaligned(row + ix * c + j), top);
             T* const into = sum + ix * c + j;
             (B::load_unaligned(into) + xsimd::select(wins, left, zero)).store_unaligned(into);
@@ -157,6 +160,14 @@ void max_backward(const PoolShape& s, const T* x, const T* y, const T* dy, T* dx
       put_row(s, sum, dx + at, x_row);
     }
   }
+}
+
+template <class T>
+void max_backward(const PoolShape& s, const T* x, const T* y, const T* dy, T* dx, int64_t first, int64_t last,
+                  T* work) {
+  if (windows_tile(s)) max_backward_tiled(s, x, y, dy, dx, first, last, work);
+  else if (usual(s)) max_backward_rows<true>(s, x, y, dy, dx, first, last, work);
+  else max_backward_rows<false>(s, x, y, dy, dx, first, last, work);
 }
 
 template <class T>

@@ -16,30 +16,70 @@ namespace ebb::kernels::EBB_KERNEL_ARCH {
 void fill_max(Pooling<float>& table);
 void fill_max(Pooling<double>& table);
 
-/// The part of a window that lies inside the image along one axis.
-struct Range {
-  int64_t begin, end;
+/// A window along one axis: its taps inside the image, at begin, begin + dilation, ... below end, and how many taps an
+/// average counts.
+struct Window {
+  int64_t begin, end, counted;
 };
 
-inline Range inside(int64_t out, int64_t stride, int64_t padding, int64_t kernel, int64_t size) {
-  const int64_t begin = out * stride - padding;
-  const int64_t end = begin + kernel;
-  return {begin < 0 ? 0 : begin, end > size ? size : end};
+/// Number of taps from begin to below end.
+inline int64_t taps(int64_t begin, int64_t end, int64_t dilation) { return (end - begin + dilation - 1) / dilation; }
+
+/// Whether windows are runs of neighbouring pixels as long as the kernel, but for what lies in the padding. These have
+/// instantiations of their own, in which the step between taps is 1; all others share one.
+inline bool usual(const PoolShape& s) {
+  const bool whole = (s.out_height - 1) * s.stride_height - s.pad_height + s.kernel_height <= s.end_height &&
+                     (s.out_width - 1) * s.stride_width - s.pad_width + s.kernel_width <= s.end_width;
+  return !s.adaptive && s.dilation_height == 1 && s.dilation_width == 1 && (whole || !s.count_padding);
 }
 
-inline Range rows_of(const PoolShape& s, int64_t out) {
-  return inside(out, s.stride_height, s.pad_height, s.kernel_height, s.height);
+/// The windows along one axis.
+template <bool Usual>
+struct Axis {
+  int64_t size, count, kernel, stride, padding, dilation, end;
+  bool adaptive, count_padding;
+
+  int64_t step() const { return Usual ? 1 : dilation; }
+
+  int64_t taps_of(const Window& w) const { return Usual ? w.end - w.begin : taps(w.begin, w.end, dilation); }
+
+  Window window(int64_t out) const {
+    if (!Usual && adaptive) {
+      const int64_t begin = out * size / count, behind = ((out + 1) * size + count - 1) / count;
+      return {begin, behind, behind - begin};
+    }
+    const int64_t first = out * stride - padding;
+    const int64_t last = first + (Usual ? kernel : pool_reach(kernel, dilation));
+    Window w{Usual ? (first < 0 ? 0 : first) : pool_first(first, dilation), last > size ? size : last, kernel};
+    if (!count_padding) w.counted = taps_of(w);
+    else if (!Usual && last > end) w.counted = taps(first, end, dilation);  // cut off
+    return w;
+  }
+};
+
+template <bool Usual>
+inline Axis<Usual> rows_of(const PoolShape& s) {
+  return {s.height,          s.out_height, s.kernel_height, s.stride_height, s.pad_height,
+          s.dilation_height, s.end_height, s.adaptive,      s.count_padding};
 }
 
-inline Range columns_of(const PoolShape& s, int64_t out) {
-  return inside(out, s.stride_width, s.pad_width, s.kernel_width, s.width);
+template <bool Usual>
+inline Axis<Usual> columns_of(const PoolShape& s) {
+  return {s.width,          s.out_width, s.kernel_width, s.stride_width, s.pad_width,
+          s.dilation_width, s.end_width, s.adaptive,     s.count_padding};
+}
+
+/// Whether all windows lie inside the image along its width, each a run of neighbouring pixels.
+inline bool whole_columns(const PoolShape& s) {
+  return !s.adaptive && s.pad_width == 0 && s.dilation_width == 1 &&
+         (s.out_width - 1) * s.stride_width + s.kernel_width <= s.width;
 }
 
 /// The input rows that output row `out` of an image owns when rows_apart: from its first to the next one's first.
-inline Range owned_rows(const PoolShape& s, int64_t out) {
+inline Window owned_rows(const PoolShape& s, int64_t out) {
   const int64_t begin = out * s.stride_height - s.pad_height;
   const int64_t end = begin + s.stride_height;
-  return {out == 0 ? 0 : begin, out + 1 == s.out_height || end > s.height ? s.height : end};
+  return {out == 0 ? 0 : begin, out + 1 == s.out_height || end > s.height ? s.height : end, 0};
 }
 
 template <class T>
@@ -80,16 +120,16 @@ inline auto channels_from(int64_t j, int64_t channels) {
 constexpr int64_t rows_at_once = 8;
 
 /// Prepares the input rows of output row r: those that put_row() will not write, or will add to, become 0.
-template <class T>
+template <bool Usual, class T>
 void clear_rows(const PoolShape& s, T* dx, int64_t r) {
   const int64_t row = s.width * s.channels;
   const int64_t image = r / s.out_height;
   const int64_t out = r % s.out_height;
   const bool apart = pool_rows_apart(s);
-  const Range owned = apart ? owned_rows(s, out) : Range{0, out == 0 ? s.height : 0};
-  const Range written = apart ? rows_of(s, out) : Range{0, 0};
+  const Window owned = apart ? owned_rows(s, out) : Window{0, out == 0 ? s.height : 0, 0};
+  const Window written = apart ? rows_of<Usual>(s).window(out) : Window{0, 0, 0};
   for (int64_t iy = owned.begin; iy < owned.end; ++iy) {
-    if (iy < written.begin || iy >= written.end)
+    if (iy < written.begin || iy >= written.end || (iy - written.begin) % s.dilation_height != 0)
       memset(dx + (image * s.height + iy) * row, 0, static_cast<size_t>(row) * sizeof(T));
   }
 }

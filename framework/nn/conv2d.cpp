@@ -15,6 +15,8 @@ const Conv2dOptions& checked(const Conv2dOptions& o) {
     require_at_least("Conv2d", "stride", o.stride[i], 1);
     require_at_least("Conv2d", "padding", o.padding[i], 0);
     require_at_least("Conv2d", "dilation", o.dilation[i], 1);
+    if (o.same_padding && o.padding[i] != 0)
+      fail("Conv2d", text("padding = ", by(o.padding), " with same_padding"), "one of the two");
   }
   if (o.in % o.groups != 0 || o.out % o.groups != 0)
     fail("Conv2d", text("in = ", o.in, ", out = ", o.out, ", groups = ", o.groups), "groups that divide in and out");
@@ -35,6 +37,7 @@ Conv2d::Conv2d(const Conv2dOptions& options, const Rng& rng)
       geometry_{.stride = options.stride,
                 .padding = options.padding,
                 .dilation = options.dilation,
+                .same_padding = options.same_padding,
                 .groups = options.groups,
                 .channel_sums = options.channel_sums,
                 .winograd = options.winograd} {
@@ -63,6 +66,7 @@ std::string Conv2d::describe() const {
   std::string out = text(s[2] * geometry_.groups, " -> ", s[3], ", ", by({s[0], s[1]}));
   if (geometry_.stride != std::array<std::int64_t, 2>{1, 1}) out += ", stride " + by(geometry_.stride);
   if (geometry_.padding != std::array<std::int64_t, 2>{0, 0}) out += ", padding " + by(geometry_.padding);
+  if (geometry_.same_padding) out += ", same padding";
   if (geometry_.dilation != std::array<std::int64_t, 2>{1, 1}) out += ", dilation " + by(geometry_.dilation);
   if (geometry_.groups != 1) out += text(", groups ", geometry_.groups);
   if (geometry_.winograd == Winograd::off) out += ", direct";

@@ -16,6 +16,7 @@ struct Conv2dOptions {
   std::array<std::int64_t, 2> stride{1, 1};    ///< Step between output pixels, >= 1.
   std::array<std::int64_t, 2> padding{0, 0};   ///< Zeros on each side, >= 0.
   std::array<std::int64_t, 2> dilation{1, 1};  ///< Step between filter taps, >= 1.
+  bool same_padding = false;                   ///< Instead of `padding`: as much as makes oh = ceil(h / stride).
   std::int64_t groups = 1;                     ///< Divides in and out; `in` groups is depthwise.
   bool bias = true;                            ///< Whether a bias is added.
   bool channel_sums = false;                   ///< In training, compute the statistics for the BatchNorm2d behind it.
@@ -46,7 +47,7 @@ class Conv2d : public Layer {
   std::string describe() const override;
   std::int64_t multiply_adds(const Shape& x, const Shape& y) const override;
 
-  /// Stride, padding, dilation and groups.
+  /// Stride, padding, dilation, groups and so on.
   const Conv2dGeometry& geometry() const { return geometry_; }
 
   Parameter weight;               ///< `[kh, kw, in/groups, out]`

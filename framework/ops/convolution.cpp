@@ -8,6 +8,7 @@
 #include "framework/compute/relu.h"
 #include "framework/compute/winograd_choice.h"
 #include "framework/ops/convolution_check.h"
+#include "framework/ops/windows.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -28,6 +29,8 @@ ConvolutionShape shape_of(const Var& x, const Var& weight, const Var& bias, cons
   s.dilation = g.dilation;
   s.groups = g.groups;
   s.winograd = g.winograd;
+  if (g.same_padding && g.padding != std::array<std::int64_t, 2>{0, 0})
+    fail(op, text("padding {", g.padding[0], ", ", g.padding[1], "} and same_padding"), "one of the two");
   const auto got = [&] { return text("input ", x.shape(), ", weight ", weight.shape(), ", ", g.groups, " groups"); };
   if (s.in % s.groups != 0 || s.out % s.groups != 0)
     fail(op, got(), "a number of groups that divides input and output channels");
@@ -36,15 +39,32 @@ ConvolutionShape shape_of(const Var& x, const Var& weight, const Var& bias, cons
          "images are [batch, height, width, channels]; the weight's third axis is the input's channels / groups");
   for (std::size_t i = 0; i < 2; ++i) {
     const std::int64_t reach = s.dilation[i] * (s.kernel[i] - 1) + 1;
-    const std::int64_t room = s.input[i] + 2 * s.padding[i];
-    if (reach > room)
+    if (g.same_padding && s.input[i] < 1) fail(op, got(), "images of at least one pixel");
+    if (const std::int64_t room = s.input[i] + 2 * s.padding[i]; !g.same_padding && reach > room)
       fail(op,
            text(got(), ": the filter spans ", reach, i == 0 ? " rows" : " columns", " of ", room, ", padding included"),
            "a window that fits", "add padding, or use a smaller kernel or dilation");
-    s.output[i] = (room - reach) / s.stride[i] + 1;
+    const detail::WindowsAlong windows = g.same_padding
+                                             ? detail::same_windows(s.input[i], reach, s.stride[i])
+                                             : detail::padded_windows(s.input[i], s.padding[i], reach, s.stride[i]);
+    if (windows.after > detail::largest_step)
+      fail(op, text(got(), ": same padding of ", windows.after), text("at most ", detail::largest_step));
+    s.padding[i] = windows.before;
+    s.output[i] = windows.count;
   }
   detail::check_bias(op, bias, s.out);
   return s;
+}
+
+// The most zeros on any side: above and on the left, or below and on the right.
+std::int64_t most_padding(const ConvolutionShape& s) {
+  std::int64_t most = 0;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::int64_t reach = s.dilation[i] * (s.kernel[i] - 1) + 1;
+    const std::int64_t behind = (s.output[i] - 1) * s.stride[i] + reach - s.input[i] - s.padding[i];
+    most = std::max({most, s.padding[i], behind});
+  }
+  return most;
 }
 
 }  // namespace
@@ -67,7 +87,7 @@ Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometr
     if (dx.wants(1)) dx.add(1, convolution_weight_gradient(x.value(), dy, shape));
     if (biased && dx.wants(2)) dx.add(2, sum_to(dy, {shape.out}));
   };
-  const std::array settings{OpSetting{"padding", static_cast<double>(std::max(shape.padding[0], shape.padding[1]))},
+  const std::array settings{OpSetting{"padding", static_cast<double>(most_padding(shape))},
                             OpSetting{"groups", static_cast<double>(shape.groups)},
                             OpSetting{"winograd", static_cast<double>(detail::winograd_tile(shape, x.dtype()))}};
   const OpLabel label(relu ? "conv2d_relu" : "conv2d", settings);

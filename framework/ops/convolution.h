@@ -16,7 +16,8 @@ struct Conv2dGeometry {
   std::array<std::int64_t, 2> stride{1, 1};    ///< Step between output pixels, >= 1.
   std::array<std::int64_t, 2> padding{0, 0};   ///< Zeros on each side, >= 0.
   std::array<std::int64_t, 2> dilation{1, 1};  ///< Step between filter taps, >= 1.
-  std::int64_t groups = 1;                     ///< Divides input and output channels; `in` groups is depthwise.
+  bool same_padding = false;  ///< Instead of `padding`: as much as makes oh = ceil(h / stride); an odd row is below.
+  std::int64_t groups = 1;    ///< Divides input and output channels; `in` groups is depthwise.
   bool channel_sums = false;  ///< Also compute Var::channel_stats() of the output, for a batch_norm that follows.
   Activation activation = Activation::none;  ///< Applied to the result in the same pass; not beside channel_sums.
   /// How 3x3 filters with stride 1 are computed in f32, in all three passes. F(4x4) spreads outliers: see Winograd.

@@ -33,6 +33,8 @@ OpKind kind_of(std::string_view op) {
       {"dropout", K::homogeneous},
       {"max_pool2d", K::pooling},
       {"avg_pool2d", K::pooling},
+      {"adaptive_max_pool2d", K::pooling},
+      {"adaptive_avg_pool2d", K::pooling},
       {"global_avg_pool2d", K::pooling},
       {"sum", K::reduction},
       {"mean", K::reduction},

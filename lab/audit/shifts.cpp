@@ -157,10 +157,11 @@ class ShiftWalk {
   }
 
   Added pooled(const NetworkValue& value, Added x) const {
+    const bool average = value.op.ends_with("avg_pool2d");
     if (x == Added::constant || x == Added::channels)
-      return value.op == "avg_pool2d" && value.setting("padding") != 0 ? Added::places : x;
-    if (value.op == "global_avg_pool2d") return x == Added::places ? Added::channels : x;
-    return x == Added::places && value.op == "avg_pool2d" ? x : Added::something;
+      return average && value.setting("padding") != 0 ? Added::places : x;  // a maximum does not see padding
+    if (x != Added::places || !average) return Added::something;
+    return value.op == "global_avg_pool2d" ? Added::channels : x;
   }
 
   Added reduced(const NetworkValue& value, Added x) const {

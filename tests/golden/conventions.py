@@ -38,6 +38,14 @@ def row(name, got, want):
         wrong.append(name)
 
 
+def refused(function, *arguments, **options):
+    try:
+        function(*arguments, **options)
+    except RuntimeError:
+        return True
+    return False
+
+
 def value_and_gradient(function, numbers, dtype=torch.float64):
     x = torch.tensor(numbers, dtype=dtype, requires_grad=True)
     y = function(x)
@@ -116,6 +124,11 @@ def ops():
 
     row("max_pool2d, two largest", pooled([2.0, 1.0, 2.0, 0.0]), [1.0, 0.0, 0.0, 0.0])
     row("max_pool2d, two NaN", pooled([NAN, 1.0, NAN, 0.0]), [0.0, 0.0, 1.0, 0.0])
+    line = torch.arange(5.0).reshape(1, 1, 1, 5)
+    row("same padding with a stride", refused(F.conv2d, line, torch.ones(1, 1, 1, 3), stride=(1, 2), padding="same"),
+        True)
+    row("max_pool2d, padding of more than half the kernel",
+        refused(F.max_pool2d, line, (1, 3), padding=(0, 2), dilation=(1, 2)), True)
     row("max, two largest", gradient(torch.max, [2.0, 1.0, 2.0]), [0.5, 0.0, 0.5])
     row("amax, two NaN", gradient(torch.amax, [2.0, NAN, NAN]), [NAN, NAN, NAN])
     row("logsumexp of -inf, gradient", gradient(lambda x: torch.logsumexp(x, 0), [-INF, -INF]), [NAN, NAN])

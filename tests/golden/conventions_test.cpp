@@ -7,6 +7,7 @@
 #include "framework/nn/module.h"
 #include "framework/ops/activation.h"
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/convolution.h"
 #include "framework/ops/loss.h"
 #include "framework/ops/normalization.h"
 #include "framework/ops/pooling.h"
@@ -149,6 +150,14 @@ BOOST_AUTO_TEST_CASE(several_largest_elements_and_several_nan) {
   const auto whole = [](const Var& v) { return max(v); };
   BOOST_TEST(same_bits(gradient_of(whole, numbers({2, 1, 2})), numbers({1, 0, 0})));
   BOOST_TEST(same_bits(gradient_of(whole, numbers({2, nan, nan})), numbers({0, 1, 0})));
+}
+
+BOOST_AUTO_TEST_CASE(padding_that_pytorch_refuses) {
+  const Tensor x = numbers({0, 1, 2, 3, 4}).reshape({1, 1, 5, 1}), ones = numbers({1, 1, 1}).reshape({1, 3, 1, 1});
+  const Var strided = conv2d(x, ones, {}, {.stride = {1, 2}, .same_padding = true});
+  BOOST_TEST(same_bits(strided.value().reshape({3}), numbers({1, 6, 7})));
+  const Var spread = max_pool2d(x, {.kernel = {1, 3}, .padding = {0, 2}, .dilation = {1, 2}});
+  BOOST_TEST(same_bits(spread.value().reshape({2}), numbers({2, 3})));
 }
 
 BOOST_AUTO_TEST_CASE(logsumexp_of_nothing_but_minus_infinity) {

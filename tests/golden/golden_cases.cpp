@@ -12,7 +12,7 @@ std::string golden_path(const std::string& file) { return text(EBB_SOURCE_DIR "/
 const std::vector<std::string>& families() {
   static const std::vector<std::string> names{
       "arithmetic",    "activation", "shape",     "matmul",       "conv2d",   "conv_transpose2d", "pooling",
-      "normalization", "loss",       "reduction", "loss_options", "any_axis", "broadcast_matmul"};
+      "normalization", "loss",       "reduction", "loss_options", "any_axis", "broadcast_matmul", "window_options"};
   return names;
 }
 

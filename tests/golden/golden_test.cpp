@@ -84,6 +84,7 @@ BOOST_AUTO_TEST_CASE(loss) { check_family("loss"); }
 BOOST_AUTO_TEST_CASE(loss_options) { check_family("loss_options"); }
 BOOST_AUTO_TEST_CASE(any_axis) { check_family("any_axis"); }
 BOOST_AUTO_TEST_CASE(broadcast_matmul) { check_family("broadcast_matmul"); }
+BOOST_AUTO_TEST_CASE(window_options) { check_family("window_options"); }
 BOOST_AUTO_TEST_CASE(reduction) { check_family("reduction"); }
 
 BOOST_AUTO_TEST_CASE(every_op_has_cases_and_they_are_at_least_480) {

@@ -42,6 +42,9 @@ template <class T>
 Maker pool() {
   return [](const Case& c) {
     PoolGeometry geometry{.kernel = pair(c, "kernel"), .stride = pair(c, "stride"), .padding = pair(c, "padding")};
+    geometry.dilation = c.options.value("dilation", geometry.dilation);
+    geometry.same_padding = c.options.value("same_padding", false);
+    geometry.ceil_mode = c.options.value("ceil_mode", false);
     geometry.count_padding = c.options.value("count_padding", true);
     return std::make_unique<T>(geometry);
   };
@@ -76,6 +79,12 @@ std::map<std::string, Maker> makers() {
   };
   m["max_pool2d"] = pool<MaxPool2d>();
   m["avg_pool2d"] = pool<AvgPool2d>();
+  m["adaptive_max_pool2d"] = [](const Case& c) {
+    return std::make_unique<AdaptiveMaxPool2d>(AdaptivePoolOptions{.output = pair(c, "output")});
+  };
+  m["adaptive_avg_pool2d"] = [](const Case& c) {
+    return std::make_unique<AdaptiveAvgPool2d>(AdaptivePoolOptions{.output = pair(c, "output")});
+  };
   m["global_avg_pool2d"] = plain<GlobalAvgPool2d>();
   m["linear"] = [rng](const Case& c) {
     const Shape& weight = c.tensors.at("weight").shape();
@@ -90,6 +99,7 @@ std::map<std::string, Maker> makers() {
                                                   .stride = pair(c, "stride"),
                                                   .padding = pair(c, "padding"),
                                                   .dilation = pair(c, "dilation"),
+                                                  .same_padding = c.options.value("same_padding", false),
                                                   .groups = option<std::int64_t>(c, "groups"),
                                                   .bias = c.tensors.contains("bias")},
                                     rng);

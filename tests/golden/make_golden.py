@@ -35,7 +35,8 @@ def main():
     families = [elementwise_cases.arithmetic(), elementwise_cases.activation(), elementwise_cases.shape(),
                 window_cases.matmul(), window_cases.conv2d(), window_cases.conv_transpose2d(), window_cases.pooling(),
                 statistics_cases.normalization(), statistics_cases.loss(), statistics_cases.reduction(),
-                option_cases.loss_options(), option_cases.any_axis(), option_cases.broadcast_matmul()]
+                option_cases.loss_options(), option_cases.any_axis(), option_cases.broadcast_matmul(),
+                option_cases.window_options()]
     total, cases = 0, 0
     for family in families:
         size = family.write(folder, metadata)

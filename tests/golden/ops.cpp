@@ -51,6 +51,9 @@ Op pool(Var (*op)(const Var&, const PoolGeometry&)) {
   return [op](Call& call) {
     PoolGeometry geometry{
         .kernel = pair(call, "kernel"), .stride = pair(call, "stride"), .padding = pair(call, "padding")};
+    geometry.dilation = call.options.value("dilation", geometry.dilation);
+    geometry.same_padding = call.options.value("same_padding", false);
+    geometry.ceil_mode = call.options.value("ceil_mode", false);
     geometry.count_padding = call.options.value("count_padding", true);
     return op(call.at("x"), geometry);
   };
@@ -61,6 +64,7 @@ Var conv2d_op(Call& call) {
                 {.stride = pair(call, "stride"),
                  .padding = pair(call, "padding"),
                  .dilation = pair(call, "dilation"),
+                 .same_padding = call.options.value("same_padding", false),
                  .groups = call.options.at("groups")});
 }
 
@@ -165,6 +169,8 @@ std::map<std::string, Op> table() {
   t["conv_transpose2d"] = conv_transpose2d_op;
   t["max_pool2d"] = pool(max_pool2d);
   t["avg_pool2d"] = pool(avg_pool2d);
+  t["adaptive_max_pool2d"] = [](Call& c) { return adaptive_max_pool2d(c.at("x"), pair(c, "output")); };
+  t["adaptive_avg_pool2d"] = [](Call& c) { return adaptive_avg_pool2d(c.at("x"), pair(c, "output")); };
   t["global_avg_pool2d"] = unary(global_avg_pool2d);
 
   t["batch_norm"] = batch_norm_op;

@@ -27,7 +27,7 @@ if(EBB_BUILD_LAB)
   endif()
   ebb_test(audit
     SOURCES lab/audit/audit_test.cpp lab/audit/drawing_test.cpp lab/audit/graphs_test.cpp
-      lab/audit/position_words_test.cpp lab/audit/zoo_test.cpp
+      lab/audit/position_words_test.cpp lab/audit/windows_test.cpp lab/audit/zoo_test.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   ebb_test(diagnose
     SOURCES lab/diagnose/command_test.cpp lab/diagnose/diagnosed_training_test.cpp lab/diagnose/diagnosis_test.cpp

@@ -57,6 +57,15 @@ BOOST_AUTO_TEST_CASE(layers_call_their_ops) {
   BOOST_TEST(up.parameter_count() == 3 * 3 * 4 * 6);
   BOOST_TEST(same_bits(MaxPool2d({.kernel = {3, 3}})(image).value(), max_pool2d(image, {.kernel = {3, 3}}).value()));
   BOOST_TEST(same_bits(AvgPool2d()(image).value(), avg_pool2d(image).value()));
+  const PoolGeometry cut{.kernel = {3, 2}, .dilation = {1, 2}, .ceil_mode = true};
+  BOOST_TEST(same_bits(MaxPool2d(cut)(image).value(), max_pool2d(image, cut).value()));
+  BOOST_TEST(same_bits(AvgPool2d({.kernel = {2, 2}, .same_padding = true})(image).value(),
+                       avg_pool2d(image, {.kernel = {2, 2}, .same_padding = true}).value()));
+  BOOST_TEST(
+      same_bits(AdaptiveMaxPool2d({.output = {3, 2}})(image).value(), adaptive_max_pool2d(image, {3, 2}).value()));
+  BOOST_TEST(
+      same_bits(AdaptiveAvgPool2d({.output = {2, 0}})(image).value(), adaptive_avg_pool2d(image, {2, 0}).value()));
+  BOOST_TEST(AdaptiveAvgPool2d()(image).shape() == (Shape{image.dim(0), 1, 1, image.dim(3)}));
   BOOST_TEST(same_bits(GlobalAvgPool2d()(image).value(), global_avg_pool2d(image).value()));
   BOOST_TEST(same_bits(ReLU()(image).value(), relu(image).value()));
   BOOST_TEST(same_bits(ReLU6()(image).value(), relu6(image).value()));
@@ -88,7 +97,15 @@ BOOST_AUTO_TEST_CASE(options_out_of_range_are_refused) {
   BOOST_TEST(says(error_of([&] { BatchNorm2d({.channels = 3, .new_weight = 1.5}); }), "new_weight = 1.5"));
   BOOST_TEST(says(error_of([&] { Dropout({.p = 1.5}, rng); }), "p = 1.5"));
   BOOST_TEST(says(error_of([&] { Dropout({.p = std::nan("")}, rng); }), "0 <= p <= 1"));
-  BOOST_TEST(says(error_of([&] { MaxPool2d({.padding = {2, 0}}); }), "half the kernel"));
+  BOOST_TEST(says(error_of([&] { MaxPool2d({.padding = {2, 0}}); }), "at most half the window"));
+  BOOST_TEST(says(error_of([&] { AvgPool2d({.dilation = {1, 0}}); }), "[AvgPool2d] got a dilation of 0"));
+  BOOST_TEST(says(error_of([&] { MaxPool2d({.padding = {1, 1}, .same_padding = true}); }), "and same_padding"));
+  BOOST_TEST(says(error_of([&] { AdaptiveAvgPool2d({.output = {-1, 1}}); }), "[AdaptiveAvgPool2d] got output = -1"));
+  BOOST_TEST(says(error_of([&] { AdaptiveMaxPool2d({.output = {1, -2}}); }), "output = -2"));
+  BOOST_TEST(says(error_of([&] {
+                    Conv2d({.in = 3, .out = 4, .padding = {0, 1}, .same_padding = true}, rng);
+                  }),
+                  "padding = 0x1 with same_padding"));
   BOOST_TEST(says(error_of([&] { GroupNorm({.groups = 2, .channels = 3}); }), "groups that divide"));
   BOOST_TEST(says(error_of([&] { Embedding({.rows = 3}, rng); }), "width = 0"));
 }

@@ -2,6 +2,7 @@
 
 #include "framework/compute/convolution.h"
 #include "framework/ops/convolution.h"
+#include "framework/ops/shape.h"
 #include "tests/support/errors.h"
 #include "tests/support/naive.h"
 
@@ -93,6 +94,75 @@ BOOST_AUTO_TEST_CASE(values_and_gradients) {
                        naive_matmul(ones, false, dy.reshape({-1, s.out}), false, {}).reshape({s.out}), tolerance));
     }
   }
+}
+
+// Same padding is the convolution without padding of an image with zeros around it, one more below and on the right
+// where their number is odd.
+BOOST_AUTO_TEST_CASE(same_padding) {
+  struct Same {
+    Shape x, w;
+    Conv2dGeometry geometry;
+    std::array<std::int64_t, 2> zeros;  // altogether, along height and width
+  };
+  const std::vector<Same> all{
+      {{2, 5, 6, 3}, {3, 3, 3, 5}, {}, {2, 2}},
+      {{2, 9, 11, 16}, {3, 3, 16, 16}, {}, {2, 2}},
+      {{1, 8, 8, 17}, {3, 3, 17, 33}, {.stride = {2, 2}}, {1, 1}},
+      {{2, 7, 8, 3}, {3, 3, 3, 5}, {.stride = {2, 2}}, {2, 1}},
+      {{1, 6, 5, 2}, {2, 4, 2, 3}, {}, {1, 3}},
+      {{1, 6, 5, 1}, {2, 2, 1, 1}, {}, {1, 1}},
+      {{1, 7, 9, 4}, {2, 3, 4, 2}, {.stride = {1, 3}}, {1, 0}},
+      {{1, 7, 6, 4}, {3, 2, 2, 6}, {.dilation = {2, 3}, .groups = 2}, {4, 3}},
+      {{1, 7, 6, 3}, {3, 4, 3, 2}, {.stride = {3, 2}, .dilation = {2, 1}}, {4, 2}},
+      {{2, 5, 4, 5}, {4, 4, 1, 5}, {.groups = 5}, {3, 3}},
+      {{1, 6, 7, 17}, {2, 3, 1, 17}, {.stride = {2, 2}, .groups = 17}, {0, 2}},
+      {{1, 5, 4, 3}, {1, 1, 3, 4}, {.stride = {2, 3}}, {0, 0}},
+      {{1, 2, 1, 3}, {5, 4, 3, 4}, {}, {4, 3}},
+      {{1, 2, 1, 3}, {5, 4, 3, 4}, {.stride = {4, 4}}, {3, 3}},
+  };
+  for (const std::string& name : instruction_sets()) {
+    const InstructionSet use(name);
+    for (const DType dtype : {DType::f32, DType::f64})
+      for (const Same& c : all) {
+        const Tensor x = random(c.x, 1, -1, 1, dtype), w = random(c.w, 2, -1, 1, dtype);
+        const Tensor b = random({c.w[3]}, 3, -1, 1, dtype);
+        const auto run = [&](bool same) {
+          Conv2dGeometry geometry = c.geometry;
+          geometry.same_padding = same;
+          const std::array<std::int64_t, 2> before{c.zeros[0] / 2, c.zeros[1] / 2};
+          Tape tape;
+          const Var vx = tape.input(x), vw = tape.input(w), vb = tape.input(b);
+          const Var image =
+              same
+                  ? vx
+                  : pad(vx, {{0, 0}, {before[0], c.zeros[0] - before[0]}, {before[1], c.zeros[1] - before[1]}, {0, 0}});
+          const Var y = conv2d(image, vw, vb, geometry);
+          tape.backward(y, random(y.shape(), 4, -1, 1, dtype));
+          return std::array<Tensor, 4>{y.value(), tape.gradient(vx), tape.gradient(vw), tape.gradient(vb)};
+        };
+        const std::array<Tensor, 4> got = run(true), want = run(false);
+        const auto ceil = [](std::int64_t size, std::int64_t stride) { return (size + stride - 1) / stride; };
+        BOOST_TEST_REQUIRE(got[0].shape() == Shape({c.x[0], ceil(c.x[1], c.geometry.stride[0]),
+                                                    ceil(c.x[2], c.geometry.stride[1]), c.w[3]}));
+        BOOST_TEST_CONTEXT(name << ' ' << dtype << ' ' << c.x << ' ' << c.w)
+        for (std::size_t i = 0; i < 4; ++i) BOOST_TEST(close(got[i], want[i], product_tolerance(dtype, 400)));
+      }
+  }
+  const Tensor x = random({1, 4, 4, 2}, 1), w = random({3, 3, 2, 2}, 2);
+  BOOST_TEST(fails_with({"conv2d", "padding {1, 0} and same_padding"}, [&] {
+    conv2d(x, w, {}, {.padding = {1, 0}, .same_padding = true});
+  }));
+  BOOST_TEST(fails_with({"conv2d", "at least one pixel"}, [&] {
+    conv2d(Tensor({1, 0, 4, 2}), w, {}, {.same_padding = true});
+  }));
+  // Five taps as far apart as may be ask for twice the padding that may be; three ask for just as much.
+  constexpr std::int64_t far = std::int64_t{1} << 24;
+  BOOST_TEST(fails_with({"conv2d", "same padding of 33554432"}, [&] {
+    conv2d(x, random({1, 5, 2, 2}, 2), {}, {.dilation = {1, far}, .same_padding = true});
+  }));
+  const Tensor middle = slice(slice(w, 0, 1, 2), 1, 1, 2).value();  // the tap that meets the image
+  BOOST_TEST(close(conv2d(x, w, {}, {.dilation = {far, far}, .same_padding = true}).value(),
+                   conv2d(x, middle, {}).value(), 1e-6));
 }
 
 // The transposed convolution of the same weights, axes exchanged, is the adjoint: <dy, conv(x)> = <conv'(dy), x>.

@@ -58,12 +58,29 @@ void pooling(Row& row, const std::function<Var(const Var&, const PoolGeometry&)>
       {"whole image", {1, 3, 4, 5}, {.kernel = {3, 4}}},
       {"one pixel", {1, 1, 1, 5}, {.kernel = {1, 1}}},
       {"gaps", {1, 5, 5, 2}, {.kernel = {1, 2}, .stride = {2, 3}}},
+      {"ceil", {1, 5, 4, 3}, {.kernel = {2, 3}, .ceil_mode = true}},
+      {"ceil, padding", {2, 4, 6, 2}, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}, .ceil_mode = true}},
+      {"dilation", {1, 5, 6, 3}, {.kernel = {2, 2}, .stride = {1, 2}, .dilation = {2, 3}}},
+      {"dilation, padding", {1, 4, 5, 5}, {.kernel = {2, 3}, .padding = {1, 2}, .dilation = {3, 2}}},
+      {"same", {2, 5, 4, 3}, {.kernel = {2, 3}, .stride = {1, 2}, .same_padding = true}},
+      {"same, not counted",
+       {1, 5, 5, 2},
+       {.kernel = {3, 2}, .stride = {2, 1}, .same_padding = true, .count_padding = false}},
   };
   std::uint64_t seed = 600;
   for (const Pooled& p : all)
     row.add(p.name, {distinct(p.x, ++seed)},
             [f, geometry = p.geometry](std::span<const Var> in) { return f(in[0], geometry); },
             {.k = static_cast<double>(p.geometry.kernel[0] * p.geometry.kernel[1])});
+}
+
+void adaptive(Row& row, Var (*f)(const Var&, std::array<std::int64_t, 2>)) {
+  const std::vector<std::pair<Shape, std::array<std::int64_t, 2>>> all{{{2, 5, 7, 3}, {2, 3}},  {{1, 4, 6, 5}, {2, 3}},
+                                                                       {{1, 3, 4, 17}, {1, 1}}, {{1, 3, 5, 1}, {0, 2}},
+                                                                       {{1, 2, 3, 2}, {3, 5}},  {{1, 1, 1, 3}, {2, 2}}};
+  for (const auto& [x, output] : all)
+    row.add(text(output[0], " x ", output[1]), {distinct(x, 650)},
+            [f, output = output](std::span<const Var> in) { return f(in[0], output); }, {.k = product(x)});
 }
 
 }  // namespace
@@ -93,6 +110,15 @@ void add_convolution_rows(Table& table) {
   convolution(conv, "filter as large as the image", {2, 3, 4, 3}, {3, 4, 3, 5});
   convolution(conv, "filter larger than the image", {1, 2, 2, 3}, {3, 3, 3, 2}, {.padding = {1, 1}});
   convolution(conv, "more padding than filter", {1, 2, 3, 3}, {2, 2, 3, 2}, {.padding = {3, 3}});
+  convolution(conv, "same", {1, 4, 5, 3}, {3, 3, 3, 5}, {.same_padding = true});
+  convolution(conv, "same, even filter", {2, 4, 3, 2}, {2, 4, 2, 3}, {.same_padding = true});
+  convolution(conv, "same, stride", {1, 5, 6, 3}, {3, 2, 3, 2}, {.stride = {2, 3}, .same_padding = true});
+  convolution(conv, "same, stride and dilation", {1, 6, 5, 2}, {3, 2, 2, 3},
+              {.stride = {2, 1}, .dilation = {1, 3}, .same_padding = true});
+  convolution(conv, "same, groups", {1, 4, 5, 4}, {2, 3, 2, 2}, {.stride = {1, 2}, .same_padding = true, .groups = 2});
+  convolution(conv, "same, depthwise", {1, 5, 4, 5}, {4, 2, 1, 5},
+              {.stride = {2, 2}, .same_padding = true, .groups = 5});
+  convolution(conv, "same, 1x1 stride", {1, 4, 5, 3}, {1, 1, 3, 2}, {.stride = {2, 2}, .same_padding = true});
   convolution(conv, "channel sums", {2, 4, 4, 3}, {3, 3, 3, 5}, {.padding = {1, 1}, .channel_sums = true});
   convolution(conv, "channel sums, 17", {1, 4, 4, 3}, {3, 3, 3, 17}, {.channel_sums = true});
 
@@ -143,6 +169,8 @@ void add_matmul_rows(Table& table) {
 
   pooling(table.row("max_pool2d"), [](const Var& x, const PoolGeometry& geometry) { return max_pool2d(x, geometry); });
   pooling(table.row("avg_pool2d"), [](const Var& x, const PoolGeometry& geometry) { return avg_pool2d(x, geometry); });
+  adaptive(table.row("adaptive_max_pool2d"), adaptive_max_pool2d);
+  adaptive(table.row("adaptive_avg_pool2d"), adaptive_avg_pool2d);
   Row& global = table.row("global_avg_pool2d");
   for (const Shape& shape : {Shape{2, 3, 4, 3}, Shape{1, 1, 1, 5}, Shape{1, 5, 1, 17}, Shape{3, 4, 4, 1}})
     global.add("", {numbers(shape, 20)}, [](std::span<const Var> in) { return global_avg_pool2d(in[0]); },

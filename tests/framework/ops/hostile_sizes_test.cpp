@@ -60,11 +60,43 @@ BOOST_AUTO_TEST_CASE(windows_that_wrap_round) {
       BOOST_TEST(refuses(op, n, [&] { pool(x, {.stride = {1, n}}); }));
       BOOST_TEST(refuses(op, n, [&] { pool(x, {.padding = {n, 0}}); }));
       BOOST_TEST(refuses(op, n, [&] { pool(x, {.kernel = {most, most}, .padding = {n, n}}); }));
+      BOOST_TEST(refuses(op, n, [&] { pool(x, {.dilation = {n, 1}}); }));
+      BOOST_TEST(refuses(op, n, [&] { pool(x, {.kernel = {1, n}, .same_padding = true}); }));
+      BOOST_TEST(refuses(op, n, [&] { pool(x, {.dilation = {1, n}, .same_padding = true}); }));
+      BOOST_TEST(refuses(op, n, [&] { pool(x, {.stride = {n, n}, .ceil_mode = true}); }));
+      BOOST_TEST(refuses(op, n, [&] { pool(x, {.padding = {1, n}, .dilation = {1, n}, .ceil_mode = true}); }));
     }
     // The largest that are allowed.
     const std::int64_t large = std::int64_t{1} << 24;
     BOOST_TEST(pool(x, {.stride = {large, large}}).shape() == (Shape{1, 1, 1, 3}));
     BOOST_TEST(pool(x, {.kernel = {large, 2}, .padding = {large / 2, 0}}).shape() == (Shape{1, 1, 2, 3}));
+    BOOST_TEST(pool(x, {.stride = {large, large}, .ceil_mode = true}).shape() == (Shape{1, 1, 1, 3}));
+    BOOST_TEST(pool(x, {.kernel = {large, large}, .stride = {3, 1}, .same_padding = true}).shape() ==
+               (Shape{1, 2, 4, 3}));
+    // Of three taps as far apart as may be the middle one meets the image, of two none does.
+    BOOST_TEST(same_bits(pool(x, {.kernel = {3, 3},
+                                  .stride = {1, 1},
+                                  .dilation = {large, large},
+                                  .same_padding = true,
+                                  .count_padding = false})
+                             .value(),
+                         x));
+    BOOST_TEST(refuses(op, large, [&] {
+      pool(x, {.kernel = {2, 2}, .stride = {1, 1}, .dilation = {large, large}, .same_padding = true});
+    }));
+    BOOST_TEST(refuses(op, large, [&] { pool(x, {.kernel = {large, 2}, .dilation = {large, 1}}); }));
+    BOOST_TEST(pool(Tensor({0, 4, 4, 3}), {.kernel = {3, 3}, .dilation = {1, 1}, .same_padding = true}).shape() ==
+               (Shape{0, 2, 2, 3}));
+  }
+  for (const auto pool : {adaptive_max_pool2d, adaptive_avg_pool2d}) {
+    const char* const op = pool == adaptive_max_pool2d ? "adaptive_max_pool2d" : "adaptive_avg_pool2d";
+    for (const std::int64_t n : wrapping) {
+      BOOST_TEST(refuses(op, n, [&] { pool(x, {n, 1}); }));
+      BOOST_TEST(refuses(op, n, [&] { pool(x, {2, n}); }));
+    }
+    for (const Shape& empty : {Shape{2, 0, 4, 3}, Shape{2, 4, 0, 3}, Shape{2, 4, 4, 0}})
+      BOOST_TEST(refuses(op, 0, [&] { pool(Tensor(empty), {2, 0}); }));
+    BOOST_TEST(pool(Tensor({0, 5, 4, 3}), {2, 0}).shape() == (Shape{0, 2, 4, 3}));
   }
 }
 
@@ -75,6 +107,9 @@ BOOST_AUTO_TEST_CASE(convolutions_that_wrap_round) {
     BOOST_TEST(refuses("conv2d", n, [&] { conv2d(x, w, none, {.padding = {1, n}}); }));
     BOOST_TEST(refuses("conv2d", n, [&] { conv2d(x, w, none, {.dilation = {n, 1}}); }));
     BOOST_TEST(refuses("conv2d", n, [&] { conv2d(x, w, none, {.groups = n}); }));
+    BOOST_TEST(refuses("conv2d", n, [&] { conv2d(x, w, none, {.stride = {1, n}, .same_padding = true}); }));
+    BOOST_TEST(refuses("conv2d", n, [&] { conv2d(x, w, none, {.padding = {n, 0}, .same_padding = true}); }));
+    BOOST_TEST(refuses("conv2d", n, [&] { conv2d(x, w, none, {.dilation = {1, n}, .same_padding = true}); }));
     BOOST_TEST(refuses("conv_transpose2d", n, [&] { conv_transpose2d(x, w, none, {.stride = {n, 1}}); }));
     BOOST_TEST(refuses("conv_transpose2d", n, [&] { conv_transpose2d(x, w, none, {.padding = {1, n}}); }));
     BOOST_TEST(refuses("conv_transpose2d", n, [&] { conv_transpose2d(x, w, none, {.output_padding = {n, 0}}); }));
@@ -97,6 +132,11 @@ BOOST_AUTO_TEST_CASE(huge_images_of_an_empty_batch) {
       survives("conv_transpose2d", [&] { conv_transpose2d(x, w, none, {.stride = {step, 1}}); });
       survives("max_pool2d", [&] { max_pool2d(x, {.kernel = {step, 1}}); });
       survives("avg_pool2d", [&] { avg_pool2d(x, {.kernel = {1, 1}, .stride = {step, 1}}); });
+      survives("conv2d", [&] { conv2d(x, w, none, {.stride = {step, 1}, .same_padding = true}); });
+      survives("max_pool2d", [&] { max_pool2d(x, {.kernel = {3, 3}, .stride = {step, 1}, .same_padding = true}); });
+      survives("avg_pool2d", [&] { avg_pool2d(x, {.stride = {step, 1}, .dilation = {step, 1}, .ceil_mode = true}); });
+      survives("adaptive_max_pool2d", [&] { adaptive_max_pool2d(x, {step, 3}); });
+      survives("adaptive_avg_pool2d", [&] { adaptive_avg_pool2d(x, {0, 3}); });
     }
     survives("global_avg_pool2d", [&] { global_avg_pool2d(x); });
     survives("concat", [&] { concat(std::vector<Var>(64, Var(x)), 1); });

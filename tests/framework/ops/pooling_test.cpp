@@ -27,36 +27,74 @@ Run run(Kind kind, const Tensor& x, const Tensor& dy, const PoolGeometry& geomet
   return {y.value(), tape.gradient(in)};
 }
 
-struct Sizes {
-  std::int64_t n, h, w, c, oh, ow;
+// The pixels that one window meets along an axis, and how many an average counts.
+struct Taps {
+  std::vector<std::int64_t> pixels;
+  std::int64_t counted;
 };
 
-Sizes sizes_of(const Shape& x, const PoolGeometry& g) {
-  const auto out = [&](std::size_t axis) {
-    const std::int64_t stride = g.stride[axis] == 0 ? g.kernel[axis] : g.stride[axis];
-    return (x[static_cast<int>(axis) + 1] + 2 * g.padding[axis] - g.kernel[axis]) / stride + 1;
-  };
-  return {x[0], x[1], x[2], x[3], out(0), out(1)};
+// All windows along an axis, by trying every place: the definition of the options.
+std::vector<Taps> windows(std::int64_t size, const PoolGeometry& g, std::size_t axis) {
+  const std::int64_t stride = g.stride[axis] == 0 ? g.kernel[axis] : g.stride[axis];
+  const std::int64_t reach = (g.kernel[axis] - 1) * g.dilation[axis] + 1;
+  std::int64_t before = g.padding[axis], after = before, most = size + 2 * before + 1;
+  if (g.same_padding) {
+    most = 0;
+    while (most * stride < size) ++most;  // ceil(size / stride)
+    std::int64_t zeros = 0;
+    while ((most - 1) * stride + reach > size + zeros) ++zeros;
+    before = zeros / 2;
+    after = zeros - before;
+  }
+  std::vector<Taps> all;
+  for (std::int64_t i = 0; i < most; ++i) {
+    const std::int64_t begin = i * stride - before, end = begin + reach;
+    const bool whole = end <= size + after;
+    const bool gap = i == 0 || end - stride < size + after;  // the window before has left something over
+    if (!whole && !(g.ceil_mode && begin < size && gap)) break;
+    Taps taps{{}, 0};
+    for (std::int64_t at = begin; at < end; at += g.dilation[axis]) {
+      const bool inside = at >= 0 && at < size;
+      if (inside) taps.pixels.push_back(at);
+      if (inside || (g.count_padding && at < size + after)) ++taps.counted;
+    }
+    all.push_back(taps);
+  }
+  return all;
+}
+
+// Window i of `count` that divide an axis evenly: from floor(i size / count) to ceil((i + 1) size / count).
+std::vector<Taps> even_windows(std::int64_t size, std::int64_t count) {
+  std::vector<Taps> all;
+  for (std::int64_t i = 0; i < count; ++i) {
+    Taps taps{{}, 0};
+    for (std::int64_t at = 0; at < size; ++at)
+      if ((at + 1) * count > i * size && at * count < (i + 1) * size) taps.pixels.push_back(at);
+    taps.counted = static_cast<std::int64_t>(taps.pixels.size());
+    all.push_back(taps);
+  }
+  return all;
+}
+
+Shape output_of(const Shape& x, const PoolGeometry& g) {
+  return {x[0], static_cast<std::int64_t>(windows(x[1], g, 0).size()),
+          static_cast<std::int64_t>(windows(x[2], g, 1).size()), x[3]};
 }
 
 // Loops over windows in f64; one rounding to the dtype at the end.
-Run reference(Kind kind, const Tensor& x, const Tensor& dy, const PoolGeometry& g) {
-  const Sizes s = sizes_of(x.shape(), g);
+Run reference(Kind kind, const Tensor& x, const Tensor& dy, const std::vector<Taps>& rows,
+              const std::vector<Taps>& columns) {
   const std::vector<double> in = values(x), up = values(dy);
-  std::vector<double> y(static_cast<std::size_t>(s.n * s.oh * s.ow * s.c)), dx(in.size());
+  std::vector<double> y(up.size()), dx(in.size());
   std::size_t o = 0;
-  for (std::int64_t n = 0; n < s.n; ++n)
-    for (std::int64_t oy = 0; oy < s.oh; ++oy)
-      for (std::int64_t ox = 0; ox < s.ow; ++ox)
-        for (std::int64_t c = 0; c < s.c; ++c, ++o) {
+  for (std::int64_t n = 0; n < x.dim(0); ++n)
+    for (const Taps& high : rows)
+      for (const Taps& wide : columns)
+        for (std::int64_t c = 0; c < x.dim(3); ++c, ++o) {
           std::vector<std::size_t> taps;
-          for (std::int64_t ky = 0; ky < g.kernel[0]; ++ky)
-            for (std::int64_t kx = 0; kx < g.kernel[1]; ++kx) {
-              const std::int64_t iy = oy * (g.stride[0] == 0 ? g.kernel[0] : g.stride[0]) + ky - g.padding[0];
-              const std::int64_t ix = ox * (g.stride[1] == 0 ? g.kernel[1] : g.stride[1]) + kx - g.padding[1];
-              if (iy < 0 || ix < 0 || iy >= s.h || ix >= s.w) continue;
-              taps.push_back(static_cast<std::size_t>(((n * s.h + iy) * s.w + ix) * s.c + c));
-            }
+          for (const std::int64_t iy : high.pixels)
+            for (const std::int64_t ix : wide.pixels)
+              taps.push_back(static_cast<std::size_t>(((n * x.dim(1) + iy) * x.dim(2) + ix) * x.dim(3) + c));
           if (kind == Kind::max) {
             std::size_t best = taps[0];
             for (const std::size_t t : taps)
@@ -64,16 +102,19 @@ Run reference(Kind kind, const Tensor& x, const Tensor& dy, const PoolGeometry& 
             y[o] = in[best];
             dx[best] += up[o];
           } else {
-            const double size =
-                g.count_padding ? static_cast<double>(g.kernel[0] * g.kernel[1]) : static_cast<double>(taps.size());
+            const auto size = static_cast<double>(high.counted * wide.counted);
             for (const std::size_t t : taps) {
               y[o] += in[t] / size;
               dx[t] += up[o] / size;
             }
           }
         }
-  return {cast(Tensor::from(std::span<const double>(y), {s.n, s.oh, s.ow, s.c}), x.dtype()),
+  return {cast(Tensor::from(std::span<const double>(y), dy.shape()), x.dtype()),
           cast(Tensor::from(std::span<const double>(dx), x.shape()), x.dtype())};
+}
+
+Run reference(Kind kind, const Tensor& x, const Tensor& dy, const PoolGeometry& g) {
+  return reference(kind, x, dy, windows(x.dim(1), g, 0), windows(x.dim(2), g, 1));
 }
 
 const PoolGeometry geometries[] = {
@@ -86,6 +127,20 @@ const PoolGeometry geometries[] = {
     {.kernel = {3, 2}, .stride = {1, 2}, .padding = {0, 1}, .count_padding = false},
     {.kernel = {5, 5}, .padding = {2, 2}},
     {.kernel = {7, 6}},
+    {.kernel = {2, 2}, .ceil_mode = true},
+    {.kernel = {2, 4}, .ceil_mode = true, .count_padding = false},
+    {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}, .ceil_mode = true},
+    {.kernel = {4, 5}, .stride = {3, 3}, .padding = {2, 2}, .ceil_mode = true},
+    {.kernel = {1, 2}, .stride = {3, 4}, .ceil_mode = true},
+    {.kernel = {2, 2}, .stride = {1, 1}, .dilation = {2, 3}},
+    {.kernel = {2, 2}, .stride = {5, 4}, .dilation = {3, 2}},
+    {.kernel = {3, 2}, .padding = {2, 1}, .dilation = {2, 3}},
+    {.kernel = {3, 3}, .stride = {2, 3}, .padding = {1, 2}, .dilation = {2, 2}, .ceil_mode = true},
+    {.kernel = {2, 2}, .stride = {1, 1}, .same_padding = true},
+    {.kernel = {3, 3}, .stride = {2, 2}, .same_padding = true, .count_padding = false},
+    {.kernel = {3, 4}, .stride = {3, 2}, .same_padding = true},
+    {.kernel = {2, 3}, .stride = {2, 1}, .dilation = {1, 2}, .same_padding = true},
+    {.kernel = {2, 2}, .stride = {4, 5}, .same_padding = true},
 };
 
 BOOST_AUTO_TEST_SUITE(pooling)
@@ -97,9 +152,9 @@ BOOST_AUTO_TEST_CASE(matches_loops_on_every_instruction_set) {
       for (const PoolGeometry& g : geometries) {
         for (const std::int64_t channels : {1, 2, 3, 5, 6, 16, 17, 32, 67}) {
           const Shape shape{3, 7, 6, channels};
-          const Sizes s = sizes_of(shape, g);
+          const Shape out = output_of(shape, g);
           const Tensor x = random(shape, 1, -1, 1, dtype);
-          const Tensor dy = random({s.n, s.oh, s.ow, s.c}, 2, -1, 1, dtype);
+          const Tensor dy = random(out, 2, -1, 1, dtype);
           BOOST_TEST_CONTEXT(name << ' ' << dtype << ' ' << channels << " channels, window " << g.kernel[0] << 'x'
                                   << g.kernel[1]) {
             const Run most = run(Kind::max, x, dy, g), want_most = reference(Kind::max, x, dy, g);
@@ -120,8 +175,8 @@ BOOST_AUTO_TEST_CASE(tiny_images) {
   for (const Shape& shape : {Shape{1, 1, 1, 1}, Shape{5, 1, 1, 3}, Shape{2, 2, 1, 1}, Shape{1, 1, 3, 2}}) {
     for (const PoolGeometry& g :
          {PoolGeometry{.kernel = {1, 1}}, PoolGeometry{.kernel = {2, 2}, .stride = {1, 1}, .padding = {1, 1}}}) {
-      const Sizes s = sizes_of(shape, g);
-      const Tensor x = random(shape, 1), dy = random({s.n, s.oh, s.ow, s.c}, 2);
+      const Shape out = output_of(shape, g);
+      const Tensor x = random(shape, 1), dy = random(out, 2);
       for (const Kind kind : {Kind::max, Kind::average}) {
         const Run got = run(kind, x, dy, g), want = reference(kind, x, dy, g);
         BOOST_TEST(close(got.y, want.y, 1e-6));
@@ -137,8 +192,8 @@ BOOST_AUTO_TEST_CASE(ties_give_the_gradient_to_the_first_place) {
       // Few different values: many ties.
       Tensor x = random({2, 6, 6, channels}, 1, 0, 3);
       for (float& v : x.mutable_span<float>()) v = std::floor(v);
-      const Sizes s = sizes_of(x.shape(), g);
-      const Tensor dy = random({s.n, s.oh, s.ow, s.c}, 2);
+      const Shape out = output_of(x.shape(), g);
+      const Tensor dy = random(out, 2);
       BOOST_TEST(close(run(Kind::max, x, dy, g).dx, reference(Kind::max, x, dy, g).dx, 1e-6));
     }
   }
@@ -188,8 +243,8 @@ BOOST_AUTO_TEST_CASE(nan_and_infinity_win_alike_on_every_path) {
               else if (share < 0.15f) number = std::copysign(std::numeric_limits<T>::infinity(), number);
             }
           });
-          const Sizes s = sizes_of(x.shape(), g);
-          const Tensor dy = random({s.n, s.oh, s.ow, s.c}, 2, -1, 1, dtype);
+          const Shape out = output_of(x.shape(), g);
+          const Tensor dy = random(out, 2, -1, 1, dtype);
           const Run got = run(Kind::max, x, dy, g), want = reference(Kind::max, x, dy, g);
           BOOST_TEST_CONTEXT(name << ' ' << dtype << ' ' << channels << " channels, window " << g.kernel[0] << 'x'
                                   << g.kernel[1]) {
@@ -242,12 +297,45 @@ BOOST_AUTO_TEST_CASE(global_average) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(windows_that_divide_the_image_evenly) {
+  for (const std::string& name : instruction_sets()) {
+    const InstructionSet use(name);
+    for (const DType dtype : types)
+      for (const Shape& size : {Shape{7, 5}, Shape{1, 1}, Shape{6, 4}, Shape{11, 3}})
+        for (const Shape& to : {Shape{1, 1}, Shape{3, 2}, Shape{2, 4}, Shape{7, 0}, Shape{0, 0}, Shape{9, 5}})
+          for (const std::int64_t channels : {1, 3, 16, 17}) {
+            const Tensor x = random({2, size[0], size[1], channels}, 1, -1, 1, dtype);
+            const std::int64_t oh = to[0] == 0 ? size[0] : to[0], ow = to[1] == 0 ? size[1] : to[1];
+            const Tensor dy = random({2, oh, ow, channels}, 2, -1, 1, dtype);
+            for (const Kind kind : {Kind::max, Kind::average}) {
+              Tape tape;
+              const Var in = tape.input(x);
+              const std::array<std::int64_t, 2> output{to[0], to[1]};
+              const Var y = kind == Kind::max ? adaptive_max_pool2d(in, output) : adaptive_avg_pool2d(in, output);
+              tape.backward(y, dy);
+              const Run want = reference(kind, x, dy, even_windows(size[0], oh), even_windows(size[1], ow));
+              BOOST_TEST_CONTEXT(name << ' ' << dtype << ' ' << x.shape() << " to " << to) {
+                BOOST_TEST(close(y.value(), want.y, dtype == DType::f32 ? 1e-6 : 1e-14));
+                BOOST_TEST(close(tape.gradient(in), want.dx, dtype == DType::f32 ? 1e-6 : 1e-14));
+              }
+            }
+          }
+  }
+  const Tensor x = random({2, 4, 4, 3}, 1);
+  for (const auto pool : {adaptive_max_pool2d, adaptive_avg_pool2d}) {
+    BOOST_TEST(error_of([&] { pool(x, {-1, 2}); }).find("an output of {-1, 2}") != std::string::npos);
+    BOOST_TEST(error_of([&] { pool(x, {2, std::int64_t{1} << 40}); }).find("an output of {2, ") != std::string::npos);
+    BOOST_TEST(error_of([&] { pool(random({4, 4, 3}, 1), {1, 1}); }).find("[4, 4, 3]") != std::string::npos);
+    BOOST_TEST(pool(Tensor({0, 4, 4, 3}), {3, 3}).shape() == Shape({0, 3, 3, 3}));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(equal_bits_on_any_number_of_threads) {
-  for (const PoolGeometry& g : {geometries[0], geometries[2]}) {
+  for (const PoolGeometry& g : {geometries[0], geometries[2], geometries[9], geometries[14], geometries[19]}) {
     for (const std::int64_t channels : {6, 16}) {
       const Shape shape{30, 32, 32, channels};
-      const Sizes s = sizes_of(shape, g);
-      const Tensor x = random(shape, 1), dy = random({s.n, s.oh, s.ow, s.c}, 2);
+      const Shape out = output_of(shape, g);
+      const Tensor x = random(shape, 1), dy = random(out, 2);
       for (const Kind kind : {Kind::max, Kind::average}) {
         Run first;
         for (const int threads : {1, 2, 3, 4, 8}) {
@@ -272,8 +360,15 @@ BOOST_AUTO_TEST_CASE(bad_arguments) {
   says(Tensor(), {}, "undefined");
   says(random({2, 4, 4}, 1), {}, "[2, 4, 4]");
   says(Tensor::zeros({2, 4, 4, 3}, DType::u8), {}, "u8");
-  says(x, {.kernel = {0, 2}}, "height 0");
-  says(x, {.kernel = {2, 5}}, "width 5");
+  says(x, {.kernel = {0, 2}}, "a window of 0 along the height");
+  says(x, {.kernel = {2, 5}}, "a window that spans 5 for images of width 4");
+  says(x, {.kernel = {2, 2}, .dilation = {1, 4}}, "a window that spans 5 for images of width 4");
+  says(x, {.dilation = {0, 1}}, "a dilation of 0 along the height");
+  says(x, {.padding = {1, 0}, .same_padding = true}, "padding of 1 along the height and same_padding");
+  // Taps at -2 and 2, -1 and 3, ... meet images of four rows; those of one row lie between them.
+  BOOST_TEST(max_pool2d(x, {.kernel = {2, 1}, .stride = {1, 1}, .padding = {2, 0}, .dilation = {4, 1}}).dim(1) == 4);
+  says(random({1, 1, 4, 3}, 1), {.kernel = {2, 1}, .padding = {2, 0}, .dilation = {4, 1}}, "a tap inside the image");
+  says(random({1, 1, 4, 3}, 1), {.kernel = {2, 1}, .dilation = {2, 1}, .same_padding = true}, "a tap inside the image");
   says(x, {.stride = {-1, 0}}, "stride of -1");
   says(x, {.padding = {0, 2}}, "padding of 2");
   says(x, {.padding = {-1, 0}}, "padding of -1");

@@ -5,7 +5,6 @@
 #include "framework/nn/activations.h"
 #include "framework/nn/batch_norm.h"
 #include "framework/nn/conv2d.h"
-#include "framework/nn/dropout.h"
 #include "framework/nn/embedding.h"
 #include "framework/nn/flatten.h"
 #include "framework/nn/group_norm.h"
@@ -18,63 +17,12 @@
 #include "framework/ops/reduction.h"
 #include "framework/ops/shape.h"
 #include "lab/audit/audit.h"
+#include "tests/lab/audit/networks.h"
 
 namespace ebb {
 namespace {
 
-constexpr std::int64_t samples = 6, classes = 3;
-
-Tensor images(std::int64_t channels = 2) {
-  Tensor x({samples, 5, 5, channels}, DType::f32);
-  fill_normal(x, Rng(11), 0, 1);
-  return x;
-}
-
-Tensor labels() { return Tensor::from<std::int64_t>({0, 1, 2, 1, 0, 2}, {samples}); }
-
-// A line for each parameter, "path position, by granularity".
-std::string answer(const Audit& audit) {
-  std::string out;
-  for (const AuditRow& r : audit.rows)
-    out += text(r.path, ' ', name(r.position), r.granularity.empty() ? "" : ", ", r.granularity, '\n');
-  return out;
-}
-
-// A line for each scaling and shift.
-std::string symmetries(const Audit& audit, bool rescalings = false) {
-  std::string out;
-  for (const AuditedSymmetry& s : audit.symmetries)
-    if (rescalings == (s.symmetry.kind == Symmetry::Kind::rescale)) out += text(s.symmetry) + '\n';
-  return out;
-}
-
-// Every symmetry was seen by the probe, and the search found no other.
-void require_sound(const Audit& audit) {
-  std::string problems;
-  for (const std::string& p : audit.problems) problems += p + '\n';
-  BOOST_TEST(problems.empty(), problems << audit.text());
-  for (const AuditedSymmetry& s : audit.symmetries) {
-    BOOST_REQUIRE(s.probe.has_value());
-    BOOST_TEST(s.probe->confirmed, text(s.symmetry) << ": " << s.probe->reason << ' ' << s.probe->change);
-  }
-}
-
-Audit sound_audit(Layer& model, std::int64_t channels = 2) {
-  Audit found = audit(model, images(channels), labels());
-  require_sound(found);
-  return found;
-}
-
-// A network whose forward pass is a lambda over layers declared before it.
-struct Net : Layer {
-  Var forward(const Var& x) override { return body(x); }
-  std::function<Var(const Var&)> body;
-};
-
-Conv2dOptions conv(std::int64_t in, std::int64_t out, bool bias = false, std::int64_t kernel = 3,
-                   std::int64_t padding = 1) {
-  return {.in = in, .out = out, .kernel = {kernel, kernel}, .padding = {padding, padding}, .bias = bias};
-}
+using namespace test;
 
 BOOST_AUTO_TEST_SUITE(audited_graphs)
 
@@ -235,23 +183,6 @@ BOOST_AUTO_TEST_CASE(a_batch_norm_without_scale_and_shift) {
   BOOST_TEST(symmetries(found, true).empty(), symmetries(found, true));
 }
 
-BOOST_AUTO_TEST_CASE(a_shift_before_a_linear_bottleneck_is_inert_unless_it_is_padded) {
-  for (const bool padded : {false, true}) {
-    Sequential net{Rng(1)};
-    net.add<Conv2d>("conv1", conv(2, 4));
-    net.add<BatchNorm2d>("bn1", {.channels = 4});
-    net.add<Conv2d>("conv2", padded ? conv(4, 3) : conv(4, 3, false, 1, 0));
-    net.add<BatchNorm2d>("bn2", {.channels = 3});
-    net.add<ReLU>("relu");
-    net.add<GlobalAvgPool2d>("pool");
-    net.add<Linear>("fc", {.in = 3, .out = classes});
-    const Audit found = sound_audit(net);
-    const std::string wanted = padded ? "bn1.scale joint_gain, whole\nbn1.shift joint_gain, whole\n"
-                                      : "bn1.scale joint_gain, whole\nbn1.shift cancelled, channel\n";
-    BOOST_TEST(answer(found).find(wanted) != std::string::npos, answer(found));
-  }
-}
-
 BOOST_AUTO_TEST_CASE(silu_lets_no_scale_through) {
   Sequential net{Rng(1)};
   net.add<Conv2d>("conv1", conv(2, 4));
@@ -264,26 +195,6 @@ BOOST_AUTO_TEST_CASE(silu_lets_no_scale_through) {
   BOOST_TEST(
       answer(found).find("bn1.scale plain\nbn1.shift plain\nconv2.weight feeds_norm, channel\n") != std::string::npos,
       answer(found));
-}
-
-BOOST_AUTO_TEST_CASE(pooling_concatenation_and_dropout_before_a_norm) {
-  Net net;
-  const Rng rng(1);
-  Child<Conv2d> a{net, "a", conv(2, 2, true), rng}, b{net, "b", conv(2, 3, true), rng};
-  Child<Dropout> drop{net, "drop", {.p = 0.25}, rng};
-  Child<BatchNorm2d> bn{net, "bn", {.channels = 5}};
-  Child<Linear> fc{net, "fc", {.in = 5, .out = classes}, rng};
-  net.body = [&](const Var& x) {
-    const Var left = max_pool2d(a(x), {.kernel = {2, 2}}), right = avg_pool2d(drop(b(x)), {.kernel = {2, 2}});
-    return fc(mean(relu(bn(concat({left, right}, 3))), {1, 2}));
-  };
-  const Audit found = sound_audit(net);
-  // A shift passes max pooling, but not dropout.
-  BOOST_TEST(answer(found).find("a.weight feeds_norm, channel\na.bias cancelled, channel\n"
-                                "b.weight feeds_norm, channel\nb.bias feeds_norm, channel\n") == 0u,
-             answer(found));
-  BOOST_TEST(symmetries(found).find("b.weight x c, b.bias x c, by channel (3)") != std::string::npos,
-             symmetries(found));
 }
 
 BOOST_AUTO_TEST_CASE(flattened_images_before_a_norm_of_columns) {
