@@ -96,24 +96,53 @@ void take(Settings& settings, MuonOptions& o) {
   o.adam_groups = settings.adam_groups;
 }
 
+// What is clipped is a line here.
+struct Clipping {
+  const char* name;
+  Clip (*make)(double limit);
+};
+
+constexpr Clipping clippings[] = {
+    {"none", [](double) { return Clip{}; }},
+    {"value", [](double limit) { return clip_value(limit); }},
+    {"norm", [](double limit) { return clip_norm(limit); }},
+    {"group_norm", [](double limit) { return clip_group_norm(limit); }},
+};
+
+Clip make_clip(const Recipe& recipe) {
+  for (const Clipping& clipping : clippings)
+    if (recipe.clip == clipping.name) return clipping.make(recipe.clip_limit);
+  fail("clip", in_quotes(recipe.clip), "what is clipped", suggestion(recipe.clip, clip_names()));
+}
+
 using Made = std::unique_ptr<Optimizer>;
 
 struct Inputs {
+  const Recipe& recipe;
+  StepCounts steps;
   Groups groups;
-  Settings settings;
-  CommonOptions common;
 };
 
-// An optimizer from its options, with what all have in common filled in.
-template <class O, class Options>
-Made make(Inputs& inputs) {
+// What all optimizers have in common. Every group of a recipe has its own decay.
+template <class Options>
+Options common_options(const Inputs& inputs) {
+  const Recipe& recipe = inputs.recipe;
   Options options;
-  take(inputs.settings, options);
-  options.lr = inputs.common.lr;
-  options.schedule = inputs.common.schedule;
-  options.decay = inputs.common.decay;
-  options.gradient = inputs.common.gradient;
-  options.plateau = inputs.common.plateau;
+  options.lr = recipe.lr;
+  options.schedule = make_schedule(recipe, inputs.steps);
+  options.decay = no_decay();
+  options.gradient = {.clip = make_clip(recipe), .accumulate = static_cast<int>(recipe.accumulate)};
+  if (recipe.plateau)
+    options.plateau =
+        PlateauOptions{.factor = recipe.plateau_factor, .patience = static_cast<int>(recipe.plateau_patience)};
+  return options;
+}
+
+template <class O, class Options>
+Made make(const Inputs& inputs) {
+  Options options = common_options<Options>(inputs);
+  Settings settings(inputs.recipe, groups_of_adam(inputs.recipe, inputs.groups));
+  take(settings, options);
   return std::make_unique<O>(inputs.groups, options);
 }
 
@@ -129,7 +158,7 @@ std::vector<std::string> keys() {
 struct Entry {
   const char* name;
   std::vector<std::string> (*keys)();
-  Made (*make)(Inputs& inputs);
+  Made (*make)(const Inputs& inputs);
 };
 
 template <class O, class Options>
@@ -153,30 +182,11 @@ constexpr Entry entries[] = {
     entry<Muon, MuonOptions>("muon"),
 };
 
-Made made(const OwnOptimizer& own, const Groups& groups, const CommonOptions& common, const Recipe& recipe) {
-  Made optimizer = own.make(groups, common, recipe);
+Made make(const OwnOptimizer& own, const Inputs& inputs) {
+  Made optimizer = own.make(inputs.groups, common_options<CommonOptions>(inputs), inputs.recipe);
   if (!optimizer)
     fail("optimizer", text("none from ", in_quotes(own.name)), "one", "return it from OwnOptimizer::make");
   return optimizer;
-}
-
-// What is clipped is a line here.
-struct Clipping {
-  const char* name;
-  Clip (*make)(double limit);
-};
-
-constexpr Clipping clippings[] = {
-    {"none", [](double) { return Clip{}; }},
-    {"value", [](double limit) { return clip_value(limit); }},
-    {"norm", [](double limit) { return clip_norm(limit); }},
-    {"group_norm", [](double limit) { return clip_group_norm(limit); }},
-};
-
-Clip make_clip(const Recipe& recipe) {
-  for (const Clipping& clipping : clippings)
-    if (recipe.clip == clipping.name) return clipping.make(recipe.clip_limit);
-  fail("clip", in_quotes(recipe.clip), "what is clipped", suggestion(recipe.clip, clip_names()));
 }
 
 }  // namespace
@@ -199,20 +209,12 @@ std::unique_ptr<Optimizer> make_optimizer(const Recipe& recipe, Layer& model, st
                                           const Recorded& record) {
   require_no_idle_keys(recipe);
   const StepCounts steps = step_counts(recipe, batches);
-  const Groups table = make_groups(recipe, model, steps, record);
-  Inputs inputs{.groups = table, .settings = Settings(recipe, groups_of_adam(recipe, table)), .common = {}};
-  inputs.common.lr = recipe.lr;
-  inputs.common.schedule = make_schedule(recipe, steps);
-  inputs.common.decay = no_decay();  // every group of a recipe has its own
-  inputs.common.gradient = {.clip = make_clip(recipe), .accumulate = static_cast<int>(recipe.accumulate)};
-  if (recipe.plateau)
-    inputs.common.plateau =
-        PlateauOptions{.factor = recipe.plateau_factor, .patience = static_cast<int>(recipe.plateau_patience)};
+  const Inputs inputs{.recipe = recipe, .steps = steps, .groups = make_groups(recipe, model, steps, record)};
   for (const Entry& entry : entries)
     if (recipe.optimizer == entry.name) return entry.make(inputs);
   if (recipe.extensions)
     for (const OwnOptimizer& own : recipe.extensions->optimizers)
-      if (recipe.optimizer == own.name) return made(own, table, inputs.common, recipe);
+      if (recipe.optimizer == own.name) return make(own, inputs);
   fail("optimizer", in_quotes(recipe.optimizer), "an optimizer",
        suggestion(recipe.optimizer, optimizer_names(recipe.extensions.get())));
 }
