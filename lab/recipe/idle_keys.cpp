@@ -11,29 +11,7 @@ namespace {
 
 constexpr std::size_t most_listed = 6;
 
-// A key that chooses, and what there is to choose.
-struct Family {
-  const char* key;
-  std::vector<Choice> choices;
-
-  bool reads(std::string_view choice, std::string_view key_of_it) const {
-    return std::ranges::any_of(choices, [&](const Choice& c) {
-      return c.name == choice && std::ranges::find(c.keys, key_of_it) != c.keys.end();
-    });
-  }
-
-  // The choices that read a key.
-  std::vector<std::string> readers(std::string_view key_of_them) const {
-    std::vector<std::string> out;
-    for (const Choice& c : choices)
-      if (reads(c.name, key_of_them)) out.push_back(c.name);
-    return out;
-  }
-};
-
-std::vector<Family> choosing_keys(const Extensions* own) {
-  return {{"optimizer", optimizer_choices(own)}, {"schedule", schedule_choices(own)}, {"decay", decay_choices(own)}};
-}
+using detail::Family;
 
 std::string joined(const std::vector<std::string>& words, std::string_view quote = {}) {
   std::string out;
@@ -69,17 +47,38 @@ std::vector<std::string> reached(const Recipe& recipe, const Family& family, std
 
 }  // namespace
 
-std::string detail::read_by(std::string_view key, const Extensions* own) {
-  for (const Family& family : choosing_keys(own)) {
+namespace detail {
+
+bool Family::reads(std::string_view choice, std::string_view key_of_it) const {
+  return std::ranges::any_of(choices, [&](const Choice& c) {
+    return c.name == choice && std::ranges::find(c.keys, key_of_it) != c.keys.end();
+  });
+}
+
+std::vector<std::string> Family::readers(std::string_view key_of_them) const {
+  std::vector<std::string> out;
+  for (const Choice& c : choices)
+    if (reads(c.name, key_of_them)) out.push_back(c.name);
+  return out;
+}
+
+std::vector<Family> choosing_keys(const Extensions* own) {
+  return {{"optimizer", optimizer_choices(own)}, {"schedule", schedule_choices(own)}, {"decay", decay_choices(own)}};
+}
+
+std::string read_by(std::string_view key, const std::vector<Family>& families) {
+  for (const Family& family : families) {
     const std::vector<std::string> readers = family.readers(key);
     if (!readers.empty() && readers.size() <= most_listed) return "; of " + joined(readers);
   }
   return {};
 }
 
+}  // namespace detail
+
 void require_no_idle_keys(const Recipe& recipe) {
   const std::vector<RecipeKey> keys = recipe_keys(recipe);
-  for (const Family& family : choosing_keys(recipe.extensions.get()))
+  for (const Family& family : detail::choosing_keys(recipe.extensions.get()))
     for (const RecipeKey& key : keys) {
       const std::vector<std::string> readers = family.readers(key.key);
       if (readers.empty()) continue;

@@ -91,9 +91,11 @@ std::string plain_value(const std::string& value) {
 }
 
 template <class Keys>
-RecipeKey described(const char* section, const Field<Keys>& f, std::string initial, const Extensions* own) {
-  const std::string help = f.choices == nullptr ? f.help : detail::with_choices(f.help, f.choices(own));
-  return {section, f.key, help + detail::read_by(f.key, own), f.written == Written::list, std::move(initial)};
+RecipeKey described(const char* section, const Field<Keys>& f, std::string initial, const Recipe& recipe,
+                    const std::vector<detail::Family>& families) {
+  const std::string help =
+      f.choices == nullptr ? f.help : detail::with_choices(f.help, f.choices(recipe.extensions.get()));
+  return {section, f.key, help + detail::read_by(f.key, families), f.written == Written::list, std::move(initial)};
 }
 
 template <class Keys>
@@ -117,12 +119,14 @@ Recipe blank_recipe(const std::shared_ptr<const Extensions>& extensions) {
 
 std::vector<RecipeKey> recipe_keys(const Recipe& recipe) {
   const Extensions* const own = recipe.extensions.get();
+  const std::vector<detail::Family> families = detail::choosing_keys(own);
   std::vector<RecipeKey> keys;
   for (const Section& section : sections())
-    for (const Field<Recipe>& f : section.fields) keys.push_back(described(section.title, f, f.get(Recipe{}), own));
+    for (const Field<Recipe>& f : section.fields)
+      keys.push_back(described(section.title, f, f.get(Recipe{}), recipe, families));
   std::map<std::string, double> others = recipe.own;  // of another program
   for (const OwnKey& key : own_keys(own)) {
-    keys.push_back({own_section, key.name, key.help + detail::read_by(key.name, own), false, text(key.initial)});
+    keys.push_back({own_section, key.name, key.help + detail::read_by(key.name, families), false, text(key.initial)});
     others.erase(key.name);
   }
   for (const auto& [key, value] : others) keys.push_back({own_section, key, {}, false, {}});
@@ -130,12 +134,13 @@ std::vector<RecipeKey> recipe_keys(const Recipe& recipe) {
 }
 
 std::vector<RecipeKey> group_keys(const Recipe& recipe) {
-  const Extensions* const own = recipe.extensions.get();
+  const std::vector<detail::Family> families = detail::choosing_keys(recipe.extensions.get());
   std::vector<RecipeKey> keys;
-  for (const Field<GroupRecipe>& f : group_fields()) keys.push_back(described("groups", f, f.get(GroupRecipe{}), own));
+  for (const Field<GroupRecipe>& f : group_fields())
+    keys.push_back(described("groups", f, f.get(GroupRecipe{}), recipe, families));
   for (const Section& section : sections())
     for (const Field<Recipe>& f : section.fields)
-      if (f.of_groups) keys.push_back(described("groups", f, "the recipe's", own));
+      if (f.of_groups) keys.push_back(described("groups", f, "the recipe's", recipe, families));
   return keys;
 }
 
