@@ -67,8 +67,11 @@ th:first-child { text-align: left; position: sticky; left: 0; background: var(--
 td:last-child, th:last-child { padding-right: 4px; } td b { font-weight: 700; }
 td small, th small { color: var(--muted); font-size: 12px; }
 .dot { display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin-right: 8px; }
-table.text td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
-  table.text th { vertical-align: top; }
+table.text td { text-align: left; white-space: normal; overflow-wrap: anywhere; vertical-align: top; }
+table.text th { text-align: left; vertical-align: top; }
+table.verdicts { width: 100%; } table.verdicts td { overflow-wrap: normal; }
+table.verdicts td:nth-child(3), table.verdicts td:nth-child(4), table.verdicts td:nth-child(5) { white-space: nowrap; }
+h3 + .figures { grid-template-columns: minmax(0, 480px); }
 table.confusion { font-size: 13px; border-collapse: separate; border-spacing: 2px; }
 table.confusion td, table.confusion th { border: 0; padding: 4px; }
 table.confusion td { text-align: center; min-width: 40px; border-radius: 3px; }
@@ -102,6 +105,17 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px
   section { margin-top: 32px; padding-top: 16px; } th:first-child { min-width: 112px; max-width: 150px;
     padding-right: 12px; }
   dl.cards { grid-template-columns: 1fr 1fr; gap: 14px 16px; } dl.cards dd { font-size: 19px; }
+  table.verdicts, table.verdicts tbody { display: block; }
+  table.verdicts thead, table.verdicts td:empty { display: none; }
+  table.verdicts tr { display: flex; flex-direction: column; padding: 10px 0; border-bottom: 1px solid var(--line); }
+  table.verdicts th, table.verdicts td { border: 0; padding: 1px 0; max-width: none; }
+  table.verdicts th { order: -2; } table.verdicts td:nth-child(6) { order: -1; }
+  table.verdicts td:nth-child(n)::before { color: var(--muted); }
+  table.verdicts td:nth-child(2)::before { content: "predicted: "; }
+  table.verdicts td:nth-child(3)::before { content: "measured: "; }
+  table.verdicts td:nth-child(4)::before { content: "n = "; }
+  table.verdicts td:nth-child(5)::before { content: "p = "; }
+  table.verdicts td:nth-child(7)::before { content: "answers "; }
 }
 @media print {
   :root { color-scheme: light; --paper: #fff; --ink: #000; --muted: #444; --axis: #777; --grid: #ddd; --line: #bbb;

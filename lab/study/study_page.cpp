@@ -123,7 +123,7 @@ std::string study_html(const StudyPage& page) {
   const std::string limits = study.limits.empty() ? "" : text("<p>", html::escape(study.limits), "</p>\n");
   return html::page(study.title.empty() ? study.name : study.title, html::escape(study.statement),
                     page.figures.empty() ? std::string() : html::plot_warning(),
-                    {{"Verdicts", rows.empty() ? "" : html::table(verdict_columns(), rows, "text")},
+                    {{"Verdicts", rows.empty() ? "" : html::table(verdict_columns(), rows, "text verdicts")},
                      {"Figures", figures},
                      {"What would have refuted it", refutations},
                      {"What it does not show", limits},

@@ -9,6 +9,7 @@
 #include "framework/tensor/error.h"
 #include "lab/reports/plot.h"
 #include "lab/reports/report.h"
+#include "lab/study/runner.h"
 #include "tests/lab/made_up_run.h"
 #include "tests/lab/program.h"
 #include "tests/support/temporary_directory.h"
@@ -44,7 +45,7 @@ constexpr const char* measure = R"(<script>
   const paper = light(getComputedStyle(document.body).backgroundColor);
   const contrast = colour => (Math.max(light(colour), paper) + 0.05) / (Math.min(light(colour), paper) + 0.05);
   addEventListener('load', () => {
-    const seen = {width, paper, wide: [], empty: [], small: [], pale: [], pictures: 0, images: 0, errors};
+    const seen = {width, paper, wide: [], empty: [], small: [], pale: [], broken: [], pictures: 0, images: 0, errors};
     const all = document.documentElement.scrollWidth;
     if (all > width) seen.wide.push('the page: ' + all);
     for (const e of document.body.querySelectorAll('*')) {
@@ -56,6 +57,15 @@ constexpr const char* measure = R"(<script>
         if (parseFloat(style.fontSize) * scale < 9.5) seen.small.push(place(e));
         const ink = e.ownerSVGElement ? style.fill : style.color;
         if (contrast(ink) < 4.5 && !e.closest('table.confusion td')) seen.pale.push(place(e));
+      }
+      for (const n of words && !e.ownerSVGElement ? e.childNodes : []) {
+        for (const word of n.nodeType === 3 ? n.data.matchAll(/(?<![\w.])[\w.]{2,12}(?![\w.])/g) : []) {
+          const range = document.createRange();
+          range.setStart(n, word.index);
+          range.setEnd(n, word.index + word[0].length);
+          const lines = [...range.getClientRects()].map(r => r.top);
+          if (Math.max(...lines) > Math.min(...lines) + 4) seen.broken.push(place(e));
+        }
       }
       if (e.matches('svg.plot')) {
         ++seen.pictures;
@@ -145,6 +155,40 @@ struct Runs {
 constexpr const char* dot =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
+// A study with a figure, and with claims of each outcome whose names and numbers are long.
+Study made_up_study() {
+  const std::string long_claim =
+      "the measure of an arm with a name of several words is what a formula with a name says";
+  const Arm a{{"optimizer", "one with a long name"}}, b{{"optimizer", "another with a long name"}};
+  const auto run = [](const Trial& trial, Record& record) {
+    const double offset = trial.word("optimizer") == "another with a long name" ? 0.1234567 : 0;
+    for (std::int64_t step = 0; step < 20; ++step) record.put("course", step, 1 + 0.05 * static_cast<double>(step));
+    record.put("measure", offset + 1 + 0.01 * trial.rng().normal(1));
+    record.put("tiny", 1.2345678e-17);
+  };
+  const auto draw = [=](const Results& results) {
+    return Plot{.title = "A course",
+                .unit = "of nothing",
+                .x = "step",
+                .curves = {{.title = "measured", .points = results.series("course", a, 1)},
+                           {.title = "predicted", .points = {{0, 1}, {19, 2}}, .dashed = true}}};
+  };
+  return {.name = "made-up",
+          .title = "A study that was made up",
+          .statement = "Pages show all that becomes of claims.",
+          .reference = "none",
+          .limits = "It shows nothing.",
+          .factors = {{"optimizer", {a.at("optimizer"), b.at("optimizer")}}},
+          .pairs = 8,
+          .tier = Tier::T1,
+          .run = run,
+          .claims = {identity({"1", long_claim, {"A1", "D4", "D12"}}, "tiny", 1e-15, 0.000306),
+                     identity({"2", long_claim, {"A1"}}, "tiny", 1e-18, 1),
+                     within({"3", long_claim}, "measure", 1.05, 0.001), greater({"4", long_claim}, "measure", b, a),
+                     greater({"5", long_claim}, "measure", a, b), estimate({"6", long_claim}, "measure")},
+          .figures = {{"course", "It grows as it is predicted to grow, by a twentieth in each step.", draw}}};
+}
+
 // Long names without a place to break, many classes, a training that came to nothing.
 std::vector<RunData> odd_runs(const Runs& runs) {
   const std::string word(120, 'w');
@@ -167,7 +211,7 @@ void require_well_set(const std::string& page, const std::string& what, std::siz
     BOOST_REQUIRE_MESSAGE(seen.size() == 2u, what << ": the browser looked at " << seen.size() << " pages of 2");
     for (const Json& one : seen) {
       const std::string where = text(what, ", ", one["width"].get<int>(), " wide, ", dark ? "dark" : "light");
-      for (const char* const fault : {"wide", "empty", "small", "pale", "errors"})
+      for (const char* const fault : {"wide", "empty", "small", "pale", "broken", "errors"})
         BOOST_TEST(one[fault].empty(), where << ": " << fault << ' ' << one[fault].dump().substr(0, 1000));
       BOOST_TEST(one["pictures"].get<std::size_t>() >= least_pictures, where << ": pictures " << one["pictures"]);
       BOOST_TEST((one["paper"].get<double>() < 0.5) == dark, where);
@@ -201,6 +245,15 @@ BOOST_AUTO_TEST_CASE(sixty_runs) {
   require_well_set(comparison_page(sweep(60, 1)), "60 conditions", 12);
 }
 
+BOOST_AUTO_TEST_CASE(the_page_of_a_study) {
+  if (!Browser::there()) return;
+  run_study(made_up_study(), {.out = directory.path()});
+  const std::string page = test::read(directory / "made-up" / "report.html");
+  for (const char* const is : {"confirmed", "refuted", "reported"})
+    BOOST_TEST(test::has(page, text("<b>", is, "</b>")), is);
+  require_well_set(page, "a study", 1);
+}
+
 BOOST_AUTO_TEST_CASE(long_names_many_classes_and_runs_that_came_to_nothing) {
   if (!Browser::there()) return;
   const std::vector<RunData> runs = odd_runs(*this);
@@ -228,6 +281,7 @@ BOOST_AUTO_TEST_CASE(the_browser_finds_what_is_wrong) {
   finds("empty", "<svg class=\"plot\" viewBox=\"0 0 400 230\" aria-label=\"bare\"></svg>");
   finds("small", "<p style=\"font-size:7px\">small</p>");
   finds("pale", "<p style=\"color:#ccc\">pale</p>");
+  finds("broken", "<p style=\"width:20px;overflow-wrap:anywhere\">confirmed</p>");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
