@@ -41,6 +41,11 @@ class Untouched {
   std::vector<std::pair<Parameter*, Tensor>> gradients_;
 };
 
+bool acts(const DecayTerms& t) {
+  return t.l2_gradient != 0 || t.l1_gradient != 0 || t.l2_update != 0 || t.shrink != 0 || t.divide != 1 ||
+         t.threshold != 0;
+}
+
 double mean_square(const std::vector<double>& values) {
   double sum = 0;
   for (const double v : values) sum += v;
@@ -184,6 +189,7 @@ class Auditor {
   void describe_decay(AuditRow& row, std::size_t group) {
     row.group = optimizer_->groups()[group].name;
     row.decay = optimizer_->decay(group).text();
+    row.decayed = !row.frozen && acts(optimizer_->terms(group));
     row.shrink = shrink_of(optimizer_->update_model(group), optimizer_->terms(group), optimizer_->lr(group));
     if (row.shrink > 0) row.timescale_steps = 1 / row.shrink;
     if (options_.steps_per_epoch > 0) row.timescale_epochs = row.timescale_steps / options_.steps_per_epoch;
@@ -195,7 +201,7 @@ class Auditor {
     if (row.shrink > 0 && row.shrink < 0x1p-25 && parameter.value().dtype() == DType::f32)
       out_.problems.push_back(
           ebb::text(row.path, " shrinks by ", row.shrink, " a step, which rounds to nothing in f32"));
-    if (row.position == Position::cancelled && (row.shrink > 0 || std::isnan(row.shrink)) && !row.group.empty())
+    if (row.position == Position::cancelled && row.decayed)
       out_.warnings.push_back(
           ebb::text(row.path, " is decayed, but the norm behind it removes it: decay only moves it to 0"));
   }

@@ -27,6 +27,7 @@ struct AuditRow {
   std::string group = {};        ///< Of the optimizer; empty without one, or when it is in none.
   std::string decay = {};        ///< "decoupled_lr 0.0005"; "none"; empty without an optimizer.
   bool frozen = false;           ///< A constant: no update, no decay.
+  bool decayed = false;          ///< Whether decay acts on it.
   double shrink = missing;       ///< Share of the weight that decay takes in a step; of a coupled kind what its
                                  ///< gradient comes to through the optimizer's momentum, where that is a number.
   double timescale_steps = missing;        ///< 1 / shrink.
@@ -58,7 +59,7 @@ struct Audit {
 
   Selector select(Position position) const;  ///< The parameters there; prints as "feeds_norm()".
   std::string text() const;                  ///< Tables for people.
-  std::string json() const;                  ///< Everything but the network, as JSON.
+  std::string json() const;                  ///< Everything, as JSON: see audit_record_from_json().
   std::string svg() const;                   ///< The network as a picture: see audit_drawing().
 };
 

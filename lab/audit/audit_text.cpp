@@ -1,7 +1,7 @@
-// An audit for people and for programs.
+// An audit for people.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "framework/tensor/error.h"
 #include "lab/audit/audit.h"
@@ -16,10 +16,6 @@ std::string shown(double value) {
   char digits[32];
   std::snprintf(digits, sizeof digits, "%.3g", value);
   return digits;
-}
-
-nlohmann::json json_number(double value) {
-  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
 
 std::string verdict(const std::optional<ProbeResult>& probe) {
@@ -54,7 +50,7 @@ std::string Audit::text() const {
   out += "\nsymmetries\n";
   std::vector<std::vector<std::string>> lines;
   for (const AuditedSymmetry& s : symmetries)
-    lines.push_back({ebb::text("  ", name(s.symmetry.kind)), ebb::text(s.symmetry), verdict(s.probe)});
+    lines.push_back({ebb::text("  ", name(s.symmetry.kind)), verdict(s.probe), ebb::text(s.symmetry)});
   out += lines.empty() ? "  none\n" : text_table(lines, {left, left, left});
   for (const std::string& warning : warnings) out += "warning: " + warning + '\n';
   for (const std::string& problem : problems) out += "problem: " + problem + '\n';
@@ -62,40 +58,5 @@ std::string Audit::text() const {
 }
 
 std::string Audit::svg() const { return audit_drawing(rows, network.values); }
-
-std::string Audit::json() const {
-  nlohmann::json all;
-  for (const AuditRow& r : rows)
-    all["parameters"].push_back({{"path", r.path},
-                                 {"role", name(r.role)},
-                                 {"shape", std::vector<std::int64_t>(r.shape.dims().begin(), r.shape.dims().end())},
-                                 {"position", name(r.position)},
-                                 {"granularity", r.granularity},
-                                 {"group", r.group},
-                                 {"decay", r.decay},
-                                 {"frozen", r.frozen},
-                                 {"shrink", json_number(r.shrink)},
-                                 {"timescale_steps", json_number(r.timescale_steps)},
-                                 {"timescale_epochs", json_number(r.timescale_epochs)},
-                                 {"norm", json_number(r.norm)},
-                                 {"gradient_at_unit_norm", json_number(r.gradient_at_unit_norm)},
-                                 {"predicted_norm", json_number(r.predicted_norm)},
-                                 {"predicted_angle", json_number(r.predicted_angle)},
-                                 {"effective_lr", json_number(r.effective_lr)}});
-  for (const AuditedSymmetry& s : symmetries) {
-    nlohmann::json one{{"kind", name(s.symmetry.kind)},
-                       {"granularity", s.symmetry.granularity()},
-                       {"units", s.symmetry.units.size()},
-                       {"law", s.law},
-                       {"confirmed", s.probe ? nlohmann::json(s.probe->confirmed) : nlohmann::json(nullptr)}};
-    if (s.probe) one["change"] = json_number(s.probe->change);
-    for (const Symmetry::Part& part : s.symmetry.parts)
-      one["parts"].push_back({{"path", part.path}, {"power", part.power}, {"rows", part.rows}});
-    all["symmetries"].push_back(one);
-  }
-  all["problems"] = problems;
-  all["warnings"] = warnings;
-  return all.dump(1) + '\n';
-}
 
 }  // namespace ebb

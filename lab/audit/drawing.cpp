@@ -93,10 +93,6 @@ constexpr const char *soft = " class=\"soft\" fill=\"#5d6672\"", *bold = " fill=
                      *middle = " fill=\"#1c2127\" text-anchor=\"middle\" font-weight=\"700\"",
                      *plain = " fill=\"#1c2127\"";
 
-bool is_decayed(const AuditRow& row) {
-  return !row.frozen && !row.group.empty() && (row.shrink > 0 || (std::isnan(row.shrink) && row.decay != "none"));
-}
-
 // Parameters of one op that are drawn in one box: of one module, at one position, decayed alike.
 struct Box {
   std::string module;               // path without the last name
@@ -258,7 +254,7 @@ class Picture {
       const AuditRow& row = rows_[static_cast<std::size_t>(p)];
       const auto [module, last] = split(row.path);
       const auto same = std::ranges::find_if(out, [&, m = module](const Box& b) {
-        return b.module == m && b.of[0]->position == row.position && is_decayed(*b.of[0]) == is_decayed(row);
+        return b.module == m && b.of[0]->position == row.position && b.of[0]->decayed == row.decayed;
       });
       if (same == out.end()) out.push_back({.module = module, .names = {last}, .of = {&row}});
       else same->names.push_back(last), same->of.push_back(&row);
@@ -282,7 +278,7 @@ class Picture {
     const AuditRow& row = *box.of[0];
     const double top = centre - box_height / 2;
     out_ += text("<g><title>", escape(tip(box)), "</title>\n");
-    sample(x, top, width, box_height, row.position, is_decayed(row));
+    sample(x, top, width, box_height, row.position, row.decayed);
     std::string title = main && !box.module.empty() ? box.module : box.names[0], detail;
     if (main && !near.empty() && title.starts_with(near + '.')) title.erase(0, near.size() + 1);
     if (main) {
@@ -301,9 +297,10 @@ class Picture {
   }
 
   void sample(double x, double y, double width, double height, Position position, bool decayed) {
-    out_ += text("<rect class=\"box\" fill=\"", colour(position), "\" fill-opacity=\"0.34\" stroke=\"",
-                 decayed ? "#1c2127" : "#9aa3ad", "\" stroke-width=\"", decayed ? "2.2" : "1", "\" x=\"", number(x),
-                 "\" y=\"", number(y), "\" width=\"", number(width), "\" height=\"", number(height), "\" rx=\"4\"/>\n");
+    out_ += text("<rect class=\"", decayed ? "decayed" : "box", "\" fill=\"", colour(position),
+                 "\" fill-opacity=\"0.34\" stroke=\"", decayed ? "#1c2127" : "#9aa3ad", "\" stroke-width=\"",
+                 decayed ? "2.2" : "1", "\" x=\"", number(x), "\" y=\"", number(y), "\" width=\"", number(width),
+                 "\" height=\"", number(height), "\" rx=\"4\"/>\n");
   }
 
   void draw_wire(const Wire& wire, std::size_t number_of_lane) {
@@ -357,7 +354,7 @@ class Picture {
     }
     if (with_decay_) {
       y += 44;
-      out_ += text("<rect class=\"box\" fill=\"none\" stroke=\"#1c2127\" stroke-width=\"2.2\" x=\"", number(x),
+      out_ += text("<rect class=\"decayed\" fill=\"none\" stroke=\"#1c2127\" stroke-width=\"2.2\" x=\"", number(x),
                    "\" y=\"", number(y - 24), "\" width=\"26\" height=\"26\" rx=\"4\"/>\n",
                    words(x + 36, y - 6, 13, plain, "heavy outline: decayed"));
     }

@@ -14,33 +14,39 @@ using detail::OpKind;
 // The graph in the direction of the pass.
 class Readers {
  public:
-  explicit Readers(const Network& network) : network_(network), readers_(network.values.size()) {
+  explicit Readers(const Network& network)
+      : network_(network), readers_(network.values.size()), reaches_addition_(network.values.size(), false) {
     for (std::size_t i = 0; i < network.values.size(); ++i)
       if (network.values[i].to_loss)
         for (const std::int32_t input : network.values[i].inputs)
           if (input >= 0) readers_[static_cast<std::size_t>(input)].push_back(i);
+    // From the loss back: each value is looked at once, however many paths lead on from it.
+    for (std::size_t i = network.values.size(); i-- > 0;)
+      reaches_addition_[i] = std::ranges::any_of(readers_[i], [&](std::size_t reader) { return leads_on(reader); });
   }
 
   const std::vector<std::size_t>& of(std::size_t value) const { return readers_[value]; }
 
   // True when value number i, made by a norm, reaches an addition of two computed values before a linear map or a norm.
-  bool reaches_addition(std::size_t i) const {
-    return std::ranges::any_of(readers_[i], [&](std::size_t reader) {
-      const NetworkValue& value = network_.values[reader];
-      const OpKind kind = kind_of(value.op);
-      if (kind == OpKind::sum) {
-        const auto computed = std::ranges::count_if(value.inputs, [&](std::int32_t input) {
-          return input >= 0 && kind_of(network_.values[static_cast<std::size_t>(input)].op) != OpKind::leaf;
-        });
-        if (computed >= 2) return true;
-      }
-      return kind != OpKind::linear && kind != OpKind::norm && reaches_addition(reader);
-    });
-  }
+  bool reaches_addition(std::size_t i) const { return reaches_addition_[i]; }
 
  private:
+  // Whether what value number `reader` reads is added there, or behind it.
+  bool leads_on(std::size_t reader) const {
+    const NetworkValue& value = network_.values[reader];
+    const OpKind kind = kind_of(value.op);
+    if (kind == OpKind::sum) {
+      const auto computed = std::ranges::count_if(value.inputs, [&](std::int32_t input) {
+        return input >= 0 && kind_of(network_.values[static_cast<std::size_t>(input)].op) != OpKind::leaf;
+      });
+      if (computed >= 2) return true;
+    }
+    return kind != OpKind::linear && kind != OpKind::norm && reaches_addition_[reader];
+  }
+
   const Network& network_;
   std::vector<std::vector<std::size_t>> readers_;
+  std::vector<bool> reaches_addition_;
 };
 
 // Marks the parameters of the last linear maps in front of the loss.

@@ -6,6 +6,7 @@
 
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
+#include "lab/audit/audit_record.h"
 #include "lab/program/commands.h"
 #include "lab/program/training.h"
 #include "lab/runs/environment.h"
@@ -50,6 +51,13 @@ void require_what_it_takes(Session& session) {
 
 std::string environment_of(const Session& session) {
   return environment_json(dataset_sha256(*session.data.train), dataset_sha256(*session.data.test));
+}
+
+// What decay meets in the network; what is wrong with it is said before the first step.
+std::string audit_of(Session& session) {
+  const AuditFile file = audit_file([&] { return session.beginning(); });
+  for (const std::string& problem : file.problems) std::cout << "audit: " << printable_line(problem) << '\n';
+  return file.json;
 }
 
 // The recipe of a run and how its images are standardised.
@@ -114,12 +122,12 @@ int run(const TrainCommand& command) {
   }
   Session session(recipe);
   require_what_it_takes(session);
+  const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
   RunDirectory directory(directory_for(recipe, command.overwrite),
                          command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh,
                          save_options(session));
-  const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
   if (diagnostics) directory.follow(*diagnostics);
-  directory.describe(recipe, environment_of(session));
+  directory.describe(recipe, environment_of(session), audit_of(session));
   std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << "\n\n"
             << std::flush;
   return train_in(session, directory);
@@ -131,13 +139,13 @@ int run(const ResumeCommand& command) {
   apply_settings(recipe, command.settings);
   Session session(recipe, standardisation);
   require_what_it_takes(session);
+  const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
   RunDirectory directory(command.directory, RunDirectory::Open::existing, save_options(session));
   if (!command.allow_change) require_same_training(begun.now, session, directory);
   const std::string environment = environment_of(session);
   require_same_data(directory, environment, command.allow_change);
-  const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
   if (diagnostics) directory.follow(*diagnostics);
-  if (!directory.environment()) directory.describe(begun.first, environment);
+  if (!directory.environment()) directory.describe(begun.first, environment, audit_of(session));
   std::string differences;
   const bool found = directory.resume(session.trainer, {.other_averages = command.allow_change}, &differences);
   directory.change(recipe, data_checksums(environment, "data"), session.trainer);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "lab/audit/audit_record.h"
 #include "lab/diagnose/diagnosis.h"
 #include "lab/recipe/recipe.h"
 #include "lab/runs/evaluation_record.h"
@@ -24,6 +25,7 @@ struct RunData {
   std::vector<RecipeChange> changes = {};                        ///< What resuming it changed.
   std::vector<std::pair<std::string, std::string>> environment;  ///< Key and value, in the order of the file.
   std::vector<std::pair<std::string, std::string>> summary;      ///< As above, without the curve; empty: not finished.
+  std::optional<AuditRecord> audit;                              ///< Of the beginning; runs of old have none.
   LogContents log;                                               ///< Steps, epochs, events.
   std::vector<DiagnosisRow> diagnosis;                           ///< Empty: the run was not diagnosed.
   std::optional<EvaluationRecord> evaluation;                    ///< Of the final weights.
@@ -33,9 +35,9 @@ struct RunData {
 /// \throws Error naming the file and what is wrong with it.
 RunData read_run(const std::filesystem::path& directory);
 
-/// One run as a self-contained HTML page: key figures, learning curves, learning rate and decay, norms by group,
-/// confusion, classes, worst mistakes as pictures, recipe, environment. Without gnuplot the page says so and has the
-/// numbers of the curves in tables.
+/// One run as a self-contained HTML page: key figures, what decay meets in the network, learning curves, learning rate
+/// and decay, norms by group, confusion, classes, worst mistakes as pictures, recipe, environment. Without gnuplot the
+/// page says so and has the numbers of the curves in tables.
 std::string report_page(const RunData& run);
 
 /// Several runs side by side: results, learning, decay and norms. Runs whose recipes differ only in their seed form one

@@ -44,6 +44,7 @@ RunData read_run(const fs::path& directory) {
               .changes = std::move(recipe.changes),
               .environment = flat_entries(directory, run_files::environment),
               .summary = {},
+              .audit = {},
               .log = read_log(directory / run_files::log.name),
               .diagnosis = {},
               .evaluation = {}};
@@ -51,6 +52,8 @@ RunData read_run(const fs::path& directory) {
   if (fs::exists(diagnostics))
     out.diagnosis = diagnosis_from_csv(read_run_file(directory, run_files::diagnostics), diagnostics.string());
   if (fs::exists(directory / run_files::summary.name)) out.summary = flat_entries(directory, run_files::summary);
+  const fs::path audit = directory / run_files::audit.name;
+  if (fs::exists(audit)) out.audit = audit_record_from_json(read_run_file(directory, run_files::audit), audit.string());
   const fs::path evaluation = directory / run_files::evaluation.name;
   if (fs::exists(evaluation))
     out.evaluation = record_from_json(read_run_file(directory, run_files::evaluation), evaluation.string());

@@ -15,6 +15,7 @@ const std::string* summary_value(const RunData& run, std::string_view key);
 html::Section diagnosis_section(const RunData& run);
 html::Section learning_section(const RunData& run);
 html::Section decay_section(const RunData& run);
+html::Section audit_section(const RunData& run);
 html::Section confusion_section(const RunData& run);
 html::Section classes_section(const RunData& run);
 html::Section mistakes_section(const RunData& run);

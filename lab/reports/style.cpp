@@ -83,6 +83,14 @@ table.dense { border-spacing: 1px; font-size: 10px; }
 table.dense thead th { font-size: 10px; padding: 0; } table.dense td { min-width: 9px; height: 9px; padding: 0;
   border-radius: 1px; }
 table.dense th { padding: 0 4px 0 0; line-height: 1; }
+i.place { display: inline-block; width: 20px; line-height: 20px; border-radius: 3px; margin-right: 8px;
+  text-align: center; font-style: normal; font-weight: 700; font-size: 12px; }
+table.audit td:nth-child(2), table.audit td:nth-child(3), table.audit td:nth-child(4), table.audit th:nth-child(2),
+  table.audit th:nth-child(3), table.audit th:nth-child(4) { text-align: left; }
+.drawing { margin-top: 24px; } svg.network { display: block; } svg.network .paper { fill: none; }
+svg.network text { fill: var(--ink); } svg.network text.soft { fill: var(--muted); }
+svg.network .line { stroke: var(--muted); } svg.network .head { fill: var(--muted); }
+svg.network .decayed { stroke: var(--ink); }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 18px 14px; }
 .mistakes figure { font-size: 13px; line-height: 1.35; overflow-wrap: anywhere; }
 .mistakes img { width: 96px; height: 96px; image-rendering: pixelated; border: 1px solid var(--line);

@@ -101,8 +101,9 @@ RunLog& RunDirectory::log() {
 }
 
 // The recipe is the first: without it nothing has begun, and the directory is as good as empty.
-void RunDirectory::describe(const Recipe& recipe, const std::string& environment) {
+void RunDirectory::describe(const Recipe& recipe, const std::string& environment, const std::string& audit) {
   write_file(directory_, run_files::recipe.name, to_toml(recipe));
+  if (!audit.empty()) write_file(directory_, run_files::audit.name, audit);
   write_file(directory_, run_files::environment.name, environment);
   log();
 }

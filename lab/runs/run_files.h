@@ -22,6 +22,7 @@ inline constexpr std::uint64_t mebibyte = 1 << 20;                              
 inline constexpr RunFile recipe{"recipe.toml", mebibyte};                                   ///< As resolved.
 inline constexpr RunFile changes{"changes.jsonl", 16 * mebibyte};                           ///< See run_recipe().
 inline constexpr RunFile environment{"environment.json", mebibyte};                         ///< What it was made with.
+inline constexpr RunFile audit{"audit.json", 64 * mebibyte};                                ///< See audit().
 inline constexpr RunFile log{"log.jsonl", 256 * mebibyte};                                  ///< See RunLog.
 inline constexpr RunFile diagnostics{"diagnostics.csv", 64 * mebibyte};                     ///< See DiagnosisRow.
 inline constexpr RunFile model{"model.safetensors", std::numeric_limits<uint64_t>::max()};  ///< Final weights.
@@ -29,7 +30,8 @@ inline constexpr RunFile evaluation{"evaluation.json", 64 * mebibyte};          
 inline constexpr RunFile summary{"summary.json", 64 * mebibyte};                            ///< See TrainSummary.
 inline constexpr RunFile report{"report.html", 0};                                          ///< Written only.
 /// All of them.
-inline constexpr std::array all{recipe, changes, environment, log, diagnostics, model, evaluation, summary, report};
+inline constexpr std::array all{recipe,      changes, environment, audit,   log,
+                                diagnostics, model,   evaluation,  summary, report};
 
 inline constexpr const char* checkpoints = "checkpoints";  ///< The directory of Checkpoints.
 inline constexpr const char* lock = "lock";                ///< Held while a process uses the run.

@@ -8,7 +8,6 @@
 namespace ebb {
 namespace {
 
-constexpr std::int64_t pass = 8;   // samples of the recorded pass: enough for every norm
 constexpr double most_rows = 100;  // windows in a run
 
 // Multiply-adds of a step: the backward pass has twice those of the forward pass.
@@ -30,13 +29,12 @@ std::int64_t window_of(std::int64_t total, std::int64_t every) {
 
 std::unique_ptr<Diagnostics> diagnose(Session& session) {
   if (!session.recipe.diagnose) return {};
-  const Audit found = session.audited(pass, false);
   const StepCounts steps = step_counts(session.recipe, session.train.batches());
   DiagnoseOptions options{
       .every = session.recipe.diagnose_every, .step_work = step_work(session), .steps_per_epoch = steps.per_epoch};
   options.every = interval_for(*session.optimizer, options);
   options.window = window_of(steps.total, options.every);
-  auto out = std::make_unique<Diagnostics>(*session.optimizer, found, options);
+  auto out = std::make_unique<Diagnostics>(*session.optimizer, session.beginning(), options);
   session.trainer.add(*out);
   return out;
 }

@@ -9,8 +9,8 @@
 
 namespace ebb {
 
-/// Looks on at the training of a session, from its next step on; null unless the recipe says `diagnose`. Positions come
-/// from one recorded pass, which changes nothing. What is returned ends before the session; it belongs to the state of
+/// Looks on at the training of a session, from its next step on; null unless the recipe says `diagnose`. Positions are
+/// those of the session's beginning(). What is returned ends before the session; it belongs to the state of
 /// the trainer, so a training that is resumed has it before it loads that.
 std::unique_ptr<Diagnostics> diagnose(Session& session);
 

@@ -94,6 +94,11 @@ Audit Session::audited(std::int64_t samples, bool probe) const {
   return first_audit(recipe, train, *model, optimizer.get(), samples, probe);
 }
 
+const Audit& Session::beginning() {
+  if (!beginning_) beginning_ = audited(recipe.batch, false);
+  return *beginning_;
+}
+
 Evaluation Session::test_evaluation() const {
   // The last evaluation was just that, unless other data or other weights were judged.
   return data.validation || recipe.use_best ? trainer.evaluate_final(test) : trainer.evaluation();

@@ -57,6 +57,9 @@ struct Session {
   /// holds does not change. \param samples at most those of a batch. \param probe see AuditOptions.
   Audit audited(std::int64_t samples, bool probe) const;
 
+  /// What the training begins with: the audit of its first batch without the probe, made at the first call and kept.
+  const Audit& beginning();
+
   /// What the program prints before the first epoch: version, data, layers, groups.
   std::string header() const;
 
@@ -65,6 +68,8 @@ struct Session {
 
  private:
   Session(const Recipe& wanted, const std::optional<PixelStatistics>& standardisation, const memory::Guard& guard);
+
+  std::optional<Audit> beginning_;
 };
 
 }  // namespace ebb

@@ -26,6 +26,7 @@ struct MadeUpRun {
   double floor = 0.1;        // what the loss falls to
   double first_loss = 2.3;   // what it begins with
   std::string picture = {};  // of a mistake
+  std::string audit = {};    // audit.json; empty: none
   bool finished = true;
 };
 
@@ -82,6 +83,7 @@ inline void write_made_up_run(const std::filesystem::path& directory, const Made
   const Rng rng(run.recipe.seed);
   write_file(directory / "recipe.toml", to_toml(run.recipe));
   write_file(directory / "environment.json", R"({"ebb": "1.0", "compiler": "GCC 12", "threads": 2})");
+  if (!run.audit.empty()) write_file(directory / "audit.json", run.audit);
   const Directory there(directory);
   RunLog log(there, "log.jsonl");
   for (std::int64_t step = 1; step <= run.epochs * run.steps; ++step) {

@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(are_text_and_json) {
   const Audit found = audit(small.net, small.images, small.labels);
   const std::string words = found.text();
   BOOST_TEST(words.find("conv.weight  weight      feeds_norm  channel") != std::string::npos, words);
-  BOOST_TEST(words.find("  scale    conv.weight x c, by channel (4)") != std::string::npos, words);
+  BOOST_TEST(words.find("  scale    confirmed  conv.weight x c, by channel (4)\n") != std::string::npos, words);
   const nlohmann::json all = nlohmann::json::parse(found.json());
   BOOST_TEST(all["parameters"].size() == 6u);
   BOOST_TEST(all["parameters"][0]["position"] == "feeds_norm");

@@ -1,10 +1,14 @@
 // Every model of the zoo with every norm it has: travel and probe agree.
 #include <boost/test/unit_test.hpp>
+#include <ctime>
+#include <iostream>
 #include <map>
 
 #include "framework/compute/basic.h"
+#include "framework/ops/loss.h"
 #include "lab/audit/audit.h"
 #include "models/registry.h"
+#include "optim/sgd.h"
 
 namespace ebb {
 namespace {
@@ -48,6 +52,39 @@ BOOST_AUTO_TEST_CASE(residual_networks_with_each_norm) {
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(audited_zoo_slow)
+
+// Processor time of the fastest of three calls, seconds.
+template <class F>
+double seconds(const F& call) {
+  double best = 1e9;
+  for (int i = 0; i < 3; ++i) {
+    const std::clock_t begin = std::clock();
+    call();
+    best = std::min(best, static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
+  }
+  return best;
+}
+
+BOOST_AUTO_TEST_CASE(the_pass_costs_a_step_and_the_probe_of_a_resnet_20_seconds) {
+  const std::unique_ptr<Layer> net = make_model("resnet-20", {.image = {32, 32, 3}, .classes = 10}, Rng(1));
+  Tensor x({128, 32, 32, 3}, DType::f32);
+  fill_normal(x, Rng(2), 0, 1);
+  Tensor labels = Tensor::zeros({128}, DType::i64);
+  for (std::int64_t i = 0; i < 128; ++i) labels.mutable_data<std::int64_t>()[i] = i % 10;
+  Sgd optimizer(*net, {.lr = 1e-3, .momentum = 0.9, .decay = coupled_l2(1e-4)});
+  const double step = seconds([&] {
+    net->zero_grad();
+    Tape tape;
+    tape.backward(softmax_cross_entropy((*net)(x), labels));
+    optimizer.step();
+  });
+  const double pass = seconds([&] { audit(*net, x, labels, &optimizer, {.probe = false}); });
+  const double all = seconds([&] { audit(*net, x, labels, &optimizer); });
+  std::cout << "ResNet-20, batch 128: a step " << step << " s, the audit without probe " << pass << " s, with it "
+            << all << " s of processor time\n";
+  BOOST_TEST(pass < 1.2 * step);
+  BOOST_TEST(all < 5);
+}
 
 BOOST_AUTO_TEST_CASE(all_models) {
   for (const std::string& model : model_names()) require_sound(model, audited(model));

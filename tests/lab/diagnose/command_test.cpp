@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <sstream>
 
+#include "lab/audit/audit_record.h"
 #include "lab/diagnose/diagnosis.h"
+#include "lab/setup/diagnosis.h"
 #include "tests/lab/program.h"
 
 namespace ebb {
@@ -15,7 +17,31 @@ using test::ebb;
 using test::has;
 using test::read;
 
+// Counts the passes of whole batches through a network.
+struct Passes : detail::CallObserver {
+  explicit Passes(const Layer& network) : model(&network) { detail::call_observer = this; }
+  ~Passes() override { detail::call_observer = nullptr; }
+  void enter(Layer& layer, const Var& x) override { count += &layer == model && x.value().dim(0) > 1 ? 1 : 0; }
+  void leave(Layer& /*layer*/, const Var& /*x*/, const Var& /*y*/) override {}
+  const Layer* model;
+  int count = 0;
+};
+
 BOOST_AUTO_TEST_SUITE(diagnose_command)
+
+BOOST_AUTO_TEST_CASE(a_run_that_is_diagnosed_records_one_pass_for_its_audit_too) {
+  const test::SmallData data(80);
+  Recipe recipe = find_recipe("mnist");
+  apply_settings(recipe, {"data_dir=" + (data.root / "data").string(), "batch=20", "diagnose=true"});
+  Session session(recipe);
+  BOOST_TEST_REQUIRE(diagnose(session) != nullptr);
+  const Passes passes(*session.model);
+  const AuditFile file = audit_file([&] { return session.beginning(); });
+  BOOST_TEST(has(file.json, "gradient_at_unit_norm"));
+  BOOST_TEST(passes.count == 0);
+  session.audited(20, false);
+  BOOST_TEST(passes.count == 1);
+}
 
 BOOST_AUTO_TEST_CASE(leaves_the_weights_and_writes_what_it_saw) {
   const test::SmallData data(160);

@@ -6,10 +6,14 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "framework/compute/basic.h"
 #include "framework/tensor/error.h"
+#include "lab/audit/audit.h"
 #include "lab/reports/plot.h"
 #include "lab/reports/report.h"
 #include "lab/study/runner.h"
+#include "models/registry.h"
+#include "optim/sgd.h"
 #include "tests/lab/made_up_run.h"
 #include "tests/lab/program.h"
 #include "tests/support/temporary_directory.h"
@@ -204,6 +208,18 @@ std::vector<RunData> odd_runs(const Runs& runs) {
   return {runs.write("a-run-with-a-long-name-" + word, many), runs.write("lost", lost), runs.write("begun", begun)};
 }
 
+// audit.json of a residual network.
+std::string some_audit() {
+  const std::unique_ptr<Layer> net = make_model("resnet-8", {.image = {32, 32, 3}, .classes = 4}, Rng(1));
+  Tensor x({4, 32, 32, 3}, DType::f32);
+  fill_normal(x, Rng(2), 0, 1);
+  const Sgd optimizer(decay_weights_only(*net, decoupled_lr(0.1)), {.lr = 0.1});
+  Audit found = audit(*net, x, Tensor::from<std::int64_t>({0, 1, 2, 3}, {4}), &optimizer, {.probe = false});
+  found.rows[0].path = std::string(150, 'w');
+  found.warnings.push_back(std::string(150, 'w'));
+  return found.json();
+}
+
 void require_well_set(const std::string& page, const std::string& what, std::size_t least_pictures) {
   Browser browser;
   for (const bool dark : {false, true}) {
@@ -226,6 +242,7 @@ BOOST_AUTO_TEST_CASE(the_page_of_a_run) {
   if (!Browser::there()) return;
   test::MadeUpRun run;
   run.picture = dot;
+  run.audit = some_audit();
   require_well_set(report_page(write("run", run)), "one run", 7);
 }
 

@@ -127,7 +127,21 @@ BOOST_AUTO_TEST_CASE(texts_open_no_tags_and_leave_no_attributes) {
   data.summary.emplace_back(hostile, hostile);
   data.recipe.data = data.recipe.model = data.recipe.decay = data.recipe.decay_on = data.recipe.optimizer = hostile;
   data.log.judged_on = hostile;
-  for (const std::string& page : {report_page(data), comparison_page({data, read_run("plain")})}) {
+  data.audit = AuditRecord{.rows = {{.path = hostile + '.' + hostile,
+                                     .granularity = hostile,
+                                     .group = hostile,
+                                     .decay = hostile,
+                                     .decayed = true}},
+                           .values = {{.op = "parameter", .parameter = 0, .to_loss = true},
+                                      {.op = hostile, .inputs = {-1, 0}, .to_loss = true},
+                                      {.op = hostile, .inputs = {1}, .to_loss = true}},
+                           .problems = {hostile},
+                           .warnings = {hostile}};
+  RunData refused = data;
+  refused.audit = AuditRecord{.refused = hostile};
+  BOOST_TEST(has(report_page(data), "<svg xmlns"));
+  for (const std::string& page :
+       {report_page(data), report_page(refused), comparison_page({data, read_run("plain")})}) {
     BOOST_TEST(page.ends_with("</html>\n"));
     for (const char* const part : {"<script", "<img src=x", "\" onload", "' onload", "\" onerror", "onload='x'"})
       BOOST_TEST(!has(page, part), part);

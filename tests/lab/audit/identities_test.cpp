@@ -1,0 +1,179 @@
+// The identities of gradients that symmetries bring, in f64, and that nothing else has them.
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <stdexcept>
+
+#include "framework/compute/basic.h"
+#include "framework/nn/activations.h"
+#include "framework/nn/batch_norm.h"
+#include "framework/nn/conv2d.h"
+#include "framework/nn/linear.h"
+#include "framework/nn/pooling.h"
+#include "framework/nn/sequential.h"
+#include "framework/ops/loss.h"
+#include "lab/audit/audit.h"
+#include "lab/audit/in_f64.h"
+#include "models/registry.h"
+
+namespace ebb {
+namespace {
+
+constexpr double u = 0x1p-53;
+
+Tensor numbers(const Shape& shape, std::uint64_t seed) {
+  Tensor out(shape, DType::f64);
+  fill_normal(out, Rng(seed), 0, 1);
+  return out;
+}
+
+const Tensor labels = Tensor::from<std::int64_t>({0, 1, 2, 3}, {4});
+
+// Parameters that are no special numbers, and their gradients.
+struct Pass {
+  Pass(Layer& model, const Tensor& x) : f64(model), net(model) {
+    std::uint64_t seed = 50;
+    for (const NamedParameter& p : net.named_parameters()) {
+      const Tensor noise = numbers(p.parameter->shape(), seed++);
+      axpy(0.3, noise, p.parameter->value());
+    }
+    Tape tape;
+    const Var loss = softmax_cross_entropy(net(x), labels);
+    tape.backward(loss);
+  }
+  Parameter& of(const std::string& path) const {
+    for (const NamedParameter& p : net.named_parameters())
+      if (p.path == path) return *p.parameter;
+    throw std::runtime_error("no " + path);
+  }
+  InF64 f64;
+  Layer& net;
+};
+
+// What channels of a part have of sum w g and of sum |w g|; every channel when the list is empty.
+struct Sums {
+  double wg = 0, terms = 0, g = 0, g_terms = 0;
+};
+Sums sums(const Pass& pass, const Symmetry::Part& part, const std::vector<std::int64_t>& channels) {
+  const Parameter& p = pass.of(part.path);
+  const Shape& shape = p.shape();
+  const std::int64_t columns = shape.rank() == 0 ? 1 : shape[-1], rows = shape.rank() < 2 ? 1 : shape[-2];
+  Sums out;
+  for (std::int64_t i = 0; i < shape.size(); ++i) {
+    const std::int64_t c = part.rows ? i / columns % rows : i % columns;
+    if (!channels.empty() && std::ranges::find(channels, c) == channels.end()) continue;
+    const double w = p.value().data<double>()[i], g = p.grad().data<double>()[i];
+    out.wg += w * g;
+    out.terms += std::abs(w * g);
+    out.g += g;
+    out.g_terms += std::abs(g);
+  }
+  return out;
+}
+
+BOOST_AUTO_TEST_SUITE(gradient_identities)
+
+// <W_k, g_k> = eps / (s2_k + eps) gamma_k dL/dgamma_k, for a channel of a convolution in front of a batch norm.
+BOOST_AUTO_TEST_CASE(of_a_batch_norm_with_its_eps) {
+  constexpr double eps = 1e-2;
+  Sequential net{Rng(1)};
+  net.add<Conv2d>("conv", {.in = 2, .out = 5, .bias = false});
+  net.add<BatchNorm2d>("bn", {.channels = 5, .eps = eps});
+  net.add<ReLU>("relu");
+  net.add<GlobalAvgPool2d>("pool");
+  net.add<Linear>("fc", {.in = 5, .out = 4});
+  const Tensor x = numbers({4, 6, 6, 2}, 9);
+  const Pass pass(net, x);
+  auto* const conv = dynamic_cast<Layer*>(net.named_modules()[1].module);
+  BOOST_REQUIRE(conv != nullptr);
+  const Tensor out = (*conv)(x).value();
+  const Parameter &w = pass.of("conv.weight"), &gamma = pass.of("bn.scale");
+  for (std::int64_t k = 0; k < 5; ++k) {
+    double sum = 0, squares = 0, wg = 0, ww = 0, gg = 0;
+    const std::int64_t rows = out.size() / 5;
+    for (std::int64_t i = 0; i < rows; ++i) sum += out.data<double>()[i * 5 + k];
+    for (std::int64_t i = 0; i < rows; ++i)
+      squares += std::pow(out.data<double>()[i * 5 + k] - sum / static_cast<double>(rows), 2);
+    for (std::int64_t i = k; i < w.shape().size(); i += 5) {
+      const double a = w.value().data<double>()[i], b = w.grad().data<double>()[i];
+      wg += a * b;
+      ww += a * a;
+      gg += b * b;
+    }
+    const double s2 = squares / static_cast<double>(rows), size = std::sqrt(ww * gg);
+    const double wanted = eps / (s2 + eps) * gamma.value().data<double>()[k] * gamma.grad().data<double>()[k];
+    BOOST_TEST(std::abs(wg - wanted) < 1e-10 * size);
+    BOOST_TEST(std::abs(wanted) > 1e-7 * size);  // what a test without the eps would miss
+  }
+}
+
+BOOST_AUTO_TEST_CASE(of_shifts_and_rescalings_that_the_audit_finds) {
+  int shifts = 0, rescalings = 0;
+  for (const std::string model : {"mlp", "lenet", "resnet-8"}) {
+    const Shape image = model == "resnet-8" ? Shape{32, 32, 3} : Shape{28, 28, 1};
+    const std::unique_ptr<Layer> net = make_model(model, {.image = image, .classes = 4}, Rng(1));
+    const Tensor x = numbers(image.insert(0, 4), 3);
+    const Audit found = audit(*net, cast(x, DType::f32), labels, nullptr, {.probe = false});
+    const Pass pass(*net, x);
+    for (const AuditedSymmetry& s : found.symmetries) {
+      if (s.symmetry.kind == Symmetry::Kind::scale) continue;
+      const bool shift = s.symmetry.kind == Symmetry::Kind::shift;
+      if (!shift && model == "resnet-8") continue;  // norms have an eps
+      for (const Symmetry::Unit& unit : s.symmetry.units) {
+        double value = 0, terms = 0;
+        for (std::size_t i = 0; i < s.symmetry.parts.size(); ++i) {
+          const Sums part = sums(pass, s.symmetry.parts[i], unit[i]);
+          value += shift ? part.g : s.symmetry.parts[i].power * part.wg;
+          terms += shift ? part.g_terms : part.terms;
+        }
+        BOOST_TEST(std::abs(value) <= (shift ? 1e2 * u : 1e-12) * terms,
+                   model << ": " << text(s.symmetry) << ": " << value);
+        ++(shift ? shifts : rescalings);
+      }
+    }
+    // One side alone has a sum of its own.
+    const Sums head = sums(pass, {.path = found.rows.back().path}, {0});
+    BOOST_TEST(std::abs(head.g) > 1e-6 * head.g_terms);
+  }
+  BOOST_TEST(shifts >= 6);
+  BOOST_TEST(rescalings >= 100);
+}
+
+// What no symmetry scales changes the loss when it is scaled by 2, and when by 4.
+BOOST_AUTO_TEST_CASE(not_of_parameters_that_matter) {
+  int tried = 0;
+  for (const std::string model : {"mlp", "lenet", "mnistcnn", "resnet-8"}) {
+    const Shape image = model == "resnet-8" ? Shape{32, 32, 3} : Shape{28, 28, 1};
+    const std::unique_ptr<Layer> net = make_model(model, {.image = image, .classes = 4}, Rng(1));
+    const Tensor x = numbers(image.insert(0, 4), 3);
+    const Audit found = audit(*net, cast(x, DType::f32), labels, nullptr, {.probe = false});
+    const Pass pass(*net, x);
+    const auto loss = [&] {
+      pass.f64.reset_buffers();
+      return softmax_cross_entropy((*net)(x), labels).item();
+    };
+    const double from = loss();
+    for (const AuditRow& row : found.rows) {
+      const bool alone = std::ranges::any_of(found.symmetries, [&](const AuditedSymmetry& s) {
+        return s.symmetry.kind != Symmetry::Kind::rescale && s.symmetry.parts.size() == 1 &&
+               s.symmetry.parts[0].path == row.path;
+      });
+      if (row.position == Position::feeds_norm || (alone && row.position == Position::cancelled)) continue;
+      Tensor& w = pass.of(row.path).value();
+      const Tensor kept = w.clone();
+      for (const double factor : {2.0, 4.0}) {
+        w = kept.clone();
+        axpy(factor - 1, kept, w);
+        BOOST_TEST(std::abs(loss() - from) > 1e-6 * std::abs(from), model << ": " << row.path << " x " << factor);
+      }
+      w = kept;
+      ++tried;
+    }
+  }
+  BOOST_TEST(tried > 30);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
