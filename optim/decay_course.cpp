@@ -86,13 +86,14 @@ StepContext peak_context(const Optimizer& optimizer, std::size_t group) {
   return c;
 }
 
-void note(DecayCourse& course, const Move& move, std::int64_t step) {
+void note(DecayCourse& course, const Move& move, const StepContext& context) {
+  if (move.share() > course.shrink || (course.shrink == 0 && move.lr > course.lr)) course.peak = context;
   course.lr = std::max(course.lr, move.lr);
   course.pull = std::max(course.pull, move.pull());
   course.grows = course.grows || move.radius() > 1 + 1e-9;
   if (move.share() <= course.shrink) return;
   course.shrink = move.share();
-  course.step = step;
+  course.step = context.step;
   course.gain = move.terms.l2_gradient > 0 ? move.update.total() : 1;
   course.coupled = move.terms.l2_gradient * course.gain;
   course.multiplier = move.factor();
@@ -109,7 +110,6 @@ std::string shortened(double value) {
 DecayCourse decay_course(const Optimizer& optimizer, std::size_t group, std::int64_t steps) {
   DecayCourse course;
   const Decay& decay = optimizer.decay(group);
-  if (!decay.rule) return course;
   const auto move_of = [&](const StepContext& context) {
     const UpdateModel update = optimizer.update_model(group, context.momentum);
     const DecayTerms terms = optimizer.terms(group, context);
@@ -119,10 +119,11 @@ DecayCourse decay_course(const Optimizer& optimizer, std::size_t group, std::int
   // What gradients decide is not told.
   const auto known = [&] {
     if (!course.depends) return course;
-    return DecayCourse{.lr = course.lr, .depends = true};
+    return DecayCourse{.lr = course.lr, .peak = course.peak, .depends = true};
   };
   if (steps <= 0) {
-    note(course, move_of(peak_context(optimizer, group)), 0);
+    const StepContext peak = peak_context(optimizer, group);
+    note(course, move_of(peak), peak);
     return known();
   }
   const std::int64_t budget =
@@ -131,8 +132,9 @@ DecayCourse decay_course(const Optimizer& optimizer, std::size_t group, std::int
   course.rounded = stride > 1;
   Weight one{1, 0}, zero{0, 1};
   for (std::int64_t step = 0; step < steps; step += stride) {
-    const Move move = move_of(optimizer.planned_context(group, step));
-    note(course, move, step);
+    const StepContext context = optimizer.planned_context(group, step);
+    const Move move = move_of(context);
+    note(course, move, context);
     if (course.rounded) {
       one.w *= move.left_after(static_cast<double>(std::min(stride, steps - step)));
     } else {
@@ -149,6 +151,7 @@ DecayCourse decay_course(const Optimizer& optimizer, std::size_t group, std::int
 std::vector<std::string> decay_warnings(const Optimizer& optimizer, std::int64_t steps, DecayFault fault) {
   std::vector<std::string> out;
   for (std::size_t g = 0; g < optimizer.groups().size(); ++g) {
+    if (!optimizer.decay(g).rule) continue;
     const DecayCourse course = decay_course(optimizer, g, steps);
     const bool momentum = course.gain != 1;
     const bool takes_all = momentum ? course.shrink >= 1 : course.multiplier <= 0;

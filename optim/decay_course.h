@@ -18,6 +18,7 @@ struct DecayCourse {
   double lr = 0;          ///< Largest learning rate: that of the schedule's peak.
   double shrink = 0;      ///< Largest share of a weight that a step takes; for coupled kinds in the mean, see below.
   std::int64_t step = 0;  ///< The step of that share.
+  StepContext peak = {};  ///< Its numbers; where no share is known, or nothing decays, those of the largest lr.
   double multiplier = 1;  ///< What the worst step multiplies a weight by: 1 - shrink, or less far from 1.
   double gain = 1;        ///< Coupled kinds: what momentum makes of the decay, 1 / (1 - mu) for SGD.
   double coupled = 0;     ///< Coupled kinds: the lambda of decoupled_lr with that share.

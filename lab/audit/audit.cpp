@@ -11,6 +11,7 @@
 #include "framework/tensor/error.h"
 #include "lab/diagnose/predict.h"
 #include "optim/channels.h"
+#include "optim/decay_course.h"
 
 namespace ebb {
 namespace {
@@ -58,7 +59,26 @@ ChannelView view_of(const Parameter& parameter, const std::string& granularity) 
   return channel_view(parameter);
 }
 
-void measure(AuditRow& row, const Parameter& parameter, const Optimizer* optimizer, std::size_t group) {
+// A group of the optimizer at its peak.
+struct Peak {
+  DecayCourse course;
+  DecayTerms terms;
+  UpdateModel update;
+  bool predictable = true;
+};
+
+Peak peak_of(const Optimizer& optimizer, std::size_t group, std::int64_t steps) {
+  Peak out;
+  out.course = decay_course(optimizer, group, steps);
+  out.terms = optimizer.terms(group, out.course.peak);
+  out.update = optimizer.update_model(group, out.course.peak.momentum);
+  const Decay& decay = optimizer.decay(group);
+  // A second moment that decay asks for is known after the first step.
+  out.predictable = !decay.from_start && !(decay.wants_v_hat && optimizer.steps() == 0);
+  return out;
+}
+
+void measure(AuditRow& row, const Parameter& parameter, const Peak* peak) {
   const ChannelView view = view_of(parameter, row.granularity);
   const auto channels = static_cast<std::size_t>(view.channels());
   std::vector<double> ww(channels), gg(channels, 0.0);
@@ -70,21 +90,26 @@ void measure(AuditRow& row, const Parameter& parameter, const Optimizer* optimiz
   std::vector<double> wg(channels);
   for (std::size_t c = 0; c < channels; ++c) wg[c] = ww[c] * gg[c];
   if (gradient) row.gradient_at_unit_norm = std::sqrt(mean_square(wg));
-  if (optimizer == nullptr || row.position != Position::feeds_norm) return;
-  const UpdateModel update = optimizer->update_model(group);
-  const double lr = optimizer->lr(group);
+  if (peak == nullptr || row.frozen || row.position != Position::feeds_norm) return;
+  const UpdateModel& update = peak->update;
+  const double lr = peak->course.peak.lr;
   const bool linear = update.kind == UpdateModel::Kind::linear;
   if (update.kind != UpdateModel::Kind::unknown) row.effective_lr = linear ? lr / mean_square(ww) : lr / row.norm;
-  std::vector<double> squares, angles;
-  for (std::size_t c = 0; c < channels; ++c) {
-    const std::optional<Equilibrium> rest =
-        equilibrium(update, optimizer->terms(group), lr, std::sqrt(wg[c]), static_cast<double>(view.values()));
-    if (!rest || !gradient) continue;
-    squares.push_back(rest->norm * rest->norm);
-    angles.push_back(rest->angle * rest->angle);
-  }
-  row.predicted_norm = std::sqrt(mean_square(squares));
-  row.predicted_angle = std::sqrt(mean_square(angles)) * 180 / std::numbers::pi;
+  if (!gradient || !peak->predictable) return;
+  const auto predict = [&](const DecayTerms& terms, double& norm, double& angle) {
+    std::vector<double> squares, angles;
+    for (std::size_t c = 0; c < channels; ++c) {
+      const std::optional<Equilibrium> rest =
+          equilibrium(update, terms, lr, std::sqrt(wg[c]), static_cast<double>(view.values()));
+      if (!rest) continue;
+      squares.push_back(rest->norm * rest->norm);
+      angles.push_back(rest->angle * rest->angle);
+    }
+    norm = std::sqrt(mean_square(squares));
+    angle = std::sqrt(mean_square(angles)) * 180 / std::numbers::pi;
+  };
+  predict(peak->terms, row.predicted_norm, row.predicted_angle);
+  predict(doubled(peak->terms), row.doubled_norm, row.doubled_angle);
 }
 
 std::string law_of(const Symmetry& symmetry) {
@@ -114,6 +139,9 @@ class Auditor {
       tape.backward(value);
     }
     find();
+    if (optimizer_ != nullptr)
+      for (std::size_t g = 0; g < optimizer_->groups().size(); ++g)
+        peaks_.push_back(peak_of(*optimizer_, g, options_.steps));
     for (std::size_t i = 0; i < parameters.size(); ++i) add_row(i);
   }
 
@@ -170,18 +198,18 @@ class Auditor {
           std::ranges::any_of(s.symmetry.parts,
                               [&](const auto& part) { return part.parameter == static_cast<int>(i); }))
         row.granularity = s.symmetry.granularity();
-    std::size_t group = 0;
+    const Peak* peak = nullptr;
     if (optimizer_ != nullptr) {
       const auto state = std::ranges::find(optimizer_->parameters(), p.parameter, &ParameterState::parameter);
       if (state == optimizer_->parameters().end()) {
         out_.problems.push_back(
             ebb::text(p.path, " is in no group of the optimizer: it is never updated and never decayed"));
       } else {
-        group = state->group;
-        describe_decay(row, group);
+        peak = &peaks_[state->group];
+        describe_decay(row, state->group);
       }
     }
-    measure(row, *p.parameter, row.group.empty() ? nullptr : optimizer_, group);
+    measure(row, *p.parameter, peak);
     judge(row, *p.parameter);
     out_.rows.push_back(std::move(row));
   }
@@ -189,8 +217,12 @@ class Auditor {
   void describe_decay(AuditRow& row, std::size_t group) {
     row.group = optimizer_->groups()[group].name;
     row.decay = optimizer_->decay(group).text();
-    row.decayed = !row.frozen && acts(optimizer_->terms(group));
-    row.shrink = shrink_of(optimizer_->update_model(group), optimizer_->terms(group), optimizer_->lr(group));
+    if (row.frozen) return;
+    const DecayCourse& course = peaks_[group].course;
+    row.decayed = acts(peaks_[group].terms);
+    row.lr = course.peak.lr;
+    if (!course.depends) row.shrink = course.shrink;
+    if (row.decayed && course.left && course.pull == 0) row.left = *course.left;
     if (row.shrink > 0) row.timescale_steps = 1 / row.shrink;
     if (options_.steps_per_epoch > 0) row.timescale_epochs = row.timescale_steps / options_.steps_per_epoch;
   }
@@ -217,6 +249,7 @@ class Auditor {
   const Optimizer* optimizer_;
   const AuditOptions& options_;
   std::vector<Position> positions_;
+  std::vector<Peak> peaks_;  // of the groups
   Audit out_;
 };
 

@@ -17,7 +17,8 @@
 
 namespace ebb {
 
-/// A parameter. Numbers that do not exist are NaN.
+/// A parameter. Numbers that do not exist are NaN. What follows from learning rate and decay is that of the step of the
+/// run at which decay takes most of a weight, the schedule's peak: see decay_course().
 struct AuditRow {
   std::string path;                     ///< From the root.
   Role role = Role::other;              ///< What it is.
@@ -28,14 +29,18 @@ struct AuditRow {
   std::string decay = {};        ///< "decoupled_lr 0.0005"; "none"; empty without an optimizer.
   bool frozen = false;           ///< A constant: no update, no decay.
   bool decayed = false;          ///< Whether decay acts on it.
+  double lr = missing;           ///< Of its group at the peak.
   double shrink = missing;       ///< Share of the weight that decay takes in a step; of a coupled kind what its
                                  ///< gradient comes to through the optimizer's momentum, where that is a number.
   double timescale_steps = missing;        ///< 1 / shrink.
   double timescale_epochs = missing;       ///< The same in epochs.
+  double left = missing;                   ///< Share of a weight without gradient that is left at the run's end.
   double norm = missing;                   ///< Root mean square, over channels, of the norm of a channel.
   double gradient_at_unit_norm = missing;  ///< Likewise of |w| |g| with the gradient of the recorded pass.
   double predicted_norm = missing;         ///< Where updates and decay balance, with that gradient; feeds_norm only.
   double predicted_angle = missing;        ///< By which a channel then turns in a step, degrees.
+  double doubled_norm = missing;           ///< The predicted norm for twice the lambda, with the same gradient.
+  double doubled_angle = missing;          ///< The predicted angle likewise.
   double effective_lr = missing;           ///< lr / |w|^2, or lr / |w| where updates are normalised; feeds_norm only.
 
   /// What stands for a number that does not exist.
@@ -66,6 +71,7 @@ struct Audit {
 /// How audit() looks.
 struct AuditOptions {
   double steps_per_epoch = 0;    ///< To give timescales in epochs; 0: steps only.
+  std::int64_t steps = 0;        ///< Updates of the run; 0: not known, and schedules are taken at their largest.
   bool probe = true;             ///< Confirm in f64 what was found, and search for what was not.
   double label_smoothing = 0;    ///< Of the loss of a Layer.
   std::int64_t probe_batch = 8;  ///< Samples of the probe's passes, at most those given.

@@ -20,13 +20,17 @@ Json or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nu
 
 // Numbers of a row by their keys.
 constexpr std::pair<const char*, double AuditRow::*> row_numbers[] = {
+    {"lr", &AuditRow::lr},
     {"shrink", &AuditRow::shrink},
     {"timescale_steps", &AuditRow::timescale_steps},
     {"timescale_epochs", &AuditRow::timescale_epochs},
+    {"left", &AuditRow::left},
     {"norm", &AuditRow::norm},
     {"gradient_at_unit_norm", &AuditRow::gradient_at_unit_norm},
     {"predicted_norm", &AuditRow::predicted_norm},
     {"predicted_angle", &AuditRow::predicted_angle},
+    {"doubled_norm", &AuditRow::doubled_norm},
+    {"doubled_angle", &AuditRow::doubled_angle},
     {"effective_lr", &AuditRow::effective_lr}};
 
 std::vector<std::int64_t> dims_of(const Shape& shape) { return {shape.dims().begin(), shape.dims().end()}; }

@@ -18,6 +18,8 @@ std::string shown(double value) {
   return digits;
 }
 
+std::string shown_share(double value) { return std::isnan(value) ? "-" : shown(100 * value) + " %"; }
+
 std::string verdict(const std::optional<ProbeResult>& probe) {
   if (!probe) return "not probed";
   if (probe->confirmed) return "confirmed";
@@ -37,16 +39,20 @@ Selector Audit::select(Position position) const {
 
 std::string Audit::text() const {
   std::vector<std::vector<std::string>> table{{"parameter", "role", "position", "by", "group", "decay", "shrink",
-                                               "steps", "epochs", "|w|", "at rest", "turns", "eff. lr"}};
+                                               "steps", "epochs", "left", "|w|", "at rest", "turns", "eff. lr"}};
   for (const AuditRow& r : rows)
     table.push_back({r.path, name(r.role), r.frozen ? "frozen" : name(r.position),
                      r.granularity.empty() ? "-" : r.granularity, r.group.empty() ? "-" : r.group,
                      r.decay.empty() ? "-" : r.decay, shown(r.shrink), shown(r.timescale_steps),
-                     shown(r.timescale_epochs), shown(r.norm), shown(r.predicted_norm),
+                     shown(r.timescale_epochs), shown_share(r.left), shown(r.norm), shown(r.predicted_norm),
                      std::isnan(r.predicted_angle) ? "-" : shown(r.predicted_angle) + " deg", shown(r.effective_lr)});
   using enum Align;
   std::string out =
-      text_table(table, {left, left, left, left, left, left, right, right, right, right, right, right, right});
+      text_table(table, {left, left, left, left, left, left, right, right, right, right, right, right, right, right});
+  if (std::ranges::any_of(rows, [](const AuditRow& r) { return r.decayed; }))
+    out +=
+        "shrink, steps, epochs, at rest, turns and eff. lr at the schedule's peak; left: of a weight without gradient "
+        "at the end of the run\n";
   out += "\nsymmetries\n";
   std::vector<std::vector<std::string>> lines;
   for (const AuditedSymmetry& s : symmetries)

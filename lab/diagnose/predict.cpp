@@ -124,6 +124,14 @@ std::optional<Equilibrium> equilibrium(const UpdateModel& update, const DecayTer
   return {};
 }
 
+DecayTerms doubled(DecayTerms terms) {
+  terms.l2_gradient *= 2;
+  terms.l2_update *= 2;
+  terms.shrink *= 2;
+  terms.divide = 1 + 2 * (terms.divide - 1);
+  return terms;
+}
+
 double shrink_of(const UpdateModel& update, const DecayTerms& terms, double lr) {
   const double shrink = terms.shrink + lr * terms.l2_update + (1 - 1 / terms.divide);
   if (terms.l2_gradient == 0) return shrink;

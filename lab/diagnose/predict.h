@@ -37,6 +37,9 @@ struct Equilibrium {
 std::optional<Equilibrium> equilibrium(const UpdateModel& update, const DecayTerms& terms, double lr,
                                        double gradient_at_unit_norm, double values);
 
+/// The same decay at twice the strength.
+DecayTerms doubled(DecayTerms terms);
+
 /// The share of a weight that decay takes in a step when no gradient comes, in the long run: of coupled decay what its
 /// gradient comes to through the optimizer's momentum. NaN where that is no number, as behind a division by sqrt(v).
 double shrink_of(const UpdateModel& update, const DecayTerms& terms, double lr);

@@ -47,14 +47,6 @@ double share_below(const Tensor& w, double limit) {
   });
 }
 
-DecayTerms doubled(DecayTerms terms) {
-  terms.l2_gradient *= 2;
-  terms.l2_update *= 2;
-  terms.shrink *= 2;
-  terms.divide = 1 + 2 * (terms.divide - 1);
-  return terms;
-}
-
 }  // namespace
 
 Watched::Watched(const ParameterState& state, const Audit& audit)

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "data/pixel_statistics.h"
 #include "framework/io/atomic_file.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
@@ -31,12 +32,17 @@ Recipe recipe_of(const AuditCommand& command) {
 int run(const AuditCommand& command) {
   Recipe recipe = recipe_of(command);
   std::optional<TrainState> state;
+  std::optional<PixelStatistics> standardisation;
   if (is_run(command.what)) {
     const Directory directory(command.what);
-    if (auto found = Checkpoints(directory).newest()) state = std::move(found->state);
+    const Checkpoints checkpoints(directory);
+    if (auto found = checkpoints.newest()) {
+      standardisation = statistics_from(found->state.metadata, checkpoints.file(found->step).string());
+      state = std::move(found->state);
+    }
   }
   if (state) recipe.init.clear(), recipe.init_except.clear();  // the checkpoint has the weights
-  Session session(recipe);
+  Session session(recipe, standardisation);
   if (state) session.trainer.load_state(*state);
   const Audit found = session.audited(session.recipe.batch, command.probe);
   if (!command.json.empty()) write_file(command.json, found.json());

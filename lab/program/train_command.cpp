@@ -123,11 +123,12 @@ int run(const TrainCommand& command) {
   Session session(recipe);
   require_what_it_takes(session);
   const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
+  const std::string audit = audit_of(session);
   RunDirectory directory(directory_for(recipe, command.overwrite),
                          command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh,
                          save_options(session));
   if (diagnostics) directory.follow(*diagnostics);
-  directory.describe(recipe, environment_of(session), audit_of(session));
+  directory.describe(recipe, environment_of(session), audit);
   std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << "\n\n"
             << std::flush;
   return train_in(session, directory);

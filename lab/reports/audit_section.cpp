@@ -4,6 +4,7 @@
 #include "framework/tensor/error.h"
 #include "lab/audit/audit_record.h"
 #include "lab/audit/drawing.h"
+#include "lab/diagnose/diagnosis.h"
 #include "lab/format/numbers.h"
 #include "lab/reports/html.h"
 #include "lab/reports/run_sections.h"
@@ -19,6 +20,12 @@ std::string shown(double value, const char* unit = "") {
   return std::isfinite(value) ? escape(text(significant(value, 3), unit)) : "–";
 }
 
+// Two numbers that belong together in one cell.
+std::string pair_of(double first, double second, const char* unit, const char* format) {
+  if (!std::isfinite(first)) return "–";
+  return text(shown(first), std::isfinite(second) ? text(format, shown(second, unit)) : std::string());
+}
+
 std::string position_cell(const AuditRow& row) {
   if (row.frozen) return "frozen";
   return text("<i class=\"place\" style=\"background:", colour(row.position), "57\">", letter(row.position), "</i>",
@@ -29,14 +36,15 @@ std::string table_of(const std::vector<const AuditRow*>& rows) {
   std::vector<std::vector<std::string>> cells;
   for (const AuditRow* const row : rows) {
     if (cells.size() == most_rows) break;
-    cells.push_back({escape(row->path), position_cell(*row), escape(row->granularity.empty() ? "–" : row->granularity),
-                     escape(row->decay), shown(row->shrink), shown(row->timescale_steps), shown(row->timescale_epochs),
-                     shown(row->norm), shown(row->predicted_norm), shown(row->predicted_angle, "°"),
-                     shown(row->effective_lr)});
+    cells.push_back({escape(row->path), position_cell(*row), escape(row->decay), shown(row->shrink),
+                     pair_of(row->timescale_steps, row->timescale_epochs, "", " = "), percent(row->left, 1, "–"),
+                     shown(row->norm), pair_of(row->predicted_norm, row->predicted_angle, "°", ", "),
+                     pair_of(row->doubled_norm, row->doubled_angle, "°", ", "), shown(row->effective_lr)});
   }
-  std::string out = html::table({"parameter", "position", "by", "decay", "shrink a step", "timescale, steps",
-                                 "timescale, epochs", "|w|", "|w| at rest", "turns a step", "effective lr"},
-                                cells, "audit");
+  std::string out =
+      html::table({"parameter", "position", "decay", "shrink a step", "timescale, steps = epochs", "left at the end",
+                   "|w| now", "at rest: |w|, turns", "at 2 lambda: |w|, turns", "effective lr"},
+                  cells, "audit");
   if (rows.size() > most_rows)
     out += text("<p class=\"small\">", grouped(static_cast<std::int64_t>(rows.size() - most_rows)), " more are in ",
                 "audit.json.</p>\n");
@@ -51,6 +59,48 @@ std::string notes(const char* kind, const std::vector<std::string>& sentences) {
   return out;
 }
 
+std::string count_of(const std::vector<const AuditRow*>& rows, const auto& holds) {
+  std::int64_t parameters = 0, numbers = 0;
+  for (const AuditRow* const row : rows)
+    if (holds(*row)) ++parameters, numbers += row->shape.size();
+  return text(grouped(parameters), parameters == 1 ? " parameter" : " parameters", " with ", grouped(numbers),
+              numbers == 1 ? " number" : " numbers");
+}
+
+bool feeds_norm(const AuditRow& row) { return row.position == Position::feeds_norm; }
+
+std::string where_it_acts(const std::vector<const AuditRow*>& decayed, const std::vector<const AuditRow*>& others) {
+  const auto all = [](const AuditRow& /*row*/) { return true; };
+  if (decayed.empty()) return "Nothing is decayed.";
+  return text("Decay acts on ", count_of(decayed, all), ": ", count_of(decayed, feeds_norm),
+              " in front of a norm, where it leaves the function alone and sets how fast they turn; and ",
+              count_of(decayed, [](const AuditRow& r) { return !feeds_norm(r); }),
+              " elsewhere, where it acts on the function. ", count_of(others, all), " without decay.");
+}
+
+double median(const std::vector<const AuditRow*>& rows, double AuditRow::*number) {
+  std::vector<double> all;
+  for (const AuditRow* const row : rows) all.push_back(row->*number);
+  return spread_of_channels(std::move(all)).median;
+}
+
+// The sentence about the equilibrium of what stands in front of norms, at this lambda and at twice as much.
+std::string what_doubling_does(const std::vector<const AuditRow*>& decayed) {
+  std::vector<const AuditRow*> known;
+  for (const AuditRow* const row : decayed)
+    if (std::isfinite(row->predicted_norm) && std::isfinite(row->doubled_norm)) known.push_back(row);
+  if (known.empty()) return "No equilibrium of norm and rotation is predicted for this network and optimizer.";
+  const auto number = [&](double AuditRow::*member) { return significant(median(known, member), 3); };
+  return text(
+      "By the gradients of the first batch, weights in front of a norm come to rest where updates and decay "
+      "balance, at a norm of ",
+      number(&AuditRow::predicted_norm), " a channel, and turn by ", number(&AuditRow::predicted_angle),
+      "° a step (medians of the layers); at twice the lambda at ", number(&AuditRow::doubled_norm), ", turning by ",
+      number(&AuditRow::doubled_angle),
+      "°. Gradients change as a network learns, and norms at rest follow them: a run that is diagnosed "
+      "(<code>--diagnose</code>) compares with measured ones.");
+}
+
 }  // namespace
 
 html::Section audit_section(const RunData& run) {
@@ -61,13 +111,11 @@ html::Section audit_section(const RunData& run) {
     return {title, text("<p class=\"note\">There is no audit of this network: ", escape(audit.refused), "</p>\n")};
   std::vector<const AuditRow*> decayed, others;
   for (const AuditRow& row : audit.rows) (row.decayed ? decayed : others).push_back(&row);
-  std::string out =
-      "<p>Where each parameter stands, and what decay does there at the first step. Norm at rest and "
-      "rotation "
-      "are predictions from the gradients of the run&#39;s first batch alone; they hold for weights in front of a "
-      "norm, "
-      "and the norms follow the gradients as these change.</p>\n";
-  out += decayed.empty() ? "<p>Nothing is decayed.</p>\n" : table_of(decayed);
+  std::string out = text(
+      "<p>", where_it_acts(decayed, others), "</p>\n<p>", what_doubling_does(decayed), "</p>\n",
+      "<p class=\"small\">Shrink, timescale, rest and effective learning rate are those of the schedule&#39;s peak; "
+      "<i>left at the end</i> is what the whole run leaves of a weight that gets no gradient.</p>\n");
+  if (!decayed.empty()) out += table_of(decayed);
   if (!others.empty())
     out += html::details(text("without decay: ", others.size(), others.size() == 1 ? " parameter" : " parameters"),
                          table_of(others));

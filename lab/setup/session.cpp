@@ -30,8 +30,10 @@ Audit first_audit(const Recipe& recipe, const Loader& train, Layer& model, const
                   std::int64_t samples, bool probe) {
   const Batch first = train.epoch(0)[0];
   const std::int64_t count = std::min(samples, first.images.dim(0));
+  const StepCounts steps = step_counts(recipe, train.batches());
   return audit(model, slice(first.images, 0, 0, count).value(), slice(first.labels, 0, 0, count).value(), optimizer,
-               {.steps_per_epoch = step_counts(recipe, train.batches()).per_epoch,
+               {.steps_per_epoch = steps.per_epoch,
+                .steps = steps.total,
                 .probe = probe,
                 .label_smoothing = recipe.label_smoothing});
 }

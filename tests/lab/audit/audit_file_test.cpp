@@ -52,7 +52,8 @@ BOOST_AUTO_TEST_CASE(are_read_back) {
     BOOST_TEST(a.decayed == b.decayed);
     BOOST_TEST(a.frozen == b.frozen);
     for (const auto member : {&AuditRow::shrink, &AuditRow::timescale_steps, &AuditRow::norm, &AuditRow::predicted_norm,
-                              &AuditRow::predicted_angle, &AuditRow::effective_lr, &AuditRow::gradient_at_unit_norm})
+                              &AuditRow::predicted_angle, &AuditRow::effective_lr, &AuditRow::gradient_at_unit_norm,
+                              &AuditRow::lr, &AuditRow::left, &AuditRow::doubled_norm, &AuditRow::doubled_angle})
       BOOST_TEST((a.*member == b.*member || (std::isnan(a.*member) && std::isnan(b.*member))));
   }
   BOOST_TEST(std::isfinite(got.rows[0].predicted_norm));

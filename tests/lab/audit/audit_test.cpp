@@ -13,6 +13,7 @@
 #include "framework/nn/pooling.h"
 #include "framework/nn/sequential.h"
 #include "lab/diagnose/predict.h"
+#include "optim/adam.h"
 #include "optim/channels.h"
 #include "optim/sgd.h"
 #include "tests/support/tensors.h"
@@ -83,6 +84,67 @@ BOOST_AUTO_TEST_CASE(predict_from_the_gradient_of_their_pass) {
   BOOST_TEST(std::isnan(found.rows[4].predicted_norm));  // the head has none
   BOOST_TEST(has(found.warnings, "conv.bias is decayed, but the norm behind it removes it"));
   BOOST_TEST(found.problems.empty(), found.text());
+}
+
+// A rise from 0 and a fall to 0: nothing of the first step is that of the run.
+BOOST_AUTO_TEST_CASE(speak_of_the_schedules_peak_and_of_the_whole_run) {
+  constexpr std::int64_t steps = 40;
+  const Schedule rise_and_fall = warmup(10, cosine(30));
+  Small small;
+  const auto rows = [&](const Optimizer& optimizer) {
+    return audit(small.net, small.images, small.labels, &optimizer,
+                 {.steps_per_epoch = 5, .steps = steps, .probe = false})
+        .rows;
+  };
+  const auto of_sgd = [&](const Schedule& schedule, const Decay& decay) {
+    return rows(Sgd(small.net, {.lr = 0.1, .momentum = 0.9, .schedule = schedule, .decay = decay}));
+  };
+  const auto of_adam = [&](const Schedule& schedule) {
+    return rows(Adam(small.net, {.lr = 0.1, .schedule = schedule, .decay = coupled_l2(0.01)}));
+  };
+  const auto require_same = [](const AuditRow& a, const AuditRow& b) {
+    for (const auto number : {&AuditRow::lr, &AuditRow::predicted_norm, &AuditRow::predicted_angle,
+                              &AuditRow::doubled_norm, &AuditRow::doubled_angle, &AuditRow::effective_lr})
+      BOOST_TEST((a.*number > 0 && a.*number == b.*number));
+  };
+  const AuditRow risen = of_sgd(rise_and_fall, decoupled_lr(0.5))[0], flat = of_sgd(constant(), decoupled_lr(0.5))[0];
+  require_same(risen, flat);
+  BOOST_TEST(risen.decayed);
+  BOOST_TEST(risen.lr == 0.1);
+  BOOST_TEST(std::abs(risen.shrink - 0.05) < 1e-15);
+  BOOST_TEST(std::abs(risen.timescale_epochs - 4) < 1e-12);
+  double left = 1;
+  for (std::int64_t step = 0; step < steps; ++step) left *= 1 - 0.05 * rise_and_fall(step);
+  BOOST_TEST(std::abs(risen.left - left) < 1e-12);
+  BOOST_TEST(std::abs(flat.left - std::pow(0.95, steps)) < 1e-12);
+  BOOST_TEST(flat.left < 0.8 * left);
+  // What is predicted for twice the lambda is what is predicted there.
+  const AuditRow twice = of_sgd(rise_and_fall, decoupled_lr(1.0))[0];
+  BOOST_TEST(std::abs(risen.doubled_norm / twice.predicted_norm - 1) < 1e-12);
+  BOOST_TEST(std::abs(risen.doubled_angle / twice.predicted_angle - 1) < 1e-12);
+  BOOST_TEST(risen.doubled_norm < 0.9 * risen.predicted_norm);
+  // Gradients decide how much Adam takes by coupled decay, and yet the equilibrium is known.
+  const AuditRow adam = of_adam(rise_and_fall)[0];
+  require_same(adam, of_adam(constant())[0]);
+  BOOST_TEST(adam.decayed);
+  BOOST_TEST(std::isnan(adam.shrink));
+  BOOST_TEST(std::isnan(adam.left));
+}
+
+BOOST_AUTO_TEST_CASE(predict_nothing_where_decay_pulls_elsewhere_or_waits_for_gradients) {
+  Small small;
+  const auto row_of = [&](const Decay& decay) {
+    const Adam optimizer(small.net, {.lr = 0.1, .decay = decay});
+    return audit(small.net, small.images, small.labels, &optimizer, {.probe = false}).rows[0];
+  };
+  BOOST_TEST(std::isfinite(row_of(decoupled_lr(0.1)).predicted_norm));
+  for (const Decay& decay : {toward_start(decoupled_lr(0.1)), stable(0.1), Decay{}}) {
+    const AuditRow row = row_of(decay);
+    BOOST_TEST(std::isnan(row.predicted_norm), decay.text());
+    BOOST_TEST(std::isnan(row.doubled_angle), decay.text());
+    BOOST_TEST(row.effective_lr > 0, decay.text());
+    BOOST_TEST(row.decayed == (decay.rule != nullptr), decay.text());
+  }
 }
 
 BOOST_AUTO_TEST_CASE(name_what_is_in_no_group_and_groups_without_parameters) {
