@@ -69,15 +69,16 @@ BOOST_AUTO_TEST_CASE(a_run_that_is_resumed_selects_the_same_parameters_by_positi
 
 BOOST_AUTO_TEST_CASE(numbers_are_those_of_the_peak_and_the_run_as_in_the_header_of_the_training) {
   const std::string own =
-      recipe("weights()") + " --set epochs=4 --set warmup_epochs=2 --set warmup_start=0 --set schedule=cosine";
+      recipe("weights()") +
+      " --set epochs=4 --set warmup_epochs=2 --set warmup_start=0 --set schedule=cosine --set lambda=1";
   const Finished audited = test::ebb("audit " + own + " --json " + (root / "a.json").string());
   BOOST_TEST(audited.status == 0, audited.output);
   BOOST_TEST(has(audited.output, "at the schedule's peak"), audited.output);
   const AuditRow row = audit_record_from_json(test::read(root / "a.json"), "a.json").rows[0];
   BOOST_TEST(row.lr == 0.01);
-  BOOST_TEST(std::abs(row.shrink - 0.001) < 1e-15);
+  BOOST_TEST(std::abs(row.shrink - 0.01) < 1e-15);
   BOOST_TEST(row.left < 0.99);
-  BOOST_TEST(row.left > 0.95);
+  BOOST_TEST(row.left > 0.8);
   char left[128];
   std::snprintf(left, sizeof left, "; %.4g %% of a weight without gradient is left after 20 steps", 100 * row.left);
   const Finished trained = test::ebb("train " + own + " --out " + (root / "run").string());
@@ -113,7 +114,8 @@ BOOST_AUTO_TEST_CASE(every_run_has_one_from_its_start_and_shows_it) {
 
 // Files that changed since would be standardised otherwise, and the checkpoint would not suit them.
 BOOST_AUTO_TEST_CASE(a_run_is_audited_with_the_standardisation_that_it_was_trained_with) {
-  BOOST_REQUIRE(test::ebb(train("run", "--model resnet-8 --epochs 1 --set validation=0.2 --set lambda=0.01")).status == 0);
+  BOOST_REQUIRE(test::ebb(train("run", "--model resnet-8 --epochs 1 --set validation=0.2 --set lambda=0.01")).status ==
+                0);
   const Finished before = test::ebb("audit " + (root / "run").string());
   BOOST_TEST(before.status == 0, before.output);
   test::write_idx(root / "data", "train", 200, Rng(3));
