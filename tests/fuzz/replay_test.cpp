@@ -15,9 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<const Target*, 14> targets{&safetensors, &import_torch, &checkpoint, &recipe, &selector,
+constexpr std::array<const Target*, 15> targets{&safetensors, &import_torch, &checkpoint, &recipe, &selector,
                                                 &idx,         &archive,      &cifar,      &csv,    &run_log,
-                                                &evaluation,  &changes,      &diagnosis,  &trial};
+                                                &evaluation,  &changes,      &diagnosis,  &trial,  &audits};
 
 // What broke, or nothing.
 std::string problem_of(const Target& target, const Bytes& input) {
