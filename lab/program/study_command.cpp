@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 #include <random>
+#include <set>
 
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
@@ -19,7 +20,7 @@
 namespace ebb {
 namespace {
 
-constexpr int refuted_status = 3, skipped_status = 77;
+constexpr int surprising_status = 3, skipped_status = 77;
 constexpr std::uint64_t most_pairs = 10000;
 
 std::vector<std::string> names_of(const std::vector<Study>& studies) {
@@ -59,15 +60,22 @@ std::vector<std::uint64_t> pairs_in(const std::string& value) {
   return out;
 }
 
-// The studies that are named; without names, all that show something at the tier.
+constexpr const char* all_of_them = "all";
+
+// The studies that are named; "all", or no name but a tier: all that show something at it.
 std::vector<const Study*> chosen(const std::vector<Study>& studies, const StudyCommand& command) {
   std::vector<const Study*> out;
   const std::optional<Tier> tier = tier_in(command);
-  if (command.names.empty() && !tier) fail("study", "no name", "names of studies, or --tier for all of a tier");
-  for (const std::string& name : command.names) out.push_back(&study_named(studies, name));
-  if (command.names.empty())
+  if (command.names.empty() && !tier)
+    fail("study", "no name", "names of studies, \"all\", or --tier for all of a tier");
+  const auto take = [&](const Study& study) {
+    if (std::ranges::find(out, &study) == out.end()) out.push_back(&study);
+  };
+  for (const std::string& name : command.names)
+    if (name != all_of_them) take(study_named(studies, name));
+  if (command.names.empty() || std::ranges::find(command.names, all_of_them) != command.names.end())
     for (const Study& study : studies)
-      if (study.least_tier <= *tier) out.push_back(&study);
+      if (!tier || study.least_tier <= *tier) take(study);
   return out;
 }
 
@@ -77,17 +85,24 @@ StudyRunOptions options_of(const StudyCommand& command, const std::string& out) 
           .tier = tier_in(command),
           .pairs = pairs_in(command.pairs),
           .jobs = command.jobs == 0 ? parallel::thread_count() : command.jobs,
-          .fresh = command.fresh};
+          .fresh = command.fresh,
+          .program = command.program};
 }
 
 std::string verdict_table(const std::vector<Judged>& verdicts) {
-  std::vector<std::vector<std::string>> rows{{"claim", "verdict", "measured, 95 %", "predicted", "statement"}};
+  std::vector<std::vector<std::string>> rows;
+  const auto add = [&](const std::string& id, const std::string& is, const std::vector<std::string>& page,
+                       const std::string& statement) {
+    rows.push_back({id, is, page[2], page[3], page[4], page[1], statement});
+  };
+  add("claim", "verdict", verdict_columns(), "statement");
   for (const Judged& judged : verdicts) {
-    const std::vector<std::string> row = verdict_row(judged);
-    rows.push_back({judged.claim->text.id, name(judged.verdict.is), row[2], judged.claim->prediction,
-                    judged.claim->text.statement});
+    const std::string& remark = judged.verdict.sentence;
+    add(judged.claim->text.id, name(judged.verdict.is), verdict_row(judged),
+        text(judged.claim->text.statement, remark.empty() ? "" : text(" (", remark, ')')));
   }
-  return text_table(rows, {Align::left, Align::left, Align::right, Align::left, Align::left});
+  return text_table(rows,
+                    {Align::left, Align::left, Align::right, Align::right, Align::right, Align::left, Align::left});
 }
 
 std::string tiers_of(const Study& study) {
@@ -132,12 +147,15 @@ int run_one(const Study& study, StudyRunOptions options) {
     std::cerr << "ebb: " << study.name << ": stopped; the same command goes on with it\n";
     return 128 + StopSignal::requested();
   }
-  if (!outcome.failures.empty()) return 1;
+  if (!outcome.failures.empty()) {
+    std::cerr << "ebb: " << study.name << ": the trials that were made are kept; the same command makes the others\n";
+    return 1;
+  }
   std::cout << study.name << ": " << outcome.trials << (outcome.trials == 1 ? " trial, " : " trials, ") << outcome.made
             << " of them made now\n"
             << printable(verdict_table(outcome.verdicts))
             << printable_line((study_directory(study, options) / "report.html").string()) << '\n';
-  return outcome.refuted() ? refuted_status : 0;
+  return outcome.surprising() ? surprising_status : 0;
 }
 
 }  // namespace
@@ -158,8 +176,8 @@ int list_studies(const std::vector<Study>& studies, const StudyCommand& command)
 }
 
 int show_study(const std::vector<Study>& studies, const StudyCommand& command) {
-  for (const std::string& named : command.names) {
-    const Study& study = study_named(studies, named);
+  for (const Study* const shown : chosen(studies, command)) {
+    const Study& study = *shown;
     require_sound(study);
     std::string out = text(study.title, "\n\n", study.statement, "\n\n");
     if (!study.reference.empty()) out += text("Reference: ", study.reference, '\n');
@@ -215,13 +233,15 @@ int check_studies(const std::vector<Study>& studies, const StudyCommand& command
   int status = 0;
   for (const Study* const study : chosen(studies, command)) {
     const StudyRunOptions options = options_of(command, command.out.empty() ? command.runs : command.out);
-    const std::string problem = check_study(*study, options, random());
-    if (problem.empty()) {
-      std::cout << study->name << ": one trial again, the same bytes\n";
-      continue;
-    }
-    std::cerr << "ebb: " << study->name << ": " << printable_line(problem) << '\n';
-    status = 1;
+    std::set<std::string> problems;
+    for (int trial = 0; trial < command.trials; ++trial)
+      if (const std::string problem = check_study(*study, options, random()); !problem.empty())
+        problems.insert(problem);
+    for (const std::string& problem : problems)
+      std::cerr << "ebb: " << study->name << ": " << printable_line(problem) << '\n';
+    if (!problems.empty()) status = 1;
+    else if (command.trials == 1) std::cout << study->name << ": one trial again, the same bytes\n";
+    else std::cout << study->name << ": " << command.trials << " trials again, the same bytes\n";
   }
   return status;
 }

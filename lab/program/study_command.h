@@ -18,6 +18,8 @@ struct StudyCommand {
   std::string out = {};  // of `run` and `check` the directory of studies, of `report` that of pages
   std::string runs = "runs/studies";
   bool fresh = false;
+  int trials = 1;            // that `check` repeats of each study
+  std::string program = {};  // see StudyRunOptions
 };
 
 // Each returns the exit status; see study_main(). \throws Error

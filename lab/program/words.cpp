@@ -43,8 +43,12 @@ std::string wrong_option(const CLI::App& command, const std::string& word, const
                                                             : name == "data"   ? "--set data=..."
                                                             : is_option(name)  ? "--" + name
                                                                                : "--set " + name + "=...");
-  return text("`ebb ", command.get_name(), "` has no option ", in_quotes("--" + word), "; ",
-              meant.empty() ? text("see `ebb ", command.get_name(), " --help`") : meant + '?');
+  std::string name = command.get_name();
+  for (const CLI::App* outer = command.get_parent(); outer != nullptr && outer->get_parent() != nullptr;
+       outer = outer->get_parent())
+    name = outer->get_name() + ' ' + name;
+  return text("`ebb ", name, "` has no option ", in_quotes("--" + word), "; ",
+              meant.empty() ? text("see `ebb ", name, " --help`") : meant + '?');
 }
 
 }  // namespace

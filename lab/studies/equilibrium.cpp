@@ -1,5 +1,6 @@
 // Weights whose length the loss does not feel: the norm and the rotation at which updates and decay balance.
 #include "lab/diagnose/predict.h"
+#include "lab/study/figures.h"
 #include "lab/study/study.h"
 #include "lab/study/toys.h"
 #include "optim/adam.h"
@@ -59,6 +60,15 @@ void run(const Trial& trial, Record& record) {
   record.put("predicted angle", predicted->angle);
 }
 
+Plot agreement(const Results& results, const std::string& what, const std::string& unit) {
+  std::vector<Scatter> points;
+  for (const std::string& optimizer : results.levels("optimizer"))
+    points.push_back(
+        {.title = optimizer, .measured = what, .predicted = "predicted " + what, .arm = {{"optimizer", optimizer}}});
+  return against_prediction({.title = "Measured " + what, .unit = unit, .x = "predicted " + what, .curves = {}},
+                            results, points);
+}
+
 }  // namespace
 
 Study equilibrium() {
@@ -93,7 +103,11 @@ Study equilibrium() {
       .tier = Tier::T1,
       .minutes = 0.2,
       .run = run,
-      .claims = std::move(claims)};
+      .claims = std::move(claims),
+      .figures = {{"norm", "Norms settle where updates and decay balance, for every optimizer.",
+                   [](const Results& r) { return agreement(r, "norm", "|w|"); }},
+                  {"angle", "Rotation is the predicted one, too.",
+                   [](const Results& r) { return agreement(r, "angle", "radians a step"); }}}};
 }
 
 }  // namespace ebb::studies

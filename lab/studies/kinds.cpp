@@ -3,6 +3,7 @@
 #include "framework/ops/penalty.h"
 #include "framework/ops/reduction.h"
 #include "lab/study/exact.h"
+#include "lab/study/figures.h"
 #include "lab/study/study.h"
 #include "lab/study/toys.h"
 #include "optim/adam.h"
@@ -175,6 +176,17 @@ void adam_rests(Record& record) {
       coupled = std::max(coupled, std::abs(l2 / ridge(a, minimum, strength) - 1));
       effect = std::min(effect, std::abs(lr / l2 - 1));
     }
+  for (const double strength : {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2}) {
+    const auto at = [&](Decay decay) {
+      return rest([&](Groups table) { return Adam(std::move(table), {.lr = 1e-3, .eps = 0.1, .decay = decay}); }, a,
+                  minimum, 8000, 1.5);
+    };
+    const auto percent = static_cast<std::int64_t>(std::lround(100 * strength));
+    record.put("rest of AdamW", percent, at(decoupled_lr(strength)));
+    record.put("rest of AdamW by its formula", percent, adamw_rest(a, minimum, strength, 0.1));
+    record.put("rest of Adam + L2", percent, at(coupled_l2(strength)));
+    record.put("rest of ridge", percent, ridge(a, minimum, strength));
+  }
   put_exact(record, "AdamW's rest", adamw, effect);
   put_exact(record, "Adam + L2 is ridge", coupled, effect);
 }
@@ -280,6 +292,20 @@ void run(const Trial& trial, Record& record) {
   box(trial, record);
 }
 
+Plot rests(const Results& results) {
+  Plot plot{.title = "Where Adam rests on 0.65 (w - 2)^2", .unit = "w", .x = "lambda", .curves = {}, .x_axis = {}};
+  for (const CourseOptions& each :
+       {CourseOptions{
+            .title = "Adam + L2", .measured = "rest of Adam + L2", .predicted = "rest of ridge", .step = 0.01},
+        CourseOptions{.title = "AdamW",
+        .measured = "rest of AdamW",
+        .predicted = "rest of AdamW by its formula",
+        .colour = "var(--c1)",
+        .step = 0.01}})
+    for (Curve& curve : course(results, each)) plot.curves.push_back(std::move(curve));
+  return plot;
+}
+
 }  // namespace
 
 Study kinds() {
@@ -292,43 +318,50 @@ Study kinds() {
       .pairs = 4,
       .tier = Tier::T0,
       .minutes = 0.1,
+      .version = 2,
       .run = run,
-      .claims = {
-          exact({"1", "under SGD without momentum coupled and decoupled decay are one", {"A1", "D4", "D12"}},
-                "plain SGD", 8 * u * 4),
-          exact({"2", "with momentum, too", {"A1", "D4", "D12"}}, "no gap with momentum", 4 * u),
-          exact({"3", "with momentum they part at step 2, by -lr lambda mu w_0", {"A1"}}, "gap at step 2", 8 * u),
-          exact({"4", "at step 1 they are one", {"A1"}}, "first step", 2 * u),
-          exact({"5", "D = diag(0.5, 2) held fixed: 0.9995, 0.9980 coupled", {"A5"}}, "frozen D", 2 * u),
-          exact({"6", "Adam's first step is that of D held fixed", {"A5"}}, "Adam is frozen D", 1e-12),
-          exact({"7", "Adam's first step is lr sign(w), whatever lambda", {"A5"}}, "Adam from nothing", 1e-14),
-          exact({"8", "warmed up, it is 1 - beta1 of that of D held fixed", {"A5"}}, "Adam warmed up", 1e-14),
-          exact({"9", "without a gradient Adam + L2 does not depend on lambda", {"A5"}}, "Adam + L2 forgets lambda",
-                1e-14),
-          exact({"10", "decoupled decay does not turn the weights", {"A6"}}, "decoupled turns", 1e-15),
-          within({"11", "coupled decay turns them towards the axis of small gradients", {"A6"}},
-                 "turn to the quiet axis", 7.5e-4, 0.05),
-          within({"12", "it turns them away from it", {"A6"}}, "turn to the quiet axis", -7.5e-4, 0.05),
-          exact({"13", "thirteen ways to decay rest where the table says", {"A8", "H4", "H5", "H6"}}, "fixed points",
-                1e-12),
-          exact({"14", "decoupled decay rests at alpha = lambda / lr: without the lr in it", {"A8", "H4", "H5", "H6"}},
-                "lambda / eta without lr in it", 1e-12),
-          exact({"15", "and with the lr in it", {"A8", "H4", "H5", "H6"}}, "lambda / eta with lr in the decay", 1e-12),
-          exact({"16", "AdamW rests inside a box, by its formula", {"A8"}}, "AdamW's rest", 1e-9),
-          exact({"17", "Adam + L2 rests at ridge", {"A8"}}, "Adam + L2 is ridge", 1e-9),
-          exact({"18", "lambda/2 |w|^2 in the loss is the update lr lambda w", {"D1"}}, "half of lambda |w|^2", 2 * u),
-          exact({"19", "lambda |w|^2 in the loss is the update lr lambda w", {"D1"}}, "all of lambda |w|^2", 2 * u),
-          exact({"20", "AdamW is lr (m / (sqrt v + eps) + lambda w)", {"D7"}}, "AdamW's formula", 1e-14),
-          exact({"21", "AdamW is lr (g + lambda w)", {"D7"}}, "the printed formula", 1e-14),
-          exact({"22", "Adam with weight_decay, as the sample code has it, is decoupled", {"H7"}},
-                "moments under weight_decay of Adam", 0),
-          exact({"23", "decoupled decay leaves Adam's moments alone", {"H7"}}, "moments under decoupled decay", 0),
-          exact({"24", "exact orthogonal updates rest on the box 1/lambda of singular values"},
-                "box of exact orthogonal updates", 1e-6),
-          within({"25", "five Newton-Schulz steps rest near it, 0.69 to 1.15"},
-                 "Muon's greatest singular value in boxes", 0.92, 0.25),
-          estimate({"26", "cautious decay rests at the minimum, within its chatter"},
-                   "cautious decay from the minimum in chatters")}};
+      .claims =
+          {exact({"1", "under SGD without momentum coupled and decoupled decay are one", {"A1", "D4", "D12"}},
+                 "plain SGD", 8 * u * 4),
+           exact({"2", "with momentum, too", {"A1", "D4", "D12"}, Verdict::Is::refuted}, "no gap with momentum", 4 * u),
+           exact({"3", "with momentum they part at step 2, by -lr lambda mu w_0", {"A1"}}, "gap at step 2", 8 * u),
+           exact({"4", "at step 1 they are one", {"A1"}}, "first step", 2 * u),
+           exact({"5", "D = diag(0.5, 2) held fixed: 0.9995, 0.9980 coupled", {"A5"}}, "frozen D", 2 * u),
+           exact({"6", "Adam's first step is that of D held fixed", {"A5"}, Verdict::Is::refuted}, "Adam is frozen D",
+                 1e-12),
+           exact({"7", "Adam's first step is lr sign(w), whatever lambda", {"A5"}}, "Adam from nothing", 1e-14),
+           exact({"8", "warmed up, it is 1 - beta1 of that of D held fixed", {"A5"}}, "Adam warmed up", 1e-14),
+           exact({"9", "without a gradient Adam + L2 does not depend on lambda", {"A5"}}, "Adam + L2 forgets lambda",
+                 1e-14),
+           exact({"10", "decoupled decay does not turn the weights", {"A6"}}, "decoupled turns", 1e-15),
+           within({"11", "coupled decay turns them towards the axis of small gradients", {"A6"}, Verdict::Is::refuted},
+                  "turn to the quiet axis", 7.5e-4, 0.05),
+           within({"12", "it turns them away from it", {"A6"}}, "turn to the quiet axis", -7.5e-4, 0.05),
+           exact({"13", "thirteen ways to decay rest where the table says", {"A8", "H4", "H5", "H6"}}, "fixed points",
+                 1e-12),
+           exact({"14", "decoupled decay rests at alpha = lambda / lr: without the lr in it", {"A8", "H4", "H5", "H6"}},
+                 "lambda / eta without lr in it", 1e-12),
+           exact({"15", "and with the lr in it", {"A8", "H4", "H5", "H6"}, Verdict::Is::refuted},
+                 "lambda / eta with lr in the decay", 1e-12),
+           exact({"16", "AdamW rests inside a box, by its formula", {"A8"}}, "AdamW's rest", 1e-9),
+           exact({"17", "Adam + L2 rests at ridge", {"A8"}}, "Adam + L2 is ridge", 1e-9),
+           exact({"18", "lambda/2 |w|^2 in the loss is the update lr lambda w", {"D1"}}, "half of lambda |w|^2", 2 * u),
+           exact({"19", "lambda |w|^2 in the loss is the update lr lambda w", {"D1"}, Verdict::Is::refuted},
+                 "all of lambda |w|^2", 2 * u),
+           exact({"20", "AdamW is lr (m / (sqrt v + eps) + lambda w)", {"D7"}}, "AdamW's formula", 1e-14),
+           exact({"21", "AdamW is lr (g + lambda w)", {"D7"}, Verdict::Is::refuted}, "the printed formula", 1e-14),
+           exact(
+               {"22", "Adam with weight_decay, as the sample code has it, is decoupled", {"H7"}, Verdict::Is::refuted},
+               "moments under weight_decay of Adam", 0),
+           exact({"23", "decoupled decay leaves Adam's moments alone", {"H7"}}, "moments under decoupled decay", 0),
+           exact({"24", "exact orthogonal updates rest on the box 1/lambda of singular values"},
+                 "box of exact orthogonal updates", 1e-6),
+           within({"25", "five Newton-Schulz steps rest near it, 0.69 to 1.15"},
+                  "Muon's greatest singular value in boxes", 0.92, 0.25),
+           estimate({"26", "cautious decay rests at the minimum, within its chatter"},
+                    "cautious decay from the minimum in chatters")},
+      .figures = {
+          {"rests", "Adam with L2 rests where ridge does; AdamW stays at the minimum until it meets its box.", rests}}};
 }
 
 }  // namespace ebb::studies

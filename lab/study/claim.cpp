@@ -217,6 +217,14 @@ Claim estimate(ClaimText claim, const std::string& measure, ArmChoice a, ArmChoi
           }};
 }
 
+bool surprising(const Judged& judged) {
+  using Is = Verdict::Is;
+  const Claim& claim = *judged.claim;
+  if (claim.kind != Claim::Kind::identity && claim.kind != Claim::Kind::equilibrium) return false;
+  const Is is = judged.verdict.is;
+  return is != claim.text.expected && (is == Is::refuted || is == Is::confirmed);
+}
+
 std::vector<Judged> judge(const std::vector<Claim>& claims, const Results& results, Tier tier) {
   std::vector<Judged> out;
   std::vector<double> p;

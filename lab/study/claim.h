@@ -40,6 +40,8 @@ struct ClaimText {
   std::string id;                         ///< In its study, e.g. "S2.3".
   std::string statement;                  ///< One sentence.
   std::vector<std::string> answers = {};  ///< Claims of the source texts that it answers, e.g. "B10".
+  /// What will come of it as far as is known: a sentence of others that is wrong is stated as they have it.
+  Verdict::Is expected = Verdict::Is::confirmed;
 };
 
 /// A statement about results that may turn out wrong.
@@ -115,6 +117,10 @@ struct Judged {
   const Claim* claim;  ///< Of the list given.
   Verdict verdict;     ///< What became of it.
 };
+
+/// Whether an identity or an equilibrium, which only chance or a fault can upset, came out against what was expected:
+/// refuted, or confirmed where it should be refuted.
+bool surprising(const Judged& judged);
 
 /// The verdicts of all claims that are judged at `tier`, in their order: p values adjusted together by Holm's method.
 /// \throws Error naming the claim that asks for a measure that nobody made.

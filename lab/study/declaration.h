@@ -14,6 +14,7 @@ struct StudyPlan {
   Tier tier = Tier::T2;                   // at most the study's
   std::vector<std::uint64_t> pairs = {};  // ascending
   std::string checksums = {};             // of its data: StudyData::checksums()
+  std::string program = "ebb study";      // see StudyRunOptions
 };
 
 // By what trials are known again: SHA-256 of the declaration (factors, arms, claims, version), the tier, the data, the

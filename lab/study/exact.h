@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "lab/format/numbers.h"
 #include "lab/study/claim.h"
 #include "lab/study/results.h"
 
@@ -30,7 +31,7 @@ inline Claim at_least(ClaimText text, const std::string& measure, double floor) 
   Claim out;
   out.text = std::move(text);
   out.kind = Claim::Kind::equilibrium;
-  out.prediction = measure + ": at least " + std::to_string(floor);
+  out.prediction = measure + ": at least " + significant(floor);
   out.refutation = "a lower value in any trial";
   out.judge = [=](const Results& results) {
     const std::vector<double> values = results.every(measure);

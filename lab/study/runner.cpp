@@ -142,13 +142,7 @@ std::string verdicts_csv(const std::vector<Judged>& verdicts) {
 
 }  // namespace
 
-bool StudyOutcome::refuted() const {
-  return std::ranges::any_of(verdicts, [](const Judged& judged) {
-    const Claim::Kind kind = judged.claim->kind;
-    return judged.verdict.is == Verdict::Is::refuted &&
-           (kind == Claim::Kind::identity || kind == Claim::Kind::equilibrium);
-  });
-}
+bool StudyOutcome::surprising() const { return std::ranges::any_of(verdicts, ebb::surprising); }
 
 std::filesystem::path study_directory(const Study& study, const StudyRunOptions& options) {
   const bool smaller = options.tier && *options.tier < study.tier;

@@ -24,7 +24,8 @@ struct StudyRunOptions {
   /// Arguments of this very program, its name first, that make it call serve_study(); empty: trials run in this
   /// process.
   std::vector<std::string> worker = {};
-  std::function<void(const std::string&)> note = {};              ///< Told what a reader should know: stale trials.
+  std::string program = "ebb study";                  ///< What its commands are called with, for pages and messages.
+  std::function<void(const std::string&)> note = {};  ///< Told what a reader should know: stale trials.
   std::function<void(std::int64_t, std::int64_t)> progress = {};  ///< Told how many trials are done, of how many.
   std::function<bool()> stop = {};                                ///< Asked often; true ends the run with what is done.
 };
@@ -38,8 +39,8 @@ struct StudyOutcome {
   std::int64_t made = 0;                   ///< In this run; the others were there.
   std::vector<Judged> verdicts = {};       ///< Of the study's claims, when all trials are there.
 
-  /// Whether an identity or equilibrium claim is refuted.
-  bool refuted() const;
+  /// Whether one of them is surprising().
+  bool surprising() const;
 };
 
 /// `out`/NAME, or `out`/NAME-T1 where the tier is smaller than the study's. In it:

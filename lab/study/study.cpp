@@ -78,7 +78,7 @@ const char* name(Tier tier) { return tiers[static_cast<std::size_t>(tier)]; }
 
 std::optional<Tier> tier_of(std::string_view name) {
   for (std::size_t i = 0; i < tiers.size(); ++i)
-    if (name == tiers[i]) return static_cast<Tier>(i);
+    if (name.size() == 2 && (name[0] == 'T' || name[0] == 't') && name[1] == tiers[i][1]) return static_cast<Tier>(i);
   return std::nullopt;
 }
 

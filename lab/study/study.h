@@ -60,6 +60,7 @@ struct Study {
   std::function<void(const Trial&, Record&)> run = {};  ///< A pure function of the trial.
   std::vector<Claim> claims = {};                       ///< Stated before it is run.
   std::vector<Figure> figures = {};                     ///< One for each message.
+  std::string pilot = {};  ///< What was seen on other pairs before the claims were stated, and what follows from it.
 };
 
 /// Every combination of levels, the last factor changing first.

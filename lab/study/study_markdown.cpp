@@ -114,6 +114,7 @@ std::string study_markdown(const StudyPage& page) {
   if (!page.refutations.empty()) out += "## What would have refuted it\n\n";
   for (const std::string& each : page.refutations) out += text("- ", plain(each), '\n');
   if (!page.refutations.empty()) out += '\n';
+  if (!study.pilot.empty()) out += text("## What was known before\n\n", plain(study.pilot), "\n\n");
   if (!study.limits.empty()) out += text("## What it does not show\n\n", plain(study.limits), "\n\n");
   out += "## How it was run\n\n";
   rows.clear();
@@ -165,6 +166,7 @@ std::vector<std::string> write_pages(const StudyPage& page, const std::filesyste
     if (!picture.empty()) write(picture_name(page, drawn), picture);
   }
   write(text(page.study->name, ".md"), study_markdown(page));
+  if (page.results.size() <= most_of_results) write(text(page.study->name, ".csv"), page.results);
   write(index_name, index_with(page, path / index_name));
   return names;
 }

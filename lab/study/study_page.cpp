@@ -50,6 +50,14 @@ std::string measured(const Verdict& verdict) {
   return text(significant(of.estimate), " [", significant(of.low), ", ", significant(of.high), ']');
 }
 
+// "as expected" where a wrong sentence of others was refuted; what nobody foresaw is said, too.
+std::string expectation(const Judged& judged) {
+  using Is = Verdict::Is;
+  const Is is = judged.verdict.is, expected = judged.claim->text.expected;
+  if (surprising(judged)) return ", not as expected";
+  return expected == Is::refuted && is == expected ? ", as expected" : "";
+}
+
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words) out += text(out.empty() ? "" : ", ", word);
@@ -67,6 +75,7 @@ StudyPage page_of(const StudyPlan& plan, const StudyRecord& record, const std::v
   for (const Judged& judged : page.verdicts)
     if (!judged.claim->refutation.empty())
       page.refutations.push_back(text(judged.claim->text.id, ": ", judged.claim->refutation));
+  page.results = results.csv();
   double seconds = 0;
   for (const TrialResult& trial : trials) seconds += trial.seconds;
   const auto add = [&](const char* name, const std::string& what) {
@@ -77,10 +86,12 @@ StudyPage page_of(const StudyPlan& plan, const StudyRecord& record, const std::v
   add("data", study.data.empty() ? "made by the study" : joined(study.data));
   add("checksums (train, validation, test)", record.checksums);
   add("tier", name(plan.tier));
+  add("results", page.results.size() <= most_of_results ? text(study.name, ".csv") : "");
   add("budget", text(trials.size(), " trials, ", clock_text(seconds), " of computing"));
   add("tries", tries(results));
   add("reference", study.reference);
-  add("command", text("ebb study run ", study.name, plan.tier < study.tier ? text(" --tier ", name(plan.tier)) : ""));
+  add("command",
+      text(plan.program, " run ", study.name, plan.tier < study.tier ? text(" --tier ", name(plan.tier)) : ""));
   add("revision", of_environment(record, "git_revision"));
   add("version", text("Ebb ", of_environment(record, "ebb"), ", ", of_environment(record, "compiler"), ", ",
                       of_environment(record, "instruction_set")));
@@ -100,7 +111,7 @@ std::vector<std::string> verdict_row(const Judged& judged) {
           std::isnan(v.p) ? std::string()
           : v.p < 1e-4    ? "< 0.0001"
                           : significant(v.p, 2),
-          text(name(v.is), v.sentence.empty() ? "" : text(" (", v.sentence, ')')),
+          text(name(v.is), expectation(judged), v.sentence.empty() ? "" : text(" (", v.sentence, ')')),
           joined(judged.claim->text.answers)};
 }
 
@@ -121,13 +132,15 @@ std::string study_html(const StudyPage& page) {
   if (!refutations.empty()) refutations += "</ul>\n";
   for (const auto& [key, value] : page.conditions) conditions.push_back({html::escape(key), html::escape(value)});
   const std::string limits = study.limits.empty() ? "" : text("<p>", html::escape(study.limits), "</p>\n");
-  return html::page(study.title.empty() ? study.name : study.title, html::escape(study.statement),
-                    page.figures.empty() ? std::string() : html::plot_warning(),
-                    {{"Verdicts", rows.empty() ? "" : html::table(verdict_columns(), rows, "text verdicts")},
-                     {"Figures", figures},
-                     {"What would have refuted it", refutations},
-                     {"What it does not show", limits},
-                     {"How it was run", html::table({}, conditions, "text")}});
+  return html::page(
+      study.title.empty() ? study.name : study.title, html::escape(study.statement),
+      page.figures.empty() ? std::string() : html::plot_warning(),
+      {{"Verdicts", rows.empty() ? "" : html::table(verdict_columns(), rows, "text verdicts")},
+       {"Figures", figures},
+       {"What would have refuted it", refutations},
+       {"What was known before", study.pilot.empty() ? "" : text("<p>", html::escape(study.pilot), "</p>\n")},
+       {"What it does not show", limits},
+       {"How it was run", html::table({}, conditions, "text")}});
 }
 
 }  // namespace ebb

@@ -10,6 +10,9 @@
 
 namespace ebb {
 
+// Bytes of results that stand beside a page.
+inline constexpr std::size_t most_of_results = 200000;
+
 // A figure as it is drawn.
 struct DrawnFigure {
   const Figure* figure;
@@ -23,6 +26,7 @@ struct StudyPage {
   std::vector<DrawnFigure> figures = {};
   std::vector<std::string> refutations = {};                         // a sentence for each claim that may be refuted
   std::vector<std::pair<std::string, std::string>> conditions = {};  // arms, data, budget, tries, command, revision
+  std::string results = {};                                          // results.csv
 };
 
 StudyPage page_of(const StudyPlan& plan, const StudyRecord& record, const std::vector<TrialResult>& trials);
@@ -41,7 +45,8 @@ std::string study_markdown(const StudyPage& page);
 // draw.
 std::string svg_file(const Plot& plot);
 
-// Writes NAME.md, its pictures and index.md, which lists by name what the directory has. \returns their names.
+// Writes NAME.md, its pictures, NAME.csv where the results are small, and index.md, which lists by name what the
+// directory has. \returns their names.
 std::vector<std::string> write_pages(const StudyPage& page, const std::filesystem::path& directory);
 
 }  // namespace ebb

@@ -38,7 +38,11 @@ std::optional<TrialResult> read_trial(const Directory& trials, const std::string
 }  // namespace
 
 StudyPlan plan_of(const Study& study, const StudyRunOptions& options, const StudyData& data) {
-  StudyPlan plan{.study = &study, .tier = study.tier, .pairs = options.pairs, .checksums = data.checksums()};
+  StudyPlan plan{.study = &study,
+                 .tier = study.tier,
+                 .pairs = options.pairs,
+                 .checksums = data.checksums(),
+                 .program = options.program};
   if (options.tier && *options.tier < study.tier) plan.tier = *options.tier;
   if (plan.pairs.empty())
     for (std::int64_t pair = 1; pair <= study.pairs; ++pair) plan.pairs.push_back(static_cast<std::uint64_t>(pair));
@@ -94,7 +98,7 @@ StoredTrials read_trials(const Directory& trials, const StudyPlan& plan, const s
 
 StoredStudy read_study(const Study& study, const StudyRunOptions& options) {
   const std::filesystem::path path = study_directory(study, options);
-  const std::string remedy = text("run it: study run ", study.name);
+  const std::string remedy = text("run it: ", options.program, " run ", study.name);
   std::error_code error;
   if (!std::filesystem::is_directory(path / study_files::trials, error))
     fail(path.string(), "no trials", "a study that was run", remedy);
@@ -102,7 +106,11 @@ StoredStudy read_study(const Study& study, const StudyRunOptions& options) {
   const Descriptor lock = lock_directory(directory, "a study's directory");
   FileSource file(directory, study_files::study);
   StudyRecord record = study_record(read_text(file, most_of_study), file.name());
-  StudyPlan plan{.study = &study, .tier = study.tier, .pairs = record.pairs, .checksums = record.checksums};
+  StudyPlan plan{.study = &study,
+                 .tier = study.tier,
+                 .pairs = record.pairs,
+                 .checksums = record.checksums,
+                 .program = options.program};
   if (options.tier && *options.tier < study.tier) plan.tier = *options.tier;
   StoredTrials stored = read_trials(Directory(directory, study_files::trials), plan, study_key(plan));
   if (!stored.wanting.empty())

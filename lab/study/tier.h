@@ -19,7 +19,7 @@ enum class Tier : std::uint8_t {
 /// "T0" to "T3".
 const char* name(Tier tier);
 
-/// The tier of a name; nothing for other texts.
+/// The tier of a name, "T1" or "t1"; nothing for other texts.
 std::optional<Tier> tier_of(std::string_view name);
 
 }  // namespace ebb

@@ -88,6 +88,18 @@ Study wrong_study() {
           .claims = {identity({"1", "one is zero"}, "one", 1e-3, 1)}};
 }
 
+// A sentence of others that is wrong, and known to be.
+Study doubted_study() {
+  return {.name = "doubted",
+          .title = "A study of a sentence that is known to be wrong",
+          .statement = "One is not zero.",
+          .pairs = 1,
+          .tier = Tier::T0,
+          .run = [](const Trial&, Record& record) { record.put("one", asked("STUDY_ONE", "0") ? 0 : 1); },
+          .claims = {identity({"1", "one is zero", {"A1"}, Verdict::Is::refuted}, "one", 1e-3, 1)},
+          .pilot = "On other pairs one was <1>."};
+}
+
 Study needy_study() {
   return {.name = "needy",
           .title = "A study that needs data",
@@ -104,4 +116,6 @@ Study needy_study() {
 
 }  // namespace
 
-int main(int argc, char** argv) { return study_main(argc, argv, {small_study(), wrong_study(), needy_study()}); }
+int main(int argc, char** argv) {
+  return study_main(argc, argv, {small_study(), wrong_study(), doubted_study(), needy_study()});
+}

@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(pages_have_their_parts_in_order_and_refuted_claims_among_th
                              "## How it was run\n",
                              "6 arms",
                              "1 to 8",
-                             "ebb study run small"}),
+                             "ebb_study_program run small"}),
              page);
   const std::string html = read(folder / "small" / "report.html");
   BOOST_TEST(in_order(html, {"A small study</h1>", "Nothing | in particular, &lt;b&gt;really", "<h2>Verdicts</h2>",
@@ -65,6 +65,8 @@ BOOST_AUTO_TEST_CASE(pages_have_their_parts_in_order_and_refuted_claims_among_th
                              "<h2>What it does not show</h2>", "<h2>How it was run</h2>", "study run small"}),
              html);
   BOOST_TEST(!has(html, "<b>really"));
+  BOOST_TEST(read(folder / "pages" / "small.csv") == test::results_in(folder.path()));
+  BOOST_TEST(has(page, "| results | small.csv |"), page);
   // By name, whatever came out.
   const std::string index = read(folder / "pages" / "index.md");
   BOOST_TEST(in_order(index, {"- [small](small.md)", "2 confirmed, 1 refuted, 1 reported", "- [wrong](wrong.md)",

@@ -179,6 +179,7 @@ BOOST_AUTO_TEST_CASE(a_trial_that_fails_is_named_and_the_others_are_kept) {
         studies("run small --jobs 2" + out_of(folder.path()), text(how, "='factor=2; kind=y, pair 4'"));
     BOOST_TEST(run.status == 1, run.output);
     BOOST_TEST(has(run.output, "factor=2; kind=y, pair 4: "), run.output);
+    BOOST_TEST(has(run.output, "the trials that were made are kept"), run.output);
     BOOST_TEST(has(run.output, words), run.output);
     BOOST_TEST(!has(run.output, "\x1b"));
     BOOST_TEST(trials_in(folder.path()).size() == 47u);
@@ -199,12 +200,55 @@ BOOST_AUTO_TEST_CASE(a_check_finds_other_bytes) {
   BOOST_TEST(has(other.output, "other numbers than arm-"), other.output);
 }
 
+BOOST_AUTO_TEST_CASE(forty_trials_again_with_other_threads_have_the_same_bytes) {
+  const TemporaryDirectory folder;
+  BOOST_TEST(studies("run small" + out_of(folder.path())).status == 0);
+  const Finished check = studies("check small --trials 40 --runs " + folder.path().string(), "EBB_THREADS=3");
+  BOOST_TEST(check.status == 0, check.output);
+  BOOST_TEST(has(check.output, "small: 40 trials again, the same bytes"), check.output);
+  const Finished other = studies("check small --trials 40" + out_of(folder.path()), "STUDY_DRIFTS=yes");
+  BOOST_TEST(other.status == 1);
+  // Drawn anew each time: of 48 trials some 27 are named, each once.
+  std::set<std::string> named;
+  for (std::size_t at = 0; (at = other.output.find("than arm-", at)) != std::string::npos; ++at) {
+    const std::string name = other.output.substr(at + 5, other.output.find(" has", at) - at - 5);
+    BOOST_TEST(named.insert(name).second, name);
+  }
+  BOOST_TEST(named.size() > 10u);
+  for (const char* const trials : {"0", "-1", "x", "1e9"})
+    BOOST_TEST(studies(text("check small --trials=", trials, out_of(folder.path()))).status != 0, trials);
+}
+
+BOOST_AUTO_TEST_CASE(all_is_every_study_and_a_study_is_taken_once) {
+  const TemporaryDirectory folder;
+  const Finished run = studies("run wrong all doubted --tier t0" + out_of(folder.path()));
+  BOOST_TEST(run.status == 3, run.output);
+  for (const char* const name : {"small: ", "wrong: ", "doubted: "}) {
+    const std::size_t first = run.output.find(name);
+    BOOST_REQUIRE(first != std::string::npos);
+    BOOST_TEST(run.output.find(name, first + 1) == std::string::npos, name);
+  }
+  BOOST_TEST(!has(run.output, "needy"));  // it is of T2
+  BOOST_TEST(has(studies("show all").output, "A study that needs data"));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_expected_to_be_refuted_leaves_the_status_0_and_what_was_not_does_not) {
+  const TemporaryDirectory folder;
+  const Finished foreseen = studies("run doubted" + out_of(folder.path()));
+  BOOST_TEST(foreseen.status == 0, foreseen.output);
+  BOOST_TEST(has(foreseen.output, "refuted"), foreseen.output);
+  BOOST_TEST(has(read(folder / "doubted" / "report.html"), "<b>refuted</b>, as expected"));
+  const Finished other = studies("run doubted --fresh" + out_of(folder.path()), "STUDY_ONE=0");
+  BOOST_TEST(other.status == 3, other.output);
+  BOOST_TEST(has(read(folder / "doubted" / "report.html"), "<b>confirmed</b>, not as expected"));
+}
+
 BOOST_AUTO_TEST_CASE(refuted_identities_set_the_exit_status_and_refuted_comparisons_do_not) {
   const TemporaryDirectory folder;
   const Finished wrong = studies("run wrong" + out_of(folder.path()));
   BOOST_TEST(wrong.status == 3, wrong.output);
   BOOST_TEST(has(wrong.output, "refuted"));
-  BOOST_TEST(has(read(folder / "wrong" / "report.html"), "<b>refuted</b>"));
+  BOOST_TEST(has(read(folder / "wrong" / "report.html"), "<b>refuted</b>, not as expected"));
   BOOST_TEST(studies("run small wrong" + out_of(folder.path())).status == 3);
   BOOST_TEST(has(read(folder / "small" / "verdicts.csv"), "\"3\",comparison,refuted,"));
   const std::string page = read(folder / "small" / "report.html");
@@ -291,6 +335,25 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_AUTO_TEST_SUITE(study_runner_slow)
 
 BOOST_AUTO_TEST_CASE(twenty_kills_at_random_moments_change_no_byte) { kill_and_compare(20, 2); }
+
+// The studies of the program themselves, as a user runs them.
+BOOST_AUTO_TEST_CASE(all_studies_of_the_program_end_in_the_same_bytes_with_one_job_and_two_and_again) {
+  const TemporaryDirectory folder;
+  const fs::path one = folder / "one", two = folder / "two";
+  const Finished alone = test::ebb("study run --tier T1 --jobs 1 --out " + one.string());
+  BOOST_TEST(alone.status == 0, alone.output);
+  BOOST_TEST(test::ebb("study run --tier T1 --jobs 2 --out " + two.string()).status == 0);
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(one)) {
+    const std::string name = entry.path().filename();
+    for (const char* const file : {"results.csv", "verdicts.csv"})
+      BOOST_TEST((!read(one / name / file).empty() && read(one / name / file) == read(two / name / file)), name);
+    ++count;
+  }
+  BOOST_TEST(count >= 7);
+  const Finished check = test::ebb("study check --tier T1 --trials 6 --out " + two.string());
+  BOOST_TEST(check.status == 0, check.output);
+}
 
 BOOST_AUTO_TEST_SUITE_END()
 

@@ -1,0 +1,87 @@
+#include "lab/study/figures.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "framework/tensor/error.h"
+#include "lab/format/numbers.h"
+#include "lab/reports/figures.h"
+
+namespace ebb {
+namespace {
+
+using Points = std::vector<std::pair<double, double>>;
+
+// The mean of the pairs at each step, and all their points.
+std::pair<Points, Points> mean_and_all(const Results& results, const CourseOptions& options,
+                                       const std::string& measure) {
+  std::map<double, std::pair<double, int>> sums;
+  Points all, mean;
+  for (const std::uint64_t pair : results.pairs())
+    for (const auto& [step, value] : results.series(measure, options.arm, pair)) {
+      all.emplace_back(step * options.step, value);
+      auto& [sum, count] = sums[step];
+      sum += value, ++count;
+    }
+  for (const auto& [step, of] : sums) mean.emplace_back(step * options.step, of.first / of.second);
+  return {mean, all};
+}
+
+// Of points (predicted, measured) about the diagonal.
+std::string agreement(const Points& points) {
+  double mean = 0, missed = 0, spread = 0;
+  std::vector<double> errors;
+  for (const auto& [x, y] : points) mean += y / static_cast<double>(points.size());
+  for (const auto& [x, y] : points) {
+    missed += (y - x) * (y - x), spread += (y - mean) * (y - mean);
+    errors.push_back(std::abs(y / x - 1));
+  }
+  const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
+  std::nth_element(errors.begin(), middle, errors.end());
+  return text("R^2 ", significant(1 - missed / spread, 3), ", median error ", percent(*middle, 1));
+}
+
+}  // namespace
+
+std::vector<Curve> course(const Results& results, const CourseOptions& options) {
+  const auto [mean, all] = mean_and_all(results, options, options.measured);
+  // Beside a prediction the mean is dots: a line would cover the dashes that it agrees with.
+  const bool dots = !options.predicted.empty();
+  std::vector<Curve> out{{.title = {}, .points = all, .faint = true, .dots = true, .colour = options.colour},
+                         {.title = options.title, .points = mean, .dots = dots, .colour = options.colour}};
+  if (!options.predicted.empty())
+    out.push_back({.title = options.title + ", predicted",
+                   .points = mean_and_all(results, options, options.predicted).first,
+                   .dashed = true,
+                   .colour = options.colour});
+  return out;
+}
+
+Plot against_prediction(Plot plot, const Results& results, const std::vector<Scatter>& points) {
+  Points all;
+  std::size_t colour = 0;
+  for (const Scatter& scatter : points) {
+    const std::vector<double> measured = results.every(scatter.measured, scatter.arm);
+    const std::vector<double> predicted = results.every(scatter.predicted, scatter.arm);
+    if (measured.size() != predicted.size())
+      fail(scatter.predicted, text(predicted.size(), " numbers"), text(measured.size(), ", as of ", scatter.measured));
+    Curve curve{
+        .title = scatter.title, .points = {}, .dots = true, .colour = html::series_colour(colour++, points.size())};
+    for (std::size_t i = 0; i < measured.size(); ++i) curve.points.emplace_back(predicted[i], measured[i]);
+    all.insert(all.end(), curve.points.begin(), curve.points.end());
+    plot.curves.push_back(std::move(curve));
+  }
+  std::erase_if(all, [](const auto& p) { return !(p.first > 0) || !std::isfinite(p.first + p.second); });
+  if (all.empty()) return plot;
+  double low = INFINITY, high = -INFINITY;
+  for (const auto& [x, y] : all) low = std::min({low, x, y}), high = std::max({high, x, y});
+  plot.curves.push_back(
+      {.title = "as predicted", .points = {{low, low}, {high, high}}, .dashed = true, .colour = "var(--muted)"});
+  plot.title += ": " + agreement(all);
+  plot.x_axis.whole = false;
+  plot.x_axis.scale = plot.y_axis.scale = AxisOptions::Scale::automatic;
+  return plot;
+}
+
+}  // namespace ebb

@@ -1,0 +1,40 @@
+/// \file
+/// Figures of studies: what was measured beside what was predicted.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lab/reports/plot.h"
+#include "lab/study/results.h"
+
+namespace ebb {
+
+/// A measured series: every pair as faint dots, the mean of the pairs as dots where there is a
+/// prediction, which is dashed, and as a line otherwise.
+struct CourseOptions {
+  std::string title;                 ///< In the legend.
+  std::string measured;              ///< A measure with steps.
+  std::string predicted = {};        ///< Another one; empty: there is no prediction.
+  Arm arm = {};                      ///< Of which arm.
+  std::string colour = "var(--c0)";  ///< Of all of it, in CSS.
+  double step = 1;                   ///< What one step is on the horizontal axis.
+};
+
+/// Its curves, for Plot::curves. \throws Error when no trial has the measures.
+std::vector<Curve> course(const Results& results, const CourseOptions& options);
+
+/// Points of measured against predicted numbers.
+struct Scatter {
+  std::string title;      ///< In the legend.
+  std::string measured;   ///< A number of each trial.
+  std::string predicted;  ///< Another one.
+  Arm arm = {};           ///< Of the arms that agree with it: a point for each pair and arm.
+};
+
+/// A plot with the diagonal, on which all would lie, dashed. Its title ends in the R^2 of the points about the diagonal
+/// and the median of |measured / predicted - 1|.
+/// \param plot title, unit and x. \throws Error when no trial has the measures.
+Plot against_prediction(Plot plot, const Results& results, const std::vector<Scatter>& points);
+
+}  // namespace ebb
