@@ -256,7 +256,8 @@ Study equilibrium_net() {
                       {"angle", "Rotation beside the predicted one.",
                        [](const Results& r) { return agreement(r, "angle", "degrees a step"); }}},
           .pilot =
-              "Pairs 101 to 104. Each band is the least of 3, 5, 10, 20 and 30 % that is 1.25 times as wide as the "
+              "Pairs 101 to 104, whose numbers are in equilibrium_net-pilot.csv. Each band is the least of 3, 5, 10, "
+              "20 and 30 % that is 1.25 times as wide as the "
               "pilot's mean was off. Bands of 10 % for norms and 5 % for rotation under any momentum had been "
               "stated before the pilot, which spoke against them in six places: these claims are kept, and "
               "expected to be refuted. conv1 under AdamW and Lion was not at rest (mean drift 0.25 and 0.59), and "

@@ -44,7 +44,7 @@ void on_the_way(const Trial& trial, Record& record) {
       const auto at = [&](double l) { return c[k] / (s[k] + l) * (1 - std::pow(1 - eta * (s[k] + l), t)); };
       worst = std::max(worst, std::abs(w.value().data<double>()[k] - at(lambda)));
       effect = std::max(effect, std::abs(at(0) - at(lambda)));
-      if (k >= drawn || t % 10 != 1) continue;
+      if (k >= drawn || t > 40 || t % 2 != 1) continue;
       record.put("path of weight " + std::to_string(k + 1), t, w.value().data<double>()[k]);
       record.put("formula of weight " + std::to_string(k + 1), t, at(lambda));
     }

@@ -1,7 +1,9 @@
 // Pages of studies: their order, and that what was refuted stands beside what was confirmed.
 #include <boost/test/unit_test.hpp>
 
+#include "framework/tensor/error.h"
 #include "lab/reports/plot.h"
+#include "lab/study/figures.h"
 #include "lab/study/study_page.h"
 #include "tests/lab/study/study_program.h"
 
@@ -56,14 +58,15 @@ BOOST_AUTO_TEST_CASE(pages_have_their_parts_in_order_and_refuted_claims_among_th
                              "## How it was run\n",
                              "6 arms",
                              "1 to 8",
-                             "ebb_study_program run small"}),
+                             "ebb\\_study\\_program run small"}),
              page);
   const std::string html = read(folder / "small" / "report.html");
-  BOOST_TEST(in_order(html, {"A small study</h1>", "Nothing | in particular, &lt;b&gt;really", "<h2>Verdicts</h2>",
-                             "one is one", "<b>confirmed</b>", "which is wrong", "<b>refuted</b>", "<h2>Figures</h2>",
-                             "Courses go up and down.", "<h2>What would have refuted it</h2>",
-                             "<h2>What it does not show</h2>", "<h2>How it was run</h2>", "study run small"}),
-             html);
+  BOOST_TEST(
+      in_order(html, {"A small study</h1>", "Nothing | in particular, &lt;b&gt;really", "<h2>Verdicts</h2>",
+                      "one is one", "<b>confirmed</b>", "which is wrong", "<b>refuted</b>", "<h2>Figures</h2>",
+                      "Courses go up and down.", "<h2>What would have refuted it</h2>",
+                      "<h2>What it does not show</h2>", "<h2>How it was run</h2>", "ebb_study_program run small"}),
+      html);
   BOOST_TEST(!has(html, "<b>really"));
   BOOST_TEST(read(folder / "pages" / "small.csv") == test::results_in(folder.path()));
   BOOST_TEST(has(page, "| results | small.csv |"), page);
@@ -76,6 +79,49 @@ BOOST_AUTO_TEST_CASE(pages_have_their_parts_in_order_and_refuted_claims_among_th
   test::studies(text("report small --runs ", folder.path().string(), " --out ", (folder / "pages").string()));
   BOOST_TEST(read(folder / "pages" / "index.md") == index);
   BOOST_TEST(read(folder / "pages" / "small.md") == page);
+}
+
+// Two pairs with a course and its prediction, and a number with its prediction.
+Results courses() {
+  Results results({{"arm", {"a", "b"}}});
+  for (const std::uint64_t pair : {1, 2}) {
+    Record record;
+    for (const std::int64_t step : {0, 10, 20}) {
+      record.put("norm", step, static_cast<double>(step) + static_cast<double>(pair));
+      record.put("foretold", step, static_cast<double>(step) + 1.25);
+    }
+    record.put("x", pair == 1 ? 1 : 3);
+    record.put("y", pair == 1 ? 1.1 : 3);
+    results.add({{"arm", "a"}}, pair, record);
+  }
+  return results;
+}
+
+BOOST_AUTO_TEST_CASE(a_course_has_all_pairs_their_mean_and_a_dashed_prediction) {
+  using Points = std::vector<std::pair<double, double>>;
+  const std::vector<Curve> curves =
+      course(courses(), {.title = "norm", .measured = "norm", .predicted = "foretold", .colour = "red", .step = 0.1});
+  BOOST_REQUIRE(curves.size() == 3u);
+  BOOST_TEST((curves[0].faint && curves[0].dots && curves[0].title.empty() && curves[0].points.size() == 6));
+  BOOST_TEST((curves[1].points == Points{{0, 1.5}, {1, 11.5}, {2, 21.5}}));
+  BOOST_TEST((curves[1].dots && !curves[1].dashed && curves[1].title == "norm"));
+  BOOST_TEST((curves[2].points == Points{{0, 1.25}, {1, 11.25}, {2, 21.25}}));
+  BOOST_TEST((curves[2].dashed && curves[2].colour == "red" && curves[2].title == "norm, predicted"));
+  const std::vector<Curve> alone = course(courses(), {.title = "norm", .measured = "norm"});
+  BOOST_REQUIRE(alone.size() == 2u);
+  BOOST_TEST(!alone[1].dots);
+  BOOST_CHECK_THROW(course(courses(), {.title = "x", .measured = "nothing"}), Error);
+}
+
+BOOST_AUTO_TEST_CASE(measured_stands_against_predicted_about_a_dashed_diagonal) {
+  const Plot plot = against_prediction({.title = "Norm", .unit = "", .x = "predicted", .curves = {}}, courses(),
+                                       {{.title = "all", .measured = "y", .predicted = "x", .arm = {{"arm", "a"}}}});
+  BOOST_REQUIRE(plot.curves.size() == 2u);
+  BOOST_TEST((plot.curves[0].points == std::vector<std::pair<double, double>>{{1, 1.1}, {3, 3}}));
+  BOOST_TEST((plot.curves[1].points == std::vector<std::pair<double, double>>{{1, 1}, {3, 3}}));
+  BOOST_TEST(plot.curves[1].dashed);
+  // 1 - 0.01 / (2 * 0.95^2); of the errors 0 and 10 % the upper.
+  BOOST_TEST(plot.title == "Norm: R^2 0.994, median error 10.0 %");
 }
 
 BOOST_AUTO_TEST_CASE(pictures_stand_by_themselves) {
