@@ -62,10 +62,12 @@ Range settled_range(const std::vector<Numbers>& curves, const Range& all) {
   return {rest[outermost], rest[rest.size() - 1 - outermost]};
 }
 
-// Ends that are pressed apart by less than this share of their size show noise of the last digits.
+// Ends that are pressed apart by less than this share of their size show noise of the last digits. What does not change
+// at all needs no more digits than its number has.
 void widen(Range& range, double share) {
   const double size = std::max(std::abs(range.low), std::abs(range.high));
   if (range.high - range.low > share * size) return;
+  if (range.high == range.low) share = 0.2;
   const double more = size > 0 ? share * size : 1;
   range.low -= more / 2;
   range.high += more / 2;

@@ -29,38 +29,44 @@ double median(const Lines& rows, const auto& value) {
   return spread_of_channels(std::move(all)).median;
 }
 
-// Parameters that `holds` of, in a last window: "12 parameters, 268,336 numbers".
-std::string count_of(const Lines& last, const auto& holds) {
-  std::int64_t parameters = 0, numbers = 0;
-  for (const Line* const row : last)
-    if (holds(*row)) ++parameters, numbers += row->values;
-  return text(grouped(parameters), parameters == 1 ? " parameter" : " parameters", " with ", grouped(numbers),
-              " numbers");
+// "12 parameters with 268,336 numbers".
+std::string count_of(const Lines& rows) {
+  std::int64_t numbers = 0;
+  for (const Line* const row : rows) numbers += row->values;
+  return text(grouped(static_cast<std::int64_t>(rows.size())), rows.size() == 1 ? " parameter" : " parameters",
+              " with ", grouped(numbers), numbers == 1 ? " number" : " numbers");
 }
 
 std::string where_it_acts(const Lines& last) {
-  const auto decays = [](const Line& r) { return r.lambda > 0; };
-  return text("Decay acts on ", count_of(last, decays), ": ",
-              count_of(last, [&](const Line& r) { return decays(r) && r.position == before_norm; }),
-              " stand in front of a norm, where it sets how fast they turn and leaves the function; on the others, ",
-              count_of(last, [&](const Line& r) { return decays(r) && r.position != before_norm; }),
-              ", it acts on the function. The rest, ", count_of(last, [&](const Line& r) { return !decays(r); }),
-              ", is not decayed.");
+  Lines filters, function, rest;
+  for (const Line* const row : last)
+    (!(row->lambda > 0) ? rest : row->position == before_norm ? filters : function).push_back(row);
+  if (rest.size() == last.size()) return "Decay acts on no parameter.";
+  std::vector<std::string> parts;
+  if (!filters.empty())
+    parts.push_back(text(count_of(filters), " in front of a norm, where it leaves the function as it is and sets how ",
+                         "large they are and so how fast they turn"));
+  if (!function.empty()) parts.push_back(text(count_of(function), " elsewhere, where it acts on the function"));
+  std::string out = text("Decay acts on ", parts[0], parts.size() > 1 ? ", and on " + parts[1] : std::string(), '.');
+  if (!rest.empty()) out += text(' ', count_of(rest), rest.size() == 1 ? " is" : " are", " not decayed.");
+  return out;
 }
 
 // The epoch from which on all filters were at rest to the end; 0: they are not.
 std::int64_t rest_since(const RunData& run) {
-  std::int64_t since = 0;
-  std::int64_t step = -1;
+  std::int64_t since = 0, step = -1, epoch = 0;
   bool all = true;
   for (auto row = run.diagnosis.rbegin(); row != run.diagnosis.rend(); ++row) {
     if (row->position != before_norm || !std::isfinite(row->predicted_norm)) continue;
-    if (row->step != step && !all) break;
-    step = row->step;
+    if (row->step != step) {
+      if (!all) return since;
+      since = epoch;
+      step = row->step;
+      epoch = row->epoch;
+    }
     all = all && row->at_rest;
-    if (all) since = row->epoch;
   }
-  return since;
+  return all ? epoch : since;
 }
 
 std::string where_filters_are(const RunData& run, const Lines& filters) {
@@ -68,17 +74,19 @@ std::string where_filters_are(const RunData& run, const Lines& filters) {
     return "No decayed weight in front of a norm has a predicted equilibrium, so none is compared with one.";
   const double ratio = median(filters, [](const Line& r) { return r.norm_ratio.median; });
   const double angle = median(filters, [](const Line& r) { return r.angle.median; });
+  const double predicted = median(filters, [](const Line& r) { return r.predicted_angle; });
   const double rate = median(filters, [](const Line& r) { return r.effective_lr.median; });
   const double relaxation = median(filters, [](const Line& r) { return r.relaxation; });
   const auto resting = std::ranges::count_if(filters, [](const Line* r) { return r->at_rest; });
   const std::int64_t since = rest_since(run);
   const std::string state =
       resting == static_cast<std::ptrdiff_t>(filters.size()) && since > 0
-          ? text("Filters are at equilibrium since epoch ", since, ", at ")
-          : text("Filters are not all at equilibrium yet (", resting, " of ", filters.size(), " layers are; it takes ",
-                 whole(relaxation), " steps at these settings): they end at ");
-  return text(state, significant(ratio, 3), " of the predicted norm; they turn by ", significant(angle, 2),
-              " degrees a step, so the effective learning rate is ", significant(rate, 2), ".");
+          ? text("Filters are at equilibrium since epoch ", since, ": decay takes what updates add to their norm. ")
+          : text("Filters are not all at equilibrium yet, where decay takes what updates add to their norm: ", resting,
+                 " of ", filters.size(), " layers are, and at these settings it takes ", whole(relaxation), " steps. ");
+  return text(state, "They end at ", significant(ratio, 3), " of the predicted norm and turn by ",
+              significant(angle, 2), "° a step (predicted: ", significant(predicted, 2),
+              "°); the effective learning rate of their directions is ", significant(rate, 2), ".");
 }
 
 std::string what_became_of_the_head(const RunData& run, const Lines& last) {
@@ -96,13 +104,13 @@ std::string what_became_of_the_head(const RunData& run, const Lines& last) {
 std::string what_doubling_does(const Lines& filters) {
   if (filters.empty()) return {};
   const double norm = median(filters, [](const Line& r) { return r.doubled_norm / r.predicted_norm; });
+  const auto degrees = [&](double Line::*angle) {
+    return significant(median(filters, [=](const Line& r) { return r.*angle; }), 2);
+  };
   return text("At twice the lambda filters would rest at ", significant(norm, 3),
-              " of the norm that is predicted now, "
-              "and turn by ",
-              significant(median(filters, [](const Line& r) { return r.doubled_angle; }), 2),
-              " degrees a step in place of ",
-              significant(median(filters, [](const Line& r) { return r.predicted_angle; }), 2),
-              ", with the gradients that were measured last.");
+              " times the norm that is predicted now and turn by ", degrees(&Line::doubled_angle),
+              "° a step in place of ", degrees(&Line::predicted_angle),
+              "°, if gradients stay as they were measured last.");
 }
 
 // A curve for each parameter, and its prediction dashed in the same colour.

@@ -40,6 +40,7 @@ dl.cards dt { color: var(--muted); font-size: 13px; } dl.cards div { display: fl
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); gap: 28px 28px; }
 .panel { display: grid; grid-template-columns: minmax(0, 1fr) 230px; gap: 8px 32px; align-items: start; }
 .panel .figures { grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr)); }
+.panel + .figures, .figures + p, .figures + p + .panel { margin-top: 28px; }
 .panel > .legend { position: sticky; top: 16px; max-height: min(620px, calc(100vh - 32px)); overflow-y: auto; }
 figure { margin: 0; min-width: 0; }
 figcaption { font-weight: 600; font-size: 15px; line-height: 1.3; margin-bottom: 6px; }

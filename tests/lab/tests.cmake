@@ -52,6 +52,7 @@ if(EBB_BUILD_LAB)
   add_dependencies(test_study ebb ebb_study_program)
   ebb_test(reports
     SOURCES lab/reports/axis_test.cpp lab/reports/browser_test.cpp lab/reports/comparison_test.cpp
+      lab/reports/diagnosis_section_test.cpp
       lab/reports/hostile_texts_test.cpp support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   target_compile_definitions(test_reports PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")

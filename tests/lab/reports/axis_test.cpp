@@ -44,6 +44,12 @@ BOOST_AUTO_TEST_CASE(tics_are_round_numbers_in_their_places) {
   require_labels(axis_of({{1e-5, 4e-5}}, {.from_zero = true}), {"0", "1e-5", "2e-5", "3e-5", "4e-5"});
 }
 
+BOOST_AUTO_TEST_CASE(what_does_not_change_has_short_numbers) {
+  require_labels(axis_of({{0.05, 0.05, 0.05}}, {}), {"0.046", "0.048", "0.050", "0.052", "0.054"});
+  require_labels(axis_of({{-300}}, {}), {"-320", "-300", "-280"});
+  require_labels(axis_of({{0, 0}}, {}), {"-0.4", "-0.2", "0", "0.2", "0.4"});
+}
+
 BOOST_AUTO_TEST_CASE(logarithmic_axes_have_powers_of_ten) {
   const Axis axis = axis_of({{1e-4, 1}}, {.scale = Scale::log});
   BOOST_TEST(axis.log);
