@@ -62,12 +62,10 @@ Range settled_range(const std::vector<Numbers>& curves, const Range& all) {
   return {rest[outermost], rest[rest.size() - 1 - outermost]};
 }
 
-// Ends that are pressed apart by less than this share of their size show noise of the last digits. What does not change
-// at all needs no more digits than its number has.
+// Ends that are pressed apart by less than this share of their size show noise of the last digits.
 void widen(Range& range, double share) {
   const double size = std::max(std::abs(range.low), std::abs(range.high));
   if (range.high - range.low > share * size) return;
-  if (range.high == range.low) share = 0.2;
   const double more = size > 0 ? share * size : 1;
   range.low -= more / 2;
   range.high += more / 2;
@@ -146,7 +144,8 @@ Axis axis_of(const std::vector<Numbers>& curves, const AxisOptions& options) {
     axis.cut = shown.low > all.low || shown.high < all.high;
   }
   if (options.from_zero && !axis.log && shown.low > 0 && shown.low < 0.4 * shown.high) shown.low = 0;
-  widen(shown, axis.log ? 1e-3 : 1e-4);
+  // What does not change at all needs no more digits than its number has.
+  widen(shown, axis.log ? 1e-3 : shown.low == shown.high ? 0.2 : 1e-4);
   if (options.whole && shown.high - shown.low < 1) shown = {shown.low - 0.5, shown.high + 0.5};
   // At the side that is cut, too: where curves leave, they do not hide the frame.
   const double margin = 0.04 * (shown.high - shown.low);

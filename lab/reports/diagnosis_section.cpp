@@ -107,10 +107,9 @@ std::string what_doubling_does(const Lines& filters) {
   const auto degrees = [&](double Line::*angle) {
     return significant(median(filters, [=](const Line& r) { return r.*angle; }), 2);
   };
-  return text("At twice the lambda filters would rest at ", significant(norm, 3),
-              " times the norm that is predicted now and turn by ", degrees(&Line::doubled_angle),
-              "° a step in place of ", degrees(&Line::predicted_angle),
-              "°, if gradients stay as they were measured last.");
+  return text("At twice the lambda filters would turn by ", degrees(&Line::doubled_angle), "° a step in place of ",
+              degrees(&Line::predicted_angle), "° and rest at ", significant(norm, 3),
+              " times the norm that is predicted now; the norm assumes gradients as they were measured last.");
 }
 
 // A curve for each parameter, and its prediction dashed in the same colour.

@@ -10,17 +10,21 @@ namespace {
 using test::has;
 
 DiagnosisRow filter(const char* name, std::int64_t window, bool at_rest) {
-  DiagnosisRow row{.step = 100 * window, .epoch = window, .parameter = name, .position = "feeds_norm"};
+  DiagnosisRow row;
+  row.step = 100 * window;
+  row.epoch = window;
+  row.parameter = name;
+  row.position = "feeds_norm";
   row.role = "weight";
   row.values = 72;
   row.lambda = 0.1;
   row.norm = row.gradient = row.relative_gradient = {.median = 0.9, .low = 0.8, .high = 1};
-  row.angle = {.median = 1.25, .low = 1, .high = 2};
+  row.angle = {.median = 1.26, .low = 1, .high = 2};
   row.effective_lr = {.median = 0.5, .low = 0.4, .high = 0.6};
   row.predicted_norm = 1;
   row.predicted_angle = 1.5;
   row.doubled_norm = 0.84;
-  row.doubled_angle = 2.25;
+  row.doubled_angle = 2.26;
   row.norm_ratio = {.median = 0.9, .low = 0.8, .high = 1};
   row.relaxation = 80;
   row.at_rest = at_rest;
@@ -52,7 +56,7 @@ BOOST_AUTO_TEST_CASE(say_on_which_weights_decay_acts) {
   BOOST_TEST(has(all, ". 1 parameter with 10 numbers is not decayed."), all);
   const std::string both = section({conv, fc});
   BOOST_TEST(!has(both, "not decayed"), both);
-  BOOST_TEST(!has(both, " 0 "), both);
+  BOOST_TEST(!has(both, "0 parameters"), both);
   const std::string function = section({fc, bn, bn});
   BOOST_TEST(has(function, "Decay acts on 1 parameter with 10 numbers elsewhere"), function);
   BOOST_TEST(has(function, "2 parameters with 20 numbers are not decayed."), function);
@@ -82,7 +86,7 @@ BOOST_AUTO_TEST_CASE(say_how_far_from_the_prediction_filters_are_and_what_doubli
   const std::string all = section({filter("a", 1, true)});
   BOOST_TEST(has(all, "They end at 0.9 of the predicted norm and turn by 1.3° a step (predicted: 1.5°)"), all);
   BOOST_TEST(has(all, "effective learning rate of their directions is 0.5"), all);
-  BOOST_TEST(has(all, "rest at 0.84 times the norm that is predicted now and turn by 2.3° a step in place of 1.5°"), all);
+  BOOST_TEST(has(all, "turn by 2.3° a step in place of 1.5° and rest at 0.84 times the norm"), all);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
