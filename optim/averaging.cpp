@@ -50,9 +50,14 @@ void WeightAverage::swap() {
   for (Entry& entry : entries_) std::ranges::swap_ranges(entry.value->mutable_bytes(), entry.average.mutable_bytes());
 }
 
-State WeightAverage::state() const {
+State WeightAverage::averages() const {
   State out;
   for (const Entry& entry : entries_) out[entry.path] = entry.average.clone();
+  return out;
+}
+
+State WeightAverage::state() const {
+  State out = averages();
   out["updates"] = Tensor::from({updates_}, {});
   return out;
 }

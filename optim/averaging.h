@@ -27,7 +27,10 @@ class WeightAverage {
 
   std::int64_t updates() const { return updates_; }  ///< Calls of update().
 
-  /// Copies of the averages by path; with "updates".
+  /// Copies of the averages by path.
+  State averages() const;
+
+  /// averages(), with "updates".
   State state() const;
 
   /// \throws Error when names or shapes differ, or the counter is out of range; nothing is changed then.

@@ -101,12 +101,12 @@ const Audit& Session::beginning() {
   return *beginning_;
 }
 
-Evaluation Session::test_evaluation() const {
+Evaluation Session::test_evaluation() {
   // The last evaluation was just that, unless other data or other weights were judged.
   return data.validation || recipe.use_best ? trainer.evaluate_final(test) : trainer.evaluation();
 }
 
-TrainSummary Session::summary(const Evaluation& tested) const {
+TrainSummary Session::summary(const Evaluation& tested) {
   TrainSummary out = trainer.summary();
   out.recipe = recipe.name;
   out.data = recipe.data;

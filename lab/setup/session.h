@@ -47,11 +47,11 @@ struct Session {
   std::string judged_on() const { return data.validation ? "validation" : "test"; }
 
   /// What the final weights do on the test data.
-  Evaluation test_evaluation() const;
+  Evaluation test_evaluation();
 
   /// The summary of the trainer, with the names of the recipe.
   /// \param test as test_evaluation() gives it.
-  TrainSummary summary(const Evaluation& test) const;
+  TrainSummary summary(const Evaluation& test);
 
   /// Records a pass over the first samples of the training and looks at every parameter; see audit(). What the model
   /// holds does not change. \param samples at most those of a batch. \param probe see AuditOptions.

@@ -50,6 +50,13 @@ struct TrainEvent {
 class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
+
+  /// After the backward pass of a batch and before the optimizer's step: the gradients stand in Parameter::grad(), over
+  /// an accumulated update so far their sum. Sums over the epoch in `step` do not have this batch yet, and the trainer
+  /// cannot be saved. Not called for batches that the guard leaves out. Where it throws, the batch is left out, with
+  /// what was accumulated.
+  virtual void on_gradients(const Trainer& /*trainer*/, const StepResult& /*step*/) {}
+
   virtual void on_step(const Trainer& /*trainer*/, const StepResult& /*step*/) {}     ///< After each batch.
   virtual void on_epoch(const Trainer& /*trainer*/, const EpochResult& /*epoch*/) {}  ///< After an epoch's last batch.
   virtual void on_event(const Trainer& /*trainer*/, const TrainEvent& /*event*/) {}   ///< As it happens.

@@ -15,6 +15,7 @@
 #include "lab/training/summary.h"
 #include "lab/training/train_observer.h"
 #include "lab/training/train_state.h"
+#include "lab/training/trainer_counters.h"
 #include "optim/averaging.h"
 #include "optim/optimizer.h"
 
@@ -82,8 +83,8 @@ class Trainer {
   /// Tells the observers of an event.
   void report(const TrainEvent& event) const;
 
-  /// False in the middle of an accumulated update: gradients are not part of the state.
-  bool can_save() const { return !optimizer_.accumulating(); }
+  /// False in the middle of an update, of an accumulated one too: gradients are not part of the state.
+  bool can_save() const { return !optimizer_.accumulating() && !gradients_stand_; }
 
   /// A copy of everything. \throws Error unless can_save().
   TrainState save_state() const;
@@ -98,19 +99,21 @@ class Trainer {
   State final_weights() const;
 
   /// What final_weights() do on `data`.
-  Evaluation evaluate_final(const Loader& data) const;
+  Evaluation evaluate_final(const Loader& data);
 
   /// What the training came to so far, but for the names of recipe, data and model; its test figures are those of the
   /// last evaluation.
-  TrainSummary summary() const;
+  TrainSummary summary();
 
-  std::int64_t batches_done() const { return epoch_ * train_.batches() + position_; }  ///< Batches so far.
-  std::int64_t epoch() const { return epoch_; }                                        ///< Complete epochs.
-  std::int64_t best_step() const { return best_step_; }             ///< batches_done() at the best evaluation; 0: none.
-  const Evaluation& evaluation() const;                             ///< The last one; made now if there was none.
-  const std::vector<EpochResult>& curve() const { return curve_; }  ///< A point for each epoch.
-  const TrainerOptions& options() const { return options_; }        ///< As given.
-  const Optimizer& optimizer() const { return optimizer_; }         ///< As given.
+  /// Batches so far.
+  std::int64_t batches_done() const { return counters_.epoch * train_.batches() + counters_.position; }
+
+  std::int64_t epoch() const { return counters_.epoch; }          ///< Complete epochs.
+  std::int64_t best_step() const { return counters_.best_step; }  ///< batches_done() at the best evaluation; 0: none.
+  const Evaluation& evaluation();                                 ///< The last one; made now if there was none.
+  const std::vector<EpochResult>& curve() const { return counters_.curve; }  ///< A point for each epoch.
+  const TrainerOptions& options() const { return options_; }                 ///< As given.
+  const Optimizer& optimizer() const { return optimizer_; }                  ///< As given.
 
  private:
   struct Walk;    // an epoch and the place in it
@@ -127,9 +130,11 @@ class Trainer {
   bool accept_evaluation();
   std::string find_non_finite_evaluation();
   void go_back(const std::string& why);
+  void show_gradients(const StepResult& result);
   void count(const Tensor& logits, const Tensor& labels, double loss);
   std::vector<GroupMeasure> measure() const;
-  std::optional<Evaluation> evaluate_now(const std::function<bool()>& stop) const;
+  State averaged_weights() const;
+  std::optional<Evaluation> evaluate_now(const std::function<bool()>& stop);
 
   Layer& model_;
   Optimizer& optimizer_;
@@ -142,23 +147,11 @@ class Trainer {
   std::optional<Lookahead> lookahead_;
   BufferSnapshot buffers_;
   double base_lr_;
-  bool batches_tried_ = false, warned_of_mode_ = false;
-  mutable std::optional<Evaluation> evaluation_;
+  bool batches_tried_ = false, warned_of_mode_ = false, gradients_stand_ = false;
+  std::optional<Evaluation> evaluation_;
 
   // The state beside model, optimizer and averages.
-  std::int64_t epoch_ = 0;     // complete ones
-  std::int64_t position_ = 0;  // batches of the current one; all of them while its evaluation is still to come
-  std::int64_t samples_ = 0;   // of the current one
-  std::int64_t hits_ = 0;
-  double loss_sum_ = 0;
-  double lr_sum_ = 0;
-  double epoch_seconds_ = 0;
-  double seconds_ = 0;  // of all complete epochs, evaluations included
-  std::vector<EpochResult> curve_;
-  double best_ = -1;
-  std::int64_t best_step_ = 0;
-  std::int64_t bad_ = 0;  // evaluations since the best one that saw an update
-  std::int64_t rollbacks_ = 0;
+  TrainerCounters counters_;
   State best_weights_;
   std::optional<TrainState> snapshot_;
 };

@@ -12,21 +12,21 @@ namespace ebb {
 
 /// Everything in the state of a training that is neither a tensor nor the optimizer's.
 struct TrainerCounters {
-  std::int64_t epoch = 0;          ///< Complete ones.
-  std::int64_t position = 0;       ///< Batches of the current one; all while its evaluation is still to come.
-  std::int64_t batches = 0;        ///< Of an epoch.
-  std::int64_t epoch_samples = 0;  ///< Samples of an epoch.
-  std::int64_t samples = 0;        ///< Of the current epoch so far.
-  std::int64_t hits = 0;           ///< Right ones among them.
-  double loss_sum = 0;             ///< Over them.
-  double lr_sum = 0;               ///< Over the batches of the epoch so far.
-  double epoch_seconds = 0;        ///< Spent on it.
-  double seconds = 0;              ///< Spent on all complete epochs, evaluations included.
-  double best = -1;                ///< Best accuracy so far; -1: none.
-  std::int64_t best_step = 0;      ///< Batches before it; 0: none.
-  std::int64_t bad = 0;            ///< Evaluations since.
-  std::int64_t rollbacks = 0;      ///< Returns to a snapshot.
-  std::vector<EpochResult> curve;  ///< A point for each complete epoch.
+  std::int64_t epoch = 0;               ///< Complete ones.
+  std::int64_t position = 0;            ///< Batches of the current one; all while its evaluation is still to come.
+  std::int64_t batches = 0;             ///< Of an epoch.
+  std::int64_t epoch_samples = 0;       ///< Samples of an epoch.
+  std::int64_t samples = 0;             ///< Of the current epoch so far.
+  std::int64_t hits = 0;                ///< Right ones among them.
+  double loss_sum = 0;                  ///< Over them.
+  double lr_sum = 0;                    ///< Over the batches of the epoch so far.
+  double epoch_seconds = 0;             ///< Spent on it.
+  double seconds = 0;                   ///< Spent on all complete epochs, evaluations included.
+  double best = -1;                     ///< Best accuracy so far; -1: none.
+  std::int64_t best_step = 0;           ///< Batches before it; 0: none.
+  std::int64_t bad = 0;                 ///< Evaluations since the best one that saw an update.
+  std::int64_t rollbacks = 0;           ///< Returns to a snapshot.
+  std::vector<EpochResult> curve = {};  ///< A point for each complete epoch.
 };
 
 /// The counters as JSON.

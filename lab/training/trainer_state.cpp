@@ -65,7 +65,7 @@ std::string described(const PixelStatistics& statistics) {
 }  // namespace
 
 TrainState Trainer::save_state() const {
-  if (!can_save()) fail("trainer", "a state in the middle of an accumulated update", "one between updates");
+  if (!can_save()) fail("trainer", "a state in the middle of an update", "one between updates");
   TrainState out;
   put(out.tensors, "model/", model_.state());
   const OptimizerState optimizer = optimizer_.save_state();
@@ -78,21 +78,7 @@ TrainState Trainer::save_state() const {
     put(out.tensors, "snapshot/", snapshot_->tensors);
     put(out.metadata, "snapshot/", snapshot_->metadata);
   }
-  out.metadata["trainer"] = to_json(TrainerCounters{.epoch = epoch_,
-                                                    .position = position_,
-                                                    .batches = train_.batches(),
-                                                    .epoch_samples = train_.samples(),
-                                                    .samples = samples_,
-                                                    .hits = hits_,
-                                                    .loss_sum = loss_sum_,
-                                                    .lr_sum = lr_sum_,
-                                                    .epoch_seconds = epoch_seconds_,
-                                                    .seconds = seconds_,
-                                                    .best = best_,
-                                                    .best_step = best_step_,
-                                                    .bad = bad_,
-                                                    .rollbacks = rollbacks_,
-                                                    .curve = curve_});
+  out.metadata["trainer"] = to_json(counters_);
   if (const auto standardisation = train_.dataset().standardisation())
     out.metadata.merge(to_metadata(*standardisation));
   for (const TrainObserver* const observer : observers_) observer->save_state(out);
@@ -162,21 +148,8 @@ OptimizerLoadReport Trainer::load_state(const TrainState& state, const StateOpti
   if (loaded.lookahead_begins) lookahead_.emplace(optimizer_, *options_.lookahead);
   best_weights_ = std::move(loaded.best);
   snapshot_ = std::move(loaded.snapshot);
-  TrainerCounters& c = loaded.counters;
-  epoch_ = c.epoch;
-  position_ = c.position;
-  samples_ = c.samples;
-  hits_ = c.hits;
-  loss_sum_ = c.loss_sum;
-  lr_sum_ = c.lr_sum;
-  epoch_seconds_ = c.epoch_seconds;
-  seconds_ = c.seconds;
-  best_ = c.best;
-  best_step_ = c.best_step;
-  bad_ = c.bad;
-  rollbacks_ = c.rollbacks;
-  curve_ = std::move(c.curve);
-  optimizer_.set_base_lr(base_lr_ * std::pow(options_.rollback_factor, static_cast<double>(rollbacks_)));
+  counters_ = std::move(loaded.counters);
+  optimizer_.set_base_lr(base_lr_ * std::pow(options_.rollback_factor, static_cast<double>(counters_.rollbacks)));
   optimizer_.zero_grad();
   leave_epoch();
   return std::move(loaded.report);

@@ -1,11 +1,17 @@
 // A step in steady state asks operator new for nothing.
 #include <boost/test/unit_test.hpp>
 
+#include "optim/step_observer.h"
 #include "tests/optim/toys.h"
 #include "tests/support/allocations.h"
 #include "tests/support/tensors.h"
 
 namespace ebb::test {
+
+// Was added, and does not look.
+struct Bystander : StepObserver {
+  bool wants(std::int64_t) override { return false; }
+};
 
 BOOST_AUTO_TEST_SUITE(steady_optimizer_steps)
 
@@ -22,11 +28,14 @@ BOOST_AUTO_TEST_CASE(ask_for_no_memory) {
         optimizer->step();
         optimizer->zero_grad();
       };
+      Bystander bystander;
+      optimizer->add(bystander);
       for (int i = 0; i < 3; ++i) step();
       const AllocationWatch watch;
       for (int i = 0; i < 3; ++i) step();
       const std::uint64_t calls = watch.calls_here();
       BOOST_TEST(calls == 0, maker.name << " with " << decay.text() << ": " << calls);
+      optimizer->remove(bystander);
     }
 }
 
