@@ -26,6 +26,16 @@ std::string pair_of(double first, double second, const char* unit, const char* f
   return text(shown(first), std::isfinite(second) ? text(format, shown(second, unit)) : std::string());
 }
 
+// A path that breaks behind its dots where it must.
+std::string path_cell(const std::string& path) {
+  std::string out;
+  for (const char c : escape(path)) {
+    out += c;
+    if (c == '.') out += "<wbr>";
+  }
+  return out;
+}
+
 std::string position_cell(const AuditRow& row) {
   if (row.frozen) return "frozen";
   return text("<i class=\"place\" style=\"background:", colour(row.position), "57\">", letter(row.position), "</i>",
@@ -36,7 +46,7 @@ std::string table_of(const std::vector<const AuditRow*>& rows) {
   std::vector<std::vector<std::string>> cells;
   for (const AuditRow* const row : rows) {
     if (cells.size() == most_rows) break;
-    cells.push_back({escape(row->path), position_cell(*row), escape(row->decay), shown(row->shrink),
+    cells.push_back({path_cell(row->path), position_cell(*row), escape(row->decay), shown(row->shrink),
                      pair_of(row->timescale_steps, row->timescale_epochs, "", " = "), percent(row->left, 1, "–"),
                      shown(row->norm), pair_of(row->predicted_norm, row->predicted_angle, "°", ", "),
                      pair_of(row->doubled_norm, row->doubled_angle, "°", ", "), shown(row->effective_lr)});
@@ -75,7 +85,7 @@ std::string where_it_acts(const std::vector<const AuditRow*>& decayed, const std
   return text("Decay acts on ", count_of(decayed, all), ": ", count_of(decayed, feeds_norm),
               " in front of a norm, where it leaves the function alone and sets how fast they turn; and ",
               count_of(decayed, [](const AuditRow& r) { return !feeds_norm(r); }),
-              " elsewhere, where it acts on the function. ", count_of(others, all), " without decay.");
+              " elsewhere, where it acts on the function. Without decay: ", count_of(others, all), ".");
 }
 
 double median(const std::vector<const AuditRow*>& rows, double AuditRow::*number) {
@@ -111,8 +121,10 @@ html::Section audit_section(const RunData& run) {
     return {title, text("<p class=\"note\">There is no audit of this network: ", escape(audit.refused), "</p>\n")};
   std::vector<const AuditRow*> decayed, others;
   for (const AuditRow& row : audit.rows) (row.decayed ? decayed : others).push_back(&row);
-  std::string out = text(
-      "<p>", where_it_acts(decayed, others), "</p>\n<p>", what_doubling_does(decayed), "</p>\n",
+  std::string out;
+  if (run.diagnosis.empty())  // otherwise the page begins with what was measured
+    out = text("<p>", where_it_acts(decayed, others), "</p>\n<p>", what_doubling_does(decayed), "</p>\n");
+  out += text(
       "<p class=\"small\">Shrink, timescale, rest and effective learning rate are those of the schedule&#39;s peak; "
       "<i>left at the end</i> is what the whole run leaves of a weight that gets no gradient.</p>\n");
   if (!decayed.empty()) out += table_of(decayed);

@@ -79,11 +79,14 @@ std::string where_filters_are(const RunData& run, const Lines& filters) {
   const double relaxation = median(filters, [](const Line& r) { return r.relaxation; });
   const auto resting = std::ranges::count_if(filters, [](const Line* r) { return r->at_rest; });
   const std::int64_t since = rest_since(run);
-  const std::string state =
-      resting == static_cast<std::ptrdiff_t>(filters.size()) && since > 0
-          ? text("Filters are at equilibrium since epoch ", since, ": decay takes what updates add to their norm. ")
-          : text("Filters are not all at equilibrium yet, where decay takes what updates add to their norm: ", resting,
-                 " of ", filters.size(), " layers are, and at these settings it takes ", whole(relaxation), " steps. ");
+  const std::string state = resting == static_cast<std::ptrdiff_t>(filters.size()) && since > 0
+                                ? text("Filters, the weights in front of a norm, are at equilibrium since epoch ",
+                                       since, ": decay takes what updates add to their norm. ")
+                                : text(
+                                      "Filters, the weights in front of a norm, are not all at equilibrium yet, where "
+                                      "decay takes what updates add to their norm: ",
+                                      resting, " of ", filters.size(), " layers are, and at these settings it takes ",
+                                      whole(relaxation), " steps. ");
   return text(state, "They end at ", significant(ratio, 3), " of the predicted norm and turn by ",
               significant(angle, 2), "° a step (predicted: ", significant(predicted, 2),
               "°); the effective learning rate of their directions is ", significant(rate, 2), ".");
@@ -103,13 +106,16 @@ std::string what_became_of_the_head(const RunData& run, const Lines& last) {
 
 std::string what_doubling_does(const Lines& filters) {
   if (filters.empty()) return {};
-  const double norm = median(filters, [](const Line& r) { return r.doubled_norm / r.predicted_norm; });
+  const auto norm = [&](double Line::*member) {
+    return significant(median(filters, [=](const Line& r) { return r.*member; }), 3);
+  };
   const auto degrees = [&](double Line::*angle) {
     return significant(median(filters, [=](const Line& r) { return r.*angle; }), 2);
   };
   return text("At twice the lambda filters would turn by ", degrees(&Line::doubled_angle), "° a step in place of ",
-              degrees(&Line::predicted_angle), "° and rest at ", significant(norm, 3),
-              " times the norm that is predicted now; the norm assumes gradients as they were measured last.");
+              degrees(&Line::predicted_angle), "° and rest at a norm of ", norm(&Line::doubled_norm),
+              " in place of the predicted ", norm(&Line::predicted_norm),
+              " (medians of the layers); the norm assumes gradients as they were measured last.");
 }
 
 // A curve for each parameter, and its prediction dashed in the same colour.

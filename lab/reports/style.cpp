@@ -86,8 +86,9 @@ table.dense thead th { font-size: 10px; padding: 0; } table.dense td { min-width
 table.dense th { padding: 0 4px 0 0; line-height: 1; }
 i.place { display: inline-block; width: 20px; line-height: 20px; border-radius: 3px; margin-right: 8px;
   text-align: center; font-style: normal; font-weight: 700; font-size: 12px; }
-table.audit td:nth-child(2), table.audit td:nth-child(3), table.audit td:nth-child(4), table.audit th:nth-child(2),
-  table.audit th:nth-child(3), table.audit th:nth-child(4) { text-align: left; }
+table.audit td:nth-child(2), table.audit td:nth-child(3), table.audit th:nth-child(2), table.audit th:nth-child(3) {
+  text-align: left; }
+@media (min-width: 1000px) { table.audit tbody th { min-width: 210px; } }
 .drawing { margin-top: 24px; } svg.network { display: block; } svg.network .paper { fill: none; }
 svg.network text { fill: var(--ink); } svg.network text.soft { fill: var(--muted); }
 svg.network .line { stroke: var(--muted); } svg.network .head { fill: var(--muted); }

@@ -76,6 +76,8 @@ BOOST_AUTO_TEST_CASE(leaves_the_weights_and_writes_what_it_saw) {
        {"of the predicted norm", "off the head", "Decay acts on 9 parameters", "At twice the lambda"})
     BOOST_TEST(has(page, part), part);
   BOOST_TEST(!has(read(data.root / "plain" / "report.html"), "What decay did"));
+  BOOST_TEST(has(read(data.root / "plain" / "report.html"), "at twice the lambda"));
+  BOOST_TEST(!has(page, "at twice the lambda"), "the page of a diagnosis has measured numbers for that");
   std::istringstream log(read(data.root / "seen" / "log.jsonl"));
   std::string line;
   std::size_t windows = 0;
