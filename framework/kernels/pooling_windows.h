@@ -121,7 +121,7 @@ constexpr int64_t rows_at_once = 8;
 
 /// Prepares the input rows of output row r: those that put_row() will not write, or will add to, become 0.
 template <bool Usual, class T>
-void clear_rows(const PoolShape& s, T* dx, int64_t r) {
+static inline void clear_rows(const PoolShape& s, T* dx, int64_t r) {
   const int64_t row = s.width * s.channels;
   const int64_t image = r / s.out_height;
   const int64_t out = r % s.out_height;
@@ -136,7 +136,7 @@ void clear_rows(const PoolShape& s, T* dx, int64_t r) {
 
 /// Gives one input row its gradient, or adds to it where rows have several windows.
 template <class T>
-void put_row(const PoolShape& s, const T* from, T* into, int64_t n) {
+static inline void put_row(const PoolShape& s, const T* from, T* into, int64_t n) {
   if (pool_rows_apart(s)) memcpy(into, from, static_cast<size_t>(n) * sizeof(T));
   else add_row(from, into, n);
 }

@@ -86,7 +86,8 @@ BOOST_AUTO_TEST_CASE(say_how_far_from_the_prediction_filters_are_and_what_doubli
   const std::string all = section({filter("a", 1, true)});
   BOOST_TEST(has(all, "They end at 0.9 of the predicted norm and turn by 1.3° a step (predicted: 1.5°)"), all);
   BOOST_TEST(has(all, "effective learning rate of their directions is 0.5"), all);
-  BOOST_TEST(has(all, "turn by 2.3° a step in place of 1.5° and rest at 0.84 times the norm"), all);
+  BOOST_TEST(has(all, "turn by 2.3° a step in place of 1.5° and rest at a norm of 0.84 in place of the predicted 1"),
+             all);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
