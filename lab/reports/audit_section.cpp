@@ -6,6 +6,7 @@
 #include "lab/audit/drawing.h"
 #include "lab/diagnose/diagnosis.h"
 #include "lab/format/numbers.h"
+#include "lab/reports/decay_words.h"
 #include "lab/reports/html.h"
 #include "lab/reports/run_sections.h"
 
@@ -69,23 +70,12 @@ std::string notes(const char* kind, const std::vector<std::string>& sentences) {
   return out;
 }
 
-std::string count_of(const std::vector<const AuditRow*>& rows, const auto& holds) {
-  std::int64_t parameters = 0, numbers = 0;
-  for (const AuditRow* const row : rows)
-    if (holds(*row)) ++parameters, numbers += row->shape.size();
-  return text(grouped(parameters), parameters == 1 ? " parameter" : " parameters", " with ", grouped(numbers),
-              numbers == 1 ? " number" : " numbers");
-}
-
-bool feeds_norm(const AuditRow& row) { return row.position == Position::feeds_norm; }
-
 std::string where_it_acts(const std::vector<const AuditRow*>& decayed, const std::vector<const AuditRow*>& others) {
-  const auto all = [](const AuditRow& /*row*/) { return true; };
-  if (decayed.empty()) return "Nothing is decayed.";
-  return text("Decay acts on ", count_of(decayed, all), ": ", count_of(decayed, feeds_norm),
-              " in front of a norm, where it leaves the function alone and sets how fast they turn; and ",
-              count_of(decayed, [](const AuditRow& r) { return !feeds_norm(r); }),
-              " elsewhere, where it acts on the function. Without decay: ", count_of(others, all), ".");
+  Counted filters, function, rest;
+  for (const AuditRow* const row : decayed)
+    (row->position == Position::feeds_norm ? filters : function).add(row->shape.size());
+  for (const AuditRow* const row : others) rest.add(row->shape.size());
+  return where_decay_acts(filters, function, rest);
 }
 
 double median(const std::vector<const AuditRow*>& rows, double AuditRow::*number) {

@@ -4,6 +4,7 @@
 
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
+#include "lab/reports/decay_words.h"
 #include "lab/reports/figures.h"
 #include "lab/reports/run_sections.h"
 
@@ -29,27 +30,11 @@ double median(const Lines& rows, const auto& value) {
   return spread_of_channels(std::move(all)).median;
 }
 
-// "12 parameters with 268,336 numbers".
-std::string count_of(const Lines& rows) {
-  std::int64_t numbers = 0;
-  for (const Line* const row : rows) numbers += row->values;
-  return text(grouped(static_cast<std::int64_t>(rows.size())), rows.size() == 1 ? " parameter" : " parameters",
-              " with ", grouped(numbers), numbers == 1 ? " number" : " numbers");
-}
-
 std::string where_it_acts(const Lines& last) {
-  Lines filters, function, rest;
+  Counted filters, function, rest;
   for (const Line* const row : last)
-    (!(row->lambda > 0) ? rest : row->position == before_norm ? filters : function).push_back(row);
-  if (rest.size() == last.size()) return "Decay acts on no parameter.";
-  std::vector<std::string> parts;
-  if (!filters.empty())
-    parts.push_back(text(count_of(filters), " in front of a norm, where it leaves the function as it is and sets how ",
-                         "large they are and so how fast they turn"));
-  if (!function.empty()) parts.push_back(text(count_of(function), " elsewhere, where it acts on the function"));
-  std::string out = text("Decay acts on ", parts[0], parts.size() > 1 ? ", and on " + parts[1] : std::string(), '.');
-  if (!rest.empty()) out += text(' ', count_of(rest), rest.size() == 1 ? " is" : " are", " not decayed.");
-  return out;
+    (!(row->lambda > 0) ? rest : row->position == before_norm ? filters : function).add(row->values);
+  return where_decay_acts(filters, function, rest);
 }
 
 // The epoch from which on all filters were at rest to the end; 0: they are not.

@@ -1,5 +1,6 @@
 // A training that is diagnosed: same weights, and the same rows however often it was stopped.
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <memory>
 
 #include "framework/io/checksum.h"

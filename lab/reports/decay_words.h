@@ -1,0 +1,21 @@
+// On what decay acts, in words: private to the pages.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace ebb {
+
+// Parameters, and how many numbers they hold.
+struct Counted {
+  std::int64_t parameters = 0;
+  std::int64_t numbers = 0;
+
+  void add(std::int64_t values) { ++parameters, numbers += values; }
+  std::string text() const;  // "12 parameters with 268,336 numbers"
+};
+
+// A few sentences. \param filters decayed in front of a norm. \param function decayed elsewhere. \param rest others.
+std::string where_decay_acts(const Counted& filters, const Counted& function, const Counted& rest);
+
+}  // namespace ebb
