@@ -80,6 +80,20 @@ BOOST_AUTO_TEST_CASE(keys_beside_other_choices_are_refused) {
   BOOST_TEST(has(error_of([&] { made("decay = \"twice\"\nl1 = 3"); }), "which ignores it"));
 }
 
+BOOST_AUTO_TEST_CASE(things_that_are_not_made_are_errors_that_name_them) {
+  const auto own =
+      checked({.optimizers = {{.name = "nothing", .make = [](const Groups&, const CommonOptions&, const Recipe&) {
+                                 return std::unique_ptr<Optimizer>();
+                               }}}});
+  Sequential model{Rng(1)};
+  model.add<Linear>({.in = 2, .out = 2});
+  const Recipe recipe = recipe_from_toml("optimizer = \"nothing\"", "my.toml", own);
+  BOOST_TEST(has(error_of([&] { make_optimizer(recipe, model, 10); }), "none from \"nothing\""));
+  const NormOptions norm{.own = [](std::int64_t) { return std::unique_ptr<Layer>(); }};
+  BOOST_TEST(has(error_of([&] { make_model("resnet-8", {.norm = norm}, Rng(1)); }), "[Child norm1] got no layer"));
+  BOOST_TEST(has(error_of([&] { make_model("vgg11bn", {.image = {32, 32, 3}, .norm = norm}, Rng(1)); }), "no layer"));
+}
+
 BOOST_AUTO_TEST_CASE(recipes_of_unknown_programs_are_read_and_printed_as_they_are) {
   const Recipe recipe = recipe_from_toml(
       "model = \"swirl\"\noptimizer = \"Mine\"\nrho = 0.25\nnorm = \"odd\"\n[[groups]]\nname = \"a\"\ndecay = "
