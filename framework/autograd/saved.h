@@ -33,16 +33,18 @@ class Saved {
 class SavedInput {
  public:
   /// Keeps what it takes.
-  explicit SavedInput(const Var& input)
-      : make_(input.remake().version == input.value().version() ? input.remake().make : nullptr),
-        kept_(make_ == nullptr ? input.value() : input.remake().from),
-        terms_(make_ == nullptr ? Tensor() : input.remake().terms) {}
+  explicit SavedInput(const Var& input) : SavedInput(input.value(), input.remake()) {}
 
   /// The tensor, made anew where there is a way.
   /// \throws Error as Saved does.
   Tensor value() const { return make_ == nullptr ? *kept_ : make_(*kept_, terms_); }
 
  private:
+  SavedInput(const Tensor& value, const Remake& remake)
+      : make_(remake.version == value.version() ? remake.make : nullptr),
+        kept_(make_ == nullptr ? value : remake.from),
+        terms_(make_ == nullptr ? Tensor() : remake.terms) {}
+
   Remake::Make* make_;
   Saved kept_;
   Tensor terms_;

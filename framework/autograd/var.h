@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 
+#include "framework/autograd/notes.h"
 #include "framework/autograd/parameter.h"
 #include "framework/tensor/tensor.h"
 
@@ -20,16 +22,6 @@ struct Rule;
 bool should_record(const char* op, std::span<const Var> inputs);
 Var append_node(const OpLabel& op, std::span<const Var> inputs, Tensor output, Rule rule);
 }  // namespace detail
-
-/// How to make a value again from what is kept anyway, instead of keeping it as well.
-struct Remake {
-  /// The value, from the two tensors below.
-  using Make = Tensor(const Tensor& from, const Tensor& terms);
-  Make* make = nullptr;       ///< Gives the same bits each time; null: there is no way.
-  Tensor from;                ///< What the op that made the value keeps for itself.
-  Tensor terms;               ///< Something small.
-  std::uint64_t version = 0;  ///< Of the value when it was made: edited values cannot be made again.
-};
 
 /// What ops take and give: a value, and where it stands on a tape if gradients flow through it.
 /// Plain tensors convert to constants, parameters to leaves of the tape that records now.
@@ -60,22 +52,24 @@ class Var {
 
   /// Statistics of each channel (last axis) that the op which made the value computed on the way, for batch_norm:
   /// f64, `[3, channels]` with the rows count, mean and M2 (sum of squared deviations). Undefined when there are none.
-  const Tensor& channel_stats() const { return channel_stats_; }
+  Tensor channel_stats() const { return notes_ == nullptr ? Tensor() : notes_->channel_stats; }
 
   /// Attaches channel_stats().
   Var with_channel_stats(Tensor stats) && {
-    channel_stats_ = std::move(stats);
-    return std::move(*this);
+    Notes notes = this->notes();
+    notes.channel_stats = std::move(stats);
+    return std::move(*this).with_notes(std::move(notes));
   }
 
   /// How an op that keeps this value can do without; see SavedInput.
-  const Remake& remake() const { return remake_; }
+  Remake remake() const { return notes_ == nullptr ? Remake() : notes_->remake; }
 
   /// Attaches remake(); sets its version.
   Var with_remake(Remake remake) && {
-    remake_ = std::move(remake);
-    remake_.version = value_.version();
-    return std::move(*this);
+    Notes notes = this->notes();
+    notes.remake = std::move(remake);
+    notes.remake.version = value_.version();
+    return std::move(*this).with_notes(std::move(notes));
   }
 
  private:
@@ -84,11 +78,19 @@ class Var {
   friend Var detail::append_node(const OpLabel&, std::span<const Var>, Tensor, detail::Rule);
   Var(Tensor value, std::int32_t node, std::uint64_t tape) : value_(std::move(value)), node_(node), tape_(tape) {}
 
+  Notes notes() const { return notes_ == nullptr ? Notes() : *notes_; }
+  Var with_notes(Notes notes) && {
+    notes_ = std::allocate_shared<const Notes>(detail::PoolAllocator<Notes>(), std::move(notes));
+    return std::move(*this);
+  }
+
   Tensor value_;
-  Tensor channel_stats_;
-  Remake remake_;
-  std::int32_t node_ = -1;  // position on the tape, -1 for constants
-  std::uint64_t tape_ = 0;  // serial number of that tape
+  std::shared_ptr<const Notes> notes_;  // null for most values
+  std::int32_t node_ = -1;              // position on the tape, -1 for constants
+  std::uint64_t tape_ = 0;              // serial number of that tape
 };
+
+// Ops copy their inputs: what few of them need goes into Notes.
+static_assert(sizeof(Var) <= sizeof(Tensor) + 4 * sizeof(std::uint64_t));
 
 }  // namespace ebb

@@ -65,7 +65,7 @@ Tensor batch_moments(const Tensor& x) {
 
 // What the op before computed, or else batch_moments().
 Tensor moments_of(const Var& x) {
-  const Tensor& given = x.channel_stats();
+  const Tensor given = x.channel_stats();
   if (!given.defined()) return batch_moments(x.value());
   const std::int64_t channels = x.dim(-1);
   if (!(given.shape() == Shape{3, channels}) || given.dtype() != DType::f64 ||

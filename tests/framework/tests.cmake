@@ -4,7 +4,7 @@ ebb_test(tensor
 ebb_test(compute SOURCES framework/compute/basic_test.cpp framework/compute/convolution_plan_test.cpp)
 ebb_test(parallel THREADS SOURCES framework/parallel/cpus_test.cpp framework/parallel/parallel_test.cpp)
 ebb_test(autograd
-  SOURCES framework/autograd/gradcheck_test.cpp framework/autograd/graph_test.cpp
+  SOURCES framework/autograd/gradcheck_test.cpp framework/autograd/graph_test.cpp framework/autograd/notes_test.cpp
     framework/autograd/tape_errors_test.cpp framework/autograd/tape_test.cpp)
 ebb_test(ops
   SOURCES framework/ops/activation_test.cpp framework/ops/arithmetic_test.cpp framework/ops/embedding_test.cpp
