@@ -38,27 +38,22 @@ Conv2d::Conv2d(const Conv2dOptions& options, const Rng& rng)
                 .padding = options.padding,
                 .dilation = options.dilation,
                 .same_padding = options.same_padding,
-                .groups = options.groups,
-                .channel_sums = options.channel_sums,
-                .winograd = options.winograd} {
+                .groups = options.groups},
+      call_{.channel_sums = options.channel_sums, .winograd = options.winograd} {
   if (options.bias)
     bias.emplace(*this, "bias", Role::bias,
                  initial({options.out}, options.bias_init, init::fan_in_uniform(), fans(options), rng.at("bias")));
 }
 
-Var Conv2d::forward(const Var& x) { return forward(x, geometry_.channel_sums && training()); }
+Var Conv2d::forward(const Var& x) { return forward(x, call_.channel_sums && training()); }
 
 Var Conv2d::forward(const Var& x, bool channel_sums) {
-  Conv2dGeometry geometry = geometry_;
-  geometry.channel_sums = channel_sums;
-  return conv2d(x, weight, detail::optional_var(bias), geometry);
+  return conv2d(x, weight, detail::optional_var(bias), geometry_,
+                {.channel_sums = channel_sums, .winograd = call_.winograd});
 }
 
 Var Conv2d::apply(const Var& x, const Var& filters, const Var& offsets, Activation activation) const {
-  Conv2dGeometry geometry = geometry_;
-  geometry.channel_sums = false;
-  geometry.activation = activation;
-  return conv2d(x, filters, offsets, geometry);
+  return conv2d(x, filters, offsets, geometry_, {.activation = activation, .winograd = call_.winograd});
 }
 
 std::string Conv2d::describe() const {
@@ -69,9 +64,9 @@ std::string Conv2d::describe() const {
   if (geometry_.same_padding) out += ", same padding";
   if (geometry_.dilation != std::array<std::int64_t, 2>{1, 1}) out += ", dilation " + by(geometry_.dilation);
   if (geometry_.groups != 1) out += text(", groups ", geometry_.groups);
-  if (geometry_.winograd == Winograd::off) out += ", direct";
-  if (geometry_.winograd == Winograd::f2) out += ", F(2x2)";
-  if (geometry_.winograd == Winograd::f4) out += ", F(4x4)";
+  if (call_.winograd == Winograd::off) out += ", direct";
+  if (call_.winograd == Winograd::f2) out += ", F(2x2)";
+  if (call_.winograd == Winograd::f4) out += ", F(4x4)";
   return out;
 }
 

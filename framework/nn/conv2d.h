@@ -47,7 +47,7 @@ class Conv2d : public Layer {
   std::string describe() const override;
   std::int64_t multiply_adds(const Shape& x, const Shape& y) const override;
 
-  /// Stride, padding, dilation, groups and so on.
+  /// Stride, padding, dilation and groups.
   const Conv2dGeometry& geometry() const { return geometry_; }
 
   Parameter weight;               ///< `[kh, kw, in/groups, out]`
@@ -55,6 +55,7 @@ class Conv2d : public Layer {
 
  private:
   Conv2dGeometry geometry_;
+  Conv2dCall call_;  // in training
 };
 
 }  // namespace ebb

@@ -28,7 +28,6 @@ ConvolutionShape shape_of(const Var& x, const Var& weight, const Var& bias, cons
   s.padding = g.padding;
   s.dilation = g.dilation;
   s.groups = g.groups;
-  s.winograd = g.winograd;
   if (g.same_padding && g.padding != std::array<std::int64_t, 2>{0, 0})
     fail(op, text("padding {", g.padding[0], ", ", g.padding[1], "} and same_padding"), "one of the two");
   const auto got = [&] { return text("input ", x.shape(), ", weight ", weight.shape(), ", ", g.groups, " groups"); };
@@ -69,15 +68,15 @@ std::int64_t most_padding(const ConvolutionShape& s) {
 
 }  // namespace
 
-Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometry& geometry) {
-  const ConvolutionShape shape = shape_of(x, weight, bias, geometry);
-  const bool relu = geometry.activation == Activation::relu;
-  if (relu && geometry.channel_sums)
+Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometry& geometry, const Conv2dCall& call) {
+  ConvolutionShape shape = shape_of(x, weight, bias, geometry);
+  shape.winograd = call.winograd;
+  const bool relu = call.activation == Activation::relu;
+  if (relu && call.channel_sums)
     fail("conv2d", "channel_sums together with an activation", "one of the two",
          "statistics of channels are for a norm, which stands before the activation");
   Tensor stats;
-  Tensor y =
-      convolution(x.value(), weight.value(), bias.value(), shape, geometry.channel_sums ? &stats : nullptr, relu);
+  Tensor y = convolution(x.value(), weight.value(), bias.value(), shape, call.channel_sums ? &stats : nullptr, relu);
   const bool biased = bias.value().defined();
   const Tensor rectified = relu ? y : Tensor();
   const auto backward = [x = SavedInput(x), weight = Saved(weight.value()), y = Saved(rectified), shape, biased](
@@ -93,7 +92,7 @@ Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometr
   const OpLabel label(relu ? "conv2d_relu" : "conv2d", settings);
   Var out = biased ? record(label, {x, weight, bias}, std::move(y), backward)
                    : record(label, {x, weight}, std::move(y), backward);
-  return geometry.channel_sums ? std::move(out).with_channel_stats(std::move(stats)) : out;
+  return call.channel_sums ? std::move(out).with_channel_stats(std::move(stats)) : out;
 }
 
 }  // namespace ebb

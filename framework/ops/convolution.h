@@ -18,6 +18,10 @@ struct Conv2dGeometry {
   std::array<std::int64_t, 2> dilation{1, 1};  ///< Step between filter taps, >= 1.
   bool same_padding = false;  ///< Instead of `padding`: as much as makes oh = ceil(h / stride); an odd row is below.
   std::int64_t groups = 1;    ///< Divides input and output channels; `in` groups is depthwise.
+};
+
+/// What a call of conv2d() does beside its sums, and how it makes them.
+struct Conv2dCall {
   bool channel_sums = false;  ///< Also compute Var::channel_stats() of the output, for a batch_norm that follows.
   Activation activation = Activation::none;  ///< Applied to the result in the same pass; not beside channel_sums.
   /// How 3x3 filters with stride 1 are computed in f32, in all three passes. F(4x4) spreads outliers: see Winograd.
@@ -27,7 +31,8 @@ struct Conv2dGeometry {
 /// x `[n, h, w, in]`, weight `[kh, kw, in/groups, out]`, bias `[out]` or undefined -> `[n, oh, ow, out]` with
 /// oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, and ow likewise.
 /// \throws Error naming the shapes when channels do not match, a window does not fit, or an option is out of range.
-Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometry& geometry = {});
+Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometry& geometry = {},
+           const Conv2dCall& call = {});
 
 /// Geometry of conv_transpose2d(); pairs are {height, width}.
 struct ConvTranspose2dGeometry {

@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(values_name_their_op_inputs_parameter_and_shape) {
 BOOST_AUTO_TEST_CASE(ops_that_apply_an_activation_say_so) {
   Block block;
   Tape tape;
-  const Var y = conv2d(images(3), block.filter, {}, {.activation = Activation::relu});
+  const Var y = conv2d(images(3), block.filter, {}, {}, {.activation = Activation::relu});
   batch_norm(y, block.scale, block.shift, block.state, {.activation = Activation::relu});
   batch_norm(y, block.scale, block.shift, block.state);
   BOOST_TEST(names(tape) == "parameter conv2d_relu parameter parameter batch_norm_relu parameter parameter batch_norm");

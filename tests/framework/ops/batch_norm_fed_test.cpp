@@ -32,7 +32,7 @@ Run run(const Layer& layer, const Tensor& dy, bool fused, const BatchNormOptions
   const Var x = tape.input(layer.x), weight = tape.input(layer.weight), bias = tape.input(layer.bias),
             scale = tape.input(layer.scale);
   const Var z =
-      conv2d(x, weight, bias, {.padding = {layer.weight.dim(0) / 2, layer.weight.dim(1) / 2}, .channel_sums = fused});
+      conv2d(x, weight, bias, {.padding = {layer.weight.dim(0) / 2, layer.weight.dim(1) / 2}}, {.channel_sums = fused});
   BOOST_TEST(z.channel_stats().defined() == fused);
   const Var y = batch_norm(z, scale, layer.shift, state, options);
   tape.backward(y, dy);

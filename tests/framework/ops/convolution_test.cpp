@@ -12,6 +12,7 @@ namespace {
 struct Case {
   Shape x, w;
   Conv2dGeometry geometry;
+  Conv2dCall call = {};
 };
 
 const Case cases[] = {
@@ -83,7 +84,7 @@ BOOST_AUTO_TEST_CASE(values_and_gradients) {
       const NaiveConvolution want = naive_convolution(x, w, dy, b, {}, s);
       Tape tape;
       const Var vx = tape.input(x), vw = tape.input(w), vb = tape.input(b);
-      const Var y = conv2d(vx, vw, vb, c.geometry);
+      const Var y = conv2d(vx, vw, vb, c.geometry, c.call);
       tape.backward(y, dy);
       const double tolerance = product_tolerance(dtype, 400);
       BOOST_TEST(close(cast(y.value(), DType::f64), want.y, tolerance));
@@ -207,17 +208,17 @@ BOOST_AUTO_TEST_CASE(transposed_convolution_adds_its_bias) {
 }
 
 BOOST_AUTO_TEST_CASE(equal_bits_on_any_number_of_threads) {
-  const Case large[] = {{{13, 20, 20, 16}, {3, 3, 16, 24}, {.padding = {1, 1}, .channel_sums = true}},
-                        {{40, 14, 14, 6}, {5, 5, 6, 16}, {.channel_sums = true}},
+  const Case large[] = {{{13, 20, 20, 16}, {3, 3, 16, 24}, {.padding = {1, 1}}, {.channel_sums = true}},
+                        {{40, 14, 14, 6}, {5, 5, 6, 16}, {}, {.channel_sums = true}},
                         {{20, 16, 16, 24}, {3, 3, 1, 24}, {.stride = {2, 2}, .padding = {1, 1}, .groups = 24}},
-                        {{9, 24, 24, 32}, {1, 1, 32, 8}, {.channel_sums = true}}};
+                        {{9, 24, 24, 32}, {1, 1, 32, 8}, {}, {.channel_sums = true}}};
   for (const Case& c : large) {
     const ConvolutionShape s = shape_of(c);
     const Tensor x = random(c.x, 1), w = random(c.w, 2), dy = random(s.output_shape(), 3);
     Tensor y, stats, dx, dw;
     for (const int count : {1, 2, 3, 4, 8}) {
       const Threads use(count);
-      const Var now_y = conv2d(x, w, {}, c.geometry);
+      const Var now_y = conv2d(x, w, {}, c.geometry, c.call);
       const Tensor now_dx = convolution_input_gradient(dy, w, {}, s), now_dw = convolution_weight_gradient(x, dy, s);
       if (count == 1) y = now_y.value(), stats = now_y.channel_stats(), dx = now_dx, dw = now_dw;
       BOOST_TEST(same_bits(now_y.value(), y));
@@ -230,9 +231,9 @@ BOOST_AUTO_TEST_CASE(equal_bits_on_any_number_of_threads) {
 
 BOOST_AUTO_TEST_CASE(channel_statistics) {
   for (Case c : cases) {
-    c.geometry.channel_sums = true;
+    c.call.channel_sums = true;
     const ConvolutionShape s = shape_of(c);
-    const Var y = conv2d(random(c.x, 1), random(c.w, 2), random({s.out}, 3), c.geometry);
+    const Var y = conv2d(random(c.x, 1), random(c.w, 2), random({s.out}, 3), c.geometry, c.call);
     const Tensor want = naive_moments(y.value());
     BOOST_TEST(same_bits(row(y.channel_stats(), 0), row(want, 0)));
     BOOST_TEST(close(row(y.channel_stats(), 1), row(want, 1), 1e-6));
@@ -243,14 +244,14 @@ BOOST_AUTO_TEST_CASE(channel_statistics) {
 // A mean of 1e3 (f32) or 1e9 (f64) deviations costs no digits of M2 beyond those that values and means, which round to
 // 1e-7 deviations, have lost.
 BOOST_AUTO_TEST_CASE(channel_statistics_far_from_zero) {
-  const Case c{{8, 16, 16, 3}, {3, 3, 3, 5}, {.padding = {1, 1}, .channel_sums = true}};
-  const Case point{{8, 16, 16, 3}, {1, 1, 3, 5}, {.channel_sums = true}};
+  const Case c{{8, 16, 16, 3}, {3, 3, 3, 5}, {.padding = {1, 1}}, {.channel_sums = true}};
+  const Case point{{8, 16, 16, 3}, {1, 1, 3, 5}, {}, {.channel_sums = true}};
   for (const Case& each : {c, point}) {
     for (const DType dtype : {DType::f32, DType::f64}) {
       const double mean = dtype == DType::f32 ? 1e3 : 1e9;
       const Tensor x = random(each.x, 1, -1, 1, dtype), w = random(each.w, 2, -1, 1, dtype);
       const Tensor bias = Tensor::full({5}, mean, dtype);
-      const Var y = conv2d(x, w, bias, each.geometry);
+      const Var y = conv2d(x, w, bias, each.geometry, each.call);
       const Tensor want = naive_moments(y.value());
       BOOST_TEST(close(row(y.channel_stats(), 1), row(want, 1), dtype == DType::f32 ? 1e-9 : 1e-15));
       BOOST_TEST(close(row(y.channel_stats(), 2), row(want, 2), dtype == DType::f32 ? 1e-5 : 1e-7));
@@ -287,8 +288,8 @@ BOOST_AUTO_TEST_CASE(messages) {
 BOOST_AUTO_TEST_CASE(activations_in_the_same_pass_change_no_bit) {
   // Besides the cases above: Winograd's method with many tiles and with few.
   std::vector<Case> all(std::begin(cases), std::end(cases));
-  all.push_back({{4, 20, 20, 16}, {3, 3, 16, 20}, {.padding = {1, 1}, .winograd = Winograd::f4}});
-  all.push_back({{2, 4, 4, 64}, {3, 3, 64, 64}, {.padding = {1, 1}, .winograd = Winograd::f2}});
+  all.push_back({{4, 20, 20, 16}, {3, 3, 16, 20}, {.padding = {1, 1}}, {.winograd = Winograd::f4}});
+  all.push_back({{2, 4, 4, 64}, {3, 3, 64, 64}, {.padding = {1, 1}}, {.winograd = Winograd::f2}});
   for (const DType dtype : {DType::f32, DType::f64}) {
     for (Case c : all) {
       const Tensor x = random(c.x, 1, -1, 1, dtype), w = random(c.w, 2, -1, 1, dtype);
@@ -296,8 +297,8 @@ BOOST_AUTO_TEST_CASE(activations_in_the_same_pass_change_no_bit) {
       const auto run = [&](bool fused) {
         Tape tape;
         const Var vx = tape.input(x), vw = tape.input(w), vb = tape.input(b);
-        c.geometry.activation = fused ? Activation::relu : Activation::none;
-        const Var convolved = conv2d(vx, vw, vb, c.geometry);
+        c.call.activation = fused ? Activation::relu : Activation::none;
+        const Var convolved = conv2d(vx, vw, vb, c.geometry, c.call);
         const Var y = fused ? convolved : relu(convolved);
         tape.backward(y, random(y.shape(), 4, -1, 1, dtype));
         return std::array{y.value(), tape.gradient(vx), tape.gradient(vw), tape.gradient(vb)};
@@ -315,7 +316,7 @@ BOOST_AUTO_TEST_CASE(activations_in_the_same_pass_change_no_bit) {
   }
   const Case& c = cases[0];
   BOOST_TEST(fails_with({"channel_sums together with an activation"}, [&] {
-    conv2d(random(c.x, 1), random(c.w, 2), {}, {.channel_sums = true, .activation = Activation::relu});
+    conv2d(random(c.x, 1), random(c.w, 2), {}, {}, {.channel_sums = true, .activation = Activation::relu});
   }));
 }
 

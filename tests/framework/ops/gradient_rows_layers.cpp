@@ -14,15 +14,15 @@ double product(const Shape& shape) { return static_cast<double>(shape.size()); }
 
 // A convolution with and without a bias. x is [n, h, w, in], weight [kh, kw, in / groups, out].
 void convolution(Row& row, const std::string& name, const Shape& x, const Shape& weight,
-                 const Conv2dGeometry& geometry = {}) {
+                 const Conv2dGeometry& geometry = {}, const Conv2dCall& call = {}) {
   const auto seed = static_cast<std::uint64_t>(row.cases.size()) * 10;
   const double k = std::max(product(weight) / static_cast<double>(weight[-1]), product(x) / static_cast<double>(x[-1]));
   const std::vector<Tensor> all{numbers(x, seed), numbers(weight, seed + 1), numbers({weight[-1]}, seed + 2)};
   row.add(
-      name, all, [geometry](std::span<const Var> in) { return conv2d(in[0], in[1], in[2], geometry); }, never_twice(k));
+      name, all, [=](std::span<const Var> in) { return conv2d(in[0], in[1], in[2], geometry, call); }, never_twice(k));
   row.add(
       name + " no bias", {all[0], all[1]},
-      [geometry](std::span<const Var> in) { return conv2d(in[0], in[1], {}, geometry); }, never_twice(k));
+      [=](std::span<const Var> in) { return conv2d(in[0], in[1], {}, geometry, call); }, never_twice(k));
 }
 
 void transposed(Row& row, const std::string& name, const Shape& x, const Shape& weight,
@@ -119,8 +119,8 @@ void add_convolution_rows(Table& table) {
   convolution(conv, "same, depthwise", {1, 5, 4, 5}, {4, 2, 1, 5},
               {.stride = {2, 2}, .same_padding = true, .groups = 5});
   convolution(conv, "same, 1x1 stride", {1, 4, 5, 3}, {1, 1, 3, 2}, {.stride = {2, 2}, .same_padding = true});
-  convolution(conv, "channel sums", {2, 4, 4, 3}, {3, 3, 3, 5}, {.padding = {1, 1}, .channel_sums = true});
-  convolution(conv, "channel sums, 17", {1, 4, 4, 3}, {3, 3, 3, 17}, {.channel_sums = true});
+  convolution(conv, "channel sums", {2, 4, 4, 3}, {3, 3, 3, 5}, {.padding = {1, 1}}, {.channel_sums = true});
+  convolution(conv, "channel sums, 17", {1, 4, 4, 3}, {3, 3, 3, 17}, {}, {.channel_sums = true});
 
   Row& transpose = table.row("conv_transpose2d");
   transposed(transpose, "", {2, 3, 2, 3}, {3, 3, 3, 5});
