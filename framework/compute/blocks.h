@@ -22,4 +22,7 @@ constexpr std::int64_t row_block(std::int64_t row_cost) {
   return std::max<std::int64_t>(1, elementwise_block / std::max<std::int64_t>(1, row_cost));
 }
 
+/// row_block() of rows of `size` exponentials, which cost about eight times a plain elementwise operation each.
+constexpr std::int64_t exponential_row_block(std::int64_t size) { return row_block(8 * size); }
+
 }  // namespace ebb

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 constexpr mode_t any_mode = 07777;
 
 // True when `name` in `directory` names the file that `file` has open.
-bool names(const Descriptor& directory, const std::string& name, const Descriptor& file) {
+bool still_names(const Descriptor& directory, const std::string& name, const Descriptor& file) {
   struct stat open {
   }, there{};
   return ::fstat(file.get(), &open) == 0 &&
@@ -32,8 +32,8 @@ bool names(const Descriptor& directory, const std::string& name, const Descripto
 bool remove_if_unlocked(const Descriptor& directory, const std::string& name) {
   const Descriptor file(
       retried([&] { return ::openat(directory.get(), name.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); }));
-  return file && retried([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) == 0 && names(directory, name, file) &&
-         ::unlinkat(directory.get(), name.c_str(), 0) == 0;
+  return file && retried([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) == 0 &&
+         still_names(directory, name, file) && ::unlinkat(directory.get(), name.c_str(), 0) == 0;
 }
 
 // The file that is meant: links are followed, since rename(2) would replace the link itself.
@@ -81,7 +81,7 @@ void AtomicFile::create() {
     }
     // Where the file system has no locks, writing goes on without.
     retried([&] { return ::flock(file_.get(), LOCK_EX); });
-    if (names(directory_, temporary_, file_)) {
+    if (still_names(directory_, temporary_, file_)) {
       if (replaces && ::fchmod(file_.get(), old.st_mode & any_mode) != 0) fail_errno(errno, "setting its permissions");
       return;
     }
@@ -94,7 +94,7 @@ AtomicFile::~AtomicFile() { discard(); }
 
 void AtomicFile::discard() noexcept {
   if (!file_) return;
-  if (names(directory_, temporary_, file_)) ::unlinkat(directory_.get(), temporary_.c_str(), 0);
+  if (still_names(directory_, temporary_, file_)) ::unlinkat(directory_.get(), temporary_.c_str(), 0);
   file_.reset();
 }
 
@@ -122,7 +122,7 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 void AtomicFile::commit(Sync sync) {
   if (!file_) fail(path_.string(), "a commit of a file that was committed or given up", "one commit");
   if (sync == Sync::yes && retried([&] { return ::fsync(file_.get()); }) != 0) fail_errno(errno, "syncing");
-  if (!names(directory_, temporary_, file_)) fail_errno(ENOENT, text("looking for ", temporary_));
+  if (!still_names(directory_, temporary_, file_)) fail_errno(ENOENT, text("looking for ", temporary_));
   // The descriptor and with it the lock stay until after the rename; a duplicate is closed before it to learn of
   // errors that some file systems report only there.
   const int duplicate = ::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0);

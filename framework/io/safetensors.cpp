@@ -12,6 +12,7 @@
 #include "framework/io/half.h"
 #include "framework/io/safetensors_header.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 
 namespace ebb {
 namespace {
@@ -20,7 +21,6 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 
 using safetensors::Entry;
 using safetensors::Header;
-using safetensors::printable;
 using safetensors::Stored;
 
 constexpr std::string_view crc_key = "ebb.crc32";
@@ -71,8 +71,8 @@ bool check_header(const Header& header, std::string_view where) {
 void check_tensor(const Header& header, const Entry& entry, std::uint32_t crc, std::string_view where) {
   const auto sum = header.metadata.find(crc_key_of(entry.name));
   if (sum == header.metadata.end() || sum->second != hex(crc))
-    fail(where, text("tensor ", printable(entry.name), " with CRC-32 ", hex(crc)),
-         sum == header.metadata.end() ? "a checksum of it in the metadata" : printable(sum->second),
+    fail(where, text("tensor ", in_quotes(entry.name), " with CRC-32 ", hex(crc)),
+         sum == header.metadata.end() ? "a checksum of it in the metadata" : in_quotes(sum->second),
          "the file is damaged; if another program changed it, remove the metadata that begin with ebb.crc32");
 }
 
@@ -115,7 +115,7 @@ TensorFile read_file(ByteSource& source, std::uint64_t size, const SafetensorsOp
   file.checked = check_header(header, where);
   for (const Entry& entry : header.entries) {
     Tensor tensor(entry.shape, safetensors::in_memory(entry.type));
-    const std::string what = text("tensor ", printable(entry.name));
+    const std::string what = text("tensor ", in_quotes(entry.name));
     std::uint32_t crc = 0;
     if (entry.type == Stored::f16 || entry.type == Stored::bf16) {
       crc = read_half(source, entry.type, tensor, what);
@@ -136,27 +136,27 @@ TensorFile read_file(ByteSource& source, std::uint64_t size, const SafetensorsOp
   return file;
 }
 
-struct Plan {
+struct Contents {
   std::string front;                   // length and header
   std::vector<const Tensor*> tensors;  // in the order of their bytes
 };
 
-Plan plan(const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata,
-          std::string_view where) {
+Contents contents_of(const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata,
+                     std::string_view where) {
   Header header;
   for (const auto& [key, value] : metadata) {
     if (key.starts_with(crc_key))
-      fail(where, text("the metadata key ", printable(key)), "one that is not a checksum's");
+      fail(where, text("the metadata key ", in_quotes(key)), "one that is not a checksum's");
     header.metadata[key] = value;
   }
   for (const auto& [name, tensor] : tensors) {
-    if (!tensor.defined()) fail(where, text("the undefined tensor ", printable(name)), "tensors with numbers");
+    if (!tensor.defined()) fail(where, text("the undefined tensor ", in_quotes(name)), "tensors with numbers");
     header.entries.push_back({name, safetensors::stored_as(tensor.dtype()), tensor.shape(), 0, 0});
   }
   // Wide types first, so that each tensor is aligned to its type (the header's length is a multiple of eight).
   std::ranges::stable_sort(header.entries, std::ranges::greater{},
                            [](const Entry& entry) { return safetensors::size_of(entry.type); });
-  Plan out;
+  Contents out;
   std::uint64_t end = 0;
   const std::uint32_t sum = crc_of_header(header);
   for (Entry& entry : header.entries) {
@@ -174,7 +174,7 @@ Plan plan(const std::map<std::string, Tensor>& tensors, const std::map<std::stri
   return out;
 }
 
-void write(AtomicFile& file, const Plan& contents) {
+void write(AtomicFile& file, const Contents& contents) {
   file.write(std::as_bytes(std::span(contents.front)));
   for (const Tensor* tensor : contents.tensors) file.write(tensor->bytes());
   file.commit();
@@ -200,21 +200,21 @@ TensorFile parse_safetensors(std::span<const std::byte> bytes, std::string_view 
 
 void save_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
                       const std::map<std::string, std::string>& metadata) {
-  const Plan contents = plan(tensors, metadata, path.string());
+  const Contents contents = contents_of(tensors, metadata, path.string());
   AtomicFile file(path);
   write(file, contents);
 }
 
 void save_safetensors(const Directory& directory, const std::string& name, const std::map<std::string, Tensor>& tensors,
                       const std::map<std::string, std::string>& metadata) {
-  const Plan contents = plan(tensors, metadata, (directory.path() / name).string());
+  const Contents contents = contents_of(tensors, metadata, (directory.path() / name).string());
   AtomicFile file(directory, name);
   write(file, contents);
 }
 
 std::vector<std::byte> serialize_safetensors(const std::map<std::string, Tensor>& tensors,
                                              const std::map<std::string, std::string>& metadata) {
-  const Plan contents = plan(tensors, metadata, "safetensors");
+  const Contents contents = contents_of(tensors, metadata, "safetensors");
   std::vector<std::byte> out;
   const auto add = [&out](std::span<const std::byte> bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); };
   add(std::as_bytes(std::span(contents.front)));

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 
 namespace ebb::safetensors {
 namespace {
@@ -54,18 +55,18 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::ordered_json> {
 
   bool key(std::string& name) override {
     if (depth_ == 1) {
-      if (!root_keys_.insert(name).second) bad(text("the name ", printable(name), " twice"), "each name once");
+      if (!root_keys_.insert(name).second) bad(text("the name ", in_quotes(name), " twice"), "each name once");
       if (name.size() > max_name)
-        bad(text("a name of ", name.size(), " bytes, ", printable(name)), text("at most ", max_name));
+        bad(text("a name of ", name.size(), " bytes, ", in_quotes(name)), text("at most ", max_name));
       root_key_ = name;
     } else if (in_metadata_) {
-      if (!keys_.insert(name).second) bad(text("the metadata key ", printable(name), " twice"), "each key once");
+      if (!keys_.insert(name).second) bad(text("the metadata key ", in_quotes(name), " twice"), "each key once");
       key_ = name;
     } else {
       key_ = name;
       const Field field = name == "dtype" ? dtype : name == "shape" ? shape : name == "data_offsets" ? offsets : none;
-      if (field == none) bad(text("the key ", printable(name), " in ", tensor()), "dtype, shape and data_offsets");
-      if ((fields_ & field) != 0) bad(text("the key ", printable(name), " twice in ", tensor()), "each key once");
+      if (field == none) bad(text("the key ", in_quotes(name), " in ", tensor()), "dtype, shape and data_offsets");
+      if ((fields_ & field) != 0) bad(text("the key ", in_quotes(name), " twice in ", tensor()), "each key once");
       fields_ |= field;
       field_ = field;
     }
@@ -115,10 +116,10 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::ordered_json> {
       header_.metadata[key_] = std::move(value);
       return true;
     }
-    if (depth_ != 2 || field_ != dtype) bad(text("the string ", printable(value), " for ", place()), expected());
+    if (depth_ != 2 || field_ != dtype) bad(text("the string ", in_quotes(value), " for ", place()), expected());
     const auto type = std::ranges::find_if(types, [&value](const Type& t) { return value == t.name; });
     if (type == types.end())
-      bad(text("the dtype ", printable(value), " of ", tensor()), "F32, F64, I32, I64, U8, F16 or BF16",
+      bad(text("the dtype ", in_quotes(value), " of ", tensor()), "F32, F64, I32, I64, U8, F16 or BF16",
           "convert that tensor before saving it");
     header_.entries.back().type = type->stored;
     return true;
@@ -126,14 +127,14 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::ordered_json> {
 
   bool number_integer(std::int64_t value) override { refuse(text("the negative number ", value)); }
   bool number_float(double, const std::string& digits) override {
-    refuse(text("the number ", printable(digits), ", which is no 64-bit integer,"));
+    refuse(text("the number ", in_quotes(digits), ", which is no 64-bit integer,"));
   }
   bool null() override { refuse("null"); }
   bool boolean(bool value) override { refuse(text(value)); }
   bool binary(nlohmann::ordered_json::binary_t&) override { refuse("binary data"); }
 
   bool parse_error(std::size_t position, const std::string& token, const nlohmann::ordered_json::exception&) override {
-    bad(text("a header that is no JSON at byte ", position, ", at ", printable(token)), "JSON in UTF-8",
+    bad(text("a header that is no JSON at byte ", position, ", at ", in_quotes(token)), "JSON in UTF-8",
         "the file is damaged or no safetensors file");
   }
 
@@ -145,11 +146,11 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::ordered_json> {
   }
   [[noreturn]] void refuse(std::string_view value) const { bad(text(value, " for ", place()), expected()); }
 
-  std::string tensor() const { return text("tensor ", printable(root_key_)); }
+  std::string tensor() const { return text("tensor ", in_quotes(root_key_)); }
 
   std::string place() const {
-    if (depth_ <= 1) return root_key_.empty() ? "the header" : printable(root_key_);
-    if (in_metadata_) return text("the metadata entry ", printable(key_));
+    if (depth_ <= 1) return root_key_.empty() ? "the header" : in_quotes(root_key_);
+    if (in_metadata_) return text("the metadata entry ", in_quotes(key_));
     return text("the ", key_.empty() ? "header" : key_, " of ", tensor());
   }
 
@@ -226,7 +227,7 @@ Header parse_header(std::string_view json, std::uint64_t data_size, std::string_
   std::uint64_t end = 0;
   for (const Entry& entry : header.entries) {
     if (entry.begin != end)
-      fail(where, text("tensor ", printable(entry.name), " at byte ", entry.begin, " of the data"),
+      fail(where, text("tensor ", in_quotes(entry.name), " at byte ", entry.begin, " of the data"),
            text("byte ", end, ", where the one before ends"), "gaps and overlaps are refused");
     end = entry.end;
   }
@@ -248,7 +249,7 @@ std::string write_header(const Header& header, std::string_view where) {
     if (!header.metadata.empty()) item(metadata_key, header.metadata);
     for (const Entry& entry : header.entries) {
       if (entry.name.size() > max_name || entry.name == metadata_key)
-        fail(where, text("the name ", printable(entry.name)),
+        fail(where, text("the name ", in_quotes(entry.name)),
              text("a name of at most ", max_name, " bytes, not ", metadata_key));
       item(entry.name, {{"dtype", row(entry.type).name},
                         {"shape", nlohmann::ordered_json(entry.shape.dims())},
@@ -261,16 +262,6 @@ std::string write_header(const Header& header, std::string_view where) {
   out.resize((out.size() + 7) / 8 * 8, ' ');
   if (out.size() > max_header) fail(where, text("a header of ", out.size(), " bytes"), text("at most ", max_header));
   return out;
-}
-
-std::string printable(std::string_view raw) {
-  std::string out = "\"";
-  for (const char c : raw.substr(0, 80)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7F) out += c;
-    else out += text("\\x", "0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]);
-  }
-  return out + (raw.size() > 80 ? "...\"" : "\"");
 }
 
 }  // namespace ebb::safetensors

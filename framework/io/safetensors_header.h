@@ -58,7 +58,4 @@ Header parse_header(std::string_view json, std::uint64_t data_size, std::string_
 /// \throws Error when a limit is broken or a string is not UTF-8.
 std::string write_header(const Header& header, std::string_view where);
 
-/// `text` for messages: unprintable bytes escaped, long ones shortened, in quotation marks.
-std::string printable(std::string_view text);
-
 }  // namespace ebb::safetensors

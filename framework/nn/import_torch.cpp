@@ -22,7 +22,7 @@ namespace ebb {
 namespace {
 
 // How PyTorch stores a tensor of ours.
-enum class Layout : std::uint8_t { same, linear, convolution, transposed_convolution };
+enum class TorchLayout : std::uint8_t { same, linear, convolution, transposed_convolution };
 
 template <class T>
 bool is(const Module* module) {
@@ -31,12 +31,12 @@ bool is(const Module* module) {
 
 bool is_norm(const Module* module) { return is<BatchNorm>(module) || is<LayerNorm>(module) || is<GroupNorm>(module); }
 
-Layout layout_of(const Module* module, const Parameter& parameter) {
-  if (parameter.role() != Role::weight) return Layout::same;
-  if (is<Linear>(module)) return Layout::linear;
-  if (is<Conv2d>(module)) return Layout::convolution;
-  if (is<ConvTranspose2d>(module)) return Layout::transposed_convolution;
-  return Layout::same;
+TorchLayout layout_of(const Module* module, const Parameter& parameter) {
+  if (parameter.role() != Role::weight) return TorchLayout::same;
+  if (is<Linear>(module)) return TorchLayout::linear;
+  if (is<Conv2d>(module)) return TorchLayout::convolution;
+  if (is<ConvTranspose2d>(module)) return TorchLayout::transposed_convolution;
+  return TorchLayout::same;
 }
 
 // PyTorch's name for the last part of a path.
@@ -54,17 +54,17 @@ std::string torch_name(const Module* module, const std::string& path) {
 struct Place {
   Tensor* tensor = nullptr;
   std::vector<std::string> names = {};
-  Layout layout = Layout::same;
+  TorchLayout layout = TorchLayout::same;
   Shape image = {};  // [h, w, c] when the first axis numbers the elements of flattened images
   bool may_be_missing = false;
 
   Shape torch_shape() const {
     const Shape& s = tensor->shape();
     switch (layout) {
-      case Layout::linear: return {s[1], s[0]};
-      case Layout::convolution: return {s[3], s[2], s[0], s[1]};
-      case Layout::transposed_convolution: return {s[2], s[3], s[0], s[1]};
-      case Layout::same: break;
+      case TorchLayout::linear: return {s[1], s[0]};
+      case TorchLayout::convolution: return {s[3], s[2], s[0], s[1]};
+      case TorchLayout::transposed_convolution: return {s[2], s[3], s[0], s[1]};
+      case TorchLayout::same: break;
     }
     return s;
   }
@@ -75,11 +75,11 @@ struct Place {
     const std::int64_t h = image.rank() == 0 ? 1 : image[0];
     const std::int64_t w = image.rank() == 0 ? 1 : image[1];
     switch (layout) {
-      case Layout::linear:
+      case TorchLayout::linear:
         return transpose(reshape(x, {x.dim(0), -1, h, w}), {2, 3, 1, 0}).value().reshape(tensor->shape());
-      case Layout::convolution: return transpose(x, {2, 3, 1, 0}).value();
-      case Layout::transposed_convolution: return transpose(x, {2, 3, 0, 1}).value();
-      case Layout::same: break;
+      case TorchLayout::convolution: return transpose(x, {2, 3, 1, 0}).value();
+      case TorchLayout::transposed_convolution: return transpose(x, {2, 3, 0, 1}).value();
+      case TorchLayout::same: break;
     }
     if (image.rank() == 0) return x.value();
     return transpose(reshape(x, {-1, h, w}), {1, 2, 0}).value().reshape(tensor->shape());

@@ -14,31 +14,30 @@ using detail::ChannelArrays;
 using detail::ChannelTerms;
 using detail::element;
 
-constexpr const char* op = "batch_norm";
-
-// Slots of parallel::scratch().
-enum : int { coefficients_slot = 0, partial_slot = 1, work_slot = 2 };
+constexpr const char* batch_norm_op = "batch_norm";
 
 // Rows of the tensor that forward() keeps for backward(), f64 [4, channels].
 enum Kept : std::int64_t { mean_row = 0, inverse_row = 1, scale_row = 2, shift_row = 3, kept_rows = 4 };
 
 void require_statistics(const char* what, const Tensor& tensor, std::int64_t channels) {
   if (!tensor.defined() || !is_float(tensor.dtype()) || !(tensor.shape() == Shape{channels}))
-    fail(op, tensor.defined() ? text("a ", what, ' ', tensor.shape(), ' ', tensor.dtype()) : text("no ", what),
+    fail(batch_norm_op,
+         tensor.defined() ? text("a ", what, ' ', tensor.shape(), ' ', tensor.dtype()) : text("no ", what),
          text('[', channels, "] f32 or f64"), "make it with Tensor::zeros (the mean) or Tensor::full(..., 1)");
 }
 
 void require_arguments(const Var& x, const Var& scale, const Var& shift, const BatchNormState& state,
                        const BatchNormOptions& options) {
-  detail::require_normalizable(op, x.value(), 1, scale.value(), shift.value(), options.eps);
+  detail::require_normalizable(batch_norm_op, x.value(), 1, scale.value(), shift.value(), options.eps);
   const std::int64_t channels = x.dim(-1);
   require_statistics("running mean", state.running_mean, channels);
   require_statistics("running variance", state.running_variance, channels);
   if (!(options.new_weight >= 0 && options.new_weight <= 1))
-    fail(op, text("new_weight = ", options.new_weight), "0 to 1",
+    fail(batch_norm_op, text("new_weight = ", options.new_weight), "0 to 1",
          "it weighs the new statistics: 0.1 keeps nine tenths of the old ones");
   if (options.training && x.size() / channels < 2)
-    fail(op, text("an input of shape ", x.shape(), ", ", x.size() / channels, " values for each channel, in training"),
+    fail(batch_norm_op,
+         text("an input of shape ", x.shape(), ", ", x.size() / channels, " values for each channel, in training"),
          "at least 2 values for each channel", "use a larger batch, or call eval() to use the running statistics");
 }
 
@@ -48,15 +47,15 @@ Tensor batch_moments(const Tensor& x) {
   const std::int64_t rows = x.size() / channels;
   const std::int64_t block = detail::channel_rows(channels);
   const std::int64_t size = moments_size(channels);
-  double* const partial = parallel::scratch<double>(partial_slot, parallel::block_count(rows, block) * size);
-  dispatch(op, x.dtype(), [&](auto zero) {
+  double* const partial = parallel::scratch<double>(detail::partial_slot, parallel::block_count(rows, block) * size);
+  dispatch(batch_norm_op, x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const auto& kernels = kernels_of<T>().normalization;
     const std::int64_t period = kernels.period(channels);
     const T* const from = x.data<T>();
     parallel::for_blocks(rows, block, [&](std::int64_t begin, std::int64_t end) {
-      kernels.moments(from + begin * channels, end - begin, channels, parallel::scratch<T>(work_slot, 3 * period),
-                      partial + begin / block * size);
+      kernels.moments(from + begin * channels, end - begin, channels,
+                      parallel::scratch<T>(detail::work_slot, 3 * period), partial + begin / block * size);
     });
   });
   merge_moment_blocks(partial, parallel::block_count(rows, block), channels);
@@ -70,14 +69,15 @@ Tensor moments_of(const Var& x) {
   const std::int64_t channels = x.dim(-1);
   if (!(given.shape() == Shape{3, channels}) || given.dtype() != DType::f64 ||
       given.data<double>()[0] != static_cast<double>(x.size() / channels))
-    fail(op, text("channel statistics ", given.shape(), ' ', given.dtype(), " that do not fit an input ", x.shape()),
+    fail(batch_norm_op,
+         text("channel statistics ", given.shape(), ' ', given.dtype(), " that do not fit an input ", x.shape()),
          text("f64 [3, ", channels, "] with a count of ", x.size() / channels),
          "attach statistics of this very value, or none");
   return given;
 }
 
 void mix(Tensor& running, const Tensor& fresh, double weight) {
-  dispatch(op, running.dtype(), [&](auto zero) {
+  dispatch(batch_norm_op, running.dtype(), [&](auto zero) {
     using T = decltype(zero);
     T* const to = running.mutable_data<T>();
     const double* const from = fresh.data<double>();
@@ -91,7 +91,7 @@ void mix(Tensor& running, const Tensor& fresh, double weight) {
 
 Tensor as_type(const Tensor& f64, DType dtype) {
   Tensor out(f64.shape(), dtype);
-  dispatch(op, dtype, [&](auto zero) {
+  dispatch(batch_norm_op, dtype, [&](auto zero) {
     std::ranges::transform(f64.span<double>(), out.mutable_span<decltype(zero)>().begin(),
                            [](double v) { return static_cast<decltype(zero)>(v); });
   });
@@ -133,22 +133,16 @@ ChannelTerms terms_of(const Tensor& kept, std::int64_t c) {
   return terms;
 }
 
-template <class T>
-ChannelArrays<T> arrays_for(std::int64_t channels) {
-  const std::int64_t period = kernels_of<T>().normalization.period(channels);
-  return {parallel::scratch<T>(coefficients_slot, ChannelArrays<T>::size(period)), channels, period};
-}
-
 // \param past whether a large output may be written past the caches.
 Tensor forward(const Tensor& x, const Tensor& kept, bool relu, bool past = true) {
   const std::int64_t channels = x.dim(-1);
   const std::int64_t rows = x.size() / channels;
   Tensor y(x.shape(), x.dtype());
-  dispatch(op, x.dtype(), [&](auto zero) {
+  dispatch(batch_norm_op, x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const auto& kernels = kernels_of<T>().normalization;
     const std::int64_t period = kernels.period(channels);
-    ChannelArrays<T> arrays = arrays_for<T>(channels);
+    ChannelArrays<T> arrays = detail::channel_arrays<T>(channels);
     for (std::int64_t c = 0; c < channels; ++c) arrays.set(c, terms_of(kept, c));
     const kernels::ChannelMap<T> map =
         arrays.map(relu, past && streams(y.size() * static_cast<std::int64_t>(sizeof(T))));
@@ -178,13 +172,14 @@ const double* backward_sums(const Tensor& x, const Tensor& dy, const Tensor& kep
   const std::int64_t blocks = parallel::block_count(rows, block);
   const auto& kernels = kernels_of<T>().normalization;
   const std::int64_t period = kernels.period(channels);
-  double* const partial = parallel::scratch<double>(partial_slot, std::max<std::int64_t>(1, blocks) * 2 * channels);
+  double* const partial =
+      parallel::scratch<double>(detail::partial_slot, std::max<std::int64_t>(1, blocks) * 2 * channels);
   const T* const from = x.data<T>();
   const T* const up = dy.data<T>();
   std::fill_n(partial, 2 * channels, 0.0);
   parallel::for_blocks(rows, block, [&](std::int64_t begin, std::int64_t end) {
     kernels.reduce(from + begin * channels, up + begin * channels, end - begin, channels, map,
-                   parallel::scratch<T>(work_slot, 2 * period), partial + begin / block * 2 * channels);
+                   parallel::scratch<T>(detail::work_slot, 2 * period), partial + begin / block * 2 * channels);
   });
   parallel::tree_sum_rows(partial, blocks, 2 * channels);
   for (std::int64_t c = 0; c < channels; ++c)
@@ -201,7 +196,7 @@ void backward(const Tensor& x, const Tensor& kept, bool relu, bool training, con
   const double* const inverse = kept.data<double>() + inverse_row * channels;
   const double* const scale = kept.data<double>() + scale_row * channels;
 
-  ChannelArrays<T> arrays = arrays_for<T>(channels);
+  ChannelArrays<T> arrays = detail::channel_arrays<T>(channels);
   for (std::int64_t c = 0; c < channels; ++c) arrays.set(c, terms_of(kept, c));
   const double* sums = nullptr;
   if (training || dx.wants(1) || dx.wants(2)) sums = backward_sums<T>(x, dy, kept, arrays.map(relu));
@@ -254,9 +249,10 @@ Var batch_norm(const Var& x, const Var& scale, const Var& shift, BatchNormState&
   }
   Tensor y = forward(x.value(), kept, relu);
   Var out = record(
-      {relu ? "batch_norm_relu" : op, {{"training", training ? 1.0 : 0.0}, {"eps", options.eps}}}, {x, scale, shift},
-      std::move(y), [x = Saved(x.value()), kept, relu, training](const Tensor& dy, InputGrads& dx) {
-        dispatch(op, dy.dtype(), [&](auto zero) { backward<decltype(zero)>(*x, kept, relu, training, dy, dx); });
+      {relu ? "batch_norm_relu" : batch_norm_op, {{"training", training ? 1.0 : 0.0}, {"eps", options.eps}}},
+      {x, scale, shift}, std::move(y), [x = Saved(x.value()), kept, relu, training](const Tensor& dy, InputGrads& dx) {
+        dispatch(batch_norm_op, dy.dtype(),
+                 [&](auto zero) { backward<decltype(zero)>(*x, kept, relu, training, dy, dx); });
       });
   if (!relu || channels < remade_channels || !out.tracked()) return out;
   return std::move(out).with_remake({.make = forward_with_relu, .from = x.value(), .terms = kept});

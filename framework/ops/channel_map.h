@@ -8,9 +8,13 @@
 #include <cstdint>
 
 #include "framework/compute/instruction_set.h"
+#include "framework/parallel/parallel.h"
 #include "framework/tensor/tensor.h"
 
 namespace ebb::detail {
+
+/// Slots of parallel::scratch() in the normalisations.
+enum NormSlot : int { coefficients_slot = 0, partial_slot = 1, work_slot = 2, sums_slot = 3 };
 
 /// Rows of a parallel block of an array of rows of `channels` numbers: stays in a second-level cache, and is long
 /// enough that the partial sums of its channels are a small part of the traffic.
@@ -75,6 +79,13 @@ class ChannelArrays {
   std::int64_t channels_;
   std::int64_t period_;
 };
+
+/// Arrays for this thread's scratch memory.
+template <class T>
+ChannelArrays<T> channel_arrays(std::int64_t channels) {
+  const std::int64_t period = kernels_of<T>().normalization.period(channels);
+  return {parallel::scratch<T>(coefficients_slot, ChannelArrays<T>::size(period)), channels, period};
+}
 
 /// The sum of dy (x - mean) from that of dy (x - mean rounded to T), for the sum of dy.
 template <class T>

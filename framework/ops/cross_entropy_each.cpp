@@ -8,14 +8,8 @@
 namespace ebb::detail {
 namespace {
 
-constexpr const char* op = "softmax_cross_entropy";
-
 // Slots of parallel::scratch().
 enum : int { targets_slot = 0 };
-
-// Rows of the tensor that forward keeps for backward, f64 [3, samples]: log p = (x - max) - log_sum, and the sum of
-// the weighted targets.
-enum Kept : std::int64_t { max_row = 0, log_sum_row = 1, weight_row = 2, kept_rows = 3 };
 
 // What the samples should be.
 template <class T>
@@ -57,7 +51,7 @@ void forward(const T* x, const Goal<T>& goal, std::int64_t samples, double* kept
   const auto& kernels = kernels_of<T>().softmax;
   double *const max = kept + max_row * samples, *const log_sum = kept + log_sum_row * samples;
   double* const weight = kept + weight_row * samples;
-  parallel::for_blocks(samples, rows_together(n), [&](std::int64_t begin, std::int64_t end) {
+  parallel::for_blocks(samples, exponential_row_block(n), [&](std::int64_t begin, std::int64_t end) {
     T* const q = parallel::scratch<T>(targets_slot, n);
     kernels.statistics(x + begin * n, end - begin, n, max + begin, log_sum + begin);
     for (std::int64_t i = begin; i < end; ++i) {
@@ -84,7 +78,7 @@ void backward(const T* x, const Goal<T>& goal, std::int64_t samples, const doubl
   const auto& kernels = kernels_of<T>().softmax;
   const double *const max = kept + max_row * samples, *const log_sum = kept + log_sum_row * samples;
   const double* const weight = kept + weight_row * samples;
-  parallel::for_blocks(samples, rows_together(n), [&](std::int64_t begin, std::int64_t end) {
+  parallel::for_blocks(samples, exponential_row_block(n), [&](std::int64_t begin, std::int64_t end) {
     T* const q = parallel::scratch<T>(targets_slot, n);
     for (std::int64_t i = begin; i < end; ++i) {
       T* const row = dx + i * n;
@@ -110,16 +104,16 @@ Var cross_entropy_each(const Var& logits, const Tensor& targets, double smoothin
   const std::int64_t samples = logits.dim(0), classes = logits.dim(1);
   Tensor kept({kept_rows, samples}, DType::f64);
   Tensor y({samples}, logits.dtype());
-  dispatch(op, logits.dtype(), [&](auto zero) {
+  dispatch(cross_entropy_op, logits.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Goal<T> goal(targets, smoothing, class_weights, classes);
     forward(logits.value().data<T>(), goal, samples, kept.mutable_data<double>(), y.mutable_data<T>());
   });
-  return record(op, {logits}, std::move(y),
+  return record(cross_entropy_op, {logits}, std::move(y),
                 [x = Saved(logits.value()), targets = Saved(targets), weights = Saved(class_weights), kept, smoothing,
                  samples, classes](const Tensor& dy, InputGrads& dx) {
                   Tensor out(x->shape(), x->dtype());
-                  dispatch(op, dy.dtype(), [&](auto zero) {
+                  dispatch(cross_entropy_op, dy.dtype(), [&](auto zero) {
                     using T = decltype(zero);
                     const Goal<T> goal(*targets, smoothing, *weights, classes);
                     backward(x->data<T>(), goal, samples, kept.data<double>(), dy.data<T>(), out.mutable_data<T>());

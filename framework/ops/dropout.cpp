@@ -10,7 +10,7 @@
 namespace ebb {
 namespace {
 
-constexpr const char* op = "dropout";
+constexpr const char* dropout_op = "dropout";
 
 // The same for forward and backward: y = x or dx = dy with the elements of the mask.
 Tensor masked(const Tensor& x, double p, std::uint64_t key) {
@@ -20,7 +20,7 @@ Tensor masked(const Tensor& x, double p, std::uint64_t key) {
   constexpr std::int64_t block = 8192;
   static_assert(block % kernels::dropout_group == 0);
   Tensor y(x.shape(), x.dtype());
-  dispatch(op, x.dtype(), [&](auto zero) {
+  dispatch(dropout_op, x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* const from = x.data<T>();
     T* const to = y.mutable_data<T>();
@@ -36,16 +36,17 @@ Tensor masked(const Tensor& x, double p, std::uint64_t key) {
 }  // namespace
 
 Var dropout(const Var& x, double p, const Rng& rng) {
-  require_defined(op, "input", x.value());
-  if (!is_float(x.dtype())) fail(op, text("an input of type ", x.dtype()), "f32 or f64", "convert it with cast()");
-  if (!(p >= 0 && p <= 1)) fail(op, text("p = ", p), "0 to 1", "p is the share of elements that become 0");
+  require_defined(dropout_op, "input", x.value());
+  if (!is_float(x.dtype()))
+    fail(dropout_op, text("an input of type ", x.dtype()), "f32 or f64", "convert it with cast()");
+  if (!(p >= 0 && p <= 1)) fail(dropout_op, text("p = ", p), "0 to 1", "p is the share of elements that become 0");
   if (p == 0) return x;
   if (p == 1) {
-    return record({op, {{"p", p}}}, {x}, Tensor::zeros(x.shape(), x.dtype()),
+    return record({dropout_op, {{"p", p}}}, {x}, Tensor::zeros(x.shape(), x.dtype()),
                   [](const Tensor& dy, InputGrads& dx) { dx.add(0, Tensor::zeros(dy.shape(), dy.dtype())); });
   }
   const std::uint64_t key = rng.key();
-  return record({op, {{"p", p}}}, {x}, masked(x.value(), p, key),
+  return record({dropout_op, {{"p", p}}}, {x}, masked(x.value(), p, key),
                 [p, key](const Tensor& dy, InputGrads& dx) { dx.add(0, masked(dy, p, key)); });
 }
 

@@ -14,10 +14,7 @@ using detail::ChannelArrays;
 using detail::ChannelTerms;
 using detail::element;
 
-constexpr const char* op = "group_norm";
-
-// Slots of parallel::scratch().
-enum : int { coefficients_slot = 0, partial_slot = 1, work_slot = 2, sums_slot = 3 };
+constexpr const char* group_norm_op = "group_norm";
 
 // An image is `rows` rows of `channels` numbers; a group is `width` channels next to each other.
 struct Sizes {
@@ -34,8 +31,9 @@ Sizes sizes_of(const Tensor& x, std::int64_t groups) {
 template <class T>
 void group_statistics(const Sizes& s, const T* x, double eps, double* statistics) {
   const auto& kernels = kernels_of<T>().normalization;
-  double* const moments = parallel::scratch<double>(sums_slot, moments_size(s.channels));
-  kernels.moments(x, s.rows, s.channels, parallel::scratch<T>(work_slot, 3 * kernels.period(s.channels)), moments);
+  double* const moments = parallel::scratch<double>(detail::sums_slot, moments_size(s.channels));
+  kernels.moments(x, s.rows, s.channels, parallel::scratch<T>(detail::work_slot, 3 * kernels.period(s.channels)),
+                  moments);
   for (std::int64_t g = 0; g < s.groups; ++g) {
     double all[3] = {0, 0, 0};
     for (std::int64_t c = g * s.width; c < (g + 1) * s.width; ++c) {
@@ -60,17 +58,11 @@ ChannelTerms terms_of(const Sizes& s, const double* statistics, const Tensor& sc
 }
 
 template <class T>
-ChannelArrays<T> arrays_for(std::int64_t channels) {
-  const std::int64_t period = kernels_of<T>().normalization.period(channels);
-  return {parallel::scratch<T>(coefficients_slot, ChannelArrays<T>::size(period)), channels, period};
-}
-
-template <class T>
 void forward_image(const Sizes& s, const T* x, T* y, const Tensor& scale, const Tensor& shift, double eps,
                    double* statistics) {
   const auto& kernels = kernels_of<T>().normalization;
   group_statistics(s, x, eps, statistics);
-  ChannelArrays<T> arrays = arrays_for<T>(s.channels);
+  ChannelArrays<T> arrays = detail::channel_arrays<T>(s.channels);
   for (std::int64_t c = 0; c < s.channels; ++c) arrays.set(c, terms_of<T>(s, statistics, scale, shift, c));
   kernels.normalize(x, y, s.image_size(), kernels.period(s.channels), arrays.map(false));
 }
@@ -81,10 +73,11 @@ void backward_image(const Sizes& s, const T* x, const T* dy, T* dx, const Tensor
                     double* shares) {
   const auto& kernels = kernels_of<T>().normalization;
   const std::int64_t period = kernels.period(s.channels);
-  ChannelArrays<T> arrays = arrays_for<T>(s.channels);
+  ChannelArrays<T> arrays = detail::channel_arrays<T>(s.channels);
   for (std::int64_t c = 0; c < s.channels; ++c) arrays.set(c, terms_of<T>(s, statistics, scale, Tensor(), c));
-  double* const sums = parallel::scratch<double>(sums_slot, 2 * s.channels);
-  kernels.reduce(x, dy, s.rows, s.channels, arrays.map(false), parallel::scratch<T>(work_slot, 2 * period), sums);
+  double* const sums = parallel::scratch<double>(detail::sums_slot, 2 * s.channels);
+  kernels.reduce(x, dy, s.rows, s.channels, arrays.map(false), parallel::scratch<T>(detail::work_slot, 2 * period),
+                 sums);
   for (std::int64_t g = 0; g < s.groups; ++g) {
     const double inverse = statistics[s.groups + g];
     double sum = 0, along = 0;
@@ -115,7 +108,8 @@ void backward(const Sizes& s, const Tensor& x, const Tensor& scale, const Tensor
   const T* const up = dy.data<T>();
   T* const to = dx.wants(0) ? out.mutable_data<T>() : nullptr;
   const double* const groups = statistics.data<double>();
-  double* const shares = parallel::scratch<double>(partial_slot, std::max<std::int64_t>(1, s.images) * 2 * s.channels);
+  double* const shares =
+      parallel::scratch<double>(detail::partial_slot, std::max<std::int64_t>(1, s.images) * 2 * s.channels);
   std::fill_n(shares, 2 * s.channels, 0.0);
   parallel::for_blocks(s.images, row_block(s.image_size()), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
@@ -138,13 +132,14 @@ void backward(const Sizes& s, const Tensor& x, const Tensor& scale, const Tensor
 }  // namespace
 
 Var group_norm(const Var& x, const Var& scale, const Var& shift, std::int64_t groups, double eps) {
-  detail::require_normalizable(op, x.value(), 2, scale.value(), shift.value(), eps);
+  detail::require_normalizable(group_norm_op, x.value(), 2, scale.value(), shift.value(), eps);
   if (groups < 1 || x.dim(-1) % groups != 0)
-    fail(op, text(groups, " groups for an input ", x.shape()), text("a divisor of ", x.dim(-1), " channels"));
+    fail(group_norm_op, text(groups, " groups for an input ", x.shape()),
+         text("a divisor of ", x.dim(-1), " channels"));
   const Sizes s = sizes_of(x.value(), groups);
   Tensor y(x.shape(), x.dtype());
   Tensor statistics({s.images, 2, groups}, DType::f64);
-  dispatch(op, x.dtype(), [&](auto zero) {
+  dispatch(group_norm_op, x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* const from = x.value().data<T>();
     T* const to = y.mutable_data<T>();
@@ -157,9 +152,9 @@ Var group_norm(const Var& x, const Var& scale, const Var& shift, std::int64_t gr
                          });
   });
   return record(
-      {op, {{"groups", static_cast<double>(groups)}, {"eps", eps}}}, {x, scale, shift}, std::move(y),
+      {group_norm_op, {{"groups", static_cast<double>(groups)}, {"eps", eps}}}, {x, scale, shift}, std::move(y),
       [x = Saved(x.value()), scale = Saved(scale.value()), statistics, groups](const Tensor& dy, InputGrads& dx) {
-        dispatch(op, dy.dtype(),
+        dispatch(group_norm_op, dy.dtype(),
                  [&](auto zero) { backward<decltype(zero)>(sizes_of(*x, groups), *x, *scale, statistics, dy, dx); });
       });
 }

@@ -8,20 +8,17 @@
 namespace ebb {
 namespace {
 
-constexpr const char* op = "layer_norm";
-
-// Slots of parallel::scratch().
-enum : int { partial_slot = 0 };
+constexpr const char* layer_norm_op = "layer_norm";
 
 // Rows of a parallel block: long enough that its partial sums of dscale and dshift are a small part of the traffic.
-std::int64_t rows_together(std::int64_t n) { return std::max<std::int64_t>(16, row_block(n)); }
+std::int64_t rows_with_sums(std::int64_t n) { return std::max<std::int64_t>(16, row_block(n)); }
 
 // `statistics` holds mean and inverse deviation of each row, f64 [2, rows].
 template <class T>
 void backward(const Tensor& x, const Tensor& scale, const Tensor& statistics, const Tensor& dy, InputGrads& dx) {
   const std::int64_t n = x.dim(-1);
   const std::int64_t rows = x.size() / n;
-  const std::int64_t block = rows_together(n);
+  const std::int64_t block = rows_with_sums(n);
   const std::int64_t blocks = parallel::block_count(rows, block);
   const auto& kernels = kernels_of<T>().normalization;
   Tensor out;
@@ -32,7 +29,7 @@ void backward(const Tensor& x, const Tensor& scale, const Tensor& statistics, co
   const T* const gain = scale.defined() ? scale.data<T>() : nullptr;
   const double* const mean = statistics.data<double>();
   const bool sums = dx.wants(1) || dx.wants(2);
-  T* const partial = parallel::scratch<T>(partial_slot, sums ? std::max<std::int64_t>(1, blocks) * 2 * n : 1);
+  T* const partial = parallel::scratch<T>(detail::partial_slot, sums ? std::max<std::int64_t>(1, blocks) * 2 * n : 1);
   if (sums) std::fill_n(partial, 2 * n, T(0));
   parallel::for_blocks(rows, block, [&](std::int64_t begin, std::int64_t end) {
     T* const mine = partial + begin / block * 2 * n;
@@ -52,12 +49,12 @@ void backward(const Tensor& x, const Tensor& scale, const Tensor& statistics, co
 }  // namespace
 
 Var layer_norm(const Var& x, const Var& scale, const Var& shift, double eps) {
-  detail::require_normalizable(op, x.value(), 1, scale.value(), shift.value(), eps);
+  detail::require_normalizable(layer_norm_op, x.value(), 1, scale.value(), shift.value(), eps);
   const std::int64_t n = x.dim(-1);
   const std::int64_t rows = x.size() / n;
   Tensor y(x.shape(), x.dtype());
   Tensor statistics({2, rows}, DType::f64);
-  dispatch(op, x.dtype(), [&](auto zero) {
+  dispatch(layer_norm_op, x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const auto& kernels = kernels_of<T>().normalization;
     const T* const from = x.value().data<T>();
@@ -65,14 +62,14 @@ Var layer_norm(const Var& x, const Var& scale, const Var& shift, double eps) {
     const T* const bias = scale.value().defined() ? shift.value().data<T>() : nullptr;
     T* const to = y.mutable_data<T>();
     double* const mean = statistics.mutable_data<double>();
-    parallel::for_blocks(rows, rows_together(n), [&](std::int64_t begin, std::int64_t end) {
+    parallel::for_blocks(rows, rows_with_sums(n), [&](std::int64_t begin, std::int64_t end) {
       kernels.rows_forward(from + begin * n, to + begin * n, end - begin, n, gain, bias, eps, mean + begin,
                            mean + rows + begin);
     });
   });
-  return record({op, {{"eps", eps}}}, {x, scale, shift}, std::move(y),
+  return record({layer_norm_op, {{"eps", eps}}}, {x, scale, shift}, std::move(y),
                 [x = Saved(x.value()), scale = Saved(scale.value()), statistics](const Tensor& dy, InputGrads& dx) {
-                  dispatch(op, dy.dtype(),
+                  dispatch(layer_norm_op, dy.dtype(),
                            [&](auto zero) { backward<decltype(zero)>(*x, *scale, statistics, dy, dx); });
                 });
 }

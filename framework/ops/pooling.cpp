@@ -15,7 +15,7 @@ namespace {
 using kernels::PoolShape;
 
 // Slots of parallel::scratch().
-enum : int { work_slot = 0 };
+enum : int { windows_slot = 0 };
 
 std::array<OpSetting, 1> settings(const PoolShape& s) {
   const std::int64_t most = std::max({s.pad_height, s.pad_width, s.end_height - s.height, s.end_width - s.width});
@@ -43,7 +43,7 @@ Var largest(const char* op, const Var& x, const PoolShape& s) {
     const T* const from = x.value().data<T>();
     T* const to = y.mutable_data<T>();
     for_rows(s, false, [&](std::int64_t first, std::int64_t last) {
-      T* const work = parallel::scratch<T>(work_slot, kernels::pool_work(s));
+      T* const work = parallel::scratch<T>(windows_slot, kernels::pool_work(s));
       kernels_of<T>().pooling.max_forward(s, from, to, first, last, work);
     });
   });
@@ -57,7 +57,7 @@ Var largest(const char* op, const Var& x, const PoolShape& s) {
                     const T* const up = dy.data<T>();
                     T* const to = out.mutable_data<T>();
                     for_rows(s, true, [&](std::int64_t first, std::int64_t last) {
-                      T* const work = parallel::scratch<T>(work_slot, kernels::pool_work(s));
+                      T* const work = parallel::scratch<T>(windows_slot, kernels::pool_work(s));
                       kernels_of<T>().pooling.max_backward(s, from, best, up, to, first, last, work);
                     });
                   });
@@ -72,7 +72,7 @@ Var average(const char* op, const Var& x, const PoolShape& s) {
     const T* const from = x.value().data<T>();
     T* const to = y.mutable_data<T>();
     for_rows(s, false, [&](std::int64_t first, std::int64_t last) {
-      T* const work = parallel::scratch<T>(work_slot, kernels::pool_work(s));
+      T* const work = parallel::scratch<T>(windows_slot, kernels::pool_work(s));
       kernels_of<T>().pooling.average_forward(s, from, to, first, last, work);
     });
   });
@@ -83,7 +83,7 @@ Var average(const char* op, const Var& x, const PoolShape& s) {
       const T* const up = dy.data<T>();
       T* const to = out.mutable_data<T>();
       for_rows(s, true, [&](std::int64_t first, std::int64_t last) {
-        T* const work = parallel::scratch<T>(work_slot, kernels::pool_work(s));
+        T* const work = parallel::scratch<T>(windows_slot, kernels::pool_work(s));
         kernels_of<T>().pooling.average_backward(s, up, to, first, last, work);
       });
     });
@@ -126,7 +126,7 @@ Var global_avg_pool2d(const Var& x) {
     const T* const from = x.value().data<T>();
     T* const to = y.mutable_data<T>();
     parallel::for_blocks(images, block, [&](std::int64_t begin, std::int64_t end) {
-      T* const work = parallel::scratch<T>(work_slot, channels);
+      T* const work = parallel::scratch<T>(windows_slot, channels);
       for (std::int64_t i = begin; i < end; ++i)
         kernels_of<T>().pooling.mean_rows(from + i * pixels * channels, pixels, channels, to + i * channels, work);
     });

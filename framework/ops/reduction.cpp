@@ -16,13 +16,13 @@ namespace ebb {
 namespace {
 
 // Which axes a reduction takes away, and what that makes of the shape.
-struct Plan {
+struct ReducedAxes {
   unsigned mask = 0;       // bit i: axis i of x is reduced
   Shape kept;              // reduced axes with length 1
   Shape result;            // as the caller wants it
   std::int64_t count = 1;  // elements that become one
 
-  Plan(const char* op, const Tensor& x, const Axes& axes, KeepDims keep) {
+  ReducedAxes(const char* op, const Tensor& x, const Axes& axes, KeepDims keep) {
     require_defined(op, "x", x);
     for (const int given : axes.list()) {
       const int axis = x.shape().axis(op, given);
@@ -62,14 +62,15 @@ void for_rows(const char* op, const Tensor& rows, std::int64_t count, std::int64
   });
 }
 
-Var scaled_sum(const char* op, const Var& x, const Plan& plan, double factor) {
+Var scaled_sum(const char* op, const Var& x, const ReducedAxes& reduced, double factor) {
   if (!is_float(x.dtype())) fail(op, text("type ", x.dtype()), "f32 or f64");
-  Tensor y = sum_axes(x.value(), plan.mask, factor).reshape(plan.result);
-  return record({op, plan.settings()}, {x}, std::move(y), [kept = plan.kept, factor](const Tensor& dy, InputGrads& dx) {
-    if (!dx.wants(0)) return;
-    const Tensor up = sum_axes(dy.reshape(kept), 0, factor);  // sums nothing: multiplies by factor
-    dx.add(0, expand("sum", up, dx.shape(0)));
-  });
+  Tensor y = sum_axes(x.value(), reduced.mask, factor).reshape(reduced.result);
+  return record({op, reduced.settings()}, {x}, std::move(y),
+                [kept = reduced.kept, factor](const Tensor& dy, InputGrads& dx) {
+                  if (!dx.wants(0)) return;
+                  const Tensor up = sum_axes(dy.reshape(kept), 0, factor);  // sums nothing: multiplies by factor
+                  dx.add(0, expand("sum", up, dx.shape(0)));
+                });
 }
 
 }  // namespace
@@ -80,31 +81,31 @@ Axes::Axes(std::initializer_list<int> axes) : count_(axes.size()) {
 }
 
 Var sum(const Var& x, const Axes& axes, KeepDims keep) {
-  return scaled_sum("sum", x, Plan("sum", x.value(), axes, keep), 1.0);
+  return scaled_sum("sum", x, ReducedAxes("sum", x.value(), axes, keep), 1.0);
 }
 
 Var mean(const Var& x, const Axes& axes, KeepDims keep) {
-  const Plan plan("mean", x.value(), axes, keep);
-  plan.require_elements("mean", x.value());
-  return scaled_sum("mean", x, plan, 1.0 / static_cast<double>(std::max<std::int64_t>(1, plan.count)));
+  const ReducedAxes reduced("mean", x.value(), axes, keep);
+  reduced.require_elements("mean", x.value());
+  return scaled_sum("mean", x, reduced, 1.0 / static_cast<double>(std::max<std::int64_t>(1, reduced.count)));
 }
 
 Var max(const Var& x, const Axes& axes, KeepDims keep) {
-  const Plan plan("max", x.value(), axes, keep);
-  plan.require_elements("max", x.value());
-  const detail::AxesLast order(x.shape(), plan.mask);
+  const ReducedAxes reduced("max", x.value(), axes, keep);
+  reduced.require_elements("max", x.value());
+  const detail::AxesLast order(x.shape(), reduced.mask);
   const Tensor rows = order.to_rows(x.value());
-  Tensor y(plan.result, x.dtype());
-  Tensor positions(plan.kept, DType::i64);  // of the largest element in its row
+  Tensor y(reduced.result, x.dtype());
+  Tensor positions(reduced.kept, DType::i64);  // of the largest element in its row
   std::int64_t* const position = positions.mutable_data<std::int64_t>();
   std::byte* const out = y.mutable_bytes().data();
-  for_rows("max", rows, plan.count, 1, [&, out, position](auto zero, std::int64_t row, const auto* from) {
+  for_rows("max", rows, reduced.count, 1, [&, out, position](auto zero, std::int64_t row, const auto* from) {
     using T = decltype(zero);
-    position[row] = kernels_of<T>().reduction.argmax(from, plan.count);
+    position[row] = kernels_of<T>().reduction.argmax(from, reduced.count);
     reinterpret_cast<T*>(out)[row] = from[position[row]];
   });
-  return record({"max", plan.settings()}, {x}, std::move(y),
-                [positions, order, count = plan.count](const Tensor& dy, InputGrads& dx) {
+  return record({"max", reduced.settings()}, {x}, std::move(y),
+                [positions, order, count = reduced.count](const Tensor& dy, InputGrads& dx) {
                   if (!dx.wants(0)) return;
                   const std::int64_t* const chosen = positions.data<std::int64_t>();
                   Tensor gradient = Tensor::zeros({dy.size(), count}, dy.dtype());
@@ -117,24 +118,24 @@ Var max(const Var& x, const Axes& axes, KeepDims keep) {
 }
 
 Var logsumexp(const Var& x, const Axes& axes, KeepDims keep) {
-  const Plan plan("logsumexp", x.value(), axes, keep);
-  plan.require_elements("logsumexp", x.value());
-  const detail::AxesLast order(x.shape(), plan.mask);
+  const ReducedAxes reduced("logsumexp", x.value(), axes, keep);
+  reduced.require_elements("logsumexp", x.value());
+  const detail::AxesLast order(x.shape(), reduced.mask);
   const Tensor rows = order.to_rows(x.value());
-  Tensor y(plan.result, x.dtype());
+  Tensor y(reduced.result, x.dtype());
   std::byte* const out = y.mutable_bytes().data();
-  for_rows("logsumexp", rows, plan.count, 4, [&, out](auto zero, std::int64_t row, const auto* from) {
+  for_rows("logsumexp", rows, reduced.count, 4, [&, out](auto zero, std::int64_t row, const auto* from) {
     using T = decltype(zero);
     const auto& table = kernels_of<T>().reduction;
-    const T largest = from[table.argmax(from, plan.count)];
+    const T largest = from[table.argmax(from, reduced.count)];
     // All -inf, some +inf, or a NaN: the largest is the answer.
     const bool plain = std::isfinite(largest);
     reinterpret_cast<T*>(out)[row] =
-        plain ? static_cast<T>(static_cast<double>(largest) + std::log(table.sum_exp(largest, from, plan.count)))
+        plain ? static_cast<T>(static_cast<double>(largest) + std::log(table.sum_exp(largest, from, reduced.count)))
               : largest;
   });
-  return record({"logsumexp", plan.settings()}, {x}, y,
-                [rows = Saved(rows), y = Saved(y), order, count = plan.count](const Tensor& dy, InputGrads& dx) {
+  return record({"logsumexp", reduced.settings()}, {x}, y,
+                [rows = Saved(rows), y = Saved(y), order, count = reduced.count](const Tensor& dy, InputGrads& dx) {
                   if (!dx.wants(0)) return;
                   const Tensor& kept = *rows;
                   const Tensor& result = *y;

@@ -13,9 +13,6 @@ namespace {
 // Slots of parallel::scratch().
 enum : int { max_slot = 0, log_sum_slot = 1 };
 
-// Rows of a parallel block: an exponential costs about eight times a plain elementwise operation.
-std::int64_t rows_together(std::int64_t n) { return row_block(8 * n); }
-
 // The axis brought to the end, after a check of the input.
 detail::AxesLast checked(const char* op, const Tensor& x, int axis) {
   require_defined(op, "input", x);
@@ -36,7 +33,7 @@ Tensor over_rows(const char* op, const Tensor& x, Apply apply) {
     const auto& kernels = kernels_of<T>().softmax;
     const T* const from = x.data<T>();
     T* const to = y.mutable_data<T>();
-    parallel::for_blocks(x.size() / n, rows_together(n), [&](std::int64_t begin, std::int64_t end) {
+    parallel::for_blocks(x.size() / n, exponential_row_block(n), [&](std::int64_t begin, std::int64_t end) {
       const std::int64_t rows = end - begin;
       double* const max = parallel::scratch<double>(max_slot, rows);
       double* const log_sum = parallel::scratch<double>(log_sum_slot, rows);
@@ -58,7 +55,7 @@ Tensor backward_over_rows(const char* op, const Tensor& y, const Tensor& dy, Bac
     const T* const from = y.data<T>();
     const T* const up = dy.data<T>();
     T* const to = dx.mutable_data<T>();
-    parallel::for_blocks(y.size() / n, rows_together(n), [&](std::int64_t begin, std::int64_t end) {
+    parallel::for_blocks(y.size() / n, exponential_row_block(n), [&](std::int64_t begin, std::int64_t end) {
       backward(kernels, from + begin * n, up + begin * n, to + begin * n, end - begin, n);
     });
   });

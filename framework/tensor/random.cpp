@@ -11,10 +11,10 @@ constexpr std::uint32_t high(std::uint64_t x) { return static_cast<std::uint32_t
 constexpr std::uint64_t join(std::uint32_t lo, std::uint32_t hi) { return (std::uint64_t{hi} << 32) | lo; }
 
 // Streams of one key that must not meet: numbers, numbered parts, named parts, seeds.
-enum Stream : std::uint32_t { numbers = 0, parts = 1, names = 2, seeds = 3 };
+enum class Stream : std::uint32_t { numbers = 0, parts = 1, names = 2, seeds = 3 };
 
 std::array<std::uint32_t, 4> draw(std::uint64_t key, std::uint64_t index, Stream stream) {
-  return philox({low(index), high(index), 0, stream}, {low(key), high(key)});
+  return philox({low(index), high(index), 0, static_cast<std::uint32_t>(stream)}, {low(key), high(key)});
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::a
 }
 
 Rng::Rng(std::uint64_t seed) {
-  const auto words = draw(seed, 0, seeds);
+  const auto words = draw(seed, 0, Stream::seeds);
   key_ = join(words[0], words[1]);
 }
 
@@ -42,16 +42,16 @@ Rng Rng::at(std::string_view name) const {
   // FNV-1a turns the name into 64 bits; Philox mixes them with the key.
   std::uint64_t hash = 0xCBF29CE484222325;
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
-  const auto words = draw(key_, hash, names);
+  const auto words = draw(key_, hash, Stream::names);
   return from_key(join(words[0], words[1]));
 }
 
 Rng Rng::at(std::uint64_t index) const {
-  const auto words = draw(key_, index, parts);
+  const auto words = draw(key_, index, Stream::parts);
   return from_key(join(words[0], words[1]));
 }
 
-std::array<std::uint32_t, 4> Rng::block(std::uint64_t index) const { return draw(key_, index, numbers); }
+std::array<std::uint32_t, 4> Rng::block(std::uint64_t index) const { return draw(key_, index, Stream::numbers); }
 
 std::uint64_t Rng::bits(std::uint64_t index) const {
   const auto words = block(index);

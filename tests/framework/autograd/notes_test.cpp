@@ -27,7 +27,7 @@ BOOST_AUTO_TEST_CASE(a_value_has_none_or_what_was_attached) {
   BOOST_TEST(!x.channel_stats().defined());
   BOOST_TEST(x.remake().make == nullptr);
   x = std::move(x).with_channel_stats(stats);
-  x = std::move(x).with_remake({.make = doubled, .from = from});
+  x = std::move(x).with_remake({.make = doubled, .from = from, .terms = Tensor()});
   BOOST_TEST(x.channel_stats().shares(stats));
   const Remake way = x.remake();
   BOOST_TEST(way.version == x.value().version());

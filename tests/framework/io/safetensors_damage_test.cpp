@@ -7,6 +7,7 @@
 #include "framework/io/half.h"
 #include "framework/io/safetensors.h"
 #include "framework/io/safetensors_header.h"
+#include "framework/tensor/printable.h"
 #include "tests/support/allocations.h"
 #include "tests/support/errors.h"
 #include "tests/support/mutate.h"
@@ -371,7 +372,7 @@ BOOST_AUTO_TEST_CASE(twenty_thousand_mutations) {
     const Outcome outcome = outcome_of(file, own(sample));
     ++outcomes[outcome];
     if (outcome == Outcome::wrong && first_wrong.empty())
-      first_wrong = text("seed ", seed, ": ", safetensors::printable(test::text_of(file)));
+      first_wrong = text("seed ", seed, ": ", in_quotes(test::text_of(file)));
   }
   BOOST_TEST(outcomes[Outcome::wrong] == 0, first_wrong);
   // The mutations must reach beyond the first check: some files stay readable, with other contents too.
