@@ -6,17 +6,25 @@
 #include "framework/compute/basic.h"
 
 namespace ebb {
+namespace {
+
+// cast() shares what has the type already: the original would be written to.
+Tensor copy_in_f64(const Tensor& x) {
+  return is_float(x.dtype()) && x.dtype() != DType::f64 ? cast(x, DType::f64) : x.clone();
+}
+
+}  // namespace
 
 InF64::InF64(Module& model) {
   for (Parameter* const p : model.parameters()) {
     gradients_.emplace_back(p, p->grad());
     p->zero_grad();
     kept_.push_back({&p->value(), p->value(), {}});
-    p->value() = cast(p->value(), DType::f64);
+    p->value() = copy_in_f64(p->value());
   }
   for (const NamedBuffer& b : model.named_buffers()) {
     Tensor& value = b.buffer->value();
-    kept_.push_back({&value, value, is_float(value.dtype()) ? cast(value, DType::f64) : value.clone()});
+    kept_.push_back({&value, value, copy_in_f64(value)});
     value = kept_.back().f64.clone();
   }
 }

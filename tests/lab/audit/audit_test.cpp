@@ -47,21 +47,26 @@ bool has(const std::vector<std::string>& sentences, const std::string& part) {
 BOOST_AUTO_TEST_SUITE(audits)
 
 BOOST_AUTO_TEST_CASE(leave_the_model_as_it_was) {
-  Small small;
-  small.net.named_modules()[1].module->eval();  // the convolution's mode, set by hand
-  const Tensor gradient = Tensor::full({4}, 3);
-  Parameter& bias = *small.net.named_parameters()[1].parameter;
-  bias.accumulate(gradient.clone());
-  const State before = small.net.state();
-  const Tensor handle = bias.value();
-  audit(small.net, small.images, small.labels);
-  const State after = small.net.state();
-  for (const auto& [path, tensor] : before) BOOST_TEST(same_bits(tensor, after.at(path)), path);
-  BOOST_TEST(bias.value().shares(handle));
-  BOOST_TEST(same_bits(bias.grad(), gradient));
-  BOOST_TEST(!small.net.named_parameters()[0].parameter->grad().defined());
-  BOOST_TEST(!small.net.named_modules()[1].module->training());
-  BOOST_TEST(small.net.training());
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    BOOST_TEST_CONTEXT("a model of " << dtype) {
+      Small small;
+      small.net.to(dtype);
+      small.net.named_modules()[1].module->eval();  // the convolution's mode, set by hand
+      const Tensor gradient = Tensor::full({4}, 3, dtype);
+      Parameter& bias = *small.net.named_parameters()[1].parameter;
+      bias.accumulate(gradient.clone());
+      const State before = small.net.state();
+      const Tensor handle = bias.value();
+      audit(small.net, small.images, small.labels);
+      const State after = small.net.state();
+      for (const auto& [path, tensor] : before) BOOST_TEST(same_bits(tensor, after.at(path)), path);
+      BOOST_TEST(bias.value().shares(handle));
+      BOOST_TEST(same_bits(bias.grad(), gradient));
+      BOOST_TEST(!small.net.named_parameters()[0].parameter->grad().defined());
+      BOOST_TEST(!small.net.named_modules()[1].module->training());
+      BOOST_TEST(small.net.training());
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(predict_from_the_gradient_of_their_pass) {
