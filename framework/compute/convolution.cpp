@@ -85,7 +85,7 @@ void gather(const detail::Gather<T>& args, const ConvolutionShape& shape) {
 template <class T>
 void weight_gradient(const T* x, const T* dy, T* dw, const ConvolutionShape& shape) {
   if constexpr (std::is_same_v<T, float>)
-    if (const auto* const kernel = detail::winograd_kernel(shape))
+    if (const auto* const kernel = detail::winograd_gradient_kernel(shape))
       return detail::winograd_weight_gradient(x, dy, dw, shape, *kernel);
   detail::weight_gradient(x, dy, dw, shape);
 }
@@ -167,7 +167,7 @@ Tensor convolution_weight_gradient(const Tensor& x, const Tensor& dy, const Conv
       using T = decltype(zero);
       if (is_product(shape)) {
         gemm<T>(in, shape.out, pixels(shape), {x.data<T>(), 1, shape.in}, {dy.data<T>(), shape.out, 1},
-                dw.mutable_data<T>(), shape.out);
+                dw.mutable_data<T>(), shape.out, {.over_batch = true});
       } else {
         weight_gradient(x.data<T>(), dy.data<T>(), dw.mutable_data<T>(), shape);
       }

@@ -14,24 +14,26 @@ namespace {
 using kernels::Strided;
 
 constexpr std::int64_t blocks_wanted = 8;        // each packs its rows anew: no more than threads need
-constexpr std::int64_t depth_chunk = 1024;       // products summed in registers at a time: a panel stays in the cache
+constexpr std::int64_t depth_chunk = 1024;       // most products summed in registers: a panel stays in the cache
 constexpr std::int64_t split_depth = 512;        // least depth of a block of its own
 constexpr std::int64_t small_product = 1 << 18;  // multiply-adds worth a thread
 
 constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
-// How a product is cut: blocks of rows, of columns and, for small results of long sums, of the depth.
+// How a product is cut: blocks of rows, of columns and, for small results of long sums, of the depth. A block of the
+// depth is summed in chunks; unless sums are over a batch a block is one chunk, or all of them.
 struct Plan {
   std::int64_t rows;  // of a block
   std::int64_t row_blocks;
   std::int64_t columns;  // of a block: whole panels
   std::int64_t column_blocks;
-  std::int64_t depth;  // of a block, a multiple of the packing's step
+  std::int64_t chunk;  // of the depth, summed in registers: a multiple of the packing's step
+  std::int64_t depth;  // of a block, likewise
   std::int64_t depth_blocks;
 };
 
 template <class T>
-Plan plan(const kernels::Gemm<T>& kernel, std::int64_t m, std::int64_t n, std::int64_t k) {
+Plan plan(const kernels::Gemm<T>& kernel, std::int64_t m, std::int64_t n, std::int64_t k, bool over_batch) {
   const std::int64_t panel = 2 * kernel.lanes;
   Plan p{};
   p.row_blocks = ceil_div(m, kernel.row_block);
@@ -44,11 +46,16 @@ Plan plan(const kernels::Gemm<T>& kernel, std::int64_t m, std::int64_t n, std::i
     p.columns = round_up(ceil_div(n, std::min(wanted, ceil_div(n, 4 * panel))), panel);
   }
   p.column_blocks = ceil_div(n, p.columns);
-  p.depth_blocks = 1;
   const std::int64_t blocks = p.row_blocks * p.column_blocks;
-  if (2 * blocks <= blocks_wanted && work > small_product)
-    p.depth_blocks = std::clamp<std::int64_t>(k / split_depth, 1, blocks_wanted / blocks);
-  p.depth = round_up(ceil_div(k, p.depth_blocks), kernel.depth_step);
+  const bool cut = 2 * blocks <= blocks_wanted && work > small_product;
+  if (over_batch) {
+    p.chunk = depth_chunk;
+    p.depth_blocks = cut ? std::clamp<std::int64_t>(k / split_depth, 1, blocks_wanted / blocks) : 1;
+    p.depth = round_up(ceil_div(k, p.depth_blocks), kernel.depth_step);
+  } else {
+    p.chunk = round_up(ceil_div(k, ceil_div(k, depth_chunk)), kernel.depth_step);
+    p.depth = cut ? p.chunk : round_up(k, kernel.depth_step);
+  }
   p.depth_blocks = ceil_div(k, p.depth);
   return p;
 }
@@ -56,7 +63,7 @@ Plan plan(const kernels::Gemm<T>& kernel, std::int64_t m, std::int64_t n, std::i
 template <class T>
 class Product {
  public:
-  Product(std::int64_t m, std::int64_t n, std::int64_t k, const Strided<T>& a, const Strided<T>& b)
+  Product(std::int64_t m, std::int64_t n, std::int64_t k, const Strided<T>& a, const Strided<T>& b, bool over_batch)
       : kernel_(kernels_of<T>().gemm),
         m_(m),
         n_(n),
@@ -64,7 +71,7 @@ class Product {
         depth_(round_up(k, kernel_.depth_step)),
         a_(a),
         b_(b),
-        plan_(plan(kernel_, m, n, k)) {}
+        plan_(plan(kernel_, m, n, k, over_batch)) {}
 
   void run(T* c, std::int64_t c_row, const GemmOptions<T>& options) {
     pack_b();
@@ -73,9 +80,15 @@ class Product {
       return;
     }
     T* const partial = parallel::scratch<T>(2, plan_.depth_blocks * m_ * n_);
+    const bool into_c = !options.over_batch;  // the first block, as if the others came after it
     for_results([&](std::int64_t i, std::int64_t j, std::int64_t d) {
-      block(i, j, d, partial + d * m_ * n_, n_, GemmOptions<T>{});
+      if (d == 0 && into_c) block(i, j, d, c, c_row, options);
+      else block(i, j, d, partial + d * m_ * n_, n_, GemmOptions<T>{});
     });
+    if (into_c) {
+      for (std::int64_t d = 1; d < plan_.depth_blocks; ++d) finish(partial + d * m_ * n_, c, c_row, {.add = true});
+      return;
+    }
     tree_sum_parallel(partial, plan_.depth_blocks, m_ * n_, m_ * n_);
     finish(partial, c, c_row, options);
   }
@@ -121,8 +134,8 @@ class Product {
     args.rows = std::min(plan_.rows, m_ - first_row);
     args.c_row = c_row;
     args.add = options.add;
-    for (std::int64_t begin = d * plan_.depth; begin < end_depth; begin += depth_chunk) {
-      args.depth = std::min(depth_chunk, end_depth - begin);
+    for (std::int64_t begin = d * plan_.depth; begin < end_depth; begin += plan_.chunk) {
+      args.depth = std::min(plan_.chunk, end_depth - begin);
       T* const rows = parallel::scratch<T>(1, args.rows * args.depth);
       const Strided<T> from{a_.data + first_row * a_.row + begin * a_.column, a_.row, a_.column};
       kernel_.pack_rows(from, args.rows, std::min(args.depth, k_ - begin), args.depth, rows);
@@ -163,7 +176,7 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const Strided<T>& a, c
           std::int64_t c_row, const GemmOptions<T>& options) {
   if (m == 0 || n == 0) return;
   if (k > 0) {
-    Product<T>(m, n, k, a, b).run(c, c_row, options);
+    Product<T>(m, n, k, a, b, options.over_batch).run(c, c_row, options);
     return;
   }
   if (options.add) return;
@@ -203,7 +216,7 @@ Tensor matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose
       return transposed ? Strided<T>{t.data<T>(), 1, pitch} : Strided<T>{t.data<T>(), pitch, 1};
     };
     gemm<T>(m, n, k, view(a, transpose_a), view(b, transpose_b), c.mutable_data<T>(), n,
-            {.bias = bias.defined() ? bias.data<T>() : nullptr});
+            {.bias = bias.defined() ? bias.data<T>() : nullptr, .over_batch = transpose_a});
   });
   return c;
 }

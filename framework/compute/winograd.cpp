@@ -10,11 +10,11 @@
 namespace ebb::detail {
 namespace {
 
-constexpr std::int64_t most_tiles = 56;          // of a block
-constexpr std::int64_t least_blocks = 8;         // smaller blocks rather than fewer
-constexpr std::int64_t shared_tiles = 256;       // at most, where all blocks share their transforms
-constexpr std::int64_t weight_cost = 10;         // of transforming a weight, in multiply-adds a point
-constexpr std::int64_t packed_bytes = 64 << 10;  // of weights that are packed and transformed together
+constexpr std::int64_t most_tiles = 56;      // of a block
+constexpr std::int64_t least_blocks = 8;     // smaller blocks rather than fewer
+constexpr std::int64_t shared_tiles = 256;   // at most, where all blocks share their transforms
+constexpr std::int64_t weight_cost = 10;     // of transforming a weight, in multiply-adds a point
+constexpr std::int64_t chunk_channels = 64;  // input channels whose weights are packed and transformed together
 
 // Scratch slots. The first ones belong to the calling thread and are read by all.
 constexpr int u_slot = 0, zeros_slot = 1, stats_slot = 4;
@@ -35,7 +35,8 @@ class WinogradGather {
         grid_(kernel, args.images, result_),
         depth_(ceil_div(args.source_channels, kernel.lanes) * kernel.lanes),
         panel_(2 * kernel.lanes),
-        slices_(ceil_div(args.result_channels, panel_)) {
+        slices_(ceil_div(args.result_channels, panel_)),
+        chunk_(std::min(depth_, chunk_channels)) {
     for (std::size_t i = 0; i < 2; ++i)
       padding_[i] = a_.axis[i].transposed ? 2 - a_.axis[i].padding : a_.axis[i].padding;
     few_tiles_ = grid_.tiles() <= std::min(shared_tiles, a_.result_channels);
@@ -64,24 +65,21 @@ class WinogradGather {
     return winograd_stride(ceil_div(tiles, kernel_.rows) * kernel_.rows * depth_);
   }
 
-  // The transforms of a slice of the weights: packed tap by tap for a few input channels at a time.
-  void transform_weights(std::int64_t slice, float* u) const {
+  // The transforms of a slice of the weights from input channel `begin` on, `point` numbers apart: packed tap by tap.
+  void transform_weights(std::int64_t slice, std::int64_t begin, std::int64_t count, float* u,
+                         std::int64_t point) const {
     const std::int64_t wide = width(slice);
     const std::int64_t column = slice * panel_;
     const std::int64_t channels = std::min(panel_, a_.result_channels - column);
-    const std::int64_t chunk = std::min(depth_, packed_bytes / (9 * wide * static_cast<std::int64_t>(sizeof(float))));
-    float* const packed = parallel::scratch<float>(packed_slot, 9 * chunk * wide);
-    for (std::int64_t begin = 0; begin < depth_; begin += chunk) {
-      const std::int64_t count = std::min(chunk, depth_ - begin);
-      const std::int64_t real = std::clamp<std::int64_t>(a_.source_channels - begin, 0, count);
-      for (std::int64_t tap = 0; tap < 9; ++tap) {
-        const std::int64_t from = a_.axis[0].transposed ? 8 - tap : tap;
-        kernels_of<float>().gemm.pack_columns(
-            {a_.w + from * a_.w_tap + begin * a_.w_source + column * a_.w_result, a_.w_source, a_.w_result}, real,
-            channels, count, wide, packed + tap * count * wide);
-      }
-      kernel_.weights(packed, count, wide, u + begin * wide, u_point(slice));
+    float* const packed = parallel::scratch<float>(packed_slot, 9 * count * wide);
+    const std::int64_t real = std::clamp<std::int64_t>(a_.source_channels - begin, 0, count);
+    for (std::int64_t tap = 0; tap < 9; ++tap) {
+      const std::int64_t from = a_.axis[0].transposed ? 8 - tap : tap;
+      kernels_of<float>().gemm.pack_columns(
+          {a_.w + from * a_.w_tap + begin * a_.w_source + column * a_.w_result, a_.w_source, a_.w_result}, real,
+          channels, count, wide, packed + tap * count * wide);
     }
+    kernel_.weights(packed, count, wide, u, point);
   }
 
   // The input's transforms of `count` tiles.
@@ -90,14 +88,11 @@ class WinogradGather {
                   v);
   }
 
-  // One slice of the result for `count` tiles.
-  void slice_of(std::int64_t slice, std::int64_t first, std::int64_t count, const float* v, std::int64_t v_step,
-                const float* u, const kernels::WinogradAhead& ahead) const {
-    const std::int64_t wide = width(slice);
-    const std::int64_t m_point = winograd_stride(count * wide);
-    float* const m = parallel::scratch<float>(m_slot, kernel_.points * m_point);
-    kernel_.multiply(
-        {v, v_step, u, u_point(slice), m, m_point, count, kernel_.rows, depth_, wide, kernel_.points, ahead});
+  std::int64_t m_point(std::int64_t slice, std::int64_t count) const { return winograd_stride(count * width(slice)); }
+
+  // The outputs of one slice of the result for `count` tiles.
+  void transform_output(std::int64_t slice, std::int64_t first, std::int64_t count, const float* m) const {
+    const std::int64_t wide = width(slice), m_point = this->m_point(slice, count);
     const std::int64_t column = slice * panel_;
     kernel_.output(grid_.describe(first, count, result_, a_.result_channels, {0, 0}, kernel_.rows, m_point), m,
                    std::min(panel_, a_.result_channels - column), wide, a_.bias == nullptr ? nullptr : a_.bias + column,
@@ -108,7 +103,10 @@ class WinogradGather {
     float* const u = parallel::scratch<float>(u_slot, slices_ * u_size());
     const std::int64_t grain = winograd_grain(slices_, weight_cost * kernel_.points * depth_ * slices_ * panel_);
     parallel::for_blocks(slices_, grain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t slice = begin; slice < end; ++slice) transform_weights(slice, u + slice * u_size());
+      for (std::int64_t slice = begin; slice < end; ++slice)
+        for (std::int64_t from = 0; from < depth_; from += chunk_)
+          transform_weights(slice, from, std::min(chunk_, depth_ - from), u + slice * u_size() + from * width(slice),
+                            u_point(slice));
     });
     const std::int64_t blocks = ceil_div(grid_.rows(), rows_);
     double* const stats = begin_stats(blocks);
@@ -121,9 +119,13 @@ class WinogradGather {
         const std::int64_t first = row * grid_.columns();
         const std::int64_t count = (last - row) * grid_.columns();
         transform_input(first, count, point, v);
-        for (std::int64_t slice = 0; slice < slices_; ++slice)
-          slice_of(slice, first, count, v, point, u + slice * u_size(),
-                   grid_.piece(a_.x, image_, a_.source_channels, last, last + rows_, slice, slices_));
+        float* const m = parallel::scratch<float>(m_slot, kernel_.points * m_point(0, count));
+        for (std::int64_t slice = 0; slice < slices_; ++slice) {
+          kernel_.multiply({v, point, u + slice * u_size(), u_point(slice), m, m_point(slice, count), count,
+                            kernel_.rows, depth_, depth_, width(slice), kernel_.points, false,
+                            grid_.piece(a_.x, image_, a_.source_channels, last, last + rows_, slice, slices_)});
+          transform_output(slice, first, count, m);
+        }
         finish(block, stats);
       }
     });
@@ -139,10 +141,30 @@ class WinogradGather {
       transform_input(first, count, point, v + first * depth_);
     });
     parallel::for_blocks(slices_, winograd_grain(slices_, multiply_adds()), [&](std::int64_t begin, std::int64_t end) {
-      float* const u = parallel::scratch<float>(own_u_slot, u_size());
+      const std::int64_t tiles = grid_.tiles();
+      float* const u = parallel::scratch<float>(own_u_slot, kernel_.points * winograd_stride(chunk_ * panel_));
+      float* const m = parallel::scratch<float>(m_slot, kernel_.points * m_point(0, tiles));
       for (std::int64_t slice = begin; slice < end; ++slice) {
-        transform_weights(slice, u);
-        slice_of(slice, 0, grid_.tiles(), v, point, u, {});
+        for (std::int64_t from = 0; from < depth_; from += chunk_) {
+          const std::int64_t count = std::min(chunk_, depth_ - from);
+          const std::int64_t u_point = winograd_stride(count * width(slice));
+          transform_weights(slice, from, count, u, u_point);
+          kernel_.multiply({v + from * kernel_.rows,
+                            point,
+                            u,
+                            u_point,
+                            m,
+                            m_point(slice, tiles),
+                            tiles,
+                            kernel_.rows,
+                            count,
+                            depth_,
+                            width(slice),
+                            kernel_.points,
+                            from > 0,
+                            {}});
+        }
+        transform_output(slice, 0, tiles, m);
       }
     });
     const std::int64_t blocks = ceil_div(grid_.rows(), rows_);
@@ -186,6 +208,7 @@ class WinogradGather {
   WinogradGrid grid_;
   std::int64_t depth_;           // source channels, whole registers
   std::int64_t panel_, slices_;  // result channels of a slice; slices
+  std::int64_t chunk_;           // source channels whose weights are transformed together
   std::int64_t rows_ = 1;        // of tiles in a block
   std::int64_t block_ = 1;       // tiles in it
   bool few_tiles_ = false;

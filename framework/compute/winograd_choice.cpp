@@ -9,9 +9,11 @@
 namespace ebb::detail {
 namespace {
 
+constexpr std::int64_t usual_batch = 128;  // so many images share the transforms of weights, when a layer is judged
+
 // EBB_WINOGRAD, read once.
-Winograd limit() {
-  static const Winograd chosen = [] {
+Winograd& limit() {
+  static Winograd chosen = [] {
     const char* const value = std::getenv("EBB_WINOGRAD");
     return value == nullptr || *value == '\0' ? Winograd::f4 : winograd_limit(value);
   }();
@@ -42,6 +44,24 @@ double direct_cost(const ConvolutionShape& s) {
   return 9 * static_cast<double>(s.images * s.output[0] * s.output[1] * s.in * s.out);
 }
 
+ConvolutionShape layer(ConvolutionShape shape) {
+  shape.images = usual_batch;
+  return shape;
+}
+
+Winograd method_of(const ConvolutionShape& s) {
+  if (!possible(s)) return Winograd::off;
+  return s.winograd == Winograd::automatic ? winograd_choice(s, limit()) : s.winograd;
+}
+
+const kernels::Winograd* kernel_of(Winograd method) {
+  switch (method) {
+    case Winograd::f2: return &kernel_table().winograd_2;
+    case Winograd::f4: return &kernel_table().winograd_4;
+    default: return nullptr;
+  }
+}
+
 }  // namespace
 
 Winograd winograd_choice(const ConvolutionShape& shape, Winograd limit) {
@@ -53,19 +73,18 @@ Winograd winograd_choice(const ConvolutionShape& shape, Winograd limit) {
   return with_4 < with_2 ? Winograd::f4 : Winograd::f2;
 }
 
-const kernels::Winograd* winograd_kernel(const ConvolutionShape& shape) {
-  switch (winograd_tile(shape, DType::f32)) {
-    case 2: return &kernel_table().winograd_2;
-    case 4: return &kernel_table().winograd_4;
-    default: return nullptr;
-  }
-}
+const kernels::Winograd* winograd_kernel(const ConvolutionShape& shape) { return kernel_of(method_of(layer(shape))); }
+
+const kernels::Winograd* winograd_gradient_kernel(const ConvolutionShape& shape) { return kernel_of(method_of(shape)); }
 
 int winograd_tile(const ConvolutionShape& shape, DType dtype) {
-  if (dtype != DType::f32 || !possible(shape)) return 0;
-  const Winograd method = shape.winograd == Winograd::automatic ? winograd_choice(shape, limit()) : shape.winograd;
-  return method == Winograd::f4 ? 4 : method == Winograd::f2 ? 2 : 0;
+  const kernels::Winograd* const kernel = dtype == DType::f32 ? winograd_kernel(shape) : nullptr;
+  return kernel == nullptr ? 0 : static_cast<int>(kernel->outputs);
 }
+
+Winograd winograd_limit() { return limit(); }
+
+void set_winograd_limit(Winograd limit) { detail::limit() = limit; }
 
 Winograd winograd_limit(std::string_view value) {
   if (value == "4") return Winograd::f4;

@@ -13,11 +13,22 @@ namespace ebb::detail {
 /// function of the shape, never of threads or of what ran before.
 Winograd winograd_choice(const ConvolutionShape& shape, Winograd limit);
 
-/// The kernels for f32 tensors of a shape, or null for the direct method.
+/// The kernels of the forward pass and of the input gradient of f32 tensors, or null for the direct method. A function
+/// of the layer, chosen as for 128 images whatever their number is: what comes of an image does not depend on what else
+/// is in its batch.
 const kernels::Winograd* winograd_kernel(const ConvolutionShape& shape);
 
-/// The tile of the method of a shape: 4, 2, or 0 for the direct one, and in f64.
+/// Those of the weight gradient, whose sums run over the batch: a function of all of the shape.
+const kernels::Winograd* winograd_gradient_kernel(const ConvolutionShape& shape);
+
+/// The tile of winograd_kernel(): 4, 2, or 0 for the direct method, and in f64.
 int winograd_tile(const ConvolutionShape& shape, DType dtype);
+
+/// The largest tile that Winograd::automatic may choose: f4, f2, or off for none. At first what EBB_WINOGRAD says.
+Winograd winograd_limit();
+
+/// Sets it, for tests. Not while a pass runs.
+void set_winograd_limit(Winograd limit);
 
 /// The meaning of a value of EBB_WINOGRAD: the largest tile that Winograd::automatic may choose.
 /// \throws Error unless it is "4", "2" or "0".

@@ -47,8 +47,10 @@ struct WinogradProduct {
   int64_t m_point;      ///< Elements between points.
   int64_t tiles, rows;  ///< Tiles, and tiles in a panel of v.
   int64_t depth;        ///< Input channels, a multiple of lanes.
+  int64_t v_depth;      ///< Those of v, of which the product takes the first from v on.
   int64_t width;        ///< Output channels: 1 or 2 lanes.
   int64_t points;       ///< Their number.
+  bool add;             ///< m += instead of m =: with the same bits as one product of all channels.
   WinogradAhead ahead;  ///< See there.
 };
 

@@ -45,8 +45,13 @@ template <int V, class Function>
 }
 
 template <int M, int V>
-[[gnu::noinline]] void product_tile(const float* v, int64_t v_step, const float* u, float* m, int64_t depth) {
+[[gnu::noinline]] void product_tile(const float* v, int64_t v_step, const float* u, float* m, int64_t depth, bool add) {
   Tile<float, M, V> tile;
+  if (add)
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i)
+#pragma GCC unroll 2
+      for (int j = 0; j < V; ++j) tile.sum[i][j] = Batch<float>::load_unaligned(m + (i * V + j) * vector);
   for (int64_t c = 0; c < depth; c += vector, v += v_step, u += vector * V * vector)
     tile.template run<vector>(v, u, vector);
 #pragma GCC unroll 16
@@ -68,8 +73,8 @@ void product(const WinogradProduct& args) {
       ahead.next();
       const int64_t left = args.tiles - begin;
       each_part<V>(left < args.rows ? left : args.rows, [&](auto size, int64_t first) {
-        product_tile<size.value, V>(v + begin * args.depth + first * vector, v_step, u,
-                                    m + (begin + first) * V * vector, args.depth);
+        product_tile<size.value, V>(v + begin * args.v_depth + first * vector, v_step, u,
+                                    m + (begin + first) * V * vector, args.depth, args.add);
       });
     }
   }

@@ -51,7 +51,8 @@ Tensor batched(const Tensor& a, bool transpose_a, const Tensor& b, bool transpos
       const T* const left = from_a + (lefts == nullptr ? i : lefts[i]) * m * k;
       const T* const right = from_b + (rights == nullptr ? i : rights[i]) * k * n;
       gemm<T>(m, n, k, transpose_a ? Strided<T>{left, 1, m} : Strided<T>{left, k, 1},
-              transpose_b ? Strided<T>{right, 1, k} : Strided<T>{right, n, 1}, to + i * m * n, n);
+              transpose_b ? Strided<T>{right, 1, k} : Strided<T>{right, n, 1}, to + i * m * n, n,
+              {.over_batch = transpose_a});
     };
     if (products < few_products) {
       for (std::int64_t i = 0; i < products; ++i) product(i);
