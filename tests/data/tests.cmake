@@ -4,3 +4,6 @@ ebb_test(data
     support/allocations.cpp support/mutate.cpp support/temporary_directory.cpp
   LIBRARIES ebb::data ZLIB::ZLIB)
 ebb_test(prefetch THREADS SOURCES data/prefetch_test.cpp LIBRARIES ebb::data)
+ebb_test(pictures
+  SOURCES data/pictures_test.cpp support/allocations.cpp support/mutate.cpp support/temporary_directory.cpp
+  LIBRARIES ebb::data ZLIB::ZLIB)

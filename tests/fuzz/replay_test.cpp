@@ -15,9 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<const Target*, 15> targets{&safetensors, &import_torch, &checkpoint, &recipe, &selector,
-                                                &idx,         &archive,      &cifar,      &csv,    &run_log,
-                                                &evaluation,  &changes,      &diagnosis,  &trial,  &audits};
+constexpr std::array<const Target*, 16> targets{
+    &safetensors, &import_torch, &checkpoint, &recipe,  &selector,  &idx,   &archive, &cifar,
+    &csv,         &run_log,      &evaluation, &changes, &diagnosis, &trial, &audits,  &picture};
 
 // What broke, or nothing.
 std::string problem_of(const Target& target, const Bytes& input) {

@@ -17,7 +17,7 @@ NOT_MEASURED = re.compile(r"\b2\.25\b|as a factor")  # counts of arithmetic
 PACKAGES = {
     "libxtensor-dev": (r"xtensor/", "xtensor"), "libxsimd-dev": (r"xsimd/", "xsimd"),
     "libtbb-dev": (r"(?:tbb|oneapi/tbb)/", "oneTBB"), "nlohmann-json3-dev": (r"nlohmann/", "nlohmann-json"),
-    "zlib1g-dev": (r"zlib\.h", "zlib"), "libarchive-dev": (r"archive\.h", "libarchive"),
+    "zlib1g-dev": (r"zlib\.h", "zlib"), "libstb-dev": (r"stb/stb_image\.h", "stb_image"), "libarchive-dev": (r"archive\.h", "libarchive"),
     "libboost-dev": (r"boost/math/", "Boost.Math"), "libssl-dev": (r"openssl/", "libcrypto"),
     "libcli11-dev": (r"CLI/", "CLI11"), "libtomlplusplus-dev": (r"toml(?:\+\+/|\.hpp)", "toml++"),
     "libboost-test-dev": (r"boost/test/", "Boost.Test"), "curl": (None, "curl"), "gnuplot-nox": (None, "gnuplot"),

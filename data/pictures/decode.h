@@ -1,0 +1,14 @@
+// The only door to the decoder. Private to data/.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "data/pictures/checked_picture.h"
+
+namespace ebb::detail {
+
+// Bytes [height, width, channels] of a checked picture. Throws an Error with the decoder's reason when it refuses.
+std::vector<std::uint8_t> decode(const CheckedPicture& picture, const std::string& name);
+
+}  // namespace ebb::detail
