@@ -4,6 +4,12 @@ if(NOT EBB_SANITIZE)
     -DSOURCE=${PROJECT_SOURCE_DIR}/tests/install -DWORK=${PROJECT_BINARY_DIR}/tests/install_trial
     -DCXX=${CMAKE_CXX_COMPILER} -P ${PROJECT_SOURCE_DIR}/tests/install/run.cmake)
   set_tests_properties(install.user_program PROPERTIES LABELS fast TIMEOUT 600)
+  # One of everything in a program outside of the tree: layer, op, decay, optimizer, schedule, data set, model, keys.
+  if(EBB_BUILD_LAB)
+    add_test(NAME install.own_things COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR} -DTREE=${PROJECT_SOURCE_DIR}
+      -DCXX=${CMAKE_CXX_COMPILER} -P ${PROJECT_SOURCE_DIR}/tests/install/own.cmake)
+    set_tests_properties(install.own_things PROPERTIES LABELS slow TIMEOUT 1200)
+  endif()
   # Ebb as a part of another project: configured, built, and built as shared libraries.
   function(ebb_subproject name label program shared)
     add_test(NAME install.${name} COMMAND ${CMAKE_COMMAND} -DEBB_SOURCE=${PROJECT_SOURCE_DIR}
