@@ -135,8 +135,8 @@ def check(root):
                 problem = installed_problem(root, path, target)
             elif kind == "<":
                 problem = system_problem(path, part, target)
-            elif part == "examples" and "/" not in target and (file.parent / target).is_file():
-                problem = None  # a header of the example's own
+            elif outside(path) and "/" not in target and (file.parent / target).is_file():
+                problem = None  # a header of the user's own
             elif part == "examples":
                 problem = f'"{target}": examples include <ebb/...>, as users do'
             else:
@@ -186,6 +186,7 @@ GOOD = {
     "framework/autograd/tape.h": '#pragma once\n#include "framework/autograd/parameter.h"\n',
     "examples/sgd.cpp": "#include <ebb/ebb.h>\n#include <ebb/optim/sgd.h>\n",
     "optim/sgd.h": '#pragma once\n#include "framework/autograd/parameter.h"\n',
+    "tests/install/own/main.cpp": '#include "op.h"\n', "tests/install/own/op.h": "#pragma once\n",
 }
 PLANTED = [
     {**GOOD, "optim/adam.h": '#pragma once\n#include "framework/autograd/tape.h"\n'},
@@ -201,6 +202,7 @@ PLANTED = [
     {**GOOD, "framework/ops/matmul.cpp": '#include "matmul.h"\n'},
     {**GOOD, "optim/adam.cpp": "#include <ebb/optim/sgd.h>\n"},
     {**GOOD, "examples/a.cpp": '#include "optim/sgd.h"\n'},
+    {**GOOD, "tests/optim/a.cpp": '#include "b.h"\n', "tests/optim/b.h": "#pragma once\n"},
     {**GOOD, "examples/a.cpp": "#include <ebb/framework/parallel/pool.h>\n"},
     {**GOOD, "examples/a.cpp": "#include <ebb/optim/adam.h>\n"},
     {**GOOD, "framework/tensor/a.h": '#pragma once\n#include "framework/tensor/b.h"\n',
