@@ -9,7 +9,7 @@
 #include "framework/ops/loss.h"
 #include "framework/ops/shape.h"
 #include "framework/tensor/error.h"
-#include "lab/diagnose/predict.h"
+#include "lab/audit/predict.h"
 #include "optim/channels.h"
 #include "optim/decay_course.h"
 

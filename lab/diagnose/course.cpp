@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lab/diagnose/predict.h"
+#include "lab/audit/predict.h"
 
 namespace ebb::detail {
 

@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "framework/compute/basic.h"
-#include "lab/diagnose/predict.h"
+#include "lab/audit/predict.h"
 
 namespace ebb::detail {
 namespace {

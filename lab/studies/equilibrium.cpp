@@ -1,5 +1,5 @@
 // Weights whose length the loss does not feel: the norm and the rotation at which updates and decay balance.
-#include "lab/diagnose/predict.h"
+#include "lab/audit/predict.h"
 #include "lab/study/figures.h"
 #include "lab/study/study.h"
 #include "lab/study/toys.h"

@@ -23,7 +23,7 @@ MAY_INCLUDE = {
     "models": ["framework/nn", "framework/ops", "framework/autograd", "framework/tensor"],
     "optim": ["framework/autograd/parameter.h", "framework/nn/module.h", *FOUNDATION],
     "data": ["framework/compute", "framework/io", "framework/parallel", "framework/tensor"],
-    "lab/audit": [*LIBRARIES, "lab/diagnose/predict.h", "lab/format"],
+    "lab/audit": [*LIBRARIES, "lab/format"],
     "lab/diagnose": [*LIBRARIES, "lab/audit", "lab/training"],
     "lab/format": LIBRARIES,
     "lab/study": [*LIBRARIES, *(f"lab/{room}" for room in ROOMS)],
@@ -123,7 +123,7 @@ def system_problem(path, part, target):
 
 def check(root):
     problems = []
-    graph = {}
+    graph, parts = {}, {}  # what files and parts include
     for file in code_files(root):
         path = str(file.relative_to(root))
         part = part_of(path)
@@ -145,6 +145,8 @@ def check(root):
                 problems.append(f"{path}:{number}: {problem}")
             if kind == '"':
                 graph.setdefault(path, []).append(target)
+                if not outside(path) and part_of(target) not in (part, None):
+                    parts.setdefault(part, []).append(part_of(target))
     for header in public_headers(root):
         path = str(header.relative_to(root))
         if path == "framework/tensor/xview.h":
@@ -156,7 +158,7 @@ def check(root):
             if THIRD_PARTY_NAMES.search(line) or any(
                     re.match(rf"\s*#\s*include\s*[<\"]{p}", line) for p, _ in THIRD_PARTY.values()):
                 problems.append(f"{path}:{number}: a third-party type in a public header: {line.strip()}")
-    return problems + cycles(graph)
+    return problems + cycles(graph) + cycles(parts)
 
 
 def cycles(graph):

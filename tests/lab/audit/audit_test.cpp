@@ -12,7 +12,7 @@
 #include "framework/nn/linear.h"
 #include "framework/nn/pooling.h"
 #include "framework/nn/sequential.h"
-#include "lab/diagnose/predict.h"
+#include "lab/audit/predict.h"
 #include "optim/adam.h"
 #include "optim/channels.h"
 #include "optim/sgd.h"

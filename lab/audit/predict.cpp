@@ -1,4 +1,4 @@
-#include "lab/diagnose/predict.h"
+#include "lab/audit/predict.h"
 
 #include <array>
 #include <cmath>

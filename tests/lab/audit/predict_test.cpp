@@ -1,5 +1,5 @@
 // Equilibria against closed forms, and against weights that are simulated.
-#include "lab/diagnose/predict.h"
+#include "lab/audit/predict.h"
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
