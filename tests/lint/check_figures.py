@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Figures of speed in README.md and docs/*.md have one source. A section that states some names the command that measures
 them; PyTorch's stand in docs/benchmarks.md alone; README's table is docs/benchmarks.md rounded; a library package that is installed is included by a source and
-explained in docs/design.md."""
+explained in docs/design.md. Numbers of things that pages count in words are those of the sources."""
 
 import re
 
@@ -101,18 +101,37 @@ def packages(root):
                 yield f"docs/design.md: the table of dependencies has no row for {name}"
 
 
+WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def counts(root):
+    """What pages count: the page, the words with the number, and how many there are."""
+    decay = root / "optim/decay.cpp"
+    kinds = re.findall(r"^Decay decoupled_\w+\(", decay.read_text(), re.M) if decay.is_file() else []
+    views = [p for p in code_files(root, ("tests",)) if "framework/tensor/xview.h" in p.read_text()]
+    for name, pattern, things in (("README.md", r"(\w+) decoupled kinds", kinds),
+                                  ("docs/design.md", r"compute with it, (\w+) of its tests do", views),
+                                  ("docs/design.md", r"`xview`, and (\w+) tests", views)):
+        page = root / name
+        for word in re.findall(pattern, re.sub(r"\s+", " ", page.read_text())) if page.is_file() else []:
+            if word != WORDS[len(things)]:
+                yield f"{name}: \"{word}\" where there are {len(things)}: {pattern}"
+
+
 def check(root):
-    return [*speeds(root), *tables(root), *packages(root)]
+    return [*speeds(root), *tables(root), *packages(root), *counts(root)]
 
 
 README = ("| model, batch | Ebb | PyTorch | ratio | two |\n|---|---|---|---|---|\n| LeNet-5, 128 | 15,900 | 7,000 | 2.3 | 2.4 |\n"
-          "measured by `ebb-bench`\n")
+          "measured by `ebb-bench`; two decoupled kinds\n")
 TABLE = ("`tests/bench/compare.py`\n| lenet | 128 | train | 1 | 15,882 | 7,026 | 2.26 | 2.0 |\n"
          "| lenet | 128 | train | 2 | 28,085 | 11,866 | 2.37 | 2.0 |\n")
 CLEAN = {
     "README.md": README, "docs/benchmarks.md": TABLE,
-    "docs/design.md": "| zlib | gzip | |\n\n## Speed\n\nA pass takes 8 ms (`ebb-bench --norms`).\n\n## Count\n\n16 outputs.\n",
+    "docs/design.md": "| zlib | gzip | |\n\n| xtensor | `xview`, and one tests | |\n\n## Speed\n\nA pass takes 8 ms (`ebb-bench --norms`).\n\n## Count\n\n16 outputs.\n",
     "tests/packages.txt": "[run]\ng++\nzlib1g-dev\n\n[test]\npython3\n\n[slow]\n", "data/a.cpp": "#include <zlib.h>\n",
+    "optim/decay.cpp": "Decay decoupled_lr(Lambda l) {}\nDecay decoupled_constant(Lambda l) {}\nDecay stable(Lambda l) {}\n",
+    "tests/a.cpp": '#include "framework/tensor/xview.h"\n',
 }
 PLANTED = [
     {**CLEAN, "README.md": README.replace("15,900", "15,800")},
@@ -123,6 +142,8 @@ PLANTED = [
     {**CLEAN, "docs/design.md": CLEAN["docs/design.md"].replace("A pass takes", "A pass of PyTorch takes")},
     {**CLEAN, "docs/design.md": CLEAN["docs/design.md"].replace("| zlib |", "| gzip |")},
     {**CLEAN, "data/a.cpp": "// zlib.h\n"},
+    {**CLEAN, "optim/decay.cpp": "Decay decoupled_lr(Lambda l) {}\n"},
+    {**CLEAN, "tests/b.cpp": '#include "framework/tensor/xview.h"\n'},
     {**CLEAN, "tests/packages.txt": CLEAN["tests/packages.txt"].replace("zlib1g-dev", "zlib1g-dev\nlibnone-dev")},
 ]
 
