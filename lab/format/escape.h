@@ -1,5 +1,4 @@
-/// \file
-/// Text inside HTML and SVG.
+// Text inside HTML and SVG.
 #pragma once
 
 #include <string>
@@ -7,8 +6,8 @@
 
 namespace ebb::html {
 
-/// Text as it stands between tags and in attributes, quoted either way, of HTML and of XML; control characters are made
-/// visible.
+// Text as it stands between tags and in attributes, quoted either way, of HTML and of XML; control characters are made
+// visible.
 std::string escape(std::string_view text);
 
 }  // namespace ebb::html

@@ -1,5 +1,4 @@
-/// \file
-/// The progress line of long work.
+// The progress line of long work.
 #pragma once
 
 #include <chrono>
@@ -8,23 +7,23 @@
 
 namespace ebb {
 
-/// One line on standard error that is drawn over and over: bar, share, rate, time left. Silent when standard error
-/// is not a terminal. Drawn at most ten times a second.
+// One line on standard error that is drawn over and over: bar, share, rate, time left. Silent when standard error
+// is not a terminal. Drawn at most ten times a second.
 class Progress {
  public:
-  /// \param label what runs, e.g. "epoch 3/10".
-  /// \param total items in all, for share and time left.
-  /// \param unit name of the items for the rate, e.g. "images".
-  /// \param begun items that were finished before, and do not count for the rate.
+  // \param label what runs, e.g. "epoch 3/10".
+  // \param total items in all, for share and time left.
+  // \param unit name of the items for the rate, e.g. "images".
+  // \param begun items that were finished before, and do not count for the rate.
   Progress(std::string label, std::int64_t total, std::string unit, std::int64_t begun = 0);
-  ~Progress();  ///< Wipes the line.
+  ~Progress();  // Wipes the line.
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `done` items are finished; `note` is shown at the end, e.g. "loss 0.312".
+  // `done` items are finished; `note` is shown at the end, e.g. "loss 0.312".
   void update(std::int64_t done, const std::string& note);
 
-  /// True when the next update() would be drawn; spares building a note that nobody sees.
+  // True when the next update() would be drawn; spares building a note that nobody sees.
   bool due() const;
 
  private:
@@ -38,8 +37,8 @@ class Progress {
   bool visible_;
 };
 
-/// The line's text in `width` columns, as update() draws it; for tests.
-/// \param rate items in a second.
+// The line's text in `width` columns, as update() draws it; for tests.
+// \param rate items in a second.
 std::string progress_line(const std::string& label, std::int64_t done, std::int64_t total, const std::string& unit,
                           double rate, const std::string& note, int width);
 

@@ -12,6 +12,15 @@ foreach(header framework/kernels/simd.h framework/parallel/pool.h)
   endif()
 endforeach()
 
+# All of Ebb's names at once leave a program of the documentation its own.
+if(EXISTS ${WORK}/prefix/include/ebb/lab)
+  file(READ ${SOURCE}/../../examples/own_study.cpp study)
+  string(REGEX REPLACE "#include <ebb/[^>]*>" "" study "${study}")
+  file(WRITE ${WORK}/study.cpp "#include <ebb/ebb.h>\n${study}\nstd::string percent(double share) { return text(100 * share); }\n"
+    "std::string all() { return percent(1); }\n")
+  run(${CXX} -std=c++20 -I${WORK}/prefix/include -fsyntax-only ${WORK}/study.cpp)
+endif()
+
 run(${CMAKE_COMMAND} -S ${SOURCE} -B ${WORK}/build -G Ninja -DCMAKE_PREFIX_PATH=${WORK}/prefix
   -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_BUILD_TYPE=Release)
 run(${CMAKE_COMMAND} --build ${WORK}/build)

@@ -63,6 +63,10 @@ C_HEADERS = re.compile(r"(assert|ctype|errno|fenv|float|inttypes|limits|locale|m
                        r"stdint|stdio|stdlib|string|time)\.h")
 SYSTEM_HEADERS = re.compile(r"(sys|linux|netinet|arpa)/\w+\.h|(unistd|fcntl|sched|pthread|dlfcn|poll|termios|cxxabi|"
                             r"dirent|glob|malloc|spawn|execinfo|link|elf|features|immintrin)\.h")
+# Rooms of the program alone, and their headers that a program of a user's begins with: others are private, or their names
+# (run(), percent()) would meet the user's own behind ebb.h.
+PROGRAM_ROOMS = ["lab/format", "lab/program"]
+PROGRAM_PUBLIC = {"lab/program/ebb_main.h", "lab/program/study_main.h"}
 KERNEL_PRIVATE = {"framework/kernels/simd.h", "framework/kernels/table_entries.h"}
 
 
@@ -151,6 +155,8 @@ def check(root):
         path = str(header.relative_to(root))
         if path == "framework/tensor/xview.h":
             continue
+        if part_of(path) in PROGRAM_ROOMS and path not in PROGRAM_PUBLIC:
+            problems.append(f"{path}: it serves the program alone: framework/cmake/private_headers.txt lacks it")
         text = header.read_text()
         if "#pragma once" not in text:
             problems.append(f"{path}: no #pragma once")
@@ -188,6 +194,7 @@ GOOD = {
     "framework/autograd/tape.h": '#pragma once\n#include "framework/autograd/parameter.h"\n',
     "examples/sgd.cpp": "#include <ebb/ebb.h>\n#include <ebb/optim/sgd.h>\n",
     "optim/sgd.h": '#pragma once\n#include "framework/autograd/parameter.h"\n',
+    "lab/program/ebb_main.h": "#pragma once\n",
     "tests/install/own/main.cpp": '#include "op.h"\n', "tests/install/own/op.h": "#pragma once\n",
 }
 PLANTED = [
@@ -207,6 +214,8 @@ PLANTED = [
     {**GOOD, "tests/optim/a.cpp": '#include "b.h"\n', "tests/optim/b.h": "#pragma once\n"},
     {**GOOD, "examples/a.cpp": "#include <ebb/framework/parallel/pool.h>\n"},
     {**GOOD, "examples/a.cpp": "#include <ebb/optim/adam.h>\n"},
+    {**GOOD, "lab/program/commands.h": "#pragma once\n"},
+    {**GOOD, "lab/format/numbers.h": "#pragma once\n"},
     {**GOOD, "framework/tensor/a.h": '#pragma once\n#include "framework/tensor/b.h"\n',
      "framework/tensor/b.h": '#pragma once\n#include "framework/tensor/a.h"\n'},
 ]
