@@ -34,11 +34,20 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 # What is hot stands in kernels, which have options of their own; for the rest -O3 costs build time and gains nothing
 # beside its vectorised loops.
-target_compile_options(ebb_options INTERFACE "$<$<CONFIG:Release>:${EBB_O2}>")
+set(EBB_OPTIMISED $<CONFIG:Release>)
+# A project that has Ebb as a part of its own may have no build type, and no options of optimisation: Ebb's targets, and
+# they alone, are optimised all the same.
+get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
+if(NOT multi_config AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CXX_FLAGS MATCHES "(^| )-O")
+  set(EBB_OPTIMISED 1)
+  target_compile_options(ebb_options INTERFACE -DNDEBUG)
+  message(NOTICE "Ebb: there is no CMAKE_BUILD_TYPE: Ebb is built optimised, what uses it without optimisation")
+endif()
+target_compile_options(ebb_options INTERFACE "$<${EBB_OPTIMISED}:${EBB_O2}>")
 
 # For sources whose own speed matters little, to be linked after ebb_options: less optimisation, quicker to build.
 add_library(ebb_glue_options INTERFACE)
-target_compile_options(ebb_glue_options INTERFACE $<$<CONFIG:Release>:-O1>)
+target_compile_options(ebb_glue_options INTERFACE $<${EBB_OPTIMISED}:-O1>)
 if(EBB_NATIVE)
   target_compile_options(ebb_options INTERFACE -march=native)
 endif()

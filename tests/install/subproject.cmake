@@ -3,11 +3,29 @@
 #   cmake -DEBB_SOURCE=tree -DWORK=folder -DCXX=compiler -DPROGRAM=OFF -DSHARED=OFF -P subproject.cmake
 include(${CMAKE_CURRENT_LIST_DIR}/run_command.cmake)
 
-file(REMOVE_RECURSE ${WORK})
-run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/subproject -B ${WORK} -G Ninja -DCMAKE_CXX_COMPILER=${CXX}
-  -DEBB_SOURCE=${EBB_SOURCE} -DEBB_BASELINE_KERNELS=ON -DEBB_BUILD_LAB=OFF -DBUILD_SHARED_LIBS=${SHARED})
+# configure(TYPE): with that build type of the parent's.
+macro(configure type)
+  run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/subproject -B ${WORK} -G Ninja -DCMAKE_CXX_COMPILER=${CXX}
+    -DEBB_SOURCE=${EBB_SOURCE} -DEBB_BASELINE_KERNELS=ON -DEBB_BUILD_LAB=OFF -DBUILD_SHARED_LIBS=${SHARED}
+    "-DCMAKE_BUILD_TYPE=${type}")
+endmacro()
 
-# The parent's sources see what is public, and are compiled with its own options.
+# A debug build is one.
+set(ENV{CXXFLAGS} "")
+set(said "Ebb is built optimised")
+file(REMOVE_RECURSE ${WORK})
+configure(Debug)
+file(READ ${WORK}/compile_commands.json commands)
+if(output MATCHES "${said}" OR NOT commands MATCHES "ebb_optim[.]dir" OR commands MATCHES "-O[0-9][^\n]*ebb_optim[.]dir")
+  message(FATAL_ERROR "optimised beside CMAKE_BUILD_TYPE=Debug:\n${output}")
+endif()
+
+# Without a build type Ebb's own sources are optimised, which is said. The parent's see what is public, and are compiled
+# with its own options.
+configure("")
+if(NOT output MATCHES "${said}")
+  message(FATAL_ERROR "nothing is said of the missing build type:\n${output}")
+endif()
 file(READ ${WORK}/compile_commands.json commands)
 string(JSON count LENGTH "${commands}")
 math(EXPR last "${count} - 1")
@@ -23,6 +41,8 @@ foreach(i RANGE ${last})
     if(NOT command MATCHES "-I${WORK}/ebb/include" OR command MATCHES "-W|-O|-I${EBB_SOURCE} |-march|-fno-")
       message(FATAL_ERROR "options of Ebb for ${file}: ${command}")
     endif()
+  elseif(NOT command MATCHES " -O[123] ")
+    message(FATAL_ERROR "not optimised, ${file}: ${command}")
   endif()
 endforeach()
 if(NOT own EQUAL 2)
