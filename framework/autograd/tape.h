@@ -21,6 +21,7 @@ class InputGrads;
 namespace detail {
 
 struct TapeState;
+struct Repeat;
 
 /// A backward rule in the tape's arena, with its type erased.
 struct Rule {
@@ -37,6 +38,8 @@ class OpObserver {
   virtual ~OpObserver() = default;
   /// An op of `inputs` was recorded as value number `node` of the tape.
   virtual void forward(const char* op, std::size_t node, std::span<const Var> inputs, const Tensor& output) = 0;
+  /// How to compute the op of the last forward() again, if it can be; see repeatable().
+  virtual void repeat(const Repeat& /*repeat*/) {}
   /// The backward rule of value number `node` has added `gradient` to one of its inputs.
   virtual void backward(const char* op, std::size_t node, const Tensor& gradient) = 0;
 };

@@ -34,10 +34,43 @@ class GatherRun {
         kernel_(kernels_of<T>().convolution),
         rows_(args.axis[0]),
         columns_(args.axis[1]),
-        p_(plan_gather(args, kernel_)) {}
+        p_(plan_gather(args, kernel_)),
+        panels_(ceil_div(p_.result, p_.panel)),
+        group_weights_(((panels_ - 1) * p_.panel + p_.width(p_.result - (panels_ - 1) * p_.panel)) * depth()) {}
+
+  // Numbers of the packed weights: [group][panel][block][tap][channel of the block][1 or 2 registers].
+  std::int64_t packed_size() const { return p_.depthwise ? 0 : a_.groups * group_weights_; }
+
+  void pack_weights(T* weights) const {
+    const std::int64_t panels = panels_, depth = this->depth();
+    const std::int64_t each = std::max<std::int64_t>(1, 16384 / (p_.panel * depth));
+    const auto pack = kernels_of<T>().gemm.pack_columns;
+    parallel::for_blocks(a_.groups * panels, each, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t at = begin; at < end; ++at) {
+        const std::int64_t group = at / panels;
+        const std::int64_t column = at % panels * p_.panel;
+        const std::int64_t count = std::min(p_.panel, p_.result - column);
+        const std::int64_t columns = p_.width(count);
+        T* out = weights + group * group_weights_ + column * depth;
+        for (std::int64_t b = 0; b < p_.blocks; ++b) {
+          for (std::int64_t t = 0; t < p_.taps; ++t, out += p_.block * columns) {
+            const T* const from = a_.w + packed_tap(t) * a_.w_tap + group * a_.w_group + b * p_.block * a_.w_source +
+                                  column * a_.w_result;
+            pack({from, a_.w_source, a_.w_result}, std::min(p_.block, p_.source - b * p_.block), count, p_.block,
+                 columns, out);
+          }
+        }
+      }
+    });
+  }
 
   void run() {
-    if (!p_.depthwise) pack_weights();
+    weights_ = a_.packed;
+    if (!p_.depthwise && weights_ == nullptr) {
+      T* const packed = parallel::scratch<T>(weights_slot, packed_size());
+      pack_weights(packed);
+      weights_ = packed;
+    }
     const std::int64_t rest = a_.images % p_.together;
     Taps full = make_taps(p_.together, 0);
     Taps part = rest == 0 ? full : make_taps(rest, 1);
@@ -70,32 +103,7 @@ class GatherRun {
     const Taps& taps;
   };
 
-  // Packed weights: [group][panel][block][tap][channel of the block][1 or 2 registers].
-  void pack_weights() {
-    const std::int64_t panels = ceil_div(p_.result, p_.panel);
-    const std::int64_t depth = p_.blocks * p_.taps * p_.block;
-    group_weights_ = ((panels - 1) * p_.panel + p_.width(p_.result - (panels - 1) * p_.panel)) * depth;
-    weights_ = parallel::scratch<T>(weights_slot, a_.groups * group_weights_);
-    const std::int64_t each = std::max<std::int64_t>(1, 16384 / (p_.panel * depth));
-    const auto pack = kernels_of<T>().gemm.pack_columns;
-    parallel::for_blocks(a_.groups * panels, each, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t at = begin; at < end; ++at) {
-        const std::int64_t group = at / panels;
-        const std::int64_t column = at % panels * p_.panel;
-        const std::int64_t count = std::min(p_.panel, p_.result - column);
-        const std::int64_t columns = p_.width(count);
-        T* out = weights_ + group * group_weights_ + column * depth;
-        for (std::int64_t b = 0; b < p_.blocks; ++b) {
-          for (std::int64_t t = 0; t < p_.taps; ++t, out += p_.block * columns) {
-            const T* const from = a_.w + packed_tap(t) * a_.w_tap + group * a_.w_group + b * p_.block * a_.w_source +
-                                  column * a_.w_result;
-            pack({from, a_.w_source, a_.w_result}, std::min(p_.block, p_.source - b * p_.block), count, p_.block,
-                 columns, out);
-          }
-        }
-      }
-    });
-  }
+  std::int64_t depth() const { return p_.blocks * p_.taps * p_.block; }
 
   // Packed weights run with ascending input offsets, so that neighbouring taps of stride 1 can be joined: backwards in
   // the input gradient.
@@ -250,8 +258,8 @@ class GatherRun {
   const GatherAxis& rows_;
   const GatherAxis& columns_;
   const GatherPlan p_;
-  std::int64_t group_weights_ = 0;
-  T* weights_ = nullptr;
+  const std::int64_t panels_, group_weights_;
+  const T* weights_ = nullptr;
   ConvTap* taps_ = nullptr;
   std::int64_t* tap_rows_ = nullptr;
   double* stats_ = nullptr;
@@ -264,7 +272,22 @@ void gather(const Gather<T>& args) {
   GatherRun<T>(args).run();
 }
 
+template <class T>
+std::int64_t packed_gather_weights(const Gather<T>& args) {
+  return GatherRun<T>(args).packed_size();
+}
+
+template <class T>
+void pack_gather_weights(const Gather<T>& args, T* out) {
+  const GatherRun<T> run(args);
+  if (run.packed_size() > 0) run.pack_weights(out);
+}
+
 template void gather(const Gather<float>&);
 template void gather(const Gather<double>&);
+template std::int64_t packed_gather_weights(const Gather<float>&);
+template std::int64_t packed_gather_weights(const Gather<double>&);
+template void pack_gather_weights(const Gather<float>&, float*);
+template void pack_gather_weights(const Gather<double>&, double*);
 
 }  // namespace ebb::detail

@@ -47,12 +47,21 @@ struct Gather : GatherShape {
   const T* bias;  ///< Or null.
   T* y;
   std::int64_t w_tap, w_group, w_source, w_result;
-  double* stats;  ///< Count, mean and M2 of y's channels, or null.
-  bool relu;      ///< Then y = max(y, 0). Forward only.
+  double* stats;    ///< Count, mean and M2 of y's channels, or null.
+  bool relu;        ///< Then y = max(y, 0). Forward only.
+  const T* packed;  ///< What pack_gather_weights() made of w, or null. Not for depthwise ones, which read w.
 };
 
 /// Computes it. Uses all scratch slots.
 template <class T>
 void gather(const Gather<T>& args);
+
+/// Numbers of the weights as gather() reads them; 0 where it reads w itself. The same for any number of images.
+template <class T>
+std::int64_t packed_gather_weights(const Gather<T>& args);
+
+/// Writes so many numbers.
+template <class T>
+void pack_gather_weights(const Gather<T>& args, T* out);
 
 }  // namespace ebb::detail

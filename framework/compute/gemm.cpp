@@ -73,8 +73,28 @@ class Product {
         b_(b),
         plan_(plan(kernel_, m, n, k, over_batch)) {}
 
+  std::int64_t packed_size() const { return round_up(n_, kernel_.lanes) * depth_; }
+
+  void pack_b(T* out) const {
+    const std::int64_t panel = 2 * kernel_.lanes;
+    const std::int64_t block = std::max<std::int64_t>(1, 32768 / (panel * depth_));
+    parallel::for_blocks(ceil_div(n_, panel), block, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t p = begin; p < end; ++p) {
+        const Strided<T> from{b_.data + p * panel * b_.column, b_.row, b_.column};
+        kernel_.pack_columns(from, k_, std::min(panel, n_ - p * panel), depth_, panel_width(p * panel),
+                             out + p * panel * depth_);
+      }
+    });
+  }
+
   void run(T* c, std::int64_t c_row, const GemmOptions<T>& options) {
-    pack_b();
+    packed_ = options.packed;
+    if (packed_ == nullptr) {
+      T* const packed = parallel::scratch<T>(0, packed_size());
+      pack_b(packed);
+      packed_ = packed;
+    }
+    if (plan_.row_blocks == 1 && plan_.column_blocks > 1) pack_all_rows();
     if (plan_.depth_blocks == 1) {
       for_results([&](std::int64_t i, std::int64_t j) { block(i, j, 0, c, c_row, options); });
       return;
@@ -98,17 +118,20 @@ class Product {
     return n_ - column > kernel_.lanes ? 2 * kernel_.lanes : kernel_.lanes;
   }
 
-  void pack_b() {
-    const std::int64_t panel = 2 * kernel_.lanes;
-    packed_ = parallel::scratch<T>(0, round_up(n_, kernel_.lanes) * depth_);
-    const std::int64_t block = std::max<std::int64_t>(1, 32768 / (panel * depth_));
-    parallel::for_blocks(ceil_div(n_, panel), block, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t p = begin; p < end; ++p) {
-        const Strided<T> from{b_.data + p * panel * b_.column, b_.row, b_.column};
-        kernel_.pack_columns(from, k_, std::min(panel, n_ - p * panel), depth_, panel_width(p * panel),
-                             packed_ + p * panel * depth_);
-      }
-    });
+  void pack_rows(std::int64_t first_row, std::int64_t rows, std::int64_t begin, std::int64_t depth, T* to) const {
+    const Strided<T> from{a_.data + first_row * a_.row + begin * a_.column, a_.row, a_.column};
+    kernel_.pack_rows(from, rows, std::min(depth, k_ - begin), depth, to);
+  }
+
+  // In the calling thread's slot, which no block uses then.
+  void pack_all_rows() {
+    T* const rows = parallel::scratch<T>(1, m_ * depth_);
+    for (std::int64_t d = 0; d < plan_.depth_blocks; ++d) {
+      const std::int64_t end = std::min(depth_, (d + 1) * plan_.depth);
+      for (std::int64_t begin = d * plan_.depth; begin < end; begin += plan_.chunk)
+        pack_rows(0, m_, begin, std::min(plan_.chunk, end - begin), rows + m_ * begin);
+    }
+    rows_ = rows;
   }
 
   template <class Body>
@@ -136,10 +159,13 @@ class Product {
     args.add = options.add;
     for (std::int64_t begin = d * plan_.depth; begin < end_depth; begin += plan_.chunk) {
       args.depth = std::min(plan_.chunk, end_depth - begin);
-      T* const rows = parallel::scratch<T>(1, args.rows * args.depth);
-      const Strided<T> from{a_.data + first_row * a_.row + begin * a_.column, a_.row, a_.column};
-      kernel_.pack_rows(from, args.rows, std::min(args.depth, k_ - begin), args.depth, rows);
-      args.a = rows;
+      if (rows_ != nullptr) {
+        args.a = rows_ + m_ * begin;
+      } else {
+        T* const rows = parallel::scratch<T>(1, args.rows * args.depth);
+        pack_rows(first_row, args.rows, begin, args.depth, rows);
+        args.a = rows;
+      }
       for (std::int64_t column = first_column; column < last_column; column += panel) {
         args.b = packed_ + column * depth_ + begin * panel_width(column);
         args.columns = std::min(panel, last_column - column);
@@ -166,7 +192,8 @@ class Product {
   std::int64_t m_, n_, k_, depth_;
   Strided<T> a_, b_;
   Plan plan_;
-  T* packed_ = nullptr;
+  const T* packed_ = nullptr;
+  const T* rows_ = nullptr;  // all rows, packed chunk by chunk, where several blocks of columns share them
 };
 
 }  // namespace
@@ -186,6 +213,20 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const Strided<T>& a, c
   }
 }
 
+template <class T>
+std::int64_t packed_factor(std::int64_t n, std::int64_t k) {
+  return Product<T>(1, n, k, {}, {}, false).packed_size();
+}
+
+template <class T>
+void pack_factor(std::int64_t n, std::int64_t k, const Strided<T>& b, T* out) {
+  Product<T>(1, n, k, {}, b, false).pack_b(out);
+}
+
+template std::int64_t packed_factor<float>(std::int64_t, std::int64_t);
+template std::int64_t packed_factor<double>(std::int64_t, std::int64_t);
+template void pack_factor(std::int64_t, std::int64_t, const Strided<float>&, float*);
+template void pack_factor(std::int64_t, std::int64_t, const Strided<double>&, double*);
 template void gemm(std::int64_t, std::int64_t, std::int64_t, const Strided<float>&, const Strided<float>&, float*,
                    std::int64_t, const GemmOptions<float>&);
 template void gemm(std::int64_t, std::int64_t, std::int64_t, const Strided<double>&, const Strided<double>&, double*,

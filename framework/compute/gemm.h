@@ -17,7 +17,16 @@ struct GemmOptions {
   /// The k products of a sum belong to a batch, as in the gradient of weights: sums are cut as m, n and k together
   /// suggest. Otherwise a row of c has the same bits whatever other rows there are.
   bool over_batch = false;
+  const T* packed = nullptr;  ///< What pack_factor() made of b, which then is not read.
 };
+
+/// Numbers of a right factor of k x n as gemm() reads it.
+template <class T>
+std::int64_t packed_factor(std::int64_t n, std::int64_t k);
+
+/// Writes so many numbers.
+template <class T>
+void pack_factor(std::int64_t n, std::int64_t k, const kernels::Strided<T>& b, T* out);
 
 /// c = a b for a of m x k, b of k x n and c of m x n numbers, rows of c `c_row` elements apart. A transposed factor is
 /// one with its strides exchanged. Sums run in a fixed order that depends on k alone, or with over_batch on all sizes.

@@ -45,6 +45,19 @@ class WinogradGather {
     block_ = rows_ * grid_.columns();
   }
 
+  std::int64_t packed_size() const { return slices_ * u_size(); }
+
+  // The transforms of all weights, slice by slice.
+  void pack_weights(float* u) const {
+    const std::int64_t grain = winograd_grain(slices_, weight_cost * kernel_.points * depth_ * slices_ * panel_);
+    parallel::for_blocks(slices_, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t slice = begin; slice < end; ++slice)
+        for (std::int64_t from = 0; from < depth_; from += chunk_)
+          transform_weights(slice, from, std::min(chunk_, depth_ - from), u + slice * u_size() + from * width(slice),
+                            u_point(slice));
+    });
+  }
+
   void run() {
     const std::int64_t zeros = (kernel_.outputs + 2) * a_.source_channels;
     zeros_ = parallel::scratch<float>(zeros_slot, zeros);
@@ -99,15 +112,36 @@ class WinogradGather {
                    a_.y + column);
   }
 
+  // All tiles with one slice of the weights, which are kept, or transformed for a few input channels at a time.
+  void multiply_slice(std::int64_t slice, std::int64_t tiles, const float* v, std::int64_t point, float* m) const {
+    const std::int64_t wide = width(slice), m_point = this->m_point(slice, tiles);
+    kernels::WinogradProduct product{v,      point, nullptr,        0,     m, m_point, tiles, kernel_.rows, depth_,
+                                     depth_, wide,  kernel_.points, false, {}};
+    if (a_.packed != nullptr) {
+      product.u = a_.packed + slice * u_size();
+      product.u_point = u_point(slice);
+      kernel_.multiply(product);
+      return;
+    }
+    float* const u = parallel::scratch<float>(own_u_slot, kernel_.points * winograd_stride(chunk_ * wide));
+    product.u = u;
+    for (std::int64_t from = 0; from < depth_; from += chunk_) {
+      product.depth = std::min(chunk_, depth_ - from);
+      product.u_point = winograd_stride(product.depth * wide);
+      product.v = v + from * kernel_.rows;
+      product.add = from > 0;
+      transform_weights(slice, from, product.depth, u, product.u_point);
+      kernel_.multiply(product);
+    }
+  }
+
   void run_blocks() {
-    float* const u = parallel::scratch<float>(u_slot, slices_ * u_size());
-    const std::int64_t grain = winograd_grain(slices_, weight_cost * kernel_.points * depth_ * slices_ * panel_);
-    parallel::for_blocks(slices_, grain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t slice = begin; slice < end; ++slice)
-        for (std::int64_t from = 0; from < depth_; from += chunk_)
-          transform_weights(slice, from, std::min(chunk_, depth_ - from), u + slice * u_size() + from * width(slice),
-                            u_point(slice));
-    });
+    const float* u = a_.packed;
+    if (u == nullptr) {
+      float* const made = parallel::scratch<float>(u_slot, packed_size());
+      pack_weights(made);
+      u = made;
+    }
     const std::int64_t blocks = ceil_div(grid_.rows(), rows_);
     double* const stats = begin_stats(blocks);
     parallel::for_blocks(blocks, winograd_grain(blocks, multiply_adds()), [&](std::int64_t begin, std::int64_t end) {
@@ -142,28 +176,9 @@ class WinogradGather {
     });
     parallel::for_blocks(slices_, winograd_grain(slices_, multiply_adds()), [&](std::int64_t begin, std::int64_t end) {
       const std::int64_t tiles = grid_.tiles();
-      float* const u = parallel::scratch<float>(own_u_slot, kernel_.points * winograd_stride(chunk_ * panel_));
       float* const m = parallel::scratch<float>(m_slot, kernel_.points * m_point(0, tiles));
       for (std::int64_t slice = begin; slice < end; ++slice) {
-        for (std::int64_t from = 0; from < depth_; from += chunk_) {
-          const std::int64_t count = std::min(chunk_, depth_ - from);
-          const std::int64_t u_point = winograd_stride(count * width(slice));
-          transform_weights(slice, from, count, u, u_point);
-          kernel_.multiply({v + from * kernel_.rows,
-                            point,
-                            u,
-                            u_point,
-                            m,
-                            m_point(slice, tiles),
-                            tiles,
-                            kernel_.rows,
-                            count,
-                            depth_,
-                            width(slice),
-                            kernel_.points,
-                            from > 0,
-                            {}});
-        }
+        multiply_slice(slice, tiles, v, point, m);
         transform_output(slice, 0, tiles, m);
       }
     });
@@ -218,5 +233,13 @@ class WinogradGather {
 }  // namespace
 
 void winograd_gather(const Gather<float>& args, const kernels::Winograd& kernel) { WinogradGather(args, kernel).run(); }
+
+std::int64_t packed_winograd_weights(const Gather<float>& args, const kernels::Winograd& kernel) {
+  return WinogradGather(args, kernel).packed_size();
+}
+
+void pack_winograd_weights(const Gather<float>& args, const kernels::Winograd& kernel, float* out) {
+  WinogradGather(args, kernel).pack_weights(out);
+}
 
 }  // namespace ebb::detail

@@ -10,4 +10,10 @@ namespace ebb::detail {
 /// gather() of 3x3 taps without stride, dilation and groups, 0 to 2 zeros on each side. Uses all scratch slots.
 void winograd_gather(const Gather<float>& args, const kernels::Winograd& kernel);
 
+/// Numbers of the weights' transforms, which Gather::packed may keep. The same for any number of images.
+std::int64_t packed_winograd_weights(const Gather<float>& args, const kernels::Winograd& kernel);
+
+/// Writes so many numbers.
+void pack_winograd_weights(const Gather<float>& args, const kernels::Winograd& kernel, float* out);
+
 }  // namespace ebb::detail

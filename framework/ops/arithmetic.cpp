@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "framework/autograd/repeat.h"
 #include "framework/compute/basic.h"
 #include "framework/compute/broadcast.h"
 #include "framework/compute/relu.h"
@@ -41,36 +42,44 @@ Tensor select(const Tensor& condition, const Tensor& a, const Tensor& b) {
 
 Var add(const Var& a, const Var& b) {
   Tensor y = binary("add", Binary::add, a.value(), b.value());
-  return record("add", {a, b}, std::move(y), [](const Tensor& dy, InputGrads& dx) {
-    for (int i = 0; i < 2; ++i)
-      if (dx.wants(i)) dx.add(i, sum_to(dy, dx.shape(i)));
-  });
+  return repeatable(record("add", {a, b}, std::move(y),
+                           [](const Tensor& dy, InputGrads& dx) {
+                             for (int i = 0; i < 2; ++i)
+                               if (dx.wants(i)) dx.add(i, sum_to(dy, dx.shape(i)));
+                           }),
+                    [](std::span<const Var> in) { return add(in[0], in[1]); });
 }
 
 Var sub(const Var& a, const Var& b) {
   Tensor y = binary("sub", Binary::sub, a.value(), b.value());
-  return record("sub", {a, b}, std::move(y), [](const Tensor& dy, InputGrads& dx) {
-    if (dx.wants(0)) dx.add(0, sum_to(dy, dx.shape(0)));
-    if (dx.wants(1)) dx.add(1, scaled(sum_to(dy, dx.shape(1)), -1.0));
-  });
+  return repeatable(record("sub", {a, b}, std::move(y),
+                           [](const Tensor& dy, InputGrads& dx) {
+                             if (dx.wants(0)) dx.add(0, sum_to(dy, dx.shape(0)));
+                             if (dx.wants(1)) dx.add(1, scaled(sum_to(dy, dx.shape(1)), -1.0));
+                           }),
+                    [](std::span<const Var> in) { return sub(in[0], in[1]); });
 }
 
 Var mul(const Var& a, const Var& b) {
   Tensor y = binary("mul", Binary::mul, a.value(), b.value());
-  return record("mul", {a, b}, std::move(y),
-                [a = Saved(a.value()), b = Saved(b.value())](const Tensor& dy, InputGrads& dx) {
-                  if (dx.wants(0)) dx.add(0, sum_to(binary("mul", Binary::mul, dy, *b), dx.shape(0)));
-                  if (dx.wants(1)) dx.add(1, sum_to(binary("mul", Binary::mul, dy, *a), dx.shape(1)));
-                });
+  return repeatable(record("mul", {a, b}, std::move(y),
+                           [a = Saved(a.value()), b = Saved(b.value())](const Tensor& dy, InputGrads& dx) {
+                             if (dx.wants(0)) dx.add(0, sum_to(binary("mul", Binary::mul, dy, *b), dx.shape(0)));
+                             if (dx.wants(1)) dx.add(1, sum_to(binary("mul", Binary::mul, dy, *a), dx.shape(1)));
+                           }),
+                    [](std::span<const Var> in) { return mul(in[0], in[1]); });
 }
 
 Var div(const Var& a, const Var& b) {
   Tensor y = binary("div", Binary::div, a.value(), b.value());
-  return record("div", {a, b}, y, [y = Saved(y), b = Saved(b.value())](const Tensor& dy, InputGrads& dx) {
-    const Tensor da = binary("div", Binary::div, dy, *b);
-    if (dx.wants(0)) dx.add(0, sum_to(da, dx.shape(0)));
-    if (dx.wants(1)) dx.add(1, scaled(sum_to(binary("mul", Binary::mul, da, *y), dx.shape(1)), -1.0));
-  });
+  return repeatable(record("div", {a, b}, y,
+                           [y = Saved(y), b = Saved(b.value())](const Tensor& dy, InputGrads& dx) {
+                             const Tensor da = binary("div", Binary::div, dy, *b);
+                             if (dx.wants(0)) dx.add(0, sum_to(da, dx.shape(0)));
+                             if (dx.wants(1))
+                               dx.add(1, scaled(sum_to(binary("mul", Binary::mul, da, *y), dx.shape(1)), -1.0));
+                           }),
+                    [](std::span<const Var> in) { return div(in[0], in[1]); });
 }
 
 Var add(const Var& a, double b) { return add(a, constant("add", b, a)); }
@@ -99,14 +108,16 @@ Var pow(const Var& x, double exponent) {
   if (exponent == 2.0) return square(x);
   require_defined("pow", "x", x.value());
   Tensor y = map(x.value(), [exponent](auto v) { return std::pow(v, static_cast<decltype(v)>(exponent)); });
-  return record({"pow", {{"exponent", exponent}}}, {x}, std::move(y),
-                [x = Saved(x.value()), exponent](const Tensor& dy, InputGrads& dx) {
-                  dx.add(0, map(*x, dy, [exponent](auto v, auto up) {
-                           using T = decltype(v);
-                           if (exponent == 0.0) return T(0);
-                           return up * static_cast<T>(exponent) * std::pow(v, static_cast<T>(exponent - 1.0));
-                         }));
-                });
+  return repeatable(record({"pow", {{"exponent", exponent}}}, {x}, std::move(y),
+                           [x = Saved(x.value()), exponent](const Tensor& dy, InputGrads& dx) {
+                             dx.add(0, map(*x, dy, [exponent](auto v, auto up) {
+                                      using T = decltype(v);
+                                      if (exponent == 0.0) return T(0);
+                                      return up * static_cast<T>(exponent) *
+                                             std::pow(v, static_cast<T>(exponent - 1.0));
+                                    }));
+                           }),
+                    [exponent](std::span<const Var> in) { return pow(in[0], exponent); });
 }
 
 Var abs(const Var& x) {
@@ -151,11 +162,13 @@ Var add_relu(const Var& a, const Var& b) {
       kernels_of<T>().elementwise.add_relu(p + begin, q + begin, to + begin, end - begin);
     });
   });
-  return record("add_relu", {a, b}, y, [y = Saved(y)](const Tensor& dy, InputGrads& dx) {
-    Tensor gradient = relu_gradient(*y, dy);
-    dx.add(0, gradient);
-    dx.add(1, std::move(gradient));
-  });
+  return repeatable(record("add_relu", {a, b}, y,
+                           [y = Saved(y)](const Tensor& dy, InputGrads& dx) {
+                             Tensor gradient = relu_gradient(*y, dy);
+                             dx.add(0, gradient);
+                             dx.add(1, std::move(gradient));
+                           }),
+                    [](std::span<const Var> in) { return add_relu(in[0], in[1]); });
 }
 
 }  // namespace ebb

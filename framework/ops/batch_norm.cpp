@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "framework/autograd/repeat.h"
 #include "framework/compute/blocks.h"
 #include "framework/compute/moments.h"
 #include "framework/ops/channel_map.h"
@@ -230,6 +231,26 @@ void backward(const Tensor& x, const Tensor& kept, bool relu, bool training, con
   dx.add(0, std::move(out));
 }
 
+// For prepared networks: with the statistics of now.
+detail::Repeat repeat_of(const Tensor& kept, const BatchNormState& state, const BatchNormOptions& options) {
+  const std::int64_t channels = kept.dim(1);
+  const double* const k = kept.data<double>();
+  Tensor map({2, channels}, DType::f64);
+  double* const to = map.mutable_data<double>();
+  for (std::int64_t c = 0; c < channels; ++c) {
+    to[c] = k[scale_row * channels + c] * k[inverse_row * channels + c];
+    to[channels + c] = k[shift_row * channels + c] - k[mean_row * channels + c] * to[c];
+  }
+  const Tensor mean = state.running_mean.clone(), variance = state.running_variance.clone();
+  return {.again =
+              [mean, variance, options](std::span<const Var> in) {
+                BatchNormState same{mean, variance, {}, {}};
+                return batch_norm(in[0], in[1], in[2], same, options);
+              },
+          .convolution = {},
+          .channel_map = map};
+}
+
 }  // namespace
 
 Var batch_norm(const Var& x, const Var& scale, const Var& shift, BatchNormState& state,
@@ -254,6 +275,8 @@ Var batch_norm(const Var& x, const Var& scale, const Var& shift, BatchNormState&
         dispatch(batch_norm_op, dy.dtype(),
                  [&](auto zero) { backward<decltype(zero)>(*x, kept, relu, training, dy, dx); });
       });
+  if (detail::op_observer != nullptr && out.tracked() && !training)
+    detail::op_observer->repeat(repeat_of(kept, state, options));
   if (!relu || channels < remade_channels || !out.tracked()) return out;
   return std::move(out).with_remake({.make = forward_with_relu, .from = x.value(), .terms = kept});
 }

@@ -1,3 +1,4 @@
+#include "framework/autograd/repeat.h"
 #include "framework/compute/broadcast.h"
 #include "framework/compute/convolution.h"
 #include "framework/ops/convolution.h"
@@ -58,8 +59,11 @@ Var conv_transpose2d(const Var& x, const Var& weight, const Var& bias, const Con
   };
   const OpSetting groups{"groups", static_cast<double>(shape.groups)};
   const OpLabel label("conv_transpose2d", std::span(&groups, 1));
-  if (biased) return record(label, {x, weight, bias}, std::move(y), backward);
-  return record(label, {x, weight}, std::move(y), backward);
+  Var result = biased ? record(label, {x, weight, bias}, std::move(y), backward)
+                      : record(label, {x, weight}, std::move(y), backward);
+  return repeatable(std::move(result), [geometry](std::span<const Var> in) {
+    return conv_transpose2d(in[0], in[1], in.size() > 2 ? in[2] : Var(), geometry);
+  });
 }
 
 }  // namespace ebb

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "framework/autograd/repeat.h"
 #include "framework/compute/broadcast.h"
 #include "framework/compute/convolution.h"
 #include "framework/compute/relu.h"
@@ -92,6 +93,13 @@ Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometr
   const OpLabel label(relu ? "conv2d_relu" : "conv2d", settings);
   Var out = biased ? record(label, {x, weight, bias}, std::move(y), backward)
                    : record(label, {x, weight}, std::move(y), backward);
+  if (detail::op_observer != nullptr && out.tracked())
+    detail::op_observer->repeat({.again =
+                                     [geometry, call](std::span<const Var> in) {
+                                       return conv2d(in[0], in[1], in.size() > 2 ? in[2] : Var(), geometry, call);
+                                     },
+                                 .convolution = shape,
+                                 .channel_map = {}});
   return call.channel_sums ? std::move(out).with_channel_stats(std::move(stats)) : out;
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "framework/autograd/repeat.h"
 #include "framework/compute/blocks.h"
 #include "framework/compute/moments.h"
 #include "framework/ops/channel_map.h"
@@ -151,12 +152,15 @@ Var group_norm(const Var& x, const Var& scale, const Var& shift, std::int64_t gr
                                            shift.value(), eps, all + i * 2 * groups);
                          });
   });
-  return record(
-      {group_norm_op, {{"groups", static_cast<double>(groups)}, {"eps", eps}}}, {x, scale, shift}, std::move(y),
-      [x = Saved(x.value()), scale = Saved(scale.value()), statistics, groups](const Tensor& dy, InputGrads& dx) {
-        dispatch(group_norm_op, dy.dtype(),
-                 [&](auto zero) { backward<decltype(zero)>(sizes_of(*x, groups), *x, *scale, statistics, dy, dx); });
-      });
+  return repeatable(
+      record(
+          {group_norm_op, {{"groups", static_cast<double>(groups)}, {"eps", eps}}}, {x, scale, shift}, std::move(y),
+          [x = Saved(x.value()), scale = Saved(scale.value()), statistics, groups](const Tensor& dy, InputGrads& dx) {
+            dispatch(group_norm_op, dy.dtype(), [&](auto zero) {
+              backward<decltype(zero)>(sizes_of(*x, groups), *x, *scale, statistics, dy, dx);
+            });
+          }),
+      [groups, eps](std::span<const Var> in) { return group_norm(in[0], in[1], in[2], groups, eps); });
 }
 
 }  // namespace ebb

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "framework/autograd/repeat.h"
 #include "framework/compute/blocks.h"
 #include "framework/ops/channel_map.h"
 #include "framework/ops/normalization.h"
@@ -67,11 +68,13 @@ Var layer_norm(const Var& x, const Var& scale, const Var& shift, double eps) {
                            mean + rows + begin);
     });
   });
-  return record({layer_norm_op, {{"eps", eps}}}, {x, scale, shift}, std::move(y),
-                [x = Saved(x.value()), scale = Saved(scale.value()), statistics](const Tensor& dy, InputGrads& dx) {
-                  dispatch(layer_norm_op, dy.dtype(),
-                           [&](auto zero) { backward<decltype(zero)>(*x, *scale, statistics, dy, dx); });
-                });
+  return repeatable(
+      record({layer_norm_op, {{"eps", eps}}}, {x, scale, shift}, std::move(y),
+             [x = Saved(x.value()), scale = Saved(scale.value()), statistics](const Tensor& dy, InputGrads& dx) {
+               dispatch(layer_norm_op, dy.dtype(),
+                        [&](auto zero) { backward<decltype(zero)>(*x, *scale, statistics, dy, dx); });
+             }),
+      [eps](std::span<const Var> in) { return layer_norm(in[0], in[1], in[2], eps); });
 }
 
 }  // namespace ebb

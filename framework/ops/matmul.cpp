@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/autograd/repeat.h"
 #include "framework/compute/broadcast.h"
 #include "framework/compute/gemm.h"
 #include "framework/compute/strided.h"
@@ -76,12 +77,13 @@ Tensor stacked(const Tensor& x) {
 // A batch of left factors and a single right one: one product of the left ones below each other.
 Var stacked_matmul(const Var& a, const Var& b, const Shape& result) {
   Tensor c = matmul(stacked(a.value()), false, stacked(b.value()), false).reshape(result);
-  return record("matmul", {a, b}, std::move(c),
-                [a = Saved(a.value()), b = Saved(b.value())](const Tensor& dy, InputGrads& dx) {
-                  const Tensor up = stacked(dy);
-                  if (dx.wants(0)) dx.add(0, matmul(up, false, stacked(*b), true).reshape(a->shape()));
-                  if (dx.wants(1)) dx.add(1, matmul(stacked(*a), true, up, false).reshape(b->shape()));
-                });
+  return repeatable(record("matmul", {a, b}, std::move(c),
+                           [a = Saved(a.value()), b = Saved(b.value())](const Tensor& dy, InputGrads& dx) {
+                             const Tensor up = stacked(dy);
+                             if (dx.wants(0)) dx.add(0, matmul(up, false, stacked(*b), true).reshape(a->shape()));
+                             if (dx.wants(1)) dx.add(1, matmul(stacked(*a), true, up, false).reshape(b->shape()));
+                           }),
+                    [](std::span<const Var> in) { return matmul(in[0], in[1]); });
 }
 
 void check_matmul(const Var& a, const Var& b) {
@@ -104,11 +106,12 @@ Var matmul(const Var& a, const Var& b) {
   if (b.rank() == 2 ? a.rank() > 2 : batch_of(b.value()).size() == 1 && batch.size() > 1)
     return stacked_matmul(a, b, batch.insert(batch.rank(), a.dim(-2)).insert(batch.rank() + 1, b.dim(-1)));
   Tensor c = batched(a.value(), false, b.value(), false);
-  return record("matmul", {a, b}, std::move(c),
-                [a = Saved(a.value()), b = Saved(b.value())](const Tensor& dy, InputGrads& dx) {
-                  if (dx.wants(0)) dx.add(0, sum_to(batched(dy, false, *b, true), a->shape()));
-                  if (dx.wants(1)) dx.add(1, sum_to(batched(*a, true, dy, false), b->shape()));
-                });
+  return repeatable(record("matmul", {a, b}, std::move(c),
+                           [a = Saved(a.value()), b = Saved(b.value())](const Tensor& dy, InputGrads& dx) {
+                             if (dx.wants(0)) dx.add(0, sum_to(batched(dy, false, *b, true), a->shape()));
+                             if (dx.wants(1)) dx.add(1, sum_to(batched(*a, true, dy, false), b->shape()));
+                           }),
+                    [](std::span<const Var> in) { return matmul(in[0], in[1]); });
 }
 
 Var linear(const Var& x, const Var& weight, const Var& bias) {
@@ -136,8 +139,10 @@ Var linear(const Var& x, const Var& weight, const Var& bias) {
     if (biased && dx.wants(2)) dx.add(2, sum_to(flat, {out}));
   };
   y = y.reshape(x.shape().with(-1, out));
-  if (biased) return record("linear", {x, weight, bias}, std::move(y), backward);
-  return record("linear", {x, weight}, std::move(y), backward);
+  Var result = biased ? record("linear", {x, weight, bias}, std::move(y), backward)
+                      : record("linear", {x, weight}, std::move(y), backward);
+  return repeatable(std::move(result),
+                    [](std::span<const Var> in) { return linear(in[0], in[1], in.size() > 2 ? in[2] : Var()); });
 }
 
 }  // namespace ebb

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "framework/autograd/repeat.h"
 #include "framework/compute/blocks.h"
 #include "framework/compute/instruction_set.h"
 #include "framework/ops/pooling_shape.h"
@@ -95,24 +96,28 @@ Var average(const char* op, const Var& x, const PoolShape& s) {
 
 Var max_pool2d(const Var& x, const PoolGeometry& geometry) {
   constexpr const char* op = "max_pool2d";
-  return largest(op, x, detail::pool_shape(op, x.value(), geometry));
+  return repeatable(largest(op, x, detail::pool_shape(op, x.value(), geometry)),
+                    [geometry](std::span<const Var> in) { return max_pool2d(in[0], geometry); });
 }
 
 Var avg_pool2d(const Var& x, const PoolGeometry& geometry) {
   constexpr const char* op = "avg_pool2d";
-  return average(op, x, detail::pool_shape(op, x.value(), geometry));
+  return repeatable(average(op, x, detail::pool_shape(op, x.value(), geometry)),
+                    [geometry](std::span<const Var> in) { return avg_pool2d(in[0], geometry); });
 }
 
 Var adaptive_max_pool2d(const Var& x, std::array<std::int64_t, 2> output) {
   constexpr const char* op = "adaptive_max_pool2d";
-  return largest(op, x, detail::adaptive_shape(op, x.value(), output));
+  return repeatable(largest(op, x, detail::adaptive_shape(op, x.value(), output)),
+                    [output](std::span<const Var> in) { return adaptive_max_pool2d(in[0], output); });
 }
 
 Var adaptive_avg_pool2d(const Var& x, std::array<std::int64_t, 2> output) {
   constexpr const char* op = "adaptive_avg_pool2d";
   const PoolShape s = detail::adaptive_shape(op, x.value(), output);
   if (s.out_height == 1 && s.out_width == 1) return reshape(global_avg_pool2d(x), {s.images, 1, 1, s.channels});
-  return average(op, x, s);
+  return repeatable(average(op, x, s),
+                    [output](std::span<const Var> in) { return adaptive_avg_pool2d(in[0], output); });
 }
 
 Var global_avg_pool2d(const Var& x) {
@@ -131,20 +136,23 @@ Var global_avg_pool2d(const Var& x) {
         kernels_of<T>().pooling.mean_rows(from + i * pixels * channels, pixels, channels, to + i * channels, work);
     });
   });
-  return record(op, {x}, std::move(y), [=](const Tensor& dy, InputGrads& dx) {
-    Tensor out(dx.shape(0), dy.dtype());
-    dispatch(op, dy.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      const T* const up = dy.data<T>();
-      T* const to = out.mutable_data<T>();
-      const T factor = T(1) / static_cast<T>(pixels);
-      parallel::for_blocks(images, block, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i)
-          kernels_of<T>().pooling.spread_rows(up + i * channels, factor, pixels, channels, to + i * pixels * channels);
-      });
-    });
-    dx.add(0, std::move(out));
-  });
+  return repeatable(record(op, {x}, std::move(y),
+                           [=](const Tensor& dy, InputGrads& dx) {
+                             Tensor out(dx.shape(0), dy.dtype());
+                             dispatch(op, dy.dtype(), [&](auto zero) {
+                               using T = decltype(zero);
+                               const T* const up = dy.data<T>();
+                               T* const to = out.mutable_data<T>();
+                               const T factor = T(1) / static_cast<T>(pixels);
+                               parallel::for_blocks(images, block, [&](std::int64_t begin, std::int64_t end) {
+                                 for (std::int64_t i = begin; i < end; ++i)
+                                   kernels_of<T>().pooling.spread_rows(up + i * channels, factor, pixels, channels,
+                                                                       to + i * pixels * channels);
+                               });
+                             });
+                             dx.add(0, std::move(out));
+                           }),
+                    [](std::span<const Var> in) { return global_avg_pool2d(in[0]); });
 }
 
 }  // namespace ebb

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "framework/autograd/repeat.h"
 #include "framework/compute/blocks.h"
 #include "framework/compute/broadcast.h"
 #include "framework/compute/instruction_set.h"
@@ -81,13 +82,15 @@ Axes::Axes(std::initializer_list<int> axes) : count_(axes.size()) {
 }
 
 Var sum(const Var& x, const Axes& axes, KeepDims keep) {
-  return scaled_sum("sum", x, ReducedAxes("sum", x.value(), axes, keep), 1.0);
+  return repeatable(scaled_sum("sum", x, ReducedAxes("sum", x.value(), axes, keep), 1.0),
+                    [axes, keep](std::span<const Var> in) { return sum(in[0], axes, keep); });
 }
 
 Var mean(const Var& x, const Axes& axes, KeepDims keep) {
   const ReducedAxes reduced("mean", x.value(), axes, keep);
   reduced.require_elements("mean", x.value());
-  return scaled_sum("mean", x, reduced, 1.0 / static_cast<double>(std::max<std::int64_t>(1, reduced.count)));
+  return repeatable(scaled_sum("mean", x, reduced, 1.0 / static_cast<double>(std::max<std::int64_t>(1, reduced.count))),
+                    [axes, keep](std::span<const Var> in) { return mean(in[0], axes, keep); });
 }
 
 Var max(const Var& x, const Axes& axes, KeepDims keep) {
@@ -104,17 +107,18 @@ Var max(const Var& x, const Axes& axes, KeepDims keep) {
     position[row] = kernels_of<T>().reduction.argmax(from, reduced.count);
     reinterpret_cast<T*>(out)[row] = from[position[row]];
   });
-  return record({"max", reduced.settings()}, {x}, std::move(y),
-                [positions, order, count = reduced.count](const Tensor& dy, InputGrads& dx) {
-                  if (!dx.wants(0)) return;
-                  const std::int64_t* const chosen = positions.data<std::int64_t>();
-                  Tensor gradient = Tensor::zeros({dy.size(), count}, dy.dtype());
-                  std::byte* const to = gradient.mutable_bytes().data();
-                  for_rows("max", dy, 1, 1, [&, to](auto zero, std::int64_t row, const auto* up) {
-                    reinterpret_cast<decltype(zero)*>(to)[row * count + chosen[row]] = *up;
-                  });
-                  dx.add(0, order.from_rows(gradient, dx.shape(0)));
-                });
+  return repeatable(record({"max", reduced.settings()}, {x}, std::move(y),
+                           [positions, order, count = reduced.count](const Tensor& dy, InputGrads& dx) {
+                             if (!dx.wants(0)) return;
+                             const std::int64_t* const chosen = positions.data<std::int64_t>();
+                             Tensor gradient = Tensor::zeros({dy.size(), count}, dy.dtype());
+                             std::byte* const to = gradient.mutable_bytes().data();
+                             for_rows("max", dy, 1, 1, [&, to](auto zero, std::int64_t row, const auto* up) {
+                               reinterpret_cast<decltype(zero)*>(to)[row * count + chosen[row]] = *up;
+                             });
+                             dx.add(0, order.from_rows(gradient, dx.shape(0)));
+                           }),
+                    [axes, keep](std::span<const Var> in) { return max(in[0], axes, keep); });
 }
 
 Var logsumexp(const Var& x, const Axes& axes, KeepDims keep) {
@@ -134,23 +138,25 @@ Var logsumexp(const Var& x, const Axes& axes, KeepDims keep) {
         plain ? static_cast<T>(static_cast<double>(largest) + std::log(table.sum_exp(largest, from, reduced.count)))
               : largest;
   });
-  return record({"logsumexp", reduced.settings()}, {x}, y,
-                [rows = Saved(rows), y = Saved(y), order, count = reduced.count](const Tensor& dy, InputGrads& dx) {
-                  if (!dx.wants(0)) return;
-                  const Tensor& kept = *rows;
-                  const Tensor& result = *y;
-                  Tensor gradient({dy.size(), count}, dy.dtype());
-                  std::byte* const to = gradient.mutable_bytes().data();
-                  for_rows("logsumexp", kept, count, 4, [&, to](auto zero, std::int64_t row, const auto* from) {
-                    using T = decltype(zero);
-                    const T shift = result.data<T>()[row];
-                    T* const into = reinterpret_cast<T*>(to) + row * count;
-                    // Of nothing but -inf no element has a share.
-                    if (shift == -std::numeric_limits<T>::infinity()) std::fill(into, into + count, T(0));
-                    else kernels_of<T>().activation.exp_shifted(dy.data<T>()[row], shift, from, into, count);
-                  });
-                  dx.add(0, order.from_rows(gradient, dx.shape(0)));
-                });
+  return repeatable(
+      record({"logsumexp", reduced.settings()}, {x}, y,
+             [rows = Saved(rows), y = Saved(y), order, count = reduced.count](const Tensor& dy, InputGrads& dx) {
+               if (!dx.wants(0)) return;
+               const Tensor& kept = *rows;
+               const Tensor& result = *y;
+               Tensor gradient({dy.size(), count}, dy.dtype());
+               std::byte* const to = gradient.mutable_bytes().data();
+               for_rows("logsumexp", kept, count, 4, [&, to](auto zero, std::int64_t row, const auto* from) {
+                 using T = decltype(zero);
+                 const T shift = result.data<T>()[row];
+                 T* const into = reinterpret_cast<T*>(to) + row * count;
+                 // Of nothing but -inf no element has a share.
+                 if (shift == -std::numeric_limits<T>::infinity()) std::fill(into, into + count, T(0));
+                 else kernels_of<T>().activation.exp_shifted(dy.data<T>()[row], shift, from, into, count);
+               });
+               dx.add(0, order.from_rows(gradient, dx.shape(0)));
+             }),
+      [axes, keep](std::span<const Var> in) { return logsumexp(in[0], axes, keep); });
 }
 
 }  // namespace ebb

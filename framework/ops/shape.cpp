@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/autograd/repeat.h"
 #include "framework/compute/basic.h"
 #include "framework/compute/strided.h"
 #include "framework/tensor/error.h"
@@ -31,8 +32,9 @@ Var transpose_by(const Var& x, const Order& order) {
   for (int i = 0; i < x.rank(); ++i) inverse[at(order[at(i)])] = i;
   std::array<OpSetting, Shape::max_rank> settings{};
   for (int i = 0; i < x.rank(); ++i) settings[at(i)] = {"axis", static_cast<double>(order[at(i)])};
-  return record({"transpose", std::span(settings).first(at(x.rank()))}, {x}, permute(x.value(), order),
-                [inverse](const Tensor& dy, InputGrads& dx) { dx.add(0, permute(dy, inverse)); });
+  return repeatable(record({"transpose", std::span(settings).first(at(x.rank()))}, {x}, permute(x.value(), order),
+                           [inverse](const Tensor& dy, InputGrads& dx) { dx.add(0, permute(dy, inverse)); }),
+                    [order](std::span<const Var> in) { return transpose_by(in[0], order); });
 }
 
 // A box of numbers within a tensor: where it begins, and how far its neighbours are along each axis.
@@ -63,12 +65,16 @@ Box whole(const Shape& shape) { return {0, contiguous_strides(shape)}; }
 
 Var reshape(const Var& x, std::initializer_list<std::int64_t> dims) {
   require_defined("reshape", "x", x.value());
-  return reshaped("reshape", x, x.value().reshape(dims));
+  return reshape(x, x.value().reshape(dims).shape());
 }
 
 Var reshape(const Var& x, const Shape& shape) {
   require_defined("reshape", "x", x.value());
-  return reshaped("reshape", x, x.value().reshape(shape));
+  // Where the first axis stays, it is taken for the batch.
+  const bool batch = x.rank() > 0 && shape.rank() > 0 && x.dim(0) == shape[0];
+  return repeatable(reshaped("reshape", x, x.value().reshape(shape)), [shape, batch](std::span<const Var> in) {
+    return reshape(in[0], batch ? shape.with(0, in[0].dim(0)) : shape);
+  });
 }
 
 Var flatten(const Var& x, int first) {
@@ -78,7 +84,8 @@ Var flatten(const Var& x, int first) {
   for (int i = axis; i < x.rank(); ++i) joined *= x.dim(i);
   Shape shape = x.shape().with(axis, joined);
   while (shape.rank() > axis + 1) shape = shape.without(shape.rank() - 1);
-  return reshaped("flatten", x, x.value().reshape(shape));
+  return repeatable(reshaped("flatten", x, x.value().reshape(shape)),
+                    [first](std::span<const Var> in) { return flatten(in[0], first); });
 }
 
 Var transpose(const Var& x, std::initializer_list<int> order) {
@@ -124,12 +131,15 @@ Var slice(const Var& x, int axis, std::int64_t begin, std::int64_t end, std::int
   const std::array settings{OpSetting{"axis", static_cast<double>(along)},
                             OpSetting{"begin", static_cast<double>(first)},
                             OpSetting{"step", static_cast<double>(step)}};
-  return record({"slice", settings}, {x}, std::move(y), [along, first, step](const Tensor& dy, InputGrads& dx) {
-    if (!dx.wants(0)) return;
-    Tensor gradient = Tensor::zeros(dx.shape(0), dy.dtype());
-    copy_box(dy.shape(), dy, whole(dy.shape()), gradient, box_along(gradient.shape(), along, first, step));
-    dx.add(0, std::move(gradient));
-  });
+  return repeatable(record({"slice", settings}, {x}, std::move(y),
+                           [along, first, step](const Tensor& dy, InputGrads& dx) {
+                             if (!dx.wants(0)) return;
+                             Tensor gradient = Tensor::zeros(dx.shape(0), dy.dtype());
+                             copy_box(dy.shape(), dy, whole(dy.shape()), gradient,
+                                      box_along(gradient.shape(), along, first, step));
+                             dx.add(0, std::move(gradient));
+                           }),
+                    [=](std::span<const Var> in) { return slice(in[0], axis, begin, end, step); });
 }
 
 Var concat(std::span<const Var> parts, int axis) {
@@ -152,17 +162,18 @@ Var concat(std::span<const Var> parts, int axis) {
     const Tensor& part = parts[i].value();
     copy_box(part.shape(), part, whole(part.shape()), y, box_along(y.shape(), along, begin[i], 1));
   }
-  return record({"concat", {{"axis", static_cast<double>(along)}}}, parts, std::move(y),
-                [begins, along](const Tensor& dy, InputGrads& dx) {
-                  const std::span<const std::int64_t> from = begins.span<std::int64_t>();
-                  for (int i = 0; i + 1 < static_cast<int>(from.size()); ++i) {
-                    if (!dx.wants(i)) continue;
-                    Tensor gradient(dx.shape(i), dy.dtype());
-                    copy_box(gradient.shape(), dy, box_along(dy.shape(), along, from[at(i)], 1), gradient,
-                             whole(gradient.shape()));
-                    dx.add(i, std::move(gradient));
-                  }
-                });
+  return repeatable(record({"concat", {{"axis", static_cast<double>(along)}}}, parts, std::move(y),
+                           [begins, along](const Tensor& dy, InputGrads& dx) {
+                             const std::span<const std::int64_t> from = begins.span<std::int64_t>();
+                             for (int i = 0; i + 1 < static_cast<int>(from.size()); ++i) {
+                               if (!dx.wants(i)) continue;
+                               Tensor gradient(dx.shape(i), dy.dtype());
+                               copy_box(gradient.shape(), dy, box_along(dy.shape(), along, from[at(i)], 1), gradient,
+                                        whole(gradient.shape()));
+                               dx.add(i, std::move(gradient));
+                             }
+                           }),
+                    [axis](std::span<const Var> in) { return concat(in, axis); });
 }
 
 Var concat(std::initializer_list<Var> parts, int axis) {
@@ -175,6 +186,8 @@ Var pad(const Var& x, std::span<const std::array<std::int64_t, 2>> amounts, doub
     fail("pad", text(amounts.size(), " pairs for a tensor of shape ", x.shape()), text("one pair for each axis"));
   Shape shape = x.shape();
   std::int64_t offset = 0;
+  std::array<std::array<std::int64_t, 2>, Shape::max_rank> kept{};
+  std::ranges::copy(amounts, kept.begin());
   for (int i = 0; i < x.rank(); ++i) {
     const auto& [before, after] = amounts[at(i)];
     if (before < 0 || after < 0)
@@ -188,14 +201,16 @@ Var pad(const Var& x, std::span<const std::array<std::int64_t, 2>> amounts, doub
   copy_box(x.shape(), x.value(), whole(x.shape()), y, {offset, strides});
   std::array<OpSetting, Shape::max_rank + 1> settings{OpSetting{"value", value}};
   for (int i = 0; i < x.rank(); ++i) settings[at(i + 1)] = {"before", static_cast<double>(amounts[at(i)][0])};
-  return record(
-      {"pad", std::span(settings).first(at(x.rank() + 1))}, {x}, std::move(y),
-      [offset](const Tensor& dy, InputGrads& dx) {
-        if (!dx.wants(0)) return;
-        Tensor gradient(dx.shape(0), dy.dtype());
-        copy_box(gradient.shape(), dy, {offset, contiguous_strides(dy.shape())}, gradient, whole(gradient.shape()));
-        dx.add(0, std::move(gradient));
-      });
+  return repeatable(
+      record(
+          {"pad", std::span(settings).first(at(x.rank() + 1))}, {x}, std::move(y),
+          [offset](const Tensor& dy, InputGrads& dx) {
+            if (!dx.wants(0)) return;
+            Tensor gradient(dx.shape(0), dy.dtype());
+            copy_box(gradient.shape(), dy, {offset, contiguous_strides(dy.shape())}, gradient, whole(gradient.shape()));
+            dx.add(0, std::move(gradient));
+          }),
+      [kept, value](std::span<const Var> in) { return pad(in[0], std::span(kept).first(at(in[0].rank())), value); });
 }
 
 Var pad(const Var& x, std::initializer_list<std::array<std::int64_t, 2>> amounts, double value) {

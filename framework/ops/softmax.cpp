@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "framework/autograd/repeat.h"
 #include "framework/compute/blocks.h"
 #include "framework/compute/instruction_set.h"
 #include "framework/ops/axes_last.h"
@@ -67,9 +68,12 @@ template <class Apply, class Backward>
 Var over_axis(const char* op, const Var& x, int axis, Apply apply, Backward backward) {
   const detail::AxesLast order = checked(op, x.value(), axis);
   const Tensor rows = over_rows(op, order.to_rows(x.value()), apply);
-  return record(op, {x}, order.from_rows(rows, x.shape()), [=, y = Saved(rows)](const Tensor& dy, InputGrads& dx) {
-    dx.add(0, order.from_rows(backward_over_rows(op, *y, order.to_rows(dy), backward), dx.shape(0)));
-  });
+  return repeatable(
+      record(op, {x}, order.from_rows(rows, x.shape()),
+             [=, y = Saved(rows)](const Tensor& dy, InputGrads& dx) {
+               dx.add(0, order.from_rows(backward_over_rows(op, *y, order.to_rows(dy), backward), dx.shape(0)));
+             }),
+      [=](std::span<const Var> in) { return over_axis(op, in[0], axis, apply, backward); });
 }
 
 }  // namespace

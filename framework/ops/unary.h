@@ -2,7 +2,7 @@
 /// Ops that are one kernel of the activation family. Included by sources of ops only.
 #pragma once
 
-#include "framework/autograd/tape.h"
+#include "framework/autograd/repeat.h"
 #include "framework/compute/blocks.h"
 #include "framework/compute/instruction_set.h"
 #include "framework/parallel/parallel.h"
@@ -37,8 +37,8 @@ Var unary(const char* op, const Var& x, Keep keep, Cost cost, Pick pick, double 
     });
   });
   const Tensor kept = keep == Keep::input ? x.value() : y;
-  return record(
-      op, {x}, std::move(y), [kept = Saved(kept), pick, block, alpha, beta](const Tensor& dy, InputGrads& dx) {
+  Var out =
+      record(op, {x}, std::move(y), [kept = Saved(kept), pick, block, alpha, beta](const Tensor& dy, InputGrads& dx) {
         const Tensor& saved = *kept;
         Tensor gradient(dy.shape(), dy.dtype());
         dispatch("backward", dy.dtype(), [&](auto zero) {
@@ -53,6 +53,8 @@ Var unary(const char* op, const Var& x, Keep keep, Cost cost, Pick pick, double 
         });
         dx.add(0, std::move(gradient));
       });
+  return repeatable(std::move(out),
+                    [=](std::span<const Var> in) { return unary(op, in[0], keep, cost, pick, alpha, beta); });
 }
 
 }  // namespace ebb

@@ -8,6 +8,7 @@
 
 #include "framework/compute/basic.h"
 #include "framework/compute/instruction_set.h"
+#include "framework/nn/prepare.h"
 #include "framework/nn/summary.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/memory.h"
@@ -48,6 +49,15 @@ struct Row {
   double flop = 0;     // of a step
   double peak = 0;     // GFLOP/s
   double peak_mib = 0;
+  // Of prepared networks.
+  double worst_seconds = 0;  // 99th percentile of a call
+  double prepare_seconds = 0;
+  double weights_mib = 0;
+};
+
+// Of the calls of a row.
+struct Times {
+  double median = 0, worst = 0;  // the 99th percentile
 };
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -75,7 +85,7 @@ double fma_peak() {
 }
 
 template <class Step>
-double median_seconds(double budget, Step step) {
+Times times_of(double budget, Step step) {
   for (int warm = 0; warm < 3; ++warm) step();
   std::vector<double> times;
   const auto start = Clock::now();
@@ -84,8 +94,8 @@ double median_seconds(double budget, Step step) {
     step();
     times.push_back(seconds_since(begin));
   }
-  std::ranges::nth_element(times, times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2));
-  return times[times.size() / 2];
+  std::ranges::sort(times);
+  return {times[times.size() / 2], times[times.size() * 99 / 100]};
 }
 
 // Multiply-adds of a step: training is three times inference less the gradient of the images, which nobody wants.
@@ -110,10 +120,20 @@ Row measure(const std::string& name, std::int64_t batch, const std::string& mode
   memory::reset_peak();
   if (mode == "train") {
     Sgd optimizer(*work.model, {.lr = 0.01, .momentum = 0.9});
-    row.seconds = median_seconds(budget, [&] { work.train(optimizer); });
+    row.seconds = times_of(budget, [&] { work.train(optimizer); }).median;
+  } else if (mode == "prepared") {
+    const auto start = Clock::now();
+    const Prepared network = prepare(*work.model, work.input.without(0), {.batch = batch});
+    row.prepare_seconds = seconds_since(start);
+    row.weights_mib = static_cast<double>(network.bytes()) / (1 << 20);
+    memory::release_kept();
+    memory::reset_peak();
+    const Times times = times_of(budget, [&] { network(work.images); });
+    row.seconds = times.median;
+    row.worst_seconds = times.worst;
   } else {
     work.model->eval();
-    row.seconds = median_seconds(budget, [&] { (*work.model)(work.images); });
+    row.seconds = times_of(budget, [&] { (*work.model)(work.images); }).median;
   }
   row.peak_mib = static_cast<double>(memory::stats().peak_bytes) / (1 << 20);
   return row;
@@ -125,13 +145,20 @@ void print(const Row& row, bool json) {
   if (json) {
     std::printf(
         "{\"model\": \"%s\", \"batch\": %lld, \"threads\": %d, \"mode\": \"%s\", \"images_per_s\": %.1f, "
-        "\"gflops\": %.2f, \"fma_peak_gflops\": %.1f, \"peak_tensor_mib\": %.1f, \"instruction_set\": \"%s\"}\n",
+        "\"gflops\": %.2f, \"fma_peak_gflops\": %.1f, \"peak_tensor_mib\": %.1f, ",
         row.model.c_str(), static_cast<long long>(row.batch), parallel::thread_count(), row.mode.c_str(), images,
-        gflops, row.peak, row.peak_mib, instruction_set().c_str());
+        gflops, row.peak, row.peak_mib);
+    if (row.mode == "prepared")
+      std::printf("\"ms\": %.3f, \"p99_ms\": %.3f, \"prepare_ms\": %.1f, \"weights_mib\": %.1f, ", 1e3 * row.seconds,
+                  1e3 * row.worst_seconds, 1e3 * row.prepare_seconds, row.weights_mib);
+    std::printf("\"instruction_set\": \"%s\"}\n", instruction_set().c_str());
   } else {
     std::printf("%-10s %5lld  %-5s %3d threads  %10.0f images/s  %8.1f GFLOP/s  %5.1f %% of FMA peak  %7.1f MiB\n",
                 row.model.c_str(), static_cast<long long>(row.batch), row.mode.c_str(), parallel::thread_count(),
                 images, gflops, 100 * gflops / row.peak, row.peak_mib);
+    if (row.mode == "prepared")
+      std::printf("%29s median %.3f ms, 99th percentile %.3f ms; prepared in %.1f ms, weights %.1f MiB\n", "",
+                  1e3 * row.seconds, 1e3 * row.worst_seconds, 1e3 * row.prepare_seconds, row.weights_mib);
   }
   std::fflush(stdout);
 }
@@ -144,7 +171,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Measures Ebb's models on inputs in memory."};
   app.add_option("--models", settings.models, "names, separated by commas")->capture_default_str();
   app.add_option("--batches", settings.batches, "batch sizes, separated by commas")->capture_default_str();
-  app.add_option("--modes", settings.modes, "train and infer, separated by commas")->capture_default_str();
+  app.add_option("--modes", settings.modes, "train, infer and prepared, separated by commas")->capture_default_str();
   app.add_option("--layers", settings.layers,
                  "layers instead of models: resnet20, resnet18, resnet9, vgg11, mnistcnn, lenet, narrow, strided");
   app.add_option("--start", settings.start,

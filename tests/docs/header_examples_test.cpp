@@ -10,12 +10,14 @@
 #include "framework/nn/batch_norm.h"
 #include "framework/nn/conv2d.h"
 #include "framework/nn/linear.h"
+#include "framework/nn/prepare.h"
 #include "framework/nn/residual.h"
 #include "framework/nn/sequential.h"
 #include "framework/nn/update_batch_norm.h"
 #include "framework/ops/loss.h"
 #include "lab/diagnose/diagnostics.h"
 #include "lab/training/trainer.h"
+#include "models/lenet.h"
 #include "optim/averaging.h"
 #include "optim/change_norms.h"
 #include "optim/report.h"
@@ -173,6 +175,17 @@ BOOST_AUTO_TEST_CASE(a_training_is_looked_at_with_its_audit) {
   std::cout << to_csv(diagnostics.rows());
   // code: end
   BOOST_TEST(printed.text().find("weight") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(inference) {
+  LeNet model{Rng(1)};
+  model.eval();
+  const Tensor images = test::random({3, 28, 28, 1}, 2);
+  // code: prepare
+  const Prepared network = prepare(model, {28, 28, 1});
+  const Tensor logits = network(images);
+  // code: end
+  BOOST_TEST(test::close(logits, model(images).value(), 1e-5));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

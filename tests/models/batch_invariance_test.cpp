@@ -119,9 +119,10 @@ BOOST_AUTO_TEST_CASE(every_model_of_the_registry) {
   for (const char* const family : {"resnet20", "preresnet20", "wrn-16-4"})
     if (std::ranges::find(names, family) == names.end()) names.emplace_back(family);
   for (const std::string& name : names) {
-    const bool large = zoo_model(name)->parameter_count() > 3'000'000;
-    if (large) check(name, {{1, 3}, 8, {2}});
-    else check(name, {{1, 2, 3, 4, 8, 16, 63}, 64, {1, 2, 3}});
+    const std::int64_t size = zoo_model(name)->parameter_count();
+    if (size < 400'000) check(name, {{1, 2, 3, 4, 8, 16, 63}, 64, {1, 2, 3}});
+    else if (size < 12'000'000) check(name, {{1, 3}, 8, {2}});
+    else check(name, {{1}, 3, {2}});
   }
 }
 

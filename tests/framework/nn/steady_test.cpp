@@ -10,6 +10,7 @@
 #include "framework/nn/dropout.h"
 #include "framework/nn/linear.h"
 #include "framework/nn/pooling.h"
+#include "framework/nn/prepare.h"
 #include "framework/nn/residual.h"
 #include "framework/ops/loss.h"
 #include "framework/tensor/memory.h"
@@ -133,6 +134,18 @@ BOOST_AUTO_TEST_CASE(operator_new_is_counted) {
   delete new int(1);
   const std::string text(100, 'x');
   BOOST_TEST(news - before >= 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_prepared_network) {
+  Deep model{Rng(1)};
+  const Prepared network = prepare(model, {28, 28, 1});
+  BOOST_TEST(!network.describe().starts_with("ordinary"), network.describe());
+  const Tensor one = test::random({1, 28, 28, 1}, 1), several = test::random({5, 28, 28, 1}, 1);
+  for (int i = 0; i < 2; ++i) network(one), network(several);
+  const std::uint64_t calls = news, blocks = memory::stats().system_blocks;
+  for (int i = 0; i < 5; ++i) network(one), network(several);
+  BOOST_TEST(news - calls == 0u);
+  if (memory::pooled()) BOOST_TEST(memory::stats().system_blocks == blocks);
 }
 
 BOOST_AUTO_TEST_CASE(lenet) {
