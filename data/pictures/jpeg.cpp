@@ -35,6 +35,7 @@ class Checker {
       at += length;
       if (is_frame(marker)) take_frame(marker, data);
       else if (marker == arithmetic_tables) refuse("arithmetic coding", "Huffman coding");
+      else if (marker == huffman_tables) check_tables(data);
       else if (marker == application_1) take_exif(data);
       else if (marker == scan) take_scan(at);
     }
@@ -83,6 +84,29 @@ class Checker {
     // too, beside the result.
     const auto padded = static_cast<std::size_t>((out_.height + 31) * (out_.width + 31));
     out_.most_bytes = padded * components * 4 + (std::size_t{1} << 18);
+  }
+
+  // Tables of codes (B.2.4.2): the decoder believes their counts.
+  void check_tables(std::span<const std::byte> data) const {
+    constexpr std::size_t head = 17, most_codes = 256, most_bits = 15;
+    for (std::size_t at = 0; at < data.size();) {
+      if (data.size() - at < head) refuse("a table of codes cut short", "a whole one");
+      const bool direct = big_endian(data, at, 1) >> 4 == 0;  // of DC coefficients: values are numbers of bits
+      std::size_t codes = 0, room = 1;                        // room: codes of this length that are not taken
+      for (std::size_t length = 1; length <= 16; ++length) {
+        const std::size_t count = big_endian(data, at + length, 1);
+        room *= 2;
+        if (count > room) refuse("more codes of a length than there can be", "a table of prefix codes");
+        room -= count;
+        codes += count;
+      }
+      at += head;
+      if (codes > most_codes || codes > data.size() - at)
+        refuse(text("a table of ", codes, " codes"), "at most 256, which stand in it");
+      for (std::size_t i = 0; direct && i < codes; ++i)
+        if (big_endian(data, at + i, 1) > most_bits) refuse("a number of more than 15 bits", "at most that");
+      at += codes;
+    }
   }
 
   void take_exif(std::span<const std::byte> data) {

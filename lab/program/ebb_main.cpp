@@ -11,6 +11,7 @@
 #include "lab/program/commands.h"
 #include "lab/program/data_command_line.h"
 #include "lab/program/guarded.h"
+#include "lab/program/predict_command_line.h"
 #include "lab/program/standard_streams.h"
 #include "lab/program/study_command_line.h"
 #include "lab/program/words.h"
@@ -113,6 +114,8 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   audit->add_option("--svg", auditing.svg, "a file that gets the network as a drawing");
   audit->add_flag("--no-probe{false}", auditing.probe, "leave out the search and its confirmation in f64");
 
+  PredictCommandLine predicting(app, extensions);
+
   CLI::App* const studying = app.add_subcommand(study_command, "Runs studies, judges their claims, writes their pages");
   const StudyCommandLine study(*studying);
 
@@ -128,6 +131,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
     return error.get_exit_code();
   }
   if (data.chosen()) return data.run();
+  if (predicting.chosen()) return predicting.run();
   if (*studying) return study.run(studies, {argv[0], study_command, study_worker});
   for (std::size_t i = 0; i < shorts.size(); ++i)
     if (!values[i].empty()) training.settings.push_back(std::string(shorts[i].key) + '=' + values[i]);

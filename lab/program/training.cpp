@@ -58,7 +58,7 @@ int train_in(Session& session, RunDirectory& directory) {
             << clock_text(summary.seconds) << '\n';
   if (!std::isfinite(summary.test_loss)) std::cout << "test loss not finite\n";
   std::cout << "weights " << summary.weights_sha256 << '\n' << std::flush;
-  directory.finish(trainer.final_weights(), session.data.train->standardisation(),
+  directory.finish(trainer.final_weights(), model_card(session.recipe, *session.data.train),
                    make_record(tested, session.test.dataset(), session.recipe.data), summary);
   const std::optional<std::filesystem::path> place = directory.now();
   if (!place)

@@ -203,14 +203,13 @@ void RunDirectory::write_diagnostics() {
   }
 }
 
-void RunDirectory::finish(const State& weights, const std::optional<PixelStatistics>& standardisation,
-                          const EvaluationRecord& evaluation, const TrainSummary& summary) {
+void RunDirectory::finish(const State& weights, const ModelCard& card, const EvaluationRecord& evaluation,
+                          const TrainSummary& summary) {
   if (directory_.removed())
     fail(path().string(), "a run directory that was removed while training", "one to write the results to",
          "what is printed is all that is left; train again");
-  std::map<std::string, std::string> metadata{
-      {"recipe", summary.recipe}, {"model", summary.model}, {"data", summary.data}};
-  if (standardisation) metadata.merge(to_metadata(*standardisation));
+  std::map<std::string, std::string> metadata = to_metadata(card);
+  metadata["recipe"] = summary.recipe;
   save_safetensors(directory_, run_files::model.name, weights, metadata);
   write_file(directory_, run_files::evaluation.name, to_json(evaluation));
   write_file(directory_, run_files::summary.name, to_json(summary));

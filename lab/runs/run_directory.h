@@ -13,6 +13,7 @@
 #include "lab/recipe/recipe.h"
 #include "lab/runs/checkpoints.h"
 #include "lab/runs/evaluation_record.h"
+#include "lab/runs/model_card.h"
 #include "lab/runs/recipe_changes.h"
 #include "lab/runs/run_log.h"
 #include "lab/training/summary.h"
@@ -98,10 +99,10 @@ class RunDirectory : public TrainObserver {
   std::optional<std::filesystem::path> now() const { return directory_.removed() ? std::nullopt : directory_.now(); }
 
   /// Writes model.safetensors, evaluation.json and summary.json.
-  /// \param standardisation of the images that the weights were trained on; stands in the metadata of the weights.
+  /// \param card of the model; stands in the metadata of the weights.
   /// \throws Error naming file and cause.
-  void finish(const State& weights, const std::optional<PixelStatistics>& standardisation,
-              const EvaluationRecord& evaluation, const TrainSummary& summary);
+  void finish(const State& weights, const ModelCard& card, const EvaluationRecord& evaluation,
+              const TrainSummary& summary);
 
   /// From now on writes the rows of `diagnostics` into diagnostics.csv, with each checkpoint, and a line of the log for
   /// each window. They must be part of the trainer's state, and not end before this object.

@@ -1,6 +1,7 @@
 #include "lab/setup/build.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "data/cifar.h"
 #include "data/mnist.h"
@@ -138,17 +139,22 @@ std::shared_ptr<const ImageDataset> read_test_data(const Recipe& recipe,
 }
 
 std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data) {
+  return make_model(recipe, data.sample_shape(), data.classes(), [&data] { return some_images(data); });
+}
+
+std::unique_ptr<Layer> make_model(const Recipe& recipe, const Shape& image, std::int64_t classes,
+                                  std::function<Tensor()> images) {
   if (recipe.norm_groups && recipe.norm != name(Norm::group))
     fail("norm_groups", text("norm_groups = ", *recipe.norm_groups, " beside norm = \"", get(recipe, "norm"), '"'),
          "norm = \"group\"", "leave it out, or choose another norm");
-  ModelOptions options{.image = data.sample_shape(), .classes = data.classes()};
+  ModelOptions options{.image = image, .classes = classes};
   if (recipe.norm) options.norm = norm_of(recipe);
   if (recipe.norm_groups) options.norm->groups = *recipe.norm_groups;
   options.shortcut = recipe.shortcut;
   options.dropout = recipe.dropout;
   options.width = recipe.width;
   options.hidden = recipe.hidden;
-  options.images = [&data] { return some_images(data); };
+  options.images = std::move(images);
   const Rng rng = Rng(recipe.seed).at("model");
   const OwnModel* const own = own_model(recipe);
   if (own == nullptr) return make_model(recipe.model, options, rng);

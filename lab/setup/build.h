@@ -37,6 +37,11 @@ std::shared_ptr<const ImageDataset> read_test_data(const Recipe& recipe,
 /// The model of a recipe for the images and classes of `data`; its numbers depend on the recipe's seed.
 std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data);
 
+/// As above, for images `[h, w, c]` and a number of classes.
+/// \param images of the data, standardised, to which some models fit their first filters; none: see ModelOptions.
+std::unique_ptr<Layer> make_model(const Recipe& recipe, const Shape& image, std::int64_t classes,
+                                  std::function<Tensor()> images = {});
+
 /// Gives the model the weights of recipe.init, but for those whose names begin with recipe.init_except.
 /// \throws Error when the file cannot be read, or when its weights are not those of the model.
 void load_initial(Layer& model, const Recipe& recipe);

@@ -80,6 +80,12 @@ Tensor view_of(const Tensor& images, std::int64_t rows, std::int64_t columns, bo
   return out;
 }
 
+Tensor view_logits(Layer& model, const Tensor& images, const EvaluateOptions& options) {
+  const EvalMode mode(model);
+  const Tape::Pause pause;
+  return logits_of(model, images, views(options));
+}
+
 Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& options) {
   return *evaluate_until(model, batches, options, {});
 }

@@ -48,6 +48,10 @@ Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& 
 std::optional<Evaluation> evaluate_until(Layer& model, const Loader& batches, const EvaluateOptions& options,
                                          const std::function<bool()>& stop);
 
+/// The logits of images f32 `[n, height, width, channels]` as evaluate() has them: in eval mode, without recording,
+/// averaged over the views.
+Tensor view_logits(Layer& model, const Tensor& images, const EvaluateOptions& options = {});
+
 /// Expected calibration error: the mean of |accuracy - mean confidence| over 15 bins of equal width, weighted by their
 /// numbers of samples. Guo et al. 2017, https://arxiv.org/abs/1706.04599. 0 for no samples, NaN when one got no
 /// prediction.

@@ -276,6 +276,15 @@ BOOST_AUTO_TEST_CASE(damaged_jpegs_say_what_is_wrong) {
                good.file.begin() + static_cast<std::ptrdiff_t>(frame),
                good.file.begin() + static_cast<std::ptrdiff_t>(frame) + 19);
   BOOST_TEST(refused({"two frames"}, twice));
+  // The decoder would write behind the end of its table.
+  const std::size_t codes = find({0xFF, 0xC4});
+  Bytes many = good.file;
+  for (std::size_t length = 1; length <= 16; ++length)
+    many.at(codes + 4 + length) = length < 9 ? std::byte{0} : std::byte{0xFF};
+  BOOST_TEST(refused({"codes"}, many));
+  Bytes crowded = good.file;
+  crowded.at(codes + 5) = std::byte{3};
+  BOOST_TEST(refused({"more codes of a length"}, crowded));
   Bytes cut(good.file.begin(), good.file.end() - 2);
   BOOST_TEST(refused({"an end before its last marker"}, cut));
 }

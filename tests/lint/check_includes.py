@@ -33,8 +33,10 @@ MAY_INCLUDE = {
     "lab/setup": [*LIBRARIES, "lab/audit", "lab/diagnose", "lab/format", "lab/recipe", "lab/runs/version.h",
                   "lab/training"],
     "lab/runs": [*LIBRARIES, "lab/diagnose", "lab/format", "lab/recipe", "lab/training"],
+    "lab/use": [*LIBRARIES, "lab/format", "lab/recipe", "lab/runs", "lab/setup", "lab/training"],
     "lab/reports": [*LIBRARIES, "lab/audit", "lab/diagnose", "lab/format", "lab/recipe", "lab/runs", "lab/training"],
-    "lab/program": [*LIBRARIES, *(f"lab/{room}" for room in ROOMS), "lab/study", "lab/studies/studies.h"],
+    "lab/program": [*LIBRARIES, *(f"lab/{room}" for room in ROOMS), "lab/study", "lab/studies/studies.h",
+                    "lab/use"],
     "tests": ["framework", "optim", "data", "models", "lab"],
     "examples": [],
 }

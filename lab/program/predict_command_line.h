@@ -1,0 +1,33 @@
+/// \file
+/// The command lines of `ebb predict` and `ebb summary`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "lab/program/predict_command.h"
+
+namespace ebb {
+
+/// Adds both commands to the program, and runs the one that was chosen.
+class PredictCommandLine {
+ public:
+  PredictCommandLine(CLI::App& app, const std::shared_ptr<const Extensions>& extensions);
+
+  bool chosen() const { return *predict_ || *summary_; }  ///< After parsing.
+
+  /// Runs it. \returns the exit status. \throws Error
+  int run();
+
+ private:
+  void take_what_the_file_lacks(CLI::App& command);
+
+  CLI::App* predict_;
+  CLI::App* summary_;
+  PredictCommand command_;
+  std::string model_name_, classes_, background_ = "white", fit_ = "crop";
+  bool json_ = false, csv_ = false, tta_ = false;
+};
+
+}  // namespace ebb

@@ -1,0 +1,112 @@
+#include "lab/use/predictor.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/picture.h"
+#include "framework/io/safetensors.h"
+#include "framework/tensor/error.h"
+#include "framework/tensor/memory.h"
+#include "lab/runs/evaluation_record.h"
+#include "lab/runs/recipe_changes.h"
+#include "lab/runs/run_files.h"
+#include "lab/setup/build.h"
+#include "lab/setup/extensions.h"
+#include "lab/training/evaluation.h"
+
+namespace ebb {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What files of earlier versions do not say themselves stands in the run directory around them.
+void take_from_run(ModelCard& card, const fs::path& run, const std::shared_ptr<const Extensions>& extensions) {
+  if (fs::exists(run / run_files::recipe.name)) {
+    const Recipe recipe = for_program(run_recipe(Directory(run)).now, extensions);
+    card.model = recipe;
+    card.data = recipe.data;
+  }
+  if (card.classes.empty() && fs::exists(run / run_files::evaluation.name))
+    card.classes =
+        record_from_json(read_run_file(run, run_files::evaluation), (run / run_files::evaluation.name).string())
+            .classes;
+}
+
+// Images of the sets whose names files of earlier versions hold.
+std::optional<Shape> known_image(const std::string& data) {
+  if (data == "mnist" || data == "fashion-mnist") return Shape{28, 28, 1};
+  if (data == "cifar10" || data == "cifar100") return Shape{32, 32, 3};
+  if (data == "optdigits") return Shape{8, 8, 1};
+  return std::nullopt;
+}
+
+fs::path weights_of(const fs::path& path) {
+  if (!fs::is_directory(path)) return path;
+  if (!fs::exists(path / run_files::model.name))
+    fail(path.string(), text("a directory without ", run_files::model.name), "a finished run",
+         "finish it with `ebb resume`");
+  return path / run_files::model.name;
+}
+
+}  // namespace
+
+Predictor::Predictor(const fs::path& path, const PredictorOptions& options)
+    : flip_(options.tta_flip), translate_(options.tta_translate) {
+  const fs::path weights = weights_of(path);
+  const memory::Guard guard;
+  const TensorFile file = load_safetensors(weights);
+  const std::string where = weights.string();
+  card_ = card_from(file.metadata, where, options.extensions);
+  const bool tells_all = file.metadata.contains("model_options");
+  if (!tells_all) take_from_run(card_, weights.has_parent_path() ? weights.parent_path() : ".", options.extensions);
+  apply_settings(card_.model, options.settings);
+  if (!options.classes.empty()) card_.classes = options.classes;
+  if (!options.image.empty()) card_.image = image_shape(options.image, "--image");
+  if (!card_.image) card_.image = known_image(card_.data);
+  const bool named = file.metadata.contains("model") ||
+                     std::ranges::any_of(options.settings, [](const auto& s) { return s.starts_with("model="); });
+  const auto missing = [&](const char* what, const char* remedy) {
+    fail(where, text("a file that does not say ", what), "a model.safetensors of Ebb, or more about it", remedy);
+  };
+  if (!named) missing("which model it is of", "name it: --model lenet");
+  if (!card_.image) missing("what images it takes", "say it: --image 28x28x1 (height, width, channels)");
+  if (card_.classes.empty()) missing("what its classes are called", "name them in order: --classes cat,dog");
+  model_ = make_model(card_.model, *card_.image, static_cast<std::int64_t>(card_.classes.size()));
+  model_->load_state(file.tensors);
+  model_->eval();
+  if (!card_.standardisation) {
+    const auto channels = static_cast<std::size_t>((*card_.image)[2]);
+    card_.standardisation = PixelStatistics{std::vector<double>(channels, 0.0), std::vector<double>(channels, 1.0)};
+  }
+}
+
+Tensor Predictor::fitted(const Tensor& picture, const ResizeOptions& options) const {
+  return resize(with_channels(picture, image()[2]), image()[0], image()[1], options);
+}
+
+Tensor Predictor::logits(const Tensor& pixels) {
+  require_defined("predict", "pixels", pixels);
+  if (pixels.dtype() != DType::u8 || pixels.rank() != 4 || pixels.shape().without(0) != image())
+    fail("predict", text("pixels ", pixels.shape(), " of ", pixels.dtype()),
+         text("u8 [n, ", image()[0], ", ", image()[1], ", ", image()[2], "]"), "bring pictures there by fitted()");
+  return view_logits(*model_, standardise(pixels, *card_.standardisation), {.flip = flip_, .translate = translate_});
+}
+
+Tensor Predictor::predict(const Tensor& pixels) { return probabilities(logits(pixels)); }
+
+Tensor probabilities(const Tensor& logits) {
+  Tensor out(logits.shape());
+  const std::int64_t classes = logits.dim(1);
+  for (std::int64_t n = 0; n < logits.dim(0); ++n) {
+    const float* const row = logits.data<float>() + n * classes;
+    float* const to = out.mutable_data<float>() + n * classes;
+    const double largest = *std::max_element(row, row + classes);
+    double sum = 0;
+    for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(row[c]) - largest);
+    for (std::int64_t c = 0; c < classes; ++c)
+      to[c] = static_cast<float>(std::exp(static_cast<double>(row[c]) - largest) / sum);
+  }
+  return out;
+}
+
+}  // namespace ebb

@@ -1,0 +1,156 @@
+// `ebb predict` and `ebb summary`: the numbers of an evaluation, and what is said of pictures that are none.
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <sstream>
+
+#include "data/mnist.h"
+#include "data/picture.h"
+#include "lab/format/png.h"
+#include "lab/training/evaluation.h"
+#include "lab/use/far_pictures.h"
+#include "lab/use/predictor.h"
+#include "tests/lab/program.h"
+#include "tests/support/temporary_directory.h"
+
+namespace ebb {
+namespace {
+
+using test::Finished;
+using test::has;
+
+// A run of a second, its test images as pictures, and a picture that is none.
+struct Trained {
+  Trained() {
+    const Finished run = test::ebb(data.train("run", "--epochs 1 --model mlp --set hidden=16"));
+    BOOST_REQUIRE_MESSAGE(run.status == 0, run.output);
+    std::filesystem::create_directory(folder());
+    const Mnist test(data.root / "data", Split::test);
+    for (std::int64_t i = 0; i < test.size(); ++i) {
+      Tensor picture({28, 28, 1}, DType::u8);
+      std::ranges::copy_n(test.pixels().data<std::uint8_t>() + 784 * i, 784, picture.mutable_data<std::uint8_t>());
+      const std::string number = text(1000 + i);
+      test::put_file(folder() / (number + ".png"), png(picture));
+    }
+    test::put_file(folder() / ".hidden.png", "nothing");
+    test::put_file(folder() / "notes.txt", "nothing");
+  }
+  std::filesystem::path folder() const { return data.root / "pictures"; }
+  std::string run() const { return (data.root / "run").string() + ' '; }
+  test::SmallData data;
+};
+
+const Trained& trained() {
+  static const Trained once;
+  return once;
+}
+
+std::vector<nlohmann::json> lines_of(const std::string& output) {
+  std::vector<nlohmann::json> out;
+  std::istringstream lines(output);
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with('{')) out.push_back(nlohmann::json::parse(line));
+  return out;
+}
+
+BOOST_AUTO_TEST_SUITE(predict)
+
+BOOST_AUTO_TEST_CASE(pictures_give_the_logits_of_the_data_to_the_last_bit) {
+  const Finished said =
+      test::ebb("predict " + trained().run() + trained().folder().string() + " --json --probabilities");
+  BOOST_TEST(said.status == 0);
+  const std::vector<nlohmann::json> lines = lines_of(said.output);
+  const Mnist test(trained().data.root / "data", Split::test);
+  BOOST_REQUIRE(lines.size() == static_cast<std::size_t>(test.size()));
+  Predictor predictor(trained().data.root / "run");
+  const Tensor logits = predictor.logits(test.pixels());
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    BOOST_TEST(has(lines[i]["picture"].get<std::string>(), text(1000 + static_cast<std::int64_t>(i)) + ".png"));
+    const auto row = logits.span<float>().subspan(10 * i, 10);
+    const auto best = std::ranges::max_element(row) - row.begin();
+    BOOST_TEST(lines[i]["class"].get<std::string>() == test.class_name(best));
+    for (std::size_t c = 0; c < 10; ++c) BOOST_TEST(lines[i]["logits"][c].get<float>() == row[c]);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_picture_costs_the_others_nothing) {
+  const std::string good = (trained().folder() / "1000.png").string();
+  test::put_file(trained().data.root / "bad.png", "GIF89a no picture");
+  const Finished said = test::ebb("predict " + trained().run() + (trained().data.root / "bad.png").string() + ' ' +
+                                  good + " nowhere.png");
+  BOOST_TEST(said.status == 1);
+  BOOST_TEST(has(said.output, "a GIF"));
+  BOOST_TEST(has(said.output, "nowhere.png"));
+  BOOST_TEST(has(said.output, good + "  "));
+  std::filesystem::create_directory(trained().data.root / "empty");
+  const Finished none = test::ebb("predict " + trained().run() + (trained().data.root / "empty").string());
+  BOOST_TEST(none.status == 1);
+  BOOST_TEST(has(none.output, "a directory without a picture"));
+}
+
+BOOST_AUTO_TEST_CASE(all_forms_of_output) {
+  const std::string picture = (trained().folder() / "1001.png").string(), run = "predict " + trained().run();
+  const Finished csv = test::ebb(run + picture + " --csv --top 2");
+  BOOST_TEST(has(csv.output, "picture,class,probability,class 2,probability 2\r\n"));
+  BOOST_TEST(std::ranges::count(csv.output, '\n') == 2);
+  const std::vector<nlohmann::json> three = lines_of(test::ebb(run + picture + " --json --top 3").output);
+  BOOST_REQUIRE(three.size() == 1U);
+  BOOST_TEST(three[0]["top"].size() == 3U);
+  BOOST_TEST(three[0]["top"][0]["class"] == three[0]["class"]);
+  BOOST_TEST((three[0]["top"][0]["probability"] >= three[0]["top"][1]["probability"]));
+  const Finished piped = test::shell("(cat " + picture + " | " + test::program() + run + "- --json)");
+  BOOST_TEST(piped.status == 0);
+  const Finished both = test::ebb(run + picture + " --csv --json");
+  BOOST_TEST(both.status != 0);
+  for (const auto& [option, part] :
+       std::vector<std::pair<std::string, std::string>>{{"--fit sideways", "crop, pad or stretch"},
+                                                        {"--background reddish", "RRGGBB"},
+                                                        {"--image 28x28", "28x28x1"},
+                                                        {"--top 0", "top"},
+                                                        {"--set lr=1,2", "lr"},
+                                                        {"--size-limit 10", "at most 10"}}) {
+    const Finished refused = test::ebb(run + picture + ' ' + option);
+    BOOST_TEST(refused.status != 0, option);
+    BOOST_TEST(has(refused.output, part), refused.output);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_summary_says_what_a_file_is) {
+  const Finished said = test::ebb("summary " + (trained().data.root / "run" / "model.safetensors").string());
+  BOOST_TEST(said.status == 0);
+  for (const char* const part :
+       {"mlp", "hidden", "16", "28 x 28, grey", "10 classes", "0.1307", "mnist", "Linear 784 -> 16"})
+    BOOST_TEST(has(said.output, part), said.output);
+}
+
+// Digits are light on dark; a photograph of paper is the other way round.
+BOOST_AUTO_TEST_CASE(pictures_far_from_the_data_are_told_of) {
+  const ModelCard digits{
+      .image = Shape{28, 28, 1}, .classes = {"0"}, .standardisation = PixelStatistics{{0.13}, {0.3}}};
+  const auto sentences = [](FarPictures& far, const Tensor& picture) {
+    std::string out;
+    for (const std::string& sentence : far.look(picture, resize(with_channels(picture, 1), 28, 28), "a.png"))
+      out += sentence + '\n';
+    return out;
+  };
+  const auto filled = [](Shape shape, int value) { return Tensor::full(shape, value, DType::u8); };
+  FarPictures far(digits);
+  BOOST_TEST(sentences(far, filled({28, 28, 1}, 40)).empty());
+  BOOST_TEST(sentences(far, filled({300, 200, 3}, 128)).empty());
+  BOOST_TEST(has(sentences(far, filled({100, 100, 1}, 220)), "try --invert"));
+  BOOST_TEST(sentences(far, filled({100, 100, 1}, 230)).empty());  // said once
+  Tensor red = filled({50, 50, 3}, 0);
+  for (std::int64_t i = 0; i < red.size(); i += 3) red.mutable_data<std::uint8_t>()[i] = 200;
+  BOOST_TEST(has(sentences(far, red), "colour picture"));
+  BOOST_TEST(has(sentences(far, filled({30, 90, 1}, 10)), "ends are cut off"));
+  BOOST_TEST(has(sentences(far, filled({6, 7, 1}, 10)), "tiny"));
+  // Means near one half say nothing.
+  FarPictures colour(
+      {.image = Shape{32, 32, 3}, .classes = {"0"}, .standardisation = PixelStatistics{{0.47, 0.5, 0.45}, {1, 1, 1}}});
+  BOOST_TEST(colour.look(filled({32, 32, 3}, 250), filled({32, 32, 3}, 250), "b.png").empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
