@@ -10,6 +10,10 @@ namespace {
 // broadcasts have constant displacements.
 constexpr int run = 8;
 
+// A product of few rows waits for its panel, which comes from memory and is read once: it is asked for so many numbers
+// ahead.
+constexpr int64_t few_rows = 28, ahead = 1024;
+
 // out[i][j] = b(i, j) for rows that stand in memory one behind the other.
 template <class T>
 void pack_contiguous(const Strided<T>& b, int64_t rows, int64_t columns, int64_t width, T* out) {
@@ -72,8 +76,16 @@ void multiply_tile(const GemmPanel<T>& panel, int64_t first) {
   Tile<T, M, V> tile(panel.add ? nullptr : panel.bias, panel.columns);
   const T* a = panel.a + first * panel.depth;
   const T* b = panel.b;
-  for (int64_t k = 0; k < panel.depth; k += run, a += M * run, b += V * run * lanes<T>)
-    tile.template run<run>(a, b, run);
+  if (first == 0 && panel.rows <= few_rows) {
+    for (int64_t k = 0; k < panel.depth; k += run, a += M * run, b += V * run * lanes<T>) {
+#pragma GCC unroll 16
+      for (int i = 0; i < V * run; ++i) __builtin_prefetch(b + ahead + i * lanes<T>);
+      tile.template run<run>(a, b, run);
+    }
+  } else {
+    for (int64_t k = 0; k < panel.depth; k += run, a += M * run, b += V * run * lanes<T>)
+      tile.template run<run>(a, b, run);
+  }
   T* to[M];
   for (int m = 0; m < M; ++m) to[m] = panel.c + (first + m) * panel.c_row;
   if (panel.add) tile.add(to, panel.columns);
