@@ -10,11 +10,12 @@
 namespace ebb::detail {
 namespace {
 
-constexpr std::int64_t most_tiles = 56;      // of a block
-constexpr std::int64_t least_blocks = 8;     // smaller blocks rather than fewer
-constexpr std::int64_t shared_tiles = 256;   // at most, where all blocks share their transforms
-constexpr std::int64_t weight_cost = 10;     // of transforming a weight, in multiply-adds a point
-constexpr std::int64_t chunk_channels = 64;  // input channels whose weights are packed and transformed together
+constexpr std::int64_t most_tiles = 56;        // of a block
+constexpr std::int64_t least_blocks = 8;       // smaller blocks rather than fewer
+constexpr std::int64_t shared_tiles = 256;     // at most, where all blocks share their transforms
+constexpr std::int64_t weight_cost = 10;       // of transforming a weight, in multiply-adds a point
+constexpr std::int64_t far_numbers = 1 << 18;  // of kept weights, more than stay in the second cache
+constexpr std::int64_t chunk_channels = 64;    // input channels whose weights are packed and transformed together
 
 // Scratch slots. The first ones belong to the calling thread and are read by all.
 constexpr int u_slot = 0, zeros_slot = 1, stats_slot = 4;
@@ -115,10 +116,11 @@ class WinogradGather {
   // All tiles with one slice of the weights, which are kept, or transformed for a few input channels at a time.
   void multiply_slice(std::int64_t slice, std::int64_t tiles, const float* v, std::int64_t point, float* m) const {
     const std::int64_t wide = width(slice), m_point = this->m_point(slice, tiles);
-    kernels::WinogradProduct product{v,      point, nullptr,        0,     m, m_point, tiles, kernel_.rows, depth_,
-                                     depth_, wide,  kernel_.points, false, {}};
+    kernels::WinogradProduct product{v,      point, nullptr,        0,     m,     m_point, tiles, kernel_.rows, depth_,
+                                     depth_, wide,  kernel_.points, false, false, {}};
     if (a_.packed != nullptr) {
       product.u = a_.packed + slice * u_size();
+      product.far = packed_size() > far_numbers;
       product.u_point = u_point(slice);
       kernel_.multiply(product);
       return;
@@ -156,7 +158,7 @@ class WinogradGather {
         float* const m = parallel::scratch<float>(m_slot, kernel_.points * m_point(0, count));
         for (std::int64_t slice = 0; slice < slices_; ++slice) {
           kernel_.multiply({v, point, u + slice * u_size(), u_point(slice), m, m_point(slice, count), count,
-                            kernel_.rows, depth_, depth_, width(slice), kernel_.points, false,
+                            kernel_.rows, depth_, depth_, width(slice), kernel_.points, false, false,
                             grid_.piece(a_.x, image_, a_.source_channels, last, last + rows_, slice, slices_)});
           transform_output(slice, first, count, m);
         }

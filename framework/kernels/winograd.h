@@ -51,6 +51,7 @@ struct WinogradProduct {
   int64_t width;        ///< Output channels: 1 or 2 lanes.
   int64_t points;       ///< Their number.
   bool add;             ///< m += instead of m =: with the same bits as one product of all channels.
+  bool far;             ///< u comes from memory and is read once: worth asking for ahead of use.
   WinogradAhead ahead;  ///< See there.
 };
 

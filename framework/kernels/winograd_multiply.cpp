@@ -10,6 +10,9 @@ constexpr int vector = lanes<float>;
 // Tiles of a panel: as many as a register tile of two registers has rows.
 constexpr int panel = most_rows<2>;
 
+// Weights that come from memory are asked for so many numbers ahead.
+constexpr int64_t far_ahead = 1024;
+
 // Asks for memory in equal portions.
 class Ahead {
  public:
@@ -45,15 +48,20 @@ template <int V, class Function>
 }
 
 template <int M, int V>
-[[gnu::noinline]] void product_tile(const float* v, int64_t v_step, const float* u, float* m, int64_t depth, bool add) {
+[[gnu::noinline]] void product_tile(const float* v, int64_t v_step, const float* u, float* m, int64_t depth, bool add,
+                                    bool far) {
   Tile<float, M, V> tile;
   if (add)
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i)
 #pragma GCC unroll 2
       for (int j = 0; j < V; ++j) tile.sum[i][j] = Batch<float>::load_unaligned(m + (i * V + j) * vector);
-  for (int64_t c = 0; c < depth; c += vector, v += v_step, u += vector * V * vector)
+  for (int64_t c = 0; c < depth; c += vector, v += v_step, u += vector * V * vector) {
+    if (far)
+#pragma GCC unroll 32
+      for (int i = 0; i < vector * V; ++i) __builtin_prefetch(u + far_ahead + i * vector);
     tile.template run<vector>(v, u, vector);
+  }
 #pragma GCC unroll 16
   for (int i = 0; i < M; ++i)
 #pragma GCC unroll 2
@@ -74,7 +82,8 @@ void product(const WinogradProduct& args) {
       const int64_t left = args.tiles - begin;
       each_part<V>(left < args.rows ? left : args.rows, [&](auto size, int64_t first) {
         product_tile<size.value, V>(v + begin * args.v_depth + first * vector, v_step, u,
-                                    m + (begin + first) * V * vector, args.depth, args.add);
+                                    m + (begin + first) * V * vector, args.depth, args.add,
+                                    args.far && begin + first == 0);
       });
     }
   }
