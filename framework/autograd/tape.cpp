@@ -42,7 +42,7 @@ struct Kept {
     current = nullptr;
   }
 };
-thread_local Kept kept;
+thread_local Kept kept_of_thread;
 
 // Tapes mostly end in the reverse of their order, but those on the heap need not: nothing may go on naming this one.
 void unlink(TapeState* tape) {
@@ -131,7 +131,7 @@ Var::Var(Parameter& parameter) : value_(parameter.value()) {
 }
 
 Tape::Tape() {
-  std::unique_ptr<TapeState> state = std::move(detail::kept.spare);
+  std::unique_ptr<TapeState> state = std::move(detail::kept_of_thread.spare);
   if (!state) state = std::make_unique<TapeState>();
   state->owner.store(detail::Owner::both, std::memory_order_relaxed);
   state->serial = detail::next_serial.fetch_add(1, std::memory_order_relaxed);
@@ -150,7 +150,7 @@ Tape::~Tape() {
   }
   state_->clear();
   detail::unlink(state_);
-  detail::kept.spare.reset(state_);
+  detail::kept_of_thread.spare.reset(state_);
 }
 
 Var Tape::input(Tensor value) {

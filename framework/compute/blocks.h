@@ -13,6 +13,9 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b 
 /// Elements in a block of a cheap elementwise pass.
 constexpr std::int64_t elementwise_block = 16384;
 
+/// Multiply-adds worth a parallel block.
+constexpr std::int64_t block_work = 1 << 20;
+
 /// Whether an output of that many bytes is better written past the caches: by the time the next op reads it, a
 /// second-level cache holds nothing of it, and an ordinary store reads its line first. Measured.
 constexpr bool streams(std::int64_t bytes) { return bytes >= std::int64_t{4} << 20; }

@@ -13,12 +13,6 @@ namespace {
 
 using kernels::ConvTap;
 
-constexpr std::int64_t block_work = 1 << 20;  // multiply-adds worth a parallel block
-
-// Scratch slots.
-constexpr int weights_slot = 0, images_slot = 1, taps_slot = 2, tap_rows_slot = 3, stats_slot = 4, work_slot = 5,
-              part_slot = 6;
-
 // The taps of all phases for blocks of a given number of images, ordered by phase, then by input row.
 struct Taps {
   ConvTap* taps;
@@ -28,6 +22,10 @@ struct Taps {
 
 template <class T>
 class GatherRun {
+  // Scratch slots.
+  static constexpr int weights_slot = 0, images_slot = 1, taps_slot = 2, tap_rows_slot = 3, stats_slot = 4,
+                       work_slot = 5, part_slot = 6;
+
  public:
   explicit GatherRun(const Gather<T>& args)
       : a_(args),

@@ -10,8 +10,7 @@ namespace {
 constexpr std::int64_t packed_bytes = 256 << 10;  // of a block of packed images: stays in the second cache
 
 // Gather.
-constexpr std::int64_t block_work = 1 << 20;  // multiply-adds worth a parallel block
-constexpr std::int64_t most_together = 8;     // images that share a tile
+constexpr std::int64_t most_together = 8;  // images that share a tile
 
 // Weight gradient.
 constexpr std::int64_t most_blocks = 16;            // partial gradients

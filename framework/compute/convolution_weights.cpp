@@ -13,11 +13,11 @@ namespace {
 
 using kernels::ConvTap;
 
-// Scratch slots.
-constexpr int partial_slot = 0, images_slot = 1, dy_slot = 2, taps_slot = 3;
-
 template <class T>
 class WeightGradientRun {
+  // Scratch slots.
+  static constexpr int partial_slot = 0, images_slot = 1, dy_slot = 2, taps_slot = 3;
+
  public:
   WeightGradientRun(const T* x, const T* dy, const ConvolutionShape& shape)
       : x_(x),

@@ -10,23 +10,23 @@
 namespace ebb::detail {
 namespace {
 
-constexpr std::int64_t most_tiles = 56;        // of a block
-constexpr std::int64_t least_blocks = 8;       // smaller blocks rather than fewer
-constexpr std::int64_t shared_tiles = 256;     // at most, where all blocks share their transforms
-constexpr std::int64_t weight_cost = 10;       // of transforming a weight, in multiply-adds a point
-constexpr std::int64_t far_numbers = 1 << 18;  // of kept weights, more than stay in the second cache
-constexpr std::int64_t chunk_channels = 64;    // input channels whose weights are packed and transformed together
-
-// Scratch slots. The first ones belong to the calling thread and are read by all.
-constexpr int u_slot = 0, zeros_slot = 1, stats_slot = 4;
-constexpr int v_slot = 2, m_slot = 3, packed_slot = 5, work_slot = 5, own_u_slot = 6;
-
 // Two ways through the same sums. Many tiles: the transforms of all weights are made once, then blocks of tiles go
 // through input transform, multiplication and output transform, slice by slice of 2 registers of result channels, with
 // everything but the weights in the second cache. Few tiles (deep layers of small images, whose weights are larger than
 // the images): the transforms of all tiles are made once, then each slice's weights are transformed just before their
 // only use.
 class WinogradGather {
+  static constexpr std::int64_t most_tiles = 56;        // of a block
+  static constexpr std::int64_t least_blocks = 8;       // smaller blocks rather than fewer
+  static constexpr std::int64_t shared_tiles = 256;     // at most, where all blocks share their transforms
+  static constexpr std::int64_t weight_cost = 10;       // of transforming a weight, in multiply-adds a point
+  static constexpr std::int64_t far_numbers = 1 << 18;  // of kept weights, more than stay in the second cache
+  static constexpr std::int64_t chunk_channels = 64;    // input channels whose weights are made ready together
+
+  // Scratch slots. The first ones belong to the calling thread and are read by all.
+  static constexpr int u_slot = 0, zeros_slot = 1, stats_slot = 4;
+  static constexpr int v_slot = 2, m_slot = 3, packed_slot = 5, work_slot = 5, own_u_slot = 6;
+
  public:
   WinogradGather(const Gather<float>& args, const kernels::Winograd& kernel)
       : a_(args),

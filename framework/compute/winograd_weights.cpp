@@ -10,21 +10,21 @@
 namespace ebb::detail {
 namespace {
 
-constexpr std::int64_t most_tiles = 56;           // of a block: longer sums round worse
-constexpr std::int64_t least_tiles = 16;          // of a block
-constexpr std::int64_t most_parts = 8;            // sums over a part of the blocks each
-constexpr std::int64_t part_numbers = 1 << 22;    // most numbers in all of them
-constexpr std::int64_t shared_numbers = 5 << 20;  // most numbers in shared transforms
-constexpr std::int64_t least_slices = 4;          // that are worth sharing them
-
-// Scratch slots; the first two belong to the calling thread and are read by all.
-constexpr int shared_slot = 0, zeros_slot = 1, v_slot = 2, d_slot = 3, s_slot = 4;
-
 // A block of tiles: the input's transforms, then for each slice of 2 registers of output channels the gradient's
 // transforms and the sums of their products over the tiles. Two ways: parts of the blocks, each with a gradient of its
 // own, are summed side by side and added by a fixed tree; or, with many slices, the input is transformed once for all,
 // and slices are summed side by side, each with sums that stay in the second cache.
 class WinogradWeightGradient {
+  static constexpr std::int64_t most_tiles = 56;           // of a block: longer sums round worse
+  static constexpr std::int64_t least_tiles = 16;          // of a block
+  static constexpr std::int64_t most_parts = 8;            // sums over a part of the blocks each
+  static constexpr std::int64_t part_numbers = 1 << 22;    // most numbers in all of them
+  static constexpr std::int64_t shared_numbers = 5 << 20;  // most numbers in shared transforms
+  static constexpr std::int64_t least_slices = 4;          // that are worth sharing them
+
+  // Scratch slots; the first two belong to the calling thread and are read by all.
+  static constexpr int shared_slot = 0, zeros_slot = 1, v_slot = 2, d_slot = 3, s_slot = 4;
+
  public:
   WinogradWeightGradient(const float* x, const float* dy, const ConvolutionShape& shape,
                          const kernels::Winograd& kernel)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "framework/autograd/repeat.h"
+#include "framework/compute/blocks.h"
 #include "framework/compute/broadcast.h"
 #include "framework/compute/gemm.h"
 #include "framework/compute/strided.h"
@@ -14,8 +15,7 @@ namespace {
 
 using kernels::Strided;
 
-constexpr std::int64_t block_work = 1 << 20;  // multiply-adds worth a parallel block
-constexpr std::int64_t few_products = 8;      // fewer are computed one after the other, each in parallel
+constexpr std::int64_t few_products = 8;  // fewer are computed one after the other, each in parallel
 
 // The axes before the last two.
 Shape batch_of(const Tensor& x) { return Shape(x.shape().dims().first(static_cast<std::size_t>(x.rank() - 2))); }
