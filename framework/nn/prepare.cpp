@@ -26,12 +26,12 @@ using detail::PreparedOp;
 
 // A step of a prepared network: value `output` from others.
 struct Step {
-  std::function<Tensor(std::span<const Var>)> run;
-  std::vector<std::int32_t> inputs;  // numbers of values; -1: the constant at that place
-  std::vector<Var> constants;
+  std::function<Tensor(std::span<const Var>)> run = {};
+  std::vector<std::int32_t> inputs = {};  // numbers of values; -1: the constant at that place
+  std::vector<Var> constants = {};
   std::int32_t output = 0;
-  std::vector<std::int32_t> last;  // values that nobody needs behind this step
-  std::string text;
+  std::vector<std::int32_t> last = {};  // values that nobody needs behind this step
+  std::string text = {};
   std::int64_t bytes = 0;
 };
 

@@ -141,8 +141,9 @@ Var linear(const Var& x, const Var& weight, const Var& bias) {
   y = y.reshape(x.shape().with(-1, out));
   Var result = biased ? record("linear", {x, weight, bias}, std::move(y), backward)
                       : record("linear", {x, weight}, std::move(y), backward);
-  return repeatable(std::move(result),
-                    [](std::span<const Var> in) { return linear(in[0], in[1], in.size() > 2 ? in[2] : Var()); });
+  return repeatable(std::move(result), [](std::span<const Var> given) {
+    return linear(given[0], given[1], given.size() > 2 ? given[2] : Var());
+  });
 }
 
 }  // namespace ebb
