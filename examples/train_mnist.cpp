@@ -34,15 +34,13 @@ double accuracy(Layer& model, const Loader& batches) {
 }
 
 int main(int argc, char** argv) try {
-  const std::string directory = argc > 1 ? argv[1] : "";
-  const int epochs = argc > 2 ? std::atoi(argv[2]) : 5;
-
-  const Loader test(Mnist(directory, Split::test), {.batch = 500, .shuffle = false});
-
   // code: loop
+  const std::string directory = argc > 1 ? argv[1] : "";  // where the files are
+  const int epochs = argc > 2 ? std::atoi(argv[2]) : 5;
   Rng rng(1);
   LeNet model(rng);
   Loader batches(Mnist(directory, Split::train), {.batch = 128, .seed = 1});
+  Loader test(Mnist(directory, Split::test), {.batch = 500, .shuffle = false});
   Sgd optimizer(decay_weights_only(model, decoupled_lr(5e-4)),  // norms and biases do not decay
                 {.lr = 0.02, .momentum = 0.9, .schedule = cosine(epochs * batches.batches())});
   std::cout << report(optimizer);

@@ -23,7 +23,9 @@ void print_norms(Net& net) {
 }  // namespace
 
 int main() try {
+  // code: batches
   const Loader batches(clothes(Split::train, 4000), {.batch = 50, .seed = 1});
+  // code: end
 
   // code: groups
   Net net(Rng(1));
