@@ -28,7 +28,7 @@ void Sequential::append(const std::string& name, std::unique_ptr<Layer> layer) {
 }
 
 void Sequential::require_layer(const Layer* layer) const {
-  if (layer == nullptr) fail("Sequential", "no layer", "a layer");
+  if (layer == nullptr) fail("Sequential", text("no layer in place ", size()), "a layer");
 }
 
 Layer& Sequential::at(std::int64_t index) {
