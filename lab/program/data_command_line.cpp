@@ -34,8 +34,7 @@ DataCommandLine::DataCommandLine(CLI::App& program)
   show_->add_flag("--test", showing_.test, "images of the test half");
   show_->add_option("--columns", showing_.columns, "images of each class")->capture_default_str();
   show_->add_option("--seed", showing_.seed, "chooses images and augmentation")->capture_default_str();
-  show_->add_option("--set", showing_.settings,
-                    "key=value of augmentation, as of ebb train; default what suits the set");
+  show_->add_option("--set", showing_.settings, "key=value of augmentation, as of `train`; default what suits the set");
 }
 
 bool DataCommandLine::chosen() const { return data_->parsed(); }

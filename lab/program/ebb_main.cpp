@@ -12,6 +12,7 @@
 #include "lab/program/data_command_line.h"
 #include "lab/program/guarded.h"
 #include "lab/program/predict_command_line.h"
+#include "lab/program/program_name.h"
 #include "lab/program/standard_streams.h"
 #include "lab/program/study_command_line.h"
 #include "lab/program/words.h"
@@ -108,7 +109,8 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
 
   AuditCommand auditing{.extensions = extensions};
   CLI::App* const audit = app.add_subcommand("audit", "Shows what weight decay meets in a network");
-  audit->add_option("what", auditing.what, "a recipe, as of ebb train, or a run directory")->required();
+  audit->add_option("what", auditing.what, text("a recipe, as of ", program_name(), " train, or a run directory"))
+      ->required();
   audit->add_option("--set", auditing.settings, "key=value: sets any key of the recipe; may stand several times");
   audit->add_option("--json", auditing.json, "a file that gets all of it as JSON");
   audit->add_option("--svg", auditing.svg, "a file that gets the network as a drawing");
@@ -127,7 +129,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   } catch (const CLI::ParseError& error) {
     const std::string meant = error.get_exit_code() == 0 ? "" : meant_by(app, argc, argv, blank);
     if (meant.empty()) return app.exit(error);
-    std::cerr << "ebb: " << printable(meant) << '\n';
+    std::cerr << "ebb: " << printable(in_own_name(meant)) << '\n';
     return error.get_exit_code();
   }
   if (data.chosen()) return data.run();
@@ -151,12 +153,13 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
 
 int ebb_main(int argc, char** argv, const Extensions& extensions, const std::vector<Study>& studies) {
   prepare_standard_streams();
+  name_program(argc, argv);
   return after_output(guarded([&] {
     std::vector<Study> all = built_in_studies();
     for (const Study& study : studies) {
       require_sound(study);
       if (std::ranges::any_of(all, [&](const Study& other) { return other.name == study.name; }))
-        fail(text("study ", in_quotes(study.name)), "a name that there is", "another name");
+        fail(text("study ", in_quotes(study.name)), "a name of Ebb's, or one that is given twice", "another name");
       all.push_back(study);
     }
     return program(argc, argv, checked(extensions), all);

@@ -17,9 +17,9 @@ namespace ebb {
 /// ```cpp
 /// int main(int argc, char** argv) {
 ///   const auto rms = [](std::int64_t channels, const Recipe&) { return std::make_unique<RmsNorm>(channels); };
-///   const OwnKey width{.name = "tiny_width", .help = "channels of tiny", .initial = 8, .low = 1, .high = 1024};
+///   const OwnKey width{.name = "tiny_width", .help = "channels", .initial = 8, .low = 1, .high = 1024};
 ///   return ebb_main(argc, argv,
-///                   {.models = {{.name = "tiny", .keys = {"norm"}, .make = tiny_net}},
+///                   {.models = {{.name = "tiny", .keys = {"norm", "tiny_width"}, .make = tiny_net}},
 ///                    .norms = {{.name = "rms", .make = rms}},
 ///                    .data = {{.name = "bars", .read = bars}},
 ///                    .decays = {{.name = "half_life", .make = half_life}},

@@ -12,6 +12,7 @@
 #include <typeinfo>
 
 #include "framework/tensor/printable.h"
+#include "lab/program/program_name.h"
 
 namespace ebb {
 namespace {
@@ -62,7 +63,7 @@ int guarded(const std::function<int()>& body) {
   } catch (const std::bad_alloc&) {
     say_no_memory();
   } catch (const std::exception& error) {
-    std::cerr << "ebb: " << printable(error.what()) << '\n';
+    std::cerr << "ebb: " << printable(in_own_name(error.what())) << '\n';
   } catch (...) {
     std::cerr << "ebb: an exception of type ";
     name_exception(std::cerr);

@@ -51,6 +51,8 @@ int run(const ReportCommand& command) {
 int run(const EvalCommand& command) {
   const std::filesystem::path directory = command.directory;
   const std::filesystem::path weights = directory / run_files::model.name;
+  if (!std::filesystem::is_directory(directory))
+    fail(directory.string(), "no such directory", "the directory of a finished run");
   if (!std::filesystem::exists(weights))
     fail(weights.string(), "no such file", "the weights of a finished run", "finish it with `ebb resume`");
   Recipe recipe = for_program(run_recipe(Directory(directory)).now, command.extensions);

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "lab/program/guarded.h"
+#include "lab/program/program_name.h"
 #include "lab/program/standard_streams.h"
 #include "lab/program/study_main.h"
 
@@ -53,6 +54,7 @@ bool is_study_worker(const std::vector<std::string>& arguments) {
 
 int study_main(int argc, char** argv, const std::vector<Study>& studies) {
   prepare_standard_streams();
+  name_program(argc, argv);
   return after_output(guarded([&] {
     const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
     if (is_study_worker(arguments)) return serve_study(studies, {arguments.begin() + 1, arguments.end()});

@@ -8,6 +8,7 @@
 #include "framework/tensor/printable.h"
 #include "lab/audit/audit_record.h"
 #include "lab/program/commands.h"
+#include "lab/program/program_name.h"
 #include "lab/program/training.h"
 #include "lab/runs/environment.h"
 #include "lab/runs/run_files.h"
@@ -49,8 +50,13 @@ void require_what_it_takes(Session& session) {
   require_memory(*session.model, *session.optimizer, session.trainer.options(), session.train);
 }
 
+RunProgram this_program(const Recipe& recipe) {
+  return {printable_line(program_name()), recipe.extensions ? own_things(*recipe.extensions) : ""};
+}
+
 std::string environment_of(const Session& session) {
-  return environment_json(dataset_sha256(*session.data.train), dataset_sha256(*session.data.test));
+  return environment_json(dataset_sha256(*session.data.train), dataset_sha256(*session.data.test),
+                          this_program(session.recipe));
 }
 
 // What decay meets in the network; what is wrong with it is said before the first step.
@@ -79,6 +85,17 @@ void require_same_data(const RunDirectory& directory, const std::string& environ
   if (!begun && !directory.checkpoints().steps().empty())
     fail(file, "no such file", "the checksums of the data that the run began with",
          "--allow-change accepts the data that are there");
+}
+
+std::string in_words(const RunProgram& program) {
+  return text('`', program.name, '`', program.things.empty() ? "" : text(" with ", program.things));
+}
+
+// Another program may have other things under the same names.
+std::string other_program(const std::optional<std::string>& environment, const Recipe& recipe) {
+  const RunProgram begun = environment ? program_of(*environment) : RunProgram(), here = this_program(recipe);
+  if (begun.name.empty() || begun == here) return {};
+  return text("begun by ", in_words(begun), ", goes on with ", in_words(here), '\n');
 }
 
 // Refuses settings that make it another training. Only what would be accepted is recommended.
@@ -147,13 +164,14 @@ int run(const ResumeCommand& command) {
   require_same_data(directory, environment, command.allow_change);
   if (diagnostics) directory.follow(*diagnostics);
   if (!directory.environment()) directory.describe(begun.first, environment, audit_of(session));
+  const std::string other = other_program(directory.environment(), recipe);
   std::string differences;
   const bool found = directory.resume(session.trainer, {.other_averages = command.allow_change}, &differences);
   directory.change(recipe, data_checksums(environment, "data"), session.trainer);
   std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << ", "
             << (found ? text("resumed after batch ", session.trainer.batches_done()) : "begun anew: no checkpoint")
             << '\n'
-            << printable(differences) << '\n'
+            << printable(other) << printable(differences) << '\n'
             << std::flush;
   return train_in(session, directory);
 }

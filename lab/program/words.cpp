@@ -17,6 +17,14 @@ std::vector<const CLI::App*> commands_of(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App*) { return true; });
 }
 
+// The words between the program and the options of a command, each with a space behind it.
+std::string path_of(const CLI::App& command) {
+  std::string path;
+  for (const CLI::App* app = &command; app->get_parent() != nullptr; app = app->get_parent())
+    path = app->get_name() + ' ' + path;
+  return path;
+}
+
 std::string wrong_command(const CLI::App& app, const std::string& word) {
   std::vector<std::string> known;
   for (const CLI::App* const command : commands_of(app)) known.push_back(command->get_name());
@@ -43,12 +51,9 @@ std::string wrong_option(const CLI::App& command, const std::string& word, const
                                                             : name == "data"   ? "--set data=..."
                                                             : is_option(name)  ? "--" + name
                                                                                : "--set " + name + "=...");
-  std::string name = command.get_name();
-  for (const CLI::App* outer = command.get_parent(); outer != nullptr && outer->get_parent() != nullptr;
-       outer = outer->get_parent())
-    name = outer->get_name() + ' ' + name;
-  return text("`ebb ", name, "` has no option ", in_quotes("--" + word), "; ",
-              meant.empty() ? text("see `ebb ", name, " --help`") : meant + '?');
+  const std::string path = path_of(command);
+  return text("`ebb ", path.substr(0, path.size() - 1), "` has no option ", in_quotes("--" + word), "; ",
+              meant.empty() ? text("see `ebb ", path, "--help`") : meant + '?');
 }
 
 }  // namespace
@@ -73,7 +78,10 @@ std::string meant_by(const CLI::App& program, int argc, const char* const* argv,
       if (!known) return wrong_option(*app, name, recipe);
     }
   }
-  return {};
+  if (commands_of(*app).empty()) return {};
+  std::string known;
+  for (const CLI::App* const command : commands_of(*app)) known += text(known.empty() ? "" : ", ", command->get_name());
+  return text("a command is missing; there are: ", known, "; see `ebb ", path_of(*app), "--help`");
 }
 
 }  // namespace ebb

@@ -11,8 +11,8 @@ namespace ebb {
 
 struct Recipe;
 
-// A sentence for a wrong command, or for a wrong option of a command, among the arguments; empty where all are known.
-// \param recipe one that says nothing.
+// A sentence for a wrong or missing command, or for a wrong option of a command, among the arguments; empty where all
+// are known. \param recipe one that says nothing.
 std::string meant_by(const CLI::App& program, int argc, const char* const* argv, const Recipe& recipe);
 
 }  // namespace ebb

@@ -63,7 +63,10 @@ std::vector<std::string> Family::readers(std::string_view key_of_them) const {
 }
 
 std::vector<Family> choosing_keys(const Extensions* own) {
-  return {{"optimizer", optimizer_choices(own)}, {"schedule", schedule_choices(own)}, {"decay", decay_choices(own)}};
+  return {{"optimizer", optimizer_choices(own)},
+          {"schedule", schedule_choices(own)},
+          {"decay", decay_choices(own)},
+          {"model", own_model_choices(own)}};
 }
 
 std::string read_by(std::string_view key, const std::vector<Family>& families) {

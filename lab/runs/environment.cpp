@@ -14,6 +14,7 @@
 #include "framework/io/json_nesting.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "lab/runs/version.h"
 
 namespace ebb {
@@ -73,11 +74,26 @@ std::string dataset_sha256(const Dataset& data) {
 
 std::string surroundings_json() { return with_revision(surroundings()).dump(2) + "\n"; }
 
-std::string environment_json(const std::string& train, const std::string& test) {
+std::string environment_json(const std::string& train, const std::string& test, const RunProgram& program) {
   Json json = surroundings();
+  // A file name may be any bytes, JSON is UTF-8.
+  if (!program.name.empty()) json["program"] = printable_line(program.name);
+  if (!program.things.empty()) json["own_things"] = program.things;
   json["train_sha256"] = train;
   json["test_sha256"] = test;
   return with_revision(std::move(json)).dump(2) + "\n";
+}
+
+RunProgram program_of(const std::string& environment) {
+  try {
+    require_json_nesting(environment, "environment");
+    const Json json = Json::parse(environment);
+    return {.name = json.value("program", ""), .things = json.value("own_things", "")};
+  } catch (const Json::exception&) {
+    return {};
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 std::string data_checksums(const std::string& environment, const std::string& where) {

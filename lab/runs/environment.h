@@ -16,8 +16,18 @@ std::string dataset_sha256(const Dataset& data);
 /// the parallel loops, and the revision of the git repository that the run was started in, where there is one.
 std::string surroundings_json();
 
-/// As above, with checksums of the data. \param train, test as dataset_sha256() gives them.
-std::string environment_json(const std::string& train, const std::string& test);
+/// A program that makes runs.
+struct RunProgram {
+  std::string name = {};                               ///< Of its file; empty: not known.
+  std::string things = {};                             ///< Of its own; see own_things().
+  bool operator==(const RunProgram&) const = default;  ///< Of both.
+};
+
+/// As above, with checksums of the data and the program. \param train, test as dataset_sha256() gives them.
+std::string environment_json(const std::string& train, const std::string& test, const RunProgram& program = {});
+
+/// The program that an environment.json names; without a name where it names none, or is none.
+RunProgram program_of(const std::string& environment);
 
 /// The checksums that an environment.json holds: "train/test".
 /// \throws Error when the text is not what environment_json() writes.

@@ -18,13 +18,16 @@ bool is_word(std::string_view name, bool key) {
 }
 
 // The names of one kind of things, beside those of Ebb's. A name in another case would never be found.
-void require_names(const char* kind, const std::vector<std::string>& own, std::vector<std::string> known, bool key) {
+void require_names(const char* kind, const std::vector<std::string>& own, const std::vector<std::string>& known,
+                   bool key) {
+  std::vector<std::string> given;
   for (const std::string& name : own) {
     const std::string where = text("Extensions: ", kind, ' ', in_quotes(name));
     if (!is_word(name, key))
       fail(where, "no word", key ? "small letters, digits and underscores" : "letters, digits, hyphens, underscores");
-    if (name == "default" || same_name(name, known)) fail(where, "a name that there is", "another name");
-    known.push_back(name);
+    if (name == "default" || same_name(name, known)) fail(where, "a name of Ebb's", "another name");
+    if (same_name(name, given)) fail(where, "a name that is given twice", "another name");
+    given.push_back(name);
   }
 }
 
@@ -92,20 +95,54 @@ std::shared_ptr<const Extensions> checked(Extensions extensions) {
 
 Recipe for_program(Recipe recipe, const std::shared_ptr<const Extensions>& extensions) {
   Recipe known = blank_recipe(extensions);
+  std::string seen;
   try {
-    for (const RecipeKey& key : recipe_keys(recipe)) set(known, key.key, get(recipe, key.key), "recipe.toml");
+    for (const RecipeKey& key : recipe_keys(recipe)) {
+      const std::string value = get(recipe, key.key);
+      seen = text(key.key, " = ", value);
+      set(known, key.key, value, "recipe.toml");
+    }
     for (const GroupRecipe& group : recipe.groups) {
       known.groups.push_back(group);
-      for (const auto& [key, value] : group.own) set(known.groups.back(), key, value, "recipe.toml", known);
+      for (const auto& [key, value] : group.own) {
+        seen = text(key, " = ", value, " in group ", in_quotes(group.name));
+        set(known.groups.back(), key, value, "recipe.toml", known);
+      }
     }
-  } catch (const Error& error) {
-    fail("run", text("what this program does not know: ", error.what()), "the program that the run was made with",
-         "a run of a program of one's own is reported by any, and goes on with that one only");
+  } catch (const Error&) {
+    fail("run", text("one that another program made, with ", seen, ", which this one does not know"),
+         "the program that the run was made with", "any program reports it, that one alone goes on with it");
   }
   return known;
 }
 
+std::string own_things(const Extensions& e) {
+  std::string out;
+  const auto add = [&out](const char* kind, const std::vector<std::string>& names) {
+    for (const std::string& name : names) out += text(out.empty() ? "" : ", ", kind, ' ', name);
+  };
+  add("model", names_of(e.models));
+  add("norm", names_of(e.norms));
+  add("data set", names_of(e.data));
+  add("optimizer", names_of(e.optimizers));
+  add("schedule", names_of(e.schedules));
+  add("decay", names_of(e.decays));
+  add("key", names_of(e.keys));
+  return out;
+}
+
 std::vector<OwnKey> own_keys(const Extensions* own) { return own != nullptr ? own->keys : std::vector<OwnKey>(); }
+
+std::vector<Choice> own_model_choices(const Extensions* own) {
+  std::vector<Choice> choices;
+  if (own == nullptr) return choices;
+  for (const OwnModel& model : own->models) {
+    choices.push_back({model.name});
+    for (const OwnKey& key : own->keys)
+      if (std::ranges::find(model.keys, key.name) != model.keys.end()) choices.back().keys.push_back(key.name);
+  }
+  return choices;
+}
 
 std::shared_ptr<const Extensions> any_names() {
   static const auto any = std::make_shared<const Extensions>(Extensions{.unknown_names = true});

@@ -20,13 +20,15 @@
 namespace ebb {
 
 // In all of these, `keys` are the keys of recipes that mean something beside this name, of Ebb (`momentum`) or one's
-// own (see OwnKey): `--help` says so, and where the recipe chooses something else they are refused. Values of one's own
-// keys are in Recipe::own.
+// own (see OwnKey): `--help` says so, and where the recipe chooses something else that does not list them they are
+// refused. A key of one's own that nothing lists means something everywhere. Values of one's own keys are in
+// Recipe::own.
 
 /// `model = "NAME"`.
 struct OwnModel {
   std::string name;                    ///< As recipes write it.
-  std::vector<std::string> keys = {};  ///< Among norm, shortcut, dropout, width, hidden: others are refused.
+  std::vector<std::string> keys = {};  ///< See above; of Ebb's norm, shortcut, dropout, width, hidden: others of them
+                                       ///< are refused.
   /// The model for images and classes as the options say, its numbers from the rng.
   std::function<std::unique_ptr<Layer>(const ModelOptions& options, const Rng& rng, const Recipe& recipe)> make;
 };
@@ -91,5 +93,8 @@ std::shared_ptr<const Extensions> checked(Extensions extensions);
 /// The recipe of a run as a program with these extensions can build it.
 /// \throws Error naming what the run names and this program does not know.
 Recipe for_program(Recipe recipe, const std::shared_ptr<const Extensions>& extensions);
+
+/// What the extensions add, in a line: "model tiny, norm rms"; empty for none.
+std::string own_things(const Extensions& extensions);
 
 }  // namespace ebb

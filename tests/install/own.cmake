@@ -61,7 +61,7 @@ set(own ${work}/build/own)
 run(${own} check-op)
 require("${output}" "softsign: right")
 run(${own} train --help)
-require("${output}" stretched shapes unit_sgd saw half_life norm_floor "channels of stretched")
+require("${output}" stretched shapes unit_sgd saw half_life norm_floor "channels\; of stretched")
 
 # Trained in one piece, and stopped after half: the same bits.
 run(${own} train ${work}/own/own.toml --out ${work}/whole)
@@ -97,6 +97,9 @@ foreach(other "own optimizer=sgd norm_floor=default" "own schedule=constant saw_
     message(FATAL_ERROR "${other} changes nothing")
   endif()
 endforeach()
+
+refused("stretch_width = 4 beside model" ${own} train ${work}/own/own.toml --out ${work}/refused --set stretch_width=4
+  --set model=resnet-8)
 
 run(${own} eval ${work}/whole)
 require("${output}" "on 200 test images" cross frame)

@@ -30,13 +30,13 @@ int main(int argc, char** argv) {
   if (argc == 2 && argv[1] == std::string_view("check-op")) return check_op();
   return ebb::ebb_main(
       argc, argv,
-      {.models = {{.name = "stretched", .make = user::stretched_net}},
+      {.models = {{.name = "stretched", .keys = {"stretch_width"}, .make = user::stretched_net}},
        .data = {{.name = "shapes", .read = user::shapes}},
        .optimizers = {{.name = "unit_sgd", .keys = {"momentum", "norm_floor"}, .make = user::unit_sgd}},
        .schedules = {{.name = "saw", .keys = {"saw_low"}, .make = user::saw}},
        .decays = {{.name = "half_life", .make = user::half_life}},
        .keys = {
-           {.name = "stretch_width", .help = "channels of stretched", .initial = 8, .low = 1, .high = 1024},
+           {.name = "stretch_width", .help = "channels", .initial = 8, .low = 1, .high = 1024},
            {.name = "norm_floor", .help = "least norm that is divided by", .initial = 1e-6, .low = 1e-12, .high = 1},
            {.name = "saw_low", .help = "multiplier at the end of an epoch", .initial = 0.1, .low = 0, .high = 1}}});
 }

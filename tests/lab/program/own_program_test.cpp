@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(a_stopped_run_goes_on_to_the_same_bits) {
 
 BOOST_AUTO_TEST_CASE(help_and_messages_know_what_is_ones_own) {
   const std::string help = own("train --help").output;
-  for (const char* const said : {"tiny", "rms", "bars", "half_life", "tiny_width", "channels of tiny [8]"})
+  for (const char* const said : {"tiny", "rms", "bars", "half_life", "tiny_width", "channels; of tiny [8]"})
     BOOST_TEST(has(help, said), said);
   BOOST_TEST(!has(test::ebb("train --help").output, "tiny"));
   BOOST_TEST(has(train("x", "--set model=tinny").output, "did you mean \"tiny\"?"));
@@ -73,6 +73,10 @@ BOOST_AUTO_TEST_CASE(help_and_messages_know_what_is_ones_own) {
   BOOST_TEST(has(train("x", "--set tiny_widht=4").output, "did you mean \"tiny_width\"?"));
   BOOST_TEST(has(train("x", "--set tiny_width=0").output, "a number from 1 to 1024"));
   BOOST_TEST(has(train("x", "--set dropout=0.1").output, "[dropout] got dropout = \"0.1\" for tiny"));
+  BOOST_TEST(has(train("x", "--model resnet8 --set tiny_width=20").output, "which ignores it"));
+  BOOST_TEST(has(own("").output, "a command is missing; there are: train, "));
+  BOOST_TEST(has(own("data").output, "there are: fetch, "));
+  BOOST_TEST(has(own("eval " + path("nothing")).output, "nothing] got no such directory"));
   BOOST_TEST(has(train("y", "--print-recipe").output, "# of this program\ntiny_width = 8"));
 }
 
@@ -81,6 +85,31 @@ BOOST_AUTO_TEST_CASE(own_norms_and_decays_go_with_ebbs_networks_and_optimizers) 
   BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
   BOOST_TEST(has(done.output, "norm1.scale"), done.output);
   BOOST_TEST(has(train("tiny", "--set norm=rms --epochs 1").output, "norm2.scale"));
+}
+
+// Hints are commands that the user can give as they stand.
+BOOST_AUTO_TEST_CASE(hints_call_the_program_by_its_own_name) {
+  const std::string called = fs::path(EBB_OWN_PROGRAM).filename().string();
+  const Finished unknown = train("x", "--set tinny_depth=3");
+  BOOST_TEST(has(unknown.output, text('`', called, " train --help`")), unknown.output);
+  BOOST_TEST(!has(unknown.output, "`ebb "), unknown.output);
+  BOOST_TEST(has(own("train --nothing").output, text('`', called, " train`")));
+  BOOST_TEST(has(test::ebb("train --nothing").output, "`ebb train`"));
+}
+
+// The same names may mean other things in another program.
+BOOST_AUTO_TEST_CASE(a_run_says_which_program_began_it_and_that_another_goes_on) {
+  BOOST_REQUIRE(train("run", "--epochs 1").status == 0);
+  const nlohmann::json environment = nlohmann::json::parse(test::read(root.path() / "run" / "environment.json"));
+  BOOST_TEST(environment.at("program") == fs::path(EBB_OWN_PROGRAM).filename().string());
+  BOOST_TEST(environment.at("own_things") == "model tiny, norm rms, data set bars, decay half_life, key tiny_width");
+  BOOST_TEST(!has(own("resume " + path("run")).output, "begun by"));
+  const fs::path renamed = root.path() / "another";
+  fs::create_symlink(EBB_OWN_PROGRAM, renamed);
+  const Finished other = test::shell(text("PATH=/nowhere ", renamed.string(), " resume ", path("run")));
+  BOOST_TEST(has(other.output, text("begun by `", fs::path(EBB_OWN_PROGRAM).filename().string(), "` with model tiny")),
+             other.output);
+  BOOST_TEST(has(other.output, "goes on with `another` with model tiny"), other.output);
 }
 
 BOOST_AUTO_TEST_CASE(any_program_reports_a_run_and_says_who_can_go_on_with_it) {
@@ -96,7 +125,9 @@ BOOST_AUTO_TEST_CASE(any_program_reports_a_run_and_says_who_can_go_on_with_it) {
   for (const char* const command : {"resume ", "eval ", "audit "}) {
     const Finished refused = test::ebb(command + path("run"));
     BOOST_TEST(refused.status == 1, refused.output);
+    BOOST_TEST(has(refused.output, "[run] got one that another program made, with "), refused.output);
     BOOST_TEST(has(refused.output, "the program that the run was made with"), refused.output);
+    BOOST_TEST(refused.output.size() < 300, refused.output);
   }
   BOOST_TEST(has(test::ebb("train " + path("run") + "/recipe.toml").output, "\"bars\""));
 }

@@ -29,10 +29,11 @@ BOOST_AUTO_TEST_CASE(names_that_cannot_be_are_errors) {
   BOOST_TEST(has(error_of([] {
                    checked({.norms = {{.name = "a", .make = no_layer}, {.name = "A", .make = no_layer}}});
                  }),
-                 "a name that there is"));
+                 "norm \"A\"] got a name that is given twice"));
+  BOOST_TEST(has(error_of([&] { checked(norms("batch")); }), "norm \"batch\"] got a name of Ebb's"));
   BOOST_TEST(has(error_of([] { checked({.norms = {{.name = "a", .make = {}}}}); }), "no function"));
-  BOOST_TEST(has(error_of([] { checked({.keys = {{.name = "lr"}}}); }), "a name that there is"));
-  BOOST_TEST(has(error_of([] { checked({.keys = {{.name = "groups"}}}); }), "a name that there is"));
+  BOOST_TEST(has(error_of([] { checked({.keys = {{.name = "lr"}}}); }), "a name of Ebb's"));
+  BOOST_TEST(has(error_of([] { checked({.keys = {{.name = "groups"}}}); }), "a name of Ebb's"));
   BOOST_TEST(has(error_of([] { checked({.keys = {{.name = "a", .initial = 2, .high = 1}}}); }), "from"));
   const auto model = [](const char* name, const char* key) {
     return Extensions{.models = {{.name = name,
@@ -78,6 +79,28 @@ BOOST_AUTO_TEST_CASE(keys_beside_other_choices_are_refused) {
   BOOST_TEST(has(error_of([&] { made("optimizer = \"plain\"\nnesterov = true"); }), "which ignores it"));
   BOOST_TEST(has(error_of([&] { made("schedule = \"half\"\npower = 3"); }), "which ignores it"));
   BOOST_TEST(has(error_of([&] { made("decay = \"twice\"\nl1 = 3"); }), "which ignores it"));
+}
+
+// A key of one's own belongs to the models that list it; one that nothing lists belongs to all.
+BOOST_AUTO_TEST_CASE(own_keys_of_models_are_refused_beside_other_models) {
+  const auto none = [](const ModelOptions&, const Rng&, const Recipe&) { return std::unique_ptr<Layer>(); };
+  const auto own = checked(
+      {.models = {{.name = "small", .keys = {"norm", "small_width"}, .make = none}, {.name = "plain", .make = none}},
+       .keys = {{.name = "small_width", .initial = 8}, {.name = "free", .initial = 1}}});
+  const auto read = [&](const std::string& toml) { return recipe_from_toml(toml, "my.toml", own); };
+  BOOST_TEST(read("model = \"small\"\nsmall_width = 20\nfree = 2").own.at("small_width") == 20);
+  BOOST_TEST(read("model = \"resnet-8\"\nfree = 2").own.at("free") == 2);
+  BOOST_TEST(read("model = \"resnet-8\"\nsmall_width = 8").own.at("small_width") == 8);
+  for (const char* const other : {"resnet-8", "plain"}) {
+    const std::string said = error_of([&] {
+      const Recipe recipe = read(text("model = \"", other, "\"\nsmall_width = 20"));
+      require_no_idle_keys(recipe);
+    });
+    BOOST_TEST(has(said, text("small_width = 20 beside model = \"", other, "\", which ignores it")), said);
+    BOOST_TEST(has(said, "choose model = \"small\""), said);
+  }
+  const auto keys = recipe_keys(read(""));
+  BOOST_TEST(std::ranges::any_of(keys, [](const RecipeKey& key) { return has(key.help, "; of small"); }));
 }
 
 BOOST_AUTO_TEST_CASE(things_that_are_not_made_are_errors_that_name_them) {
