@@ -1,4 +1,7 @@
 // Least squares under decay, L1, elastic net and dropout: where training rests, and what that means.
+#include <algorithm>
+#include <cmath>
+
 #include "lab/study/exact.h"
 #include "lab/study/least_squares.h"
 #include "lab/study/study.h"
@@ -168,14 +171,28 @@ void run(const Trial& trial, Record& record) {
   dropout(task, record);
 }
 
-// Of the first pair: each has its own spectrum.
+// Each pair has its own spectrum: the one whose weights end farthest from each other, so that none hides another.
+std::uint64_t clearest(const Results& results) {
+  std::uint64_t best = 0;
+  double most = -1;
+  for (const std::uint64_t pair : results.pairs()) {
+    std::vector<double> ends;
+    for (std::size_t k = 1; k <= drawn; ++k)
+      ends.push_back(results.series("path of weight " + std::to_string(k), {}, pair).back().second);
+    std::ranges::sort(ends);
+    double least = INFINITY;
+    for (std::size_t i = 1; i < ends.size(); ++i) least = std::min(least, ends[i] - ends[i - 1]);
+    if (least > most) most = least, best = pair;
+  }
+  return best;
+}
+
 Plot paths(const Results& results) {
+  const std::uint64_t pair = clearest(results);
   Plot plot{.title = "Weights on their way to the ridge", .unit = "w", .x = "step", .curves = {}};
   for (std::size_t k = 1; k <= drawn; ++k) {
     const std::string number = std::to_string(k), colour = "var(--c" + std::to_string(k - 1) + ")";
-    const auto of = [&](const std::string& what) {
-      return results.series(what + " of weight " + number, {}, results.pairs().front());
-    };
+    const auto of = [&](const std::string& what) { return results.series(what + " of weight " + number, {}, pair); };
     plot.curves.push_back({.title = "weight " + number, .points = of("path"), .dots = true, .colour = colour});
     plot.curves.push_back({.title = "its formula", .points = of("formula"), .dashed = true, .colour = colour});
   }

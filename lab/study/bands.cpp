@@ -1,4 +1,4 @@
-// Claims whose interval is compared with a band: within() and slope().
+// Claims whose interval is compared with a band: within(), above() and slope().
 #include <algorithm>
 #include <cmath>
 
@@ -111,6 +111,21 @@ Verdict judged_within(const std::string& measured, const Quantity& predicted, do
   return on_worst(all, {1, 1 - relative, 1 + relative});
 }
 
+Verdict judged_above(const std::string& measure, double floor, const Arm& where, const Results& results) {
+  if (!results.has(measure, where)) results.values(measure, where);  // says what there is
+  std::vector<Arm> arms;
+  for (const Arm& arm : results.arms(where))
+    if (results.has(measure, arm)) arms.push_back(arm);
+  std::vector<Measurement> all;
+  for (const Arm& arm : arms) {
+    const std::vector<double> values = results.values(measure, arm);
+    all.push_back({arm_text(arm), interval_at(values, 0.95),
+                   interval_at(values, 1 - 0.05 / static_cast<double>(arms.size())),
+                   static_cast<std::int64_t>(values.size())});
+  }
+  return on_worst(all, {NAN, floor, INFINITY});
+}
+
 bool is_factor(const Results& results, const std::string& name) {
   return std::ranges::any_of(results.factors(), [&](const Factor& factor) { return factor.name == name; });
 }
@@ -172,6 +187,16 @@ Claim within(ClaimText claim, const std::string& measured, Quantity predicted, d
           .judge = [=](const Results& results) {
             return judged_within(measured, predicted, relative, where, block, results);
           }};
+}
+
+Claim above(ClaimText claim, const std::string& measure, double floor, Arm where) {
+  if (!std::isfinite(floor)) fail(text("claim ", claim.id), text("a floor of ", floor), "a number");
+  const std::string band = text(measure, ": above ", significant(floor));
+  return {.text = std::move(claim),
+          .kind = Claim::Kind::equilibrium,
+          .prediction = band,
+          .refutation = text("an interval of ", measure, " that lies below ", significant(floor), " in any arm"),
+          .judge = [=](const Results& results) { return judged_above(measure, floor, where, results); }};
 }
 
 Claim slope(ClaimText claim, const std::string& y, const std::string& x, double predicted, double tolerance,

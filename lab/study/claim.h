@@ -93,6 +93,9 @@ Claim identity(ClaimText text, const std::string& measure, double bound, Quantit
 Claim within(ClaimText text, const std::string& measured, Quantity predicted, double relative, Arm where = {},
              std::int64_t block = 1);
 
+/// The mean over pairs of the measure lies above `floor`, in every arm that agrees with `where`.
+Claim above(ClaimText text, const std::string& measure, double floor, Arm where = {});
+
 /// log y against log x over arms is a line of slope `predicted`, within `tolerance`. \param x a factor or a measure.
 Claim slope(ClaimText text, const std::string& y, const std::string& x, double predicted, double tolerance,
             Arm where = {});

@@ -61,6 +61,7 @@ struct Study {
   std::vector<Claim> claims = {};                       ///< Stated before it is run.
   std::vector<Figure> figures = {};                     ///< One for each message.
   std::string pilot = {};  ///< What was seen on other pairs before the claims were stated, and what follows from it.
+  std::string explanation = {};  ///< What was found out of the results, after they were judged.
 };
 
 /// Every combination of levels, the last factor changing first.

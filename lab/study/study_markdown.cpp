@@ -115,6 +115,8 @@ std::string study_markdown(const StudyPage& page) {
   for (const std::string& each : page.refutations) out += text("- ", plain(each), '\n');
   if (!page.refutations.empty()) out += '\n';
   if (!study.pilot.empty()) out += text("## What was known before\n\n", plain(study.pilot), "\n\n");
+  if (!study.explanation.empty())
+    out += text("## What explains it, found afterwards\n\n", plain(study.explanation), "\n\n");
   if (!study.limits.empty()) out += text("## What it does not show\n\n", plain(study.limits), "\n\n");
   out += "## How it was run\n\n";
   rows.clear();
@@ -125,7 +127,7 @@ std::string study_markdown(const StudyPage& page) {
 std::string svg_file(const Plot& plot) {
   const std::string inner = draw(plot).svg;
   if (inner.empty()) return {};
-  constexpr int width = 440, left = 12, line = 17;
+  constexpr int picture = 416, height = 239, left = 12, line = 17, letter = 7;
   int y = 20;
   const auto words = [&](int x, int size, const char* colour, std::string_view what) {
     return text("<text x=\"", x, "\" y=\"", y, "\" font-size=\"", size, "\" fill=\"var(--", colour, ")\">",
@@ -134,21 +136,31 @@ std::string svg_file(const Plot& plot) {
   std::string head = words(left, 14, "ink", plot.title);
   y += line;
   if (!plot.unit.empty()) head += words(left, 12, "muted", plot.unit), y += line;
+  // A legend of a few lines stands above the picture, a longer one beside it.
+  const auto named = std::ranges::count_if(plot.curves, [](const Curve& curve) { return !curve.title.empty(); });
+  const bool beside = named > 4;
+  const int legend_left = beside ? left + picture + left : left, below_head = y;
+  int width = 2 * left + picture;
   for (const Curve& curve : plot.curves) {
     if (curve.title.empty()) continue;
-    head += text("<line x1=\"", left, "\" x2=\"", left + 20, "\" y1=\"", y - 4, "\" y2=\"", y - 4, "\" stroke=\"",
-                 html::escape(curve.colour), "\" stroke-width=\"3\"", curve.dashed ? " stroke-dasharray=\"6,4\"" : "",
-                 "/>\n", words(left + 28, 12, "ink", curve.title));
+    const std::string colour = html::escape(curve.colour);
+    head += curve.dots
+                ? text("<circle cx=\"", legend_left + 10, "\" cy=\"", y - 4, "\" r=\"3\" fill=\"", colour, "\"/>\n")
+                : text("<line x1=\"", legend_left, "\" x2=\"", legend_left + 20, "\" y1=\"", y - 4, "\" y2=\"", y - 4,
+                       "\" stroke=\"", colour, "\" stroke-width=\"3\"", curve.dashed ? " stroke-dasharray=\"6,4\"" : "",
+                       "/>\n");
+    head += words(legend_left + 28, 12, "ink", curve.title);
     y += line;
+    if (beside) width = std::max(width, legend_left + 28 + letter * static_cast<int>(curve.title.size()) + left);
   }
-  const int top = y - 8;
-  y = top + 230 * (width - 2 * left) / 400 + line;
-  const std::string foot = words(width / 2 - 3 * static_cast<int>(plot.x.size()), 12, "muted", plot.x);
+  const int top = (beside ? below_head : y) - 8, end = y;
+  y = top + height + line;
+  const std::string foot = words(left + picture / 2 - 3 * static_cast<int>(plot.x.size()), 12, "muted", plot.x);
   constexpr std::string_view opening = "<svg class=\"plot\" ";
   return text("<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" viewBox=\"0 0 ",
-              width, ' ', y + 10, "\" width=\"", width, "\" font-family=\"sans-serif\">\n<style>", html::colours(),
-              "</style>\n<rect width=\"100%\" height=\"100%\" fill=\"var(--paper)\"/>\n", head, "<svg x=\"", left,
-              "\" y=\"", top, "\" width=\"", width - 2 * left, "\" height=\"", 230 * (width - 2 * left) / 400, "\" ",
+              width, ' ', std::max(y, end) + 10, "\" width=\"", width, "\" font-family=\"sans-serif\">\n<style>",
+              html::colours(), "</style>\n<rect width=\"100%\" height=\"100%\" fill=\"var(--paper)\"/>\n", head,
+              "<svg x=\"", left, "\" y=\"", top, "\" width=\"", picture, "\" height=\"", height, "\" ",
               inner.substr(opening.size()), foot, "</svg>\n");
 }
 

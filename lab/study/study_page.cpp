@@ -139,6 +139,8 @@ std::string study_html(const StudyPage& page) {
        {"Figures", figures},
        {"What would have refuted it", refutations},
        {"What was known before", study.pilot.empty() ? "" : text("<p>", html::escape(study.pilot), "</p>\n")},
+       {"What explains it, found afterwards",
+        study.explanation.empty() ? "" : text("<p>", html::escape(study.explanation), "</p>\n")},
        {"What it does not show", limits},
        {"How it was run", html::table({}, conditions, "text")}});
 }

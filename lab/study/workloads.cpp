@@ -16,7 +16,7 @@ BnMlp::BnMlp(const BnMlpOptions& options, const Rng& rng)
       smooth_(options.smooth) {}
 
 Var BnMlp::forward(const Var& x) {
-  const Var normed = bn1(fc1(x));
+  const Var normed = bn1(fc1(x.rank() > 2 ? reshape(x, {x.dim(0), -1}) : x));
   return fc2(smooth_ ? softplus(normed) : relu(normed));
 }
 

@@ -22,7 +22,7 @@ struct BnMlpOptions {
   bool smooth = false;        ///< Softplus in place of ReLU.
 };
 
-/// Linear, batch norm, activation, linear.
+/// Linear, batch norm, activation, linear; images are laid out flat.
 class BnMlp : public Layer {
  public:
   /// For Child.

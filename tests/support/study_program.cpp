@@ -97,7 +97,8 @@ Study doubted_study() {
           .tier = Tier::T0,
           .run = [](const Trial&, Record& record) { record.put("one", asked("STUDY_ONE", "0") ? 0 : 1); },
           .claims = {identity({"1", "one is zero", {"A1"}, Verdict::Is::refuted}, "one", 1e-3, 1)},
-          .pilot = "On other pairs one was <1>."};
+          .pilot = "On other pairs one was <1>.",
+          .explanation = "One is <1> by convention."};
 }
 
 Study needy_study() {

@@ -43,6 +43,24 @@ Results shifted(std::uint64_t seed, std::uint64_t pairs, double by) {
 
 BOOST_AUTO_TEST_SUITE(claims)
 
+BOOST_AUTO_TEST_CASE(a_mean_lies_above_a_floor_with_its_whole_interval) {
+  const Claim claim = above({"1", ""}, "y", 1.15, a);
+  const auto about = [](double mean, double other) {
+    return made(two, 8, [=](const Arm& arm, std::uint64_t pair, Record& record) {
+      const double off = pair % 2 == 0 ? 0.1 : -0.1;  // half a width of 0.09 at 95 %
+      record.put("y", (arm == a ? mean : other) + off);
+    });
+  };
+  BOOST_TEST((one(claim, about(1.25, 0)).is == Is::confirmed));
+  BOOST_TEST((one(claim, about(1.23, 0)).is == Is::undecided));
+  BOOST_TEST((one(claim, about(1.07, 9)).is == Is::undecided));
+  BOOST_TEST((one(claim, about(1.05, 9)).is == Is::refuted));
+  BOOST_TEST((one(claim, about(NAN, 9)).is == Is::undecided));
+  BOOST_TEST((one(above({"1", ""}, "y", 1.15), about(1.25, 0.9)).is == Is::refuted));  // in every arm
+  BOOST_CHECK_THROW(above({"1", ""}, "y", NAN), Error);
+  BOOST_CHECK_THROW(one(above({"1", ""}, "x", 1), about(1, 1)), Error);
+}
+
 BOOST_AUTO_TEST_CASE(an_identity_is_confirmed_to_its_bound_and_refuted_beyond_it) {
   const auto values = [](double y, double twin) {
     return made({}, 2, [=](const Arm&, std::uint64_t pair, Record& record) {

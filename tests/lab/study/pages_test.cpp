@@ -1,4 +1,5 @@
 // Pages of studies: their order, and that what was refuted stands beside what was confirmed.
+#include <array>
 #include <boost/test/unit_test.hpp>
 
 #include "framework/tensor/error.h"
@@ -75,6 +76,16 @@ BOOST_AUTO_TEST_CASE(pages_have_their_parts_in_order_and_refuted_claims_among_th
   BOOST_TEST(in_order(index, {"- [small](small.md)", "2 confirmed, 1 refuted, 1 reported", "- [wrong](wrong.md)",
                               "1 refuted"}),
              index);
+  test::studies("run doubted" + out);
+  BOOST_TEST(
+      test::studies(text("report doubted --runs ", folder.path().string(), " --out ", (folder / "others").string()))
+          .status == 0);
+  BOOST_TEST(in_order(read(folder / "others" / "doubted.md"),
+                      {"## What was known before\n", "On other pairs one was",
+                       "## What explains it, found afterwards\n", "by convention", "## How it was run\n"}));
+  BOOST_TEST(
+      in_order(read(folder / "doubted" / "report.html"),
+               {"<h2>What was known before</h2>", "<h2>What explains it, found afterwards</h2>", "One is &lt;1&gt;"}));
   // Written again, nothing is doubled.
   test::studies(text("report small --runs ", folder.path().string(), " --out ", (folder / "pages").string()));
   BOOST_TEST(read(folder / "pages" / "index.md") == index);
@@ -140,6 +151,28 @@ BOOST_AUTO_TEST_CASE(pictures_stand_by_themselves) {
                             "stroke-dasharray", "predicted", "<path", "step", "</svg>"}),
              svg);
   BOOST_TEST(!has(svg, "<Title>"));
+}
+
+BOOST_AUTO_TEST_CASE(a_long_legend_stands_beside_its_picture) {
+  if (!can_plot()) return;
+  Plot plot{.title = "Many", .unit = "units", .x = "step", .curves = {}};
+  const auto place = [&](std::size_t curves) {
+    plot.curves.assign(curves, {.title = "a curve with a rather long name", .points = {{0, 0}, {1, 1}}, .dots = true});
+    const std::string svg = svg_file(plot);
+    const auto number = [&](const std::string& before) {
+      return std::stod(svg.substr(svg.find(before) + before.size()));
+    };
+    // Where the first mark of the legend stands, and where the picture inside begins.
+    return std::array{number("<circle cx=\""), number("<svg x=\"12\" y=\""), number("viewBox=\"0 0 ")};
+  };
+  const auto [few_left, few_top, few_width] = place(4);
+  const auto [many_left, many_top, many_width] = place(15);
+  BOOST_TEST(few_left < 60);
+  BOOST_TEST(few_top > 100);  // below four lines
+  BOOST_TEST(many_left > 428);
+  BOOST_TEST(many_top < 60);
+  BOOST_TEST(many_width > many_left + 31 * 6);  // its words are not cut off
+  BOOST_TEST(few_width == 440);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
