@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "framework/tensor/error.h"
 
@@ -24,8 +25,8 @@ struct Move {
     return (1 - terms.shrink - lr * pull) / terms.divide;
   }
 
-  // The share of a weight that it takes in the mean.
-  double share() const { return beside() + (terms.divide - 1); }
+  // The share of a weight that it takes in the mean: 1 - (1 - beside) / divide.
+  double share() const { return (beside() + (terms.divide - 1)) / terms.divide; }
 
   // The same without the division at the end.
   double beside() const { return terms.shrink + lr * (terms.l2_update + terms.l2_gradient * update.total()); }
@@ -106,6 +107,12 @@ std::string shortened(double value) {
 }
 
 }  // namespace
+
+double shrink_of(const UpdateModel& update, const DecayTerms& terms, double lr) {
+  if (terms.l2_gradient != 0 && update.kind != UpdateModel::Kind::linear)
+    return std::numeric_limits<double>::quiet_NaN();
+  return Move{terms, update, lr}.share();
+}
 
 DecayCourse decay_course(const Optimizer& optimizer, std::size_t group, std::int64_t steps) {
   DecayCourse course;

@@ -35,6 +35,11 @@ struct DecayCourse {
 /// \param steps of the run, from its first one; 0: not known. The peak is then where all multipliers are 1.
 DecayCourse decay_course(const Optimizer& optimizer, std::size_t group, std::int64_t steps);
 
+/// The share of a weight that decay takes in a step when no gradient comes, in the long run: of coupled decay what its
+/// gradient comes to through the optimizer's momentum, of the proximal step 1 - 1 / (1 + lr lambda). NaN where
+/// gradients decide, as behind a division by sqrt(v).
+double shrink_of(const UpdateModel& update, const DecayTerms& terms, double lr);
+
 /// Which of the groups decay_warnings() is to speak of.
 enum class DecayFault : std::uint8_t {
   takes_all,  ///< Those of which a step takes all of a weight or more: a shrink of 1 or more.

@@ -21,8 +21,10 @@ struct Response {
 //
 //     g = e + l2 w,  b = pole b + g,  w = ((1 - shrink) w - lr (direct g + gain b)) / divide
 //
-// so x = (w, b) follows x = A x + x0 e, and P = sum A^t x0 x0' A'^t solves P = x0 x0' + A P A': three equations.
-std::optional<Response> response(const UpdateModel& u, const DecayTerms& terms, double lr, double l2) {
+// so x = (w, b) follows x = A x + x0 e, and P = E x x' solves P = x0 x0' + A P A' + A k x0' + x0 k' A', three
+// equations, with k = E x e = (0, memory / pole): e is orthogonal to w, and b foresees it as far as the memory says.
+std::optional<Response> response(const UpdateModel& u, const DecayTerms& terms, double lr, double l2,
+                                 double memory = 0) {
   const double whole = u.direct + u.gain, keep = 1 - terms.shrink - lr * terms.l2_update;
   const double a = (keep - lr * whole * l2) / terms.divide, b = -lr * u.gain * u.pole / terms.divide;
   const double c = l2, d = u.pole;
@@ -33,7 +35,8 @@ std::optional<Response> response(const UpdateModel& u, const DecayTerms& terms, 
   // Unknowns p = sum w^2, q = sum w b, r = sum b^2, by Cramer's rule.
   const std::array<std::array<double, 3>, 3> m{
       {{1 - a * a, -2 * a * b, -b * b}, {-a * c, 1 - a * d - b * c, -b * d}, {-c * c, -2 * c * d, 1 - d * d}}};
-  const std::array<double, 3> right{x * x, x * y, y * y};
+  const double k = u.pole > 0 ? memory / u.pole : 0;
+  const std::array<double, 3> right{x * x + 2 * b * k * x, x * y + b * k * y + d * k * x, y * y + 2 * d * k * y};
   const auto determinant_of = [](const std::array<std::array<double, 3>, 3>& n) {
     return n[0][0] * (n[1][1] * n[2][2] - n[1][2] * n[2][1]) - n[0][1] * (n[1][0] * n[2][2] - n[1][2] * n[2][0]) +
            n[0][2] * (n[1][0] * n[2][1] - n[1][1] * n[2][0]);
@@ -44,6 +47,7 @@ std::optional<Response> response(const UpdateModel& u, const DecayTerms& terms, 
     return determinant_of(n) / determinant_of(m);
   };
   const double p = solved(0), q = solved(1);
+  if (!(p > 0)) return {};
   return Response{.variance = p, .lagged = a * p + b * q, .slowest = slowest};
 }
 
@@ -102,12 +106,12 @@ std::optional<Equilibrium> signs(const UpdateModel& u, const DecayTerms& terms, 
 }  // namespace
 
 std::optional<Equilibrium> equilibrium(const UpdateModel& update, const DecayTerms& terms, double lr,
-                                       double gradient_at_unit_norm, double values) {
+                                       double gradient_at_unit_norm, double values, double memory) {
   const bool decays = terms.l2_gradient > 0 || terms.l2_update > 0 || terms.shrink > 0 || terms.divide > 1;
   if (!decays || terms.cautious || terms.l1_gradient != 0 || terms.threshold != 0 || !(lr > 0)) return {};
   switch (update.kind) {
     case Kind::linear: {
-      const std::optional<Response> r = response(update, terms, lr, terms.l2_gradient);
+      const std::optional<Response> r = response(update, terms, lr, terms.l2_gradient, memory);
       if (!r) return {};
       return from(*r, std::sqrt(std::sqrt(r->variance) * gradient_at_unit_norm));
     }
@@ -130,13 +134,6 @@ DecayTerms doubled(DecayTerms terms) {
   terms.shrink *= 2;
   terms.divide = 1 + 2 * (terms.divide - 1);
   return terms;
-}
-
-double shrink_of(const UpdateModel& update, const DecayTerms& terms, double lr) {
-  const double shrink = terms.shrink + lr * terms.l2_update + (1 - 1 / terms.divide);
-  if (terms.l2_gradient == 0) return shrink;
-  if (update.kind != Kind::linear) return std::numeric_limits<double>::quiet_NaN();
-  return shrink + lr * terms.l2_gradient * (update.direct + update.gain / (1 - update.pole));
 }
 
 }  // namespace ebb

@@ -22,6 +22,12 @@ namespace ebb {
 ///     rho_k
 ///                 is the correlation of the filtered gradients k steps apart (arcsine law)
 ///
+/// Gradients of a real loss are correlated in time. A gradient stays orthogonal to the weight that it is taken at all
+/// the same, whatever the ones before were; so all that matters of a linear update is how far its sum of past gradients
+/// foresees the next one, `memory` = E<g_t, sum_{k >= 1} pole^k g_{t-k}> / E|g_t|^2, and of an update without such a
+/// sum, plain SGD, nothing does. (The variance of a sum of correlated numbers, V with their autocorrelation in it, is
+/// another thing: it forgets that the weight is made of those gradients.)
+///
 /// Kosson et al. 2024, https://arxiv.org/abs/2305.17212, for the plain cases.
 struct Equilibrium {
   double norm = 0;        ///< |w|, root mean square.
@@ -31,17 +37,14 @@ struct Equilibrium {
 
 /// The equilibrium at the coefficients of one step.
 /// \param gradient_at_unit_norm g~ of the channel; may be 0 where no gradient sets the norm.
+/// \param memory see above; 0 for gradients that are uncorrelated in time. Only linear updates read it.
 /// \returns nothing where there is none: no decay, L1, cautious decay, an update of unknown or orthogonal kind, decay
 /// that
 ///     outweighs the weight.
 std::optional<Equilibrium> equilibrium(const UpdateModel& update, const DecayTerms& terms, double lr,
-                                       double gradient_at_unit_norm, double values);
+                                       double gradient_at_unit_norm, double values, double memory = 0);
 
 /// The same decay at twice the strength.
 DecayTerms doubled(DecayTerms terms);
-
-/// The share of a weight that decay takes in a step when no gradient comes, in the long run: of coupled decay what its
-/// gradient comes to through the optimizer's momentum. NaN where that is no number, as behind a division by sqrt(v).
-double shrink_of(const UpdateModel& update, const DecayTerms& terms, double lr);
 
 }  // namespace ebb

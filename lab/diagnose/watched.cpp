@@ -6,6 +6,7 @@
 
 #include "framework/compute/basic.h"
 #include "lab/audit/predict.h"
+#include "optim/decay_course.h"
 
 namespace ebb::detail {
 namespace {

@@ -18,7 +18,7 @@ struct GroupMeasure {
   std::string name;          ///< Of the group.
   double lr = 0;             ///< Learning rate of the step.
   double lambda = 0;         ///< Strength of the decay at the step.
-  double shrink = 0;         ///< What the decay takes off the weights beside the update, as a share of them.
+  double shrink = 0;         ///< Share of the weights that decay takes, as shrink_of() says.
   double weight_norm = 0;    ///< Norm of all parameters of the group, before the step.
   double gradient_norm = 0;  ///< Norm of their gradients, before clipping.
 };

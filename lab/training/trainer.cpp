@@ -10,6 +10,7 @@
 #include "framework/ops/loss.h"
 #include "framework/tensor/error.h"
 #include "lab/training/last_batch.h"
+#include "optim/decay_course.h"
 
 namespace ebb {
 namespace {
@@ -203,7 +204,7 @@ std::vector<GroupMeasure> Trainer::measure() const {
     GroupMeasure m{.name = optimizer_.groups()[g].name,
                    .lr = context.lr,
                    .lambda = context.lambda,
-                   .shrink = optimizer_.terms(g).shrink};
+                   .shrink = shrink_of(optimizer_.update_model(g), optimizer_.terms(g), context.lr)};
     double weight = 0, gradient = 0;
     for (const Member& member : optimizer_.groups()[g].members) {
       weight += sum_squares(member.parameter->value());

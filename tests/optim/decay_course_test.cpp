@@ -6,7 +6,9 @@
 #include <ctime>
 #include <set>
 
+#include "optim/adam.h"
 #include "optim/report.h"
+#include "optim/sgd.h"
 #include "tests/optim/toys.h"
 #include "tests/support/instrumented.h"
 #include "tests/support/tensors.h"
@@ -72,6 +74,34 @@ std::string line_of(const Optimizer& optimizer, ReportOptions options) {
 }
 
 BOOST_AUTO_TEST_SUITE(decay_courses)
+
+// Of every kind, the divisor of the proximal step included, the share is what a step without gradient takes.
+BOOST_AUTO_TEST_CASE(a_share_is_what_a_step_takes) {
+  constexpr double lr = 0.1;
+  const auto shares = [&](const Decay& decay, double momentum) {
+    Parameter w("w", Role::weight, Tensor::from<double>({2.0}, {1, 1}));
+    Sgd sgd(groups({&w}, {{"all", everything_else()}}), {.lr = lr, .momentum = momentum, .decay = decay});
+    const double before = w.value().item(), said = decay_course(sgd, 0, 1).shrink;
+    BOOST_TEST(said == shrink_of(sgd.update_model(), sgd.terms(), lr));
+    zero_gradient(w);
+    sgd.step();
+    return std::pair{said, 1 - w.value().item() / before};
+  };
+  const Decay both{"both", 2.0, [](const StepContext& s) {
+                     return DecayTerms{.shrink = s.lr * s.lambda, .divide = 1 + s.lr * s.lambda};
+                   }};
+  for (const Decay& decay : {coupled_l2(3), decoupled_lr(3), proximal_l2(3), update_l2(3), both}) {
+    const auto [said, taken] = shares(decay, 0);
+    BOOST_TEST(std::abs(said - taken) < 1e-14, decay << ": " << said << " for " << taken);
+    BOOST_TEST(taken > 0.2);
+  }
+  // Behind momentum in the long run.
+  BOOST_TEST(std::abs(shares(coupled_l2(0.3), 0.9).first - lr * 0.3 * 10) < 1e-14);
+  // Behind a second moment nobody can say.
+  Parameter w("w", Role::weight, Tensor::from<double>({2.0}, {1, 1}));
+  const Adam adam(groups({&w}, {{"all", everything_else()}}), {.decay = coupled_l2(0.1)});
+  BOOST_TEST(std::isnan(shrink_of(adam.update_model(), adam.terms(), lr)));
+}
 
 BOOST_AUTO_TEST_CASE(what_is_left_of_a_weight_without_gradient_is_what_the_optimizer_leaves) {
   int known = 0;

@@ -63,6 +63,15 @@ BOOST_AUTO_TEST_CASE(equals_the_plain_loop_bit_for_bit) {
   BOOST_TEST(judged.accuracy > 0.8);
 }
 
+BOOST_AUTO_TEST_CASE(measured_groups_have_the_shrink_of_coupled_decay) {
+  SmallTraining t({.epochs = 1, .measure_every = 4}, {.decay = coupled_l2(1e-2)});
+  Notes notes;
+  t.trainer.add(notes);
+  while (!t.trainer.done()) t.trainer.step();
+  // 1 / (1 - mu) of lr lambda, in the long run.
+  BOOST_TEST(std::abs(notes.steps[3].groups[0].shrink - notes.steps[3].lr * 1e-2 * 10) < 1e-15);
+}
+
 BOOST_AUTO_TEST_CASE(goes_step_by_step_and_tells_its_observers) {
   SmallTraining t({.epochs = 3, .evaluate_every = 2, .measure_every = 4});
   Notes notes;
