@@ -9,6 +9,7 @@
 #include "framework/ops/loss.h"
 #include "framework/ops/shape.h"
 #include "framework/tensor/error.h"
+#include "lab/audit/felt_norms.h"
 #include "lab/audit/predict.h"
 #include "optim/channels.h"
 #include "optim/decay_course.h"
@@ -127,15 +128,19 @@ std::string law_of(const Symmetry& symmetry) {
 
 class Auditor {
  public:
-  Auditor(Module& model, const LossOf& loss, const Optimizer* optimizer, const AuditOptions& options)
+  // \param eps whether small constants in sums are taken for the eps of norms.
+  Auditor(Module& model, const LossOf& loss, const Optimizer* optimizer, const AuditOptions& options, bool eps)
       : model_(model), optimizer_(optimizer), options_(options) {
     const std::vector<NamedParameter> parameters = model.named_parameters();
     const DType dtype = parameters.empty() ? DType::f32 : parameters[0].parameter->value().dtype();
     const Untouched untouched(model);
     {
       Tape tape;
+      const SmallConstants constants;
       const Var value = loss(dtype);
-      out_.network = network_of(tape, parameters, value);
+      out_.network = network_of(tape, parameters, value, constants);
+      if (!eps)
+        for (NetworkValue& v : out_.network.values) v.eps = -1, v.eps_share = 0;
       tape.backward(value);
     }
     find();
@@ -159,8 +164,15 @@ class Auditor {
     for (std::string& sentence : probe.missed(known)) out_.problems.push_back(std::move(sentence));
   }
 
+  // Whether something is taken for the eps of a norm, and a symmetry was not confirmed.
+  bool refutes_eps() const {
+    return std::ranges::any_of(out_.network.values, [](const NetworkValue& v) { return v.eps >= 0; }) &&
+           std::ranges::any_of(out_.symmetries, [](const auto& s) { return s.probe && !s.probe->confirmed; });
+  }
+
   Audit take() {
     look_at_groups();
+    for (std::string& sentence : felt_norms(out_.network, positions_)) out_.warnings.push_back(std::move(sentence));
     return std::move(out_);
   }
 
@@ -253,12 +265,21 @@ class Auditor {
   Audit out_;
 };
 
+Audit audited(Module& model, const LossOf& loss, const LossOf& probed, const Optimizer* optimizer,
+              const AuditOptions& options) {
+  const auto with = [&](bool eps) {
+    Auditor auditor(model, loss, optimizer, options, eps);
+    if (options.probe) auditor.probe(probed);
+    return auditor;
+  };
+  Auditor auditor = with(true);
+  return auditor.refutes_eps() ? with(false).take() : auditor.take();
+}
+
 }  // namespace
 
 Audit audit(Module& model, const LossOf& loss, const Optimizer* optimizer, const AuditOptions& options) {
-  Auditor auditor(model, loss, optimizer, options);
-  if (options.probe) auditor.probe(loss);
-  return auditor.take();
+  return audited(model, loss, loss, optimizer, options);
 }
 
 Audit audit(Layer& model, const Tensor& images, const Tensor& labels, const Optimizer* optimizer,
@@ -268,14 +289,11 @@ Audit audit(Layer& model, const Tensor& images, const Tensor& labels, const Opti
   const auto loss_of = [&](const Tensor& x, const Tensor& y, DType dtype) {
     return softmax_cross_entropy(model(cast(x, dtype)), y, {.label_smoothing = options.label_smoothing});
   };
-  Auditor auditor(
-      model, [&](DType dtype) { return loss_of(images, labels, dtype); }, optimizer, options);
-  if (options.probe) {
-    const std::int64_t few = std::min(options.probe_batch, images.dim(0));
-    const Tensor some = slice(images, 0, 0, few).value(), theirs = slice(labels, 0, 0, few).value();
-    auditor.probe([&](DType dtype) { return loss_of(some, theirs, dtype); });
-  }
-  return auditor.take();
+  const std::int64_t few = std::min(options.probe_batch, images.dim(0));
+  const Tensor some = slice(images, 0, 0, few).value(), theirs = slice(labels, 0, 0, few).value();
+  return audited(
+      model, [&](DType dtype) { return loss_of(images, labels, dtype); },
+      [&](DType dtype) { return loss_of(some, theirs, dtype); }, optimizer, options);
 }
 
 }  // namespace ebb

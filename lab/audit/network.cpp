@@ -12,7 +12,8 @@ double NetworkValue::setting(std::string_view name, double otherwise) const {
   return found == settings.end() ? otherwise : found->value;
 }
 
-Network network_of(const Tape& tape, const std::vector<NamedParameter>& parameters, const Var& loss) {
+Network network_of(const Tape& tape, const std::vector<NamedParameter>& parameters, const Var& loss,
+                   const SmallConstants& constants) {
   Network network;
   network.parameters = parameters;
   network.loss = tape.number(loss);
@@ -30,6 +31,10 @@ Network network_of(const Tape& tape, const std::vector<NamedParameter>& paramete
     value.shape = node.shape;
     const auto known = numbers.find(node.parameter);
     if (node.parameter != nullptr && known != numbers.end()) value.parameter = known->second;
+    for (std::size_t k = 0; k < value.inputs.size(); ++k) {
+      const double share = value.inputs[k] < 0 ? constants.share(i, k) : 1;
+      if (share <= most_eps_share) value.eps = static_cast<int>(k), value.eps_share = share;
+    }
   }
   network.values[static_cast<std::size_t>(network.loss)].to_loss = true;
   for (std::size_t i = network.values.size(); i-- > 0;)

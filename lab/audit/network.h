@@ -9,6 +9,7 @@
 
 #include "framework/autograd/tape.h"
 #include "framework/nn/module.h"
+#include "lab/audit/small_constant.h"
 
 namespace ebb {
 
@@ -20,6 +21,8 @@ struct NetworkValue {
   int parameter = -1;                     ///< Of a leaf: its number in Network::parameters.
   Shape shape = {};                       ///< Of the value.
   bool to_loss = false;                   ///< Whether the loss depends on it.
+  int eps = -1;                           ///< Of a sum: which input is a constant as small as a norm's eps; or -1.
+  double eps_share = 0;                   ///< Its share of the sum: see SmallConstants.
 
   /// The setting of that name, the first if there are several; `otherwise` where there is none.
   double setting(std::string_view name, double otherwise = 0) const;
@@ -34,7 +37,9 @@ struct Network {
 
 /// What `tape` holds, before its backward().
 /// \param parameters of the module that was recorded; leaves of others are taken for constants.
+/// \param constants looked on while the pass was recorded.
 /// \throws Error when `loss` is not on the tape.
-Network network_of(const Tape& tape, const std::vector<NamedParameter>& parameters, const Var& loss);
+Network network_of(const Tape& tape, const std::vector<NamedParameter>& parameters, const Var& loss,
+                   const SmallConstants& constants);
 
 }  // namespace ebb

@@ -23,6 +23,10 @@ constexpr double roundings = 1e3 * 0x1p-53;
 // hundredth of it is common.
 constexpr double eps_margin = 0.25;
 
+// As much for the share of an eps in the sums of norms that are written out. It is a mean and no largest one, and a
+// loss near 0 changes by several times as much as what it is made of.
+constexpr double share_margin = 16;
+
 // The least variance that a norm meets in a pass. Groups are made of channels: theirs is no smaller.
 class LeastVariance : public detail::OpObserver {
  public:
@@ -79,6 +83,10 @@ class Probe::Point {
     const Tape tape;
     loss_(DType::f64);
     felt_eps = roundings + eps_margin * eps / least.value;
+    for (const NetworkValue& v : network.values)
+      if (v.to_loss) felt_constants += share_margin * v.eps_share;
+    // Added to a root, an eps vanishes with 2^-k only.
+    if (felt_constants > 0) exponent = greatest_exponent;
     while (exponent <= greatest_exponent && eps / std::ldexp(least.value, 2 * exponent) >= 0x1p-55) ++exponent;
   }
 
@@ -134,7 +142,8 @@ class Probe::Point {
   }
 
   int exponent = least_exponent;
-  double felt_eps = 0;  // bound on what eps makes of a doubled scale
+  double felt_eps = 0;        // bound on what eps makes of a doubled scale
+  double felt_constants = 0;  // likewise of the eps of norms that are written out
 
  private:
   Tensor& value(int p) const { return network_.parameters[static_cast<std::size_t>(p)].parameter->value(); }
@@ -169,7 +178,8 @@ ProbeResult Probe::confirm(const Symmetry& symmetry) {
     // What saturates, a sigmoid say, ignores large scales too, but feels a small one.
     const double doubled = point_->loss([&](Point& point) { point.scale(symmetry, 1, 0, 0); });
     const double change = change_of(doubled, point_->base());
-    if (!(change <= point_->felt_eps)) return {.confirmed = false, .change = change, .reason = {}};
+    if (!(change <= point_->felt_eps + point_->felt_constants))
+      return {.confirmed = false, .change = change, .reason = {}};
     return to_the_bit(symmetry, point_->exponent);
   }
   const bool shift = symmetry.kind == Symmetry::Kind::shift;
@@ -192,11 +202,11 @@ ProbeResult Probe::to_the_bit(const Symmetry& symmetry, int exponent) {
   const auto drawn = [&](std::uint64_t draw) {
     return point_->loss([&](Point& point) { point.scale(symmetry, exponent, exponent > 0 ? 1 : -1, draw); });
   };
-  const double from = drawn(0);
+  const double from = drawn(0), last = last_bits + std::ldexp(point_->felt_constants, -std::abs(exponent));
   for (const std::uint64_t draw : {1, 2}) {
     const double loss = drawn(draw);
     result.change = std::max(result.change, change_of(loss, from));
-    result.confirmed = result.confirmed && change_of(loss, from) <= last_bits;
+    result.confirmed = result.confirmed && change_of(loss, from) <= last;
   }
   return result;
 }

@@ -25,17 +25,41 @@ std::size_t last(const Shape& shape) { return shape.rank() == 0 ? 1 : static_cas
 class ScaleWalk {
  public:
   // \param absorb whether linear maps may undo what comes in, by the factors of their rows.
-  ScaleWalk(const Network& network, const std::vector<bool>& inert, const TravelRules& own, bool absorb)
+  // \param felt by value: sums whose eps is a constant as any other.
+  ScaleWalk(const Network& network, const std::vector<bool>& inert, const TravelRules& own, bool absorb,
+            const std::vector<bool>& felt)
       : network_(network),
         inert_(inert),
         own_(own),
         absorb_(absorb),
+        felt_(felt),
         columns_(network.parameters.size()),
         rows_(network.parameters.size()),
         scales_(network.values.size(), Channels{{}}) {
     for (std::size_t i = 0; i < network_.values.size(); ++i)
       if (network_.values[i].to_loss) scales_[i] = result(network_.values[i]);
     stop(scales_[static_cast<std::size_t>(network_.loss)]);
+  }
+
+  // Sums in which an eps does not vanish as a symmetry's factor grows. That of a rescaling may grow or fall, but not
+  // both.
+  std::vector<std::size_t> felt_eps() {
+    std::map<int, double> sign;  // of unknowns that stayed free: with it parameters, or else sums, grow
+    if (!absorb_)
+      for (const Channels& columns : columns_)
+        for (const Sum& channel : columns)
+          for (const auto& [unknown, power] : system_.solved(channel)) sign.emplace(unknown, power);
+    std::vector<std::size_t> out;
+    for (std::size_t i = 0; i < network_.values.size(); ++i) {
+      if (!network_.values[i].to_loss || network_.values[i].eps < 0 || felt_[i]) continue;
+      const bool falls = std::ranges::any_of(scales_[i], [&](const Sum& channel) {
+        return std::ranges::any_of(system_.solved(channel), [&](const auto& term) {
+          return term.second * sign.emplace(term.first, term.second).first->second < 0;
+        });
+      });
+      if (falls) out.push_back(i);
+    }
+    return out;
   }
 
   std::vector<Symmetry> symmetries() {
@@ -93,6 +117,10 @@ class ScaleWalk {
   const NetworkValue* input(const NetworkValue& value, std::size_t k) const {
     if (k >= value.inputs.size() || value.inputs[k] < 0) return nullptr;
     return &network_.values[static_cast<std::size_t>(value.inputs[k])];
+  }
+
+  bool is_eps(const NetworkValue& value, std::size_t k) const {
+    return value.eps == static_cast<int>(k) && !felt_[static_cast<std::size_t>(&value - network_.values.data())];
   }
 
   bool ignored(const NetworkValue& value, std::size_t k) const {
@@ -214,7 +242,7 @@ class ScaleWalk {
   Channels sum(const NetworkValue& value) {
     Channels y;
     for (std::size_t k = 0; k < value.inputs.size(); ++k) {
-      if (ignored(value, k)) continue;
+      if (ignored(value, k) || is_eps(value, k)) continue;
       const Channels x = stretched(of(value, k), value);
       y = y.empty() ? x : equal(y, x);
     }
@@ -301,10 +329,24 @@ class ScaleWalk {
   const std::vector<bool>& inert_;
   const TravelRules& own_;
   bool absorb_;
+  const std::vector<bool>& felt_;
   LinearSystem system_;
   std::vector<Channels> columns_, rows_;  // of the parameters
   std::vector<Channels> scales_;          // of the values
 };
+
+// An eps that turns out to be felt makes equations of its own, so the walk begins again.
+std::vector<Symmetry> walked(const Network& network, const std::vector<bool>& inert, const TravelRules& own,
+                             bool absorb) {
+  std::vector<bool> felt(network.values.size(), false);
+  const bool has_eps = std::ranges::any_of(network.values, [](const NetworkValue& v) { return v.eps >= 0; });
+  for (;;) {
+    ScaleWalk walk(network, inert, own, absorb, felt);
+    const std::vector<std::size_t> more = has_eps ? walk.felt_eps() : std::vector<std::size_t>{};
+    if (more.empty()) return walk.symmetries();
+    for (const std::size_t i : more) felt[i] = true;
+  }
+}
 
 }  // namespace
 
@@ -316,9 +358,9 @@ std::vector<Symmetry> scale_symmetries(const Network& network, const std::vector
         shift.granularity() == "channel")
       inert[static_cast<std::size_t>(shift.parts[0].parameter)] = true;
   std::vector<Symmetry> found;
-  for (Symmetry& s : ScaleWalk(network, inert, own, false).symmetries())
+  for (Symmetry& s : walked(network, inert, own, false))
     if (s.kind == Symmetry::Kind::scale) found.push_back(std::move(s));
-  for (Symmetry& s : ScaleWalk(network, inert, own, true).symmetries())
+  for (Symmetry& s : walked(network, inert, own, true))
     if (s.kind == Symmetry::Kind::rescale) found.push_back(std::move(s));
   return found;
 }

@@ -134,6 +134,7 @@ class ShiftWalk {
 
   Added sum(const NetworkValue& value) const {
     if (value.op == "where") return Added::something;
+    if (removed(value)) return Added::nothing;
     Added y = Added::nothing;
     for (std::size_t k = 0; k < value.inputs.size(); ++k) {
       Added x = of(value, k);
@@ -144,6 +145,21 @@ class ShiftWalk {
       y = both(y, x);
     }
     return value.op == "add_relu" ? Added::something : y;
+  }
+
+  // x - mean(x) has lost what all that the mean is taken over have in common.
+  bool removed(const NetworkValue& value) const {
+    const NetworkValue *const x = input(value, 0), *const mean = input(value, 1);
+    if (value.op != "sub" || x == nullptr || mean == nullptr || mean->op != "mean" ||
+        mean->inputs[0] != value.inputs[0] || mean->shape.rank() != x->shape.rank())
+      return false;
+    const auto mask = static_cast<unsigned>(mean->setting("axes"));
+    const unsigned last = 1U << static_cast<unsigned>(x->shape.rank() - 1);
+    const Added added = of(value, 0);
+    if (added == Added::constant) return true;
+    if (added == Added::channels) return (mask & last) == 0;
+    if (added == Added::places) return mask == 1U && x->shape.rank() > 1;
+    return (added == Added::common || added == Added::columns) && mask == last;
   }
 
   Added product(const NetworkValue& value) const {

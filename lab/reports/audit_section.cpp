@@ -54,7 +54,7 @@ std::string table_of(const std::vector<const AuditRow*>& rows) {
   }
   std::string out =
       html::table({"parameter", "position", "decay", "shrink a step", "timescale, steps = epochs", "left at the end",
-                   "|w| now", "at rest: |w|, turns", "at 2 lambda: |w|, turns", "effective lr"},
+                   "|w| at the start", "at rest: |w|, turns", "at 2 lambda: |w|, turns", "effective lr at the start"},
                   cells, "audit");
   if (rows.size() > most_rows)
     out += text("<p class=\"small\">", grouped(static_cast<std::int64_t>(rows.size() - most_rows)), " more are in ",
@@ -85,7 +85,7 @@ double median(const std::vector<const AuditRow*>& rows, double AuditRow::*number
 }
 
 // The sentence about the equilibrium of what stands in front of norms, at this lambda and at twice as much.
-std::string what_doubling_does(const std::vector<const AuditRow*>& decayed) {
+std::string what_doubling_does(const std::vector<const AuditRow*>& decayed, bool diagnosed) {
   std::vector<const AuditRow*> known;
   for (const AuditRow* const row : decayed)
     if (std::isfinite(row->predicted_norm) && std::isfinite(row->doubled_norm)) known.push_back(row);
@@ -96,9 +96,9 @@ std::string what_doubling_does(const std::vector<const AuditRow*>& decayed) {
       "balance, at a norm of ",
       number(&AuditRow::predicted_norm), " a channel, and turn by ", number(&AuditRow::predicted_angle),
       "° a step (medians of the layers); at twice the lambda at ", number(&AuditRow::doubled_norm), ", turning by ",
-      number(&AuditRow::doubled_angle),
-      "°. Gradients change as a network learns, and norms at rest follow them: a run that is diagnosed "
-      "(<code>--diagnose</code>) compares with measured ones.");
+      number(&AuditRow::doubled_angle), "°. Gradients change as a network learns, and norms at rest follow them: ",
+      diagnosed ? "<i>What decay did</i> has those of the training."
+                : "a run that is diagnosed (<code>--diagnose</code>) compares with measured ones.");
 }
 
 }  // namespace
@@ -112,10 +112,12 @@ html::Section audit_section(const RunData& run) {
   std::vector<const AuditRow*> decayed, others;
   for (const AuditRow& row : audit.rows) (row.decayed ? decayed : others).push_back(&row);
   std::string out;
-  if (run.diagnosis.empty())  // otherwise the page begins with what was measured
-    out = text("<p>", where_it_acts(decayed, others), "</p>\n<p>", what_doubling_does(decayed), "</p>\n");
+  const bool diagnosed = !run.diagnosis.empty();  // then the page begins with where decay acts
+  if (!diagnosed) out = text("<p>", where_it_acts(decayed, others), "</p>\n");
+  out += text("<p>", what_doubling_does(decayed, diagnosed), "</p>\n");
   out += text(
-      "<p class=\"small\">Shrink, timescale, rest and effective learning rate are those of the schedule&#39;s peak; "
+      "<p class=\"small\">Shrink, timescale, rest and effective learning rate are those of the schedule&#39;s peak, by "
+      "the norms and gradients at the start; "
       "<i>left at the end</i> is what the whole run leaves of a weight that gets no gradient.</p>\n");
   if (!decayed.empty()) out += table_of(decayed);
   if (!others.empty())

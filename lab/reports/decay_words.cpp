@@ -26,4 +26,11 @@ std::string where_decay_acts(const Counted& filters, const Counted& function, co
   return out;
 }
 
+std::string share_in_words(double share) {
+  if (share > 0.999 && share < 1) return "more than 99.9 %";
+  if (share > 0 && share < 0.001) return "less than 0.1 %";
+  const bool whole = share == 0 || share == 1 || (share >= 0.01 && share <= 0.99);
+  return percent(share, whole ? 0 : 1);
+}
+
 }  // namespace ebb

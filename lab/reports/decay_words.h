@@ -18,4 +18,7 @@ struct Counted {
 // A few sentences. \param filters decayed in front of a norm. \param function decayed elsewhere. \param rest others.
 std::string where_decay_acts(const Counted& filters, const Counted& function, const Counted& rest);
 
+// "63 %", "99.6 %", "more than 99.9 %": never all or nothing by rounding.
+std::string share_in_words(double share);
+
 }  // namespace ebb

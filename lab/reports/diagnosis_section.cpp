@@ -4,6 +4,7 @@
 
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
+#include "lab/reports/at_rest.h"
 #include "lab/reports/decay_words.h"
 #include "lab/reports/figures.h"
 #include "lab/reports/run_sections.h"
@@ -14,8 +15,6 @@ namespace {
 using html::escape;
 using Line = DiagnosisRow;
 using Lines = std::vector<const Line*>;
-
-constexpr const char* before_norm = "feeds_norm";
 
 Lines rows_where(const RunData& run, const auto& holds) {
   Lines out;
@@ -33,48 +32,59 @@ double median(const Lines& rows, const auto& value) {
 std::string where_it_acts(const Lines& last) {
   Counted filters, function, rest;
   for (const Line* const row : last)
-    (!(row->lambda > 0) ? rest : row->position == before_norm ? filters : function).add(row->values);
+    (!(row->lambda > 0) ? rest : row->position == "feeds_norm" ? filters : function).add(row->values);
   return where_decay_acts(filters, function, rest);
 }
 
-// The epoch from which on all filters were at rest to the end; 0: they are not.
-std::int64_t rest_since(const RunData& run) {
-  std::int64_t since = 0, step = -1, epoch = 0;
-  bool all = true;
-  for (auto row = run.diagnosis.rbegin(); row != run.diagnosis.rend(); ++row) {
-    if (row->position != before_norm || !std::isfinite(row->predicted_norm)) continue;
-    if (row->step != step) {
-      if (!all) return since;
-      since = epoch;
-      step = row->step;
-      epoch = row->epoch;
-    }
-    all = all && row->at_rest;
-  }
-  return all ? epoch : since;
+// "0.9 (0.8 to 1 by layer)": the median of the layers, and the smallest and largest where there are several.
+std::string over_layers(const Lines& layers, int digits, const char* unit, const auto& value) {
+  const auto [low, high] = std::ranges::minmax_element(layers, {}, [&](const Line* r) { return value(*r); });
+  const auto shown = [&](double number) { return significant(number, digits) + unit; };
+  const std::string least = shown(value(**low)), most = shown(value(**high)), middle = shown(median(layers, value));
+  return least == most ? middle : text(middle, " (", least, " to ", most, " by layer)");
 }
 
-std::string where_filters_are(const RunData& run, const Lines& filters) {
+std::string names_in_words(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 5;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(most, names.size()); ++i) out += (i > 0 ? ", " : "") + escape(names[i]);
+  return names.size() > most ? text(out, " and ", names.size() - most, " more") : out;
+}
+
+std::string where_filters_are(const AtRest& rest, const Lines& filters) {
   if (filters.empty())
     return "No decayed weight in front of a norm has a predicted equilibrium, so none is compared with one.";
-  const double ratio = median(filters, [](const Line& r) { return r.norm_ratio.median; });
-  const double angle = median(filters, [](const Line& r) { return r.angle.median; });
-  const double predicted = median(filters, [](const Line& r) { return r.predicted_angle; });
   const double rate = median(filters, [](const Line& r) { return r.effective_lr.median; });
   const double relaxation = median(filters, [](const Line& r) { return r.relaxation; });
-  const auto resting = std::ranges::count_if(filters, [](const Line* r) { return r->at_rest; });
-  const std::int64_t since = rest_since(run);
-  const std::string state = resting == static_cast<std::ptrdiff_t>(filters.size()) && since > 0
-                                ? text("Filters, the weights in front of a norm, are at equilibrium since epoch ",
-                                       since, ": decay takes what updates add to their norm. ")
-                                : text(
-                                      "Filters, the weights in front of a norm, are not all at equilibrium yet, where "
-                                      "decay takes what updates add to their norm: ",
-                                      resting, " of ", filters.size(), " layers are, and at these settings it takes ",
-                                      whole(relaxation), " steps. ");
-  return text(state, "They end at ", significant(ratio, 3), " of the predicted norm and turn by ",
-              significant(angle, 2), "° a step (predicted: ", significant(predicted, 2),
-              "°); the effective learning rate of their directions is ", significant(rate, 2), ".");
+  std::string out =
+      rest.since > 0
+          ? text("Filters, the weights in front of a norm, are at equilibrium since epoch ", rest.since,
+                 ": decay takes what updates add to their norm. ")
+          : text("Filters, the weights in front of a norm, are not all at equilibrium yet, where decay takes what ",
+                 "updates add to their norm: ", filters.size() - rest.moving.size(), " of ", filters.size(),
+                 " layers are, and at these settings it takes ", whole(relaxation), " steps. ");
+  if (!rest.moving.empty()) out += text("Not at rest at the end: ", names_in_words(rest.moving), ". ");
+  return text(
+      out,
+      rest.windows > 1 ? text("On average over the last ", whole(static_cast<double>(rest.windows)), " windows, ",
+                              whole(static_cast<double>(rest.steps)), " steps,")
+                       : std::string("In the last window"),
+      " they are at ", over_layers(filters, 3, "", [](const Line& r) { return r.norm_ratio.median; }),
+      " of the predicted norm and turn by ", over_layers(filters, 2, "°", [](const Line& r) { return r.angle.median; }),
+      " a step, where ", over_layers(filters, 2, "°", [](const Line& r) { return r.predicted_angle; }),
+      " is predicted; the effective learning rate of their directions is ", significant(rate, 2), " at the end.");
+}
+
+// The norm of a parameter before the first step, by the audit; where there is none, of the first window.
+std::string norm_at_first(const RunData& run, const Line& row) {
+  if (run.audit)
+    for (const AuditRow& start : run.audit->rows) {
+      if (start.path != row.parameter || !std::isfinite(start.norm)) continue;
+      const double parts = start.granularity == "whole" ? 1 : static_cast<double>(row.channels);
+      return significant(start.norm * std::sqrt(parts), 3);
+    }
+  const auto first = std::ranges::find(run.diagnosis, row.parameter, &Line::parameter);
+  return text(significant(first->whole_norm, 3), " in the first window");
 }
 
 std::string what_became_of_the_head(const RunData& run, const Lines& last) {
@@ -82,25 +92,24 @@ std::string what_became_of_the_head(const RunData& run, const Lines& last) {
       std::ranges::find_if(last, [](const Line* r) { return r->position == "head" && r->role == "weight"; });
   if (head == last.end()) return {};
   const Line& end = **head;
-  const auto first = std::ranges::find(run.diagnosis, end.parameter, &Line::parameter);
-  const std::string norm = text("the norm of ", escape(end.parameter), " went from ", significant(first->whole_norm, 3),
-                                " to ", significant(end.whole_norm, 3));
+  const std::string norm = text("the norm of ", escape(end.parameter), " went from ", norm_at_first(run, end), " to ",
+                                significant(end.whole_norm, 3));
   if (!(end.lambda > 0) || !std::isfinite(end.left)) return text("The head: ", norm, ".");
-  return text("Decay alone would have taken ", percent(1 - end.left, 0), " off the head; ", norm, ".");
+  return text("Decay alone would have taken ", share_in_words(1 - end.left), " off the head; ", norm, ".");
 }
 
 std::string what_doubling_does(const Lines& filters) {
   if (filters.empty()) return {};
   const auto norm = [&](double Line::*member) {
-    return significant(median(filters, [=](const Line& r) { return r.*member; }), 3);
+    return over_layers(filters, 3, "", [=](const Line& r) { return r.*member; });
   };
   const auto degrees = [&](double Line::*angle) {
-    return significant(median(filters, [=](const Line& r) { return r.*angle; }), 2);
+    return over_layers(filters, 2, "°", [=](const Line& r) { return r.*angle; });
   };
-  return text("At twice the lambda filters would turn by ", degrees(&Line::doubled_angle), "° a step in place of ",
-              degrees(&Line::predicted_angle), "° and rest at a norm of ", norm(&Line::doubled_norm),
+  return text("At twice the lambda filters would turn by ", degrees(&Line::doubled_angle), " a step in place of ",
+              degrees(&Line::predicted_angle), " and rest at a norm of ", norm(&Line::doubled_norm),
               " in place of the predicted ", norm(&Line::predicted_norm),
-              " (medians of the layers); the norm assumes gradients as they were measured last.");
+              "; the norm assumes gradients as they were measured last.");
 }
 
 // A curve for each parameter, and its prediction dashed in the same colour.
@@ -166,13 +175,14 @@ html::Section diagnosis_section(const RunData& run) {
   if (run.diagnosis.empty()) return {};
   const std::int64_t end = run.diagnosis.back().step;
   const Lines last = rows_where(run, [&](const Line& r) { return r.step == end; });
-  const Lines filters = rows_where(run, [&](const Line& r) {
-    return r.step == end && r.position == before_norm && std::isfinite(r.predicted_norm);
-  });
+  const Lines filters = rows_where(run, [&](const Line& r) { return r.step == end && has_equilibrium(r); });
+  const AtRest rest = at_rest(run.diagnosis);
+  Lines settled;
+  for (const Line& row : rest.layers) settled.push_back(&row);
   const Lines scales = rows_where(run, [&](const Line& r) { return r.step == end && r.role == "norm_scale"; });
   std::string out;
-  for (const std::string& sentence : {where_filters_are(run, filters), what_became_of_the_head(run, last),
-                                      where_it_acts(last), what_doubling_does(filters)})
+  for (const std::string& sentence : {where_filters_are(rest, settled), what_became_of_the_head(run, last),
+                                      where_it_acts(last), what_doubling_does(settled)})
     if (!sentence.empty()) out += text("<p>", sentence, "</p>\n");
   if (!filters.empty()) {
     const std::vector<std::string> names = names_of(filters);

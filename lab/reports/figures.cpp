@@ -36,8 +36,11 @@ std::string of_hue(double degrees) {
 std::string legend(const std::vector<LegendEntry>& entries) {
   std::string out = "<ul class=\"legend\">\n";
   for (const LegendEntry& entry : entries) {
-    out += text("<li><i", entry.dashed ? " class=\"dashed\"" : "", " style=\"border-color:", entry.colour,
-                "\"></i><span>", escape(entry.label));
+    out += text("<li><i",
+                entry.dots     ? " class=\"dots\""
+                : entry.dashed ? " class=\"dashed\""
+                               : "",
+                " style=\"border-color:", entry.colour, "\"></i><span>", escape(entry.label));
     if (!entry.detail.empty()) out += text("<small>", escape(entry.detail), "</small>");
     out += "</span></li>\n";
   }
@@ -47,7 +50,7 @@ std::string legend(const std::vector<LegendEntry>& entries) {
 std::string own_legend(const Plot& plot) {
   std::vector<LegendEntry> entries;
   for (const Curve& curve : plot.curves)
-    if (!curve.title.empty()) entries.push_back({curve.title, {}, curve.colour, curve.dashed});
+    if (!curve.title.empty()) entries.push_back({curve.title, {}, curve.colour, curve.dashed, curve.dots});
   return entries.empty() ? std::string() : legend(entries);
 }
 

@@ -54,6 +54,7 @@ ul.legend { list-style: none; margin: 0; padding: 0; font-size: 13px; line-heigh
 ul.legend li { display: grid; grid-template-columns: 22px minmax(0, 1fr); gap: 0 8px; padding: 3px 0;
   overflow-wrap: anywhere; }
 ul.legend i { height: 0; border-top: 3px solid; margin-top: .6em; } ul.legend i.dashed { border-top-style: dashed; }
+ul.legend i.dots { width: 0; border: 4px solid; border-radius: 50%; margin: .35em auto 0; }
 ul.legend small { display: block; color: var(--muted); font-size: 12px; }
 figure > ul.legend { display: flex; flex-wrap: wrap; gap: 0 16px; margin-bottom: 4px; }
 

@@ -51,6 +51,7 @@ BOOST_AUTO_TEST_CASE(a_run_is_trained_evaluated_reported_and_audited) {
   const Finished audited = own("audit " + path("run"));
   BOOST_TEST(audited.status == 0, audited.output);
   BOOST_TEST(has(audited.output, "norm1.scale"), audited.output);
+  BOOST_TEST(has(audited.output, "feeds_norm"), audited.output);
 }
 
 BOOST_AUTO_TEST_CASE(a_stopped_run_goes_on_to_the_same_bits) {

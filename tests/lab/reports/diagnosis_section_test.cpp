@@ -1,6 +1,7 @@
 // The sentences of "What decay did", from rows whose numbers are known.
 #include <boost/test/unit_test.hpp>
 
+#include "lab/reports/plot.h"
 #include "lab/reports/run_sections.h"
 #include "tests/lab/program.h"
 
@@ -82,12 +83,107 @@ BOOST_AUTO_TEST_CASE(say_since_when_all_filters_are_at_equilibrium) {
   BOOST_TEST(!has(moving, "since epoch"), moving);
 }
 
+BOOST_AUTO_TEST_CASE(one_layer_that_moves_in_one_window_does_not_restart_the_clock) {
+  std::vector<DiagnosisRow> rows;
+  for (std::int64_t window = 1; window <= 12; ++window)
+    for (const char* const name : {"a", "b", "c"})
+      rows.push_back(filter(name, window, window > 2 && !(window == 8 && name[0] == 'b')));
+  BOOST_TEST(has(section(rows), "at equilibrium since epoch 3:"), section(rows));
+  BOOST_TEST(!has(section(rows), "Not at rest at the end"));
+  // Of twenty layers one may move at the end, and is named; three may not.
+  const auto of = [](int moving) {
+    std::vector<DiagnosisRow> out;
+    for (std::int64_t window = 1; window <= 2; ++window)
+      for (int layer = 0; layer < 20; ++layer)
+        out.push_back(filter(text("conv", layer).c_str(), window, layer >= moving || window == 1));
+    return section(out);
+  };
+  BOOST_TEST(has(of(1), "at equilibrium since epoch 1:"), of(1));
+  BOOST_TEST(has(of(1), "Not at rest at the end: conv0."), of(1));
+  BOOST_TEST(has(of(3), "17 of 20 layers are"), of(3));
+  BOOST_TEST(has(of(7), "Not at rest at the end: conv0, conv1, conv2, conv3, conv4 and 2 more."), of(7));
+}
+
 BOOST_AUTO_TEST_CASE(say_how_far_from_the_prediction_filters_are_and_what_doubling_lambda_does) {
   const std::string all = section({filter("a", 1, true)});
-  BOOST_TEST(has(all, "They end at 0.9 of the predicted norm and turn by 1.3° a step (predicted: 1.5°)"), all);
-  BOOST_TEST(has(all, "effective learning rate of their directions is 0.5"), all);
+  BOOST_TEST(has(all,
+                 "In the last window they are at 0.9 of the predicted norm and turn by 1.3° a step, where 1.5° is "
+                 "predicted"),
+             all);
+  BOOST_TEST(has(all, "effective learning rate of their directions is 0.5 at the end"), all);
   BOOST_TEST(has(all, "turn by 2.3° a step in place of 1.5° and rest at a norm of 0.84 in place of the predicted 1"),
              all);
+}
+
+BOOST_AUTO_TEST_CASE(quote_means_over_the_last_relaxation_time_with_the_range_of_the_layers) {
+  std::vector<DiagnosisRow> rows;
+  for (std::int64_t window = 1; window <= 8; ++window)
+    for (const char* const name : {"a", "b", "c"}) {
+      DiagnosisRow row = filter(name, window, window > 1);
+      row.relaxation = 350;  // of windows of 100 steps: four of them
+      const double layer = name[0] - 'b', swing = window % 2 == 0 ? 0.2 : -0.2;
+      row.angle.median = 1 + 0.1 * layer + swing + (window < 5 ? 50 : 0);
+      row.doubled_norm = 2 + 0.5 * layer + swing;
+      rows.push_back(row);
+    }
+  const std::string all = section(rows);
+  BOOST_TEST(has(all, "On average over the last 4 windows, 400 steps, they are at 0.9 of the predicted norm"), all);
+  BOOST_TEST(has(all, "turn by 1° (0.9° to 1.1° by layer) a step"), all);
+  BOOST_TEST(has(all, "rest at a norm of 2 (1.5 to 2.5 by layer)"), all);
+  for (DiagnosisRow& row : rows) row.relaxation = 10;  // then a quarter of the seven windows at rest
+  BOOST_TEST(has(section(rows), "On average over the last 2 windows, 200 steps,"), section(rows));
+}
+
+BOOST_AUTO_TEST_CASE(say_what_decay_would_have_taken_of_the_head_and_where_its_norm_began) {
+  RunData run;
+  for (const std::int64_t window : {1, 2}) {
+    DiagnosisRow head = other("fc", "head", window, 0.1);
+    head.channels = 4;
+    head.whole_norm = 5 + static_cast<double>(window);
+    head.left = 1e-5;
+    run.diagnosis.push_back(head);
+  }
+  const auto said = [&] { return diagnosis_section(run).content; };
+  BOOST_TEST(has(said(), "taken more than 99.9 % off the head; the norm of fc went from 6 in the first window to 7."),
+             said());
+  AuditRow start;
+  start.path = "fc";
+  start.norm = 1.5;
+  run.audit.emplace().rows = {start};
+  BOOST_TEST(has(said(), "the norm of fc went from 3 to 7."), said());
+  run.audit->rows[0].granularity = "whole";  // then the audit has the norm of all channels together
+  BOOST_TEST(has(said(), "the norm of fc went from 1.5 to 7."), said());
+  for (const auto& [left, words] : std::vector<std::pair<double, const char*>>{
+           {0.004, " 99.6 % off"}, {0.37, " 63 % off"}, {0.9996, " less than 0.1 % off"}, {0.995, " 0.5 % off"}}) {
+    run.diagnosis.back().left = left;
+    BOOST_TEST(has(said(), words), said());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_audit_of_a_diagnosed_run_keeps_its_prediction_and_says_that_it_is_of_the_start) {
+  RunData run;
+  AuditRow row;
+  row.path = "conv";
+  row.position = Position::feeds_norm;
+  row.shape = {72};
+  row.decayed = true;
+  row.predicted_norm = row.predicted_angle = row.doubled_norm = row.doubled_angle = 1.5;
+  run.audit.emplace().rows = {row};
+  const std::string plain = audit_section(run).content;
+  run.diagnosis = {filter("conv", 1, true)};
+  const std::string diagnosed = audit_section(run).content;
+  for (const std::string& said : {plain, diagnosed}) {
+    BOOST_TEST(has(said, "By the gradients of the first batch"), said);
+    BOOST_TEST(has(said, "|w| at the start"), said);
+    BOOST_TEST(has(said, "effective lr at the start"), said);
+  }
+  BOOST_TEST(has(diagnosed, "<i>What decay did</i> has those of the training."), diagnosed);
+  BOOST_TEST(has(plain, "--diagnose"), plain);
+}
+
+BOOST_AUTO_TEST_CASE(dots_have_a_dot_in_their_legend) {
+  const std::string all = section({filter("a", 1, true)});
+  if (can_plot()) BOOST_TEST(has(all, "<i class=\"dots\""), all);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
