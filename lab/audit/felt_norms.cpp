@@ -32,7 +32,7 @@ void weights_before(const Network& network, std::size_t i, std::set<std::size_t>
 
 }  // namespace
 
-std::vector<std::string> felt_norms(const Network& network, const std::vector<Position>& positions) {
+std::vector<std::string> felt_norms(const Network& network, const std::vector<Position>& places) {
   std::vector<std::string> out;
   for (std::size_t p = 0; p < network.parameters.size(); ++p) {
     if (network.parameters[p].parameter->role() != Role::norm_scale) continue;
@@ -45,7 +45,7 @@ std::vector<std::string> felt_norms(const Network& network, const std::vector<Po
       });
       if (value.to_loss && reads && kind_of(value.op) != OpKind::norm) weights_before(network, i, seen, weights);
     }
-    const auto plain = [&](int w) { return positions[static_cast<std::size_t>(w)] == Position::plain; };
+    const auto plain = [&](int w) { return places[static_cast<std::size_t>(w)] == Position::plain; };
     if (weights.empty() || !std::ranges::all_of(weights, plain)) continue;
     out.push_back(text(network.parameters[p].path, " is the scale of a norm, but the loss feels the scale of ",
                        network.parameters[static_cast<std::size_t>(*weights.begin())].path,

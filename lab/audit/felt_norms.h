@@ -11,7 +11,7 @@
 namespace ebb {
 
 /// A sentence for each parameter of role norm_scale, of a norm that is written out, in front of which the loss feels
-/// the scale of every weight. \param positions of the network's parameters.
-std::vector<std::string> felt_norms(const Network& network, const std::vector<Position>& positions);
+/// the scale of every weight. \param places of the network's parameters.
+std::vector<std::string> felt_norms(const Network& network, const std::vector<Position>& places);
 
 }  // namespace ebb
