@@ -20,8 +20,9 @@ class SmallConstants : public detail::OpObserver {
   SmallConstants(const SmallConstants&) = delete;
   SmallConstants& operator=(const SmallConstants&) = delete;
 
+  /// See OpObserver.
   void forward(const char* op, std::size_t node, std::span<const Var> inputs, const Tensor& output) override;
-  void backward(const char*, std::size_t, const Tensor&) override {}
+  void backward(const char*, std::size_t, const Tensor&) override {}  ///< See OpObserver.
 
   /// Mean of c / (x + c) over the numbers of x that are not 0, in value number `node` if its input number `constant` is
   /// such a c; 1 if it is none.
