@@ -4,6 +4,11 @@
 #include <cmath>
 
 namespace ebb {
+
+bool has_equilibrium(const DiagnosisRow& row) {
+  return row.position == "feeds_norm" && std::isfinite(row.predicted_norm);
+}
+
 namespace {
 
 constexpr double most = 0.9;  // share of layers and windows
@@ -62,13 +67,8 @@ DiagnosisRow averaged(const DiagnosisRow& last, const std::vector<DiagnosisRow>&
   return out;
 }
 
-}  // namespace
-
-bool has_equilibrium(const DiagnosisRow& row) {
-  return row.position == "feeds_norm" && std::isfinite(row.predicted_norm);
-}
-
-AtRest at_rest(const std::vector<DiagnosisRow>& rows) {
+// As at_rest(), for layers that are at rest in the last window, or never.
+AtRest at_rest_to_the_end(const std::vector<DiagnosisRow>& rows) {
   AtRest out;
   const std::vector<Window> windows = windows_of(rows);
   if (windows.empty()) return out;
@@ -91,6 +91,28 @@ AtRest at_rest(const std::vector<DiagnosisRow>& rows) {
   out.steps = end - (from > 0 ? windows[from - 1].step : 0);
   for (const DiagnosisRow& row : rows)
     if (row.step == end && has_equilibrium(row)) out.layers.push_back(averaged(row, rows, windows[from].step));
+  return out;
+}
+
+}  // namespace
+
+AtRest at_rest(const std::vector<DiagnosisRow>& rows) {
+  AtRest end = at_rest_to_the_end(rows);
+  const std::vector<Window> windows = windows_of(rows);
+  const auto last = std::find_if(windows.rbegin(), windows.rend(), [](const Window& w) { return w.rests(); });
+  if (end.since > 0 || last == windows.rend()) return end;
+  std::vector<DiagnosisRow> before;
+  for (const DiagnosisRow& row : rows)
+    if (row.step <= last->step) before.push_back(row);
+  AtRest out = at_rest_to_the_end(before);
+  const DiagnosisRow& then = out.layers.front();
+  out.last_lr = std::find_if(rows.rbegin(), rows.rend(), [&](const DiagnosisRow& row) {
+                  return row.parameter == then.parameter;
+                })->lr;
+  if (!(out.last_lr < 0.9 * then.lr)) return end;
+  out.until = last->epoch;
+  out.until_step = last->step;
+  out.moving = std::move(end.moving);
   return out;
 }
 

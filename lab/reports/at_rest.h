@@ -17,10 +17,15 @@ struct AtRest {
   // Epoch of the first window from which on nine of ten layers and windows are at rest, as are nine of ten layers in
   // it and in the last one; 0: there is none.
   std::int64_t since = 0;
-  std::vector<std::string> moving;   // layers that are not at rest in the last window
-  std::int64_t windows = 0;          // over which `layers` are means
-  std::int64_t steps = 0;            // updates in them
-  std::vector<DiagnosisRow> layers;  // a row for each layer of the last window, the medians of its channels averaged
+  // Where layers were at rest until the learning rate fell, and are not at the end: epoch and update of the last window
+  // that rests; else 0. All numbers below are of the windows up to there.
+  std::int64_t until = 0, until_step = 0;
+  double last_lr = 0;               // of the first layer, at the end
+  std::vector<std::string> moving;  // layers that are not at rest in the last window
+  std::int64_t windows = 0;         // over which `layers` are means
+  std::int64_t steps = 0;           // updates in them
+  std::vector<DiagnosisRow>
+      layers;  // a row for each layer of the last of these windows, the medians of its channels averaged
 };
 
 // \param rows of all parameters, in the order of the file. Means are taken over the last relaxation time at rest, and

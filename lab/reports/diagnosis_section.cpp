@@ -51,28 +51,44 @@ std::string names_in_words(const std::vector<std::string>& names) {
   return names.size() > most ? text(out, " and ", names.size() - most, " more") : out;
 }
 
+// Whether filters are, or were, where decay takes what updates add to their norm.
+std::string when_at_rest(const AtRest& rest, const Lines& filters) {
+  const std::size_t resting = filters.size() - rest.moving.size();
+  if (rest.until > 0)
+    return text("Filters, the weights in front of a norm, were at equilibrium from epoch ", rest.since, " to ",
+                rest.until, ": decay took what updates added to their norm. Then the learning rate fell from ",
+                significant(filters.front()->lr, 2), " to ", significant(rest.last_lr, 2),
+                ", faster than they follow: at the end ", resting, " of ", filters.size(), " layers are. ");
+  if (rest.since > 0)
+    return text("Filters, the weights in front of a norm, are at equilibrium since epoch ", rest.since,
+                ": decay takes what updates add to their norm. ");
+  return text("Filters, the weights in front of a norm, are not all at equilibrium yet, where decay takes what ",
+              "updates add to their norm: ", resting, " of ", filters.size(),
+              " layers are, and at these settings it takes ",
+              whole(median(filters, [](const Line& r) { return r.relaxation; })), " steps. ");
+}
+
 std::string where_filters_are(const AtRest& rest, const Lines& filters) {
   if (filters.empty())
     return "No decayed weight in front of a norm has a predicted equilibrium, so none is compared with one.";
   const double rate = median(filters, [](const Line& r) { return r.effective_lr.median; });
-  const double relaxation = median(filters, [](const Line& r) { return r.relaxation; });
-  std::string out =
-      rest.since > 0
-          ? text("Filters, the weights in front of a norm, are at equilibrium since epoch ", rest.since,
-                 ": decay takes what updates add to their norm. ")
-          : text("Filters, the weights in front of a norm, are not all at equilibrium yet, where decay takes what ",
-                 "updates add to their norm: ", filters.size() - rest.moving.size(), " of ", filters.size(),
-                 " layers are, and at these settings it takes ", whole(relaxation), " steps. ");
-  if (!rest.moving.empty()) out += text("Not at rest at the end: ", names_in_words(rest.moving), ". ");
-  return text(
-      out,
-      rest.windows > 1 ? text("On average over the last ", whole(static_cast<double>(rest.windows)), " windows, ",
-                              whole(static_cast<double>(rest.steps)), " steps,")
-                       : std::string("In the last window"),
-      " they are at ", over_layers(filters, 3, "", [](const Line& r) { return r.norm_ratio.median; }),
-      " of the predicted norm and turn by ", over_layers(filters, 2, "°", [](const Line& r) { return r.angle.median; }),
-      " a step, where ", over_layers(filters, 2, "°", [](const Line& r) { return r.predicted_angle; }),
-      " is predicted; the effective learning rate of their directions is ", significant(rate, 2), " at the end.");
+  const bool past = rest.until > 0;
+  std::string out = when_at_rest(rest, filters);
+  if (!past && !rest.moving.empty()) out += text("Not at rest at the end: ", names_in_words(rest.moving), ". ");
+  return text(out,
+              rest.windows > 1
+                  ? text("On average over the last ", whole(static_cast<double>(rest.windows)), " windows",
+                         past ? " of that time, " : ", ", whole(static_cast<double>(rest.steps)), " steps,")
+              : past ? std::string("In the last window of that time")
+                     : std::string("In the last window"),
+              past ? " they were at " : " they are at ",
+              over_layers(filters, 3, "", [](const Line& r) { return r.norm_ratio.median; }),
+              past ? " of the predicted norm and turned by " : " of the predicted norm and turn by ",
+              over_layers(filters, 2, "°", [](const Line& r) { return r.angle.median; }), " a step, where ",
+              over_layers(filters, 2, "°", [](const Line& r) { return r.predicted_angle; }),
+              past ? " was predicted; the effective learning rate of their directions was "
+                   : " is predicted; the effective learning rate of their directions is ",
+              significant(rate, 2), past ? "." : " at the end.");
 }
 
 // The norm of a parameter before the first step, by the audit; where there is none, of the first window.
@@ -98,7 +114,7 @@ std::string what_became_of_the_head(const RunData& run, const Lines& last) {
   return text("Decay alone would have taken ", share_in_words(1 - end.left), " off the head; ", norm, ".");
 }
 
-std::string what_doubling_does(const Lines& filters) {
+std::string what_doubling_does(const AtRest& rest, const Lines& filters) {
   if (filters.empty()) return {};
   const auto norm = [&](double Line::*member) {
     return over_layers(filters, 3, "", [=](const Line& r) { return r.*member; });
@@ -109,7 +125,8 @@ std::string what_doubling_does(const Lines& filters) {
   return text("At twice the lambda filters would turn by ", degrees(&Line::doubled_angle), " a step in place of ",
               degrees(&Line::predicted_angle), " and rest at a norm of ", norm(&Line::doubled_norm),
               " in place of the predicted ", norm(&Line::predicted_norm),
-              "; the norm assumes gradients as they were measured last.");
+              rest.until > 0 ? text("; the norm assumes gradients as they were in epoch ", rest.until, ".")
+                             : std::string("; the norm assumes gradients as they were measured last."));
 }
 
 // A curve for each parameter, and its prediction dashed in the same colour.
@@ -128,6 +145,14 @@ Plot course(const RunData& run, const std::vector<std::string>& names, Plot plot
     plot.curves.push_back(std::move(measured));
     if (!wanted.points.empty()) plot.curves.push_back(std::move(wanted));
   }
+  // What is predicted for a learning rate near zero would flatten all that was measured.
+  double highest = 0;
+  for (const Curve& curve : plot.curves)
+    for (const auto& point : curve.points)
+      if (!curve.dashed) highest = std::max(highest, point.second);
+  for (Curve& curve : plot.curves)
+    if (curve.dashed) std::erase_if(curve.points, [&](const auto& point) { return point.second > 1.5 * highest; });
+  std::erase_if(plot.curves, [](const Curve& curve) { return curve.points.empty(); });
   return plot;
 }
 
@@ -146,8 +171,8 @@ std::string panel_of(const std::vector<std::string>& names, const std::vector<Pl
   return html::panel(legend, plots);
 }
 
-// Predicted against measured norm at the end, a point for each layer, and the diagonal.
-std::string scatter(const Lines& filters) {
+// Predicted against measured norm in a window, a point for each layer, and the diagonal.
+std::string scatter(const Lines& filters, const std::string& title) {
   Curve dots{.title = "layer", .points = {}, .dots = true};
   std::vector<double> errors;
   double mean = 0, off = 0, spread = 0, low = INFINITY, high = 0;
@@ -160,12 +185,12 @@ std::string scatter(const Lines& filters) {
     low = std::min({low, r->predicted_norm, r->norm.median});
     high = std::max({high, r->predicted_norm, r->norm.median});
   }
-  Plot plot{.title = "Norm at the end", .unit = "measured", .x = "predicted", .curves = {dots}, .x_axis = {}};
+  Plot plot{.title = title, .unit = "measured", .x = "predicted", .curves = {dots}, .x_axis = {}};
   plot.curves.push_back(
       {.title = "equal", .points = {{low, low}, {high, high}}, .dashed = true, .colour = "var(--axis)"});
   std::string line =
       text("<p>Median relative error of the predicted norm: ", percent(spread_of_channels(errors).median, 1));
-  if (spread > 0) line += text("; R² of its logarithm: ", decimal(1 - off / spread, 2));
+  if (spread > 1e-12) line += text("; R² of its logarithm: ", decimal(1 - off / spread, 2));
   return html::figures({plot}) + line + ".</p>\n";
 }
 
@@ -182,7 +207,7 @@ html::Section diagnosis_section(const RunData& run) {
   const Lines scales = rows_where(run, [&](const Line& r) { return r.step == end && r.role == "norm_scale"; });
   std::string out;
   for (const std::string& sentence : {where_filters_are(rest, settled), what_became_of_the_head(run, last),
-                                      where_it_acts(last), what_doubling_does(settled)})
+                                      where_it_acts(last), what_doubling_does(rest, settled)})
     if (!sentence.empty()) out += text("<p>", sentence, "</p>\n");
   if (!filters.empty()) {
     const std::vector<std::string> names = names_of(filters);
@@ -198,7 +223,10 @@ html::Section diagnosis_section(const RunData& run) {
              run, names, {.title = "Relative gradient", .unit = "|g| / |w|; predicted: dashed", .curves = {}},
              [](const Line& r) { return r.relative_gradient.median; },
              [](const Line& r) { return r.predicted_relative; })});
-    out += scatter(filters);
+    if (rest.until > 0)
+      out += scatter(rows_where(run, [&](const Line& r) { return r.step == rest.until_step && has_equilibrium(r); }),
+                     text("Norm in epoch ", rest.until, ", at equilibrium"));
+    else out += scatter(filters, "Norm at the end");
   }
   if (!scales.empty()) {
     const std::vector<std::string> names = names_of(scales);

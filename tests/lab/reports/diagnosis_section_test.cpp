@@ -104,6 +104,31 @@ BOOST_AUTO_TEST_CASE(one_layer_that_moves_in_one_window_does_not_restart_the_clo
   BOOST_TEST(has(of(7), "Not at rest at the end: conv0, conv1, conv2, conv3, conv4 and 2 more."), of(7));
 }
 
+// At the end of most runs the learning rate falls to zero, and what it was before is what counts.
+BOOST_AUTO_TEST_CASE(say_that_filters_were_at_equilibrium_until_the_learning_rate_fell) {
+  std::vector<DiagnosisRow> rows;
+  for (std::int64_t window = 1; window <= 12; ++window)
+    for (const char* const name : {"a", "b"}) {
+      DiagnosisRow row = filter(name, window, window >= 4 && window <= 9);
+      row.lr = window <= 9 ? 0.1 : 0.001;
+      if (window > 9) {
+        row.norm_ratio.median = 5;
+        row.predicted_norm = 0.2;
+        row.relaxation = 1e6;
+      }
+      rows.push_back(row);
+    }
+  const std::string all = section(rows);
+  BOOST_TEST(has(all, "were at equilibrium from epoch 4 to 9"), all);
+  BOOST_TEST(
+      has(all, "the learning rate fell from 0.1 to 0.001, faster than they follow: at the end 0 of 2 layers are"), all);
+  BOOST_TEST(has(all, "they were at 0.9 of the predicted norm and turned by 1.3° a step, where 1.5° was predicted"),
+             all);
+  BOOST_TEST(has(all, "gradients as they were in epoch 9"), all);
+  BOOST_TEST(has(all, "Median relative error of the predicted norm: 10.0 %"), all);
+  BOOST_TEST(!has(all, "1,000,000 steps"), all);
+}
+
 BOOST_AUTO_TEST_CASE(say_how_far_from_the_prediction_filters_are_and_what_doubling_lambda_does) {
   const std::string all = section({filter("a", 1, true)});
   BOOST_TEST(has(all,
