@@ -41,7 +41,8 @@ double cost(const ConvolutionShape& s, double side) {
 }
 
 double direct_cost(const ConvolutionShape& s) {
-  return 9 * static_cast<double>(s.images * s.output[0] * s.output[1] * s.in * s.out);
+  const auto number = [](std::int64_t value) { return static_cast<double>(value); };  // products may exceed 64 bits
+  return 9 * number(s.images) * number(s.output[0]) * number(s.output[1]) * number(s.in) * number(s.out);
 }
 
 ConvolutionShape layer(ConvolutionShape shape) {
