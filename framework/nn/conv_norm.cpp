@@ -36,8 +36,10 @@ Var conv_norm(Conv2d& conv, BatchNorm2d& norm, const Var& x, Activation activati
   // Who observes calls gets calls.
   if (detail::call_observer != nullptr) return activated(norm(conv(x)), activation);
   // Where nothing is recorded nobody needs what lies between the two.
-  if (!norm.uses_batch() && !Tape::recording()) return folded(conv, norm, x, activation);
-  return norm.forward(conv.forward(x, norm.uses_batch()), activation);
+  if (!norm.uses_batch() && !Tape::recording())
+    return detail::within(conv, [&] { return folded(conv, norm, x, activation); });
+  const Var y = detail::within(conv, [&] { return conv.forward(x, norm.uses_batch()); });
+  return detail::within(norm, [&] { return norm.forward(y, activation); });
 }
 
 }  // namespace ebb

@@ -1,7 +1,5 @@
 #include "framework/nn/layer.h"
 
-#include "framework/tensor/error.h"
-
 namespace ebb {
 namespace detail {
 
@@ -9,12 +7,20 @@ constinit thread_local CallObserver* call_observer = nullptr;
 
 }  // namespace detail
 
-Var Layer::observed(const Var& x) {
+namespace {
+
+Var observed(Layer& layer, const Var& x) {
   detail::CallObserver& observer = *detail::call_observer;
-  observer.enter(*this, x);
-  Var y = forward(x);
-  observer.leave(*this, x, y);
+  observer.enter(layer, x);
+  Var y = layer.forward(x);
+  observer.leave(layer, x, y);
   return y;
+}
+
+}  // namespace
+
+Var Layer::operator()(const Var& x) {
+  return detail::within(*this, [&] { return detail::call_observer == nullptr ? forward(x) : observed(*this, x); });
 }
 
 Child<Layer>::Child(Module& parent, std::string name, std::unique_ptr<Layer> layer) : layer_(std::move(layer)) {

@@ -10,6 +10,7 @@
 
 #include "framework/autograd/tape.h"
 #include "framework/nn/module.h"
+#include "framework/tensor/error.h"
 
 namespace ebb {
 
@@ -30,6 +31,17 @@ class CallObserver {
 /// Null, but while someone looks on.
 extern constinit thread_local CallObserver* call_observer;
 
+/// call(); an Error that leaves it gets the module's name in front of its path.
+template <class F>
+Var within(const Module& module, const F& call) {
+  try {
+    return call();
+  } catch (Error& error) {
+    if (!module.child_name().empty()) error.add_layer(module.child_name());
+    throw;
+  }
+}
+
 }  // namespace detail
 
 /// A module that maps one value to one value. A layer of your own derives from it and overrides forward(): see
@@ -43,10 +55,8 @@ class Layer : public Module {
   virtual std::int64_t multiply_adds(const Shape& /*x*/, const Shape& /*y*/) const { return 0; }
 
   /// forward(x)
-  Var operator()(const Var& x) { return detail::call_observer == nullptr ? forward(x) : observed(x); }
-
- private:
-  Var observed(const Var& x);
+  /// \throws Error as forward() does, with this layer's name in its path.
+  Var operator()(const Var& x);
 };
 
 /// Options of a layer that has none.

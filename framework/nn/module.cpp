@@ -94,6 +94,7 @@ void Module::register_child(std::string name, Module& child) {
          text("at most ", most_nested), "put layers behind one another instead");
   Tree::sink(child, depth_ + 1);
   names_.insert(name);
+  if (child.name_.empty()) child.name_ = name;
   children_.push_back({std::move(name), &child});
 }
 

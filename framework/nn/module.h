@@ -2,13 +2,13 @@
 /// Module: a tree of parameters, buffers and children with paths.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
 
 #include "framework/autograd/parameter.h"
+#include "framework/nn/state.h"
 #include "framework/tensor/random.h"
 
 namespace ebb {
@@ -60,23 +60,6 @@ enum class Tied : std::uint8_t {
   every_path,  ///< Under each of its paths.
 };
 
-/// The numbers of a module by path: parameters and buffers.
-using State = std::map<std::string, Tensor>;
-
-/// Whether load_state() accepts a state that does not fit exactly.
-enum class Strict : bool { no = false, yes = true };
-
-/// What load_state() did, by path.
-struct LoadReport {
-  std::vector<std::string> loaded;     ///< Found with the right shape and taken.
-  std::vector<std::string> missing;    ///< In the module, not in the state.
-  std::vector<std::string> extra;      ///< In the state, not in the module.
-  std::vector<std::string> misshaped;  ///< In both, of other shape or dtype: "path: got [3] f32, wanted [4] f32".
-
-  bool exact() const { return missing.empty() && extra.empty() && misshaped.empty(); }  ///< Nothing but loaded.
-  std::string text() const;  ///< For people: a line for each list that has entries.
-};
-
 /// Base of layers and models. Members register themselves: declare Parameter, Buffer and Child<T> members with
 /// `*this` and a name, which must not be empty, have a dot, or be taken. Neither copied nor moved, since members
 /// refer to it. Lists stand in the order of declaration, depth first, a module's own members before its children's.
@@ -91,6 +74,9 @@ class Module : public ParameterOwner {
 
   /// One line of settings for summaries, e.g. "16 -> 32, 3x3, stride 2"; empty where there is nothing to say.
   virtual std::string describe() const { return {}; }
+
+  /// The name under which it was first registered as a child; empty for a root.
+  const std::string& child_name() const { return name_; }
 
   /// All parameters below.
   std::vector<NamedParameter> named_parameters(Tied tied = Tied::once);
@@ -163,7 +149,8 @@ class Module : public ParameterOwner {
   std::vector<Buffer*> buffers_;
   std::vector<ChildEntry> children_;
   std::unordered_set<std::string> names_;  // of all of them
-  int depth_ = 0;                          // modules above this one, along the longest path
+  std::string name_;
+  int depth_ = 0;  // modules above this one, along the longest path
   bool training_ = true;
 };
 

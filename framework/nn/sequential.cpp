@@ -55,10 +55,12 @@ Var Sequential::forward_merged(const Var& x) {
       y = conv_norm(*step.conv, norm, y, relu_follows ? Activation::relu : norm.options().activation);
       i += relu_follows ? 2 : 1;
     } else if (step.conv != nullptr && next != nullptr && next->relu) {
-      y = step.conv->apply(y, step.conv->weight, detail::optional_var(step.conv->bias), Activation::relu);
+      Conv2d& conv = *step.conv;
+      y = detail::within(conv,
+                         [&] { return conv.apply(y, conv.weight, detail::optional_var(conv.bias), Activation::relu); });
       ++i;
     } else if (step.norm != nullptr && next != nullptr && next->relu) {
-      y = step.norm->forward(y, Activation::relu);
+      y = detail::within(*step.norm, [&] { return step.norm->forward(y, Activation::relu); });
       ++i;
     } else {
       y = (*step.layer)(y);

@@ -129,7 +129,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   } catch (const CLI::ParseError& error) {
     const std::string meant = error.get_exit_code() == 0 ? "" : meant_by(app, argc, argv, blank);
     if (meant.empty()) return app.exit(error);
-    std::cerr << "ebb: " << printable(in_own_name(meant)) << '\n';
+    complain() << printable(in_own_name(meant)) << '\n';
     return error.get_exit_code();
   }
   if (data.chosen()) return data.run();

@@ -1,8 +1,10 @@
 #include "lab/program/guarded.h"
 
 #include <cxxabi.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -18,10 +20,15 @@ namespace ebb {
 namespace {
 
 constexpr std::string_view no_memory =
-    "ebb: [memory] got none from the system; wanted more of it; use a smaller batch or model\n";
+    ": [memory] got none from the system; wanted more of it; use a smaller batch or model\n";
 
 // Made of one write: streams may ask for memory.
-void say_no_memory() { [[maybe_unused]] const auto n = ::write(STDERR_FILENO, no_memory.data(), no_memory.size()); }
+void say_no_memory() {
+  const std::string& name = program_name();
+  const std::array<iovec, 2> parts{
+      {{const_cast<char*>(name.data()), name.size()}, {const_cast<char*>(no_memory.data()), no_memory.size()}}};
+  [[maybe_unused]] const auto n = ::writev(STDERR_FILENO, parts.data(), static_cast<int>(parts.size()));
+}
 
 std::terminate_handler handler_before = nullptr;
 
@@ -63,9 +70,9 @@ int guarded(const std::function<int()>& body) {
   } catch (const std::bad_alloc&) {
     say_no_memory();
   } catch (const std::exception& error) {
-    std::cerr << "ebb: " << printable(in_own_name(error.what())) << '\n';
+    complain() << printable(in_own_name(error.what())) << '\n';
   } catch (...) {
-    std::cerr << "ebb: an exception of type ";
+    complain() << "an exception of type ";
     name_exception(std::cerr);
     std::cerr << '\n';
   }

@@ -5,9 +5,9 @@
 
 namespace ebb {
 
-// What body() returns. Where it throws, one line on standard error, "ebb: ...", says what, and the
-// result is 1. Memory that is missed where nothing may be thrown ends the process with the same line and status; any
-// other exception there meets the terminate handler that was set before.
+// What body() returns. Where it throws, one line on standard error says what, behind the name of the program,
+// and the result is 1. Memory that is missed where nothing may be thrown ends the process with the same line and
+// status; any other exception there meets the terminate handler that was set before.
 int guarded(const std::function<int()>& body);
 
 }  // namespace ebb

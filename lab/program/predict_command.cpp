@@ -14,6 +14,7 @@
 #include "framework/tensor/printable.h"
 #include "lab/format/numbers.h"
 #include "lab/format/text_table.h"
+#include "lab/program/program_name.h"
 #include "lab/use/far_pictures.h"
 #include "lab/use/picture_list.h"
 
@@ -163,11 +164,11 @@ int run(const PredictCommand& command) {
       Tensor picture = read_from(path, command.reading);
       if (command.invert) picture = inverted(picture);
       const Tensor fitted = predictor.fitted(picture, command.size);
-      for (const std::string& sentence : far.look(picture, fitted, path)) std::cerr << "ebb: " << sentence << '\n';
+      for (const std::string& sentence : far.look(picture, fitted, path)) complain() << sentence << '\n';
       waiting.paths.push_back(path);
       waiting.pictures.push_back(fitted);
     } catch (const Error& error) {
-      std::cerr << "ebb: " << printable(error.what()) << '\n';
+      complain() << printable(error.what()) << '\n';
       all_read = false;
     }
     if (static_cast<std::int64_t>(waiting.paths.size()) == at_once) predict_waiting();

@@ -1,7 +1,10 @@
 #include "lab/program/program_name.h"
 
 #include <filesystem>
+#include <iostream>
 #include <string_view>
+
+#include "framework/tensor/printable.h"
 
 namespace ebb {
 namespace {
@@ -20,6 +23,8 @@ void name_program(int argc, const char* const* argv) {
 }
 
 const std::string& program_name() { return name(); }
+
+std::ostream& complain() { return std::cerr << printable_line(name()) << ": "; }
 
 std::string in_own_name(std::string text) {
   constexpr std::string_view command = "`ebb ";

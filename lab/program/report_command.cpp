@@ -8,6 +8,7 @@
 #include "framework/tensor/printable.h"
 #include "lab/format/numbers.h"
 #include "lab/program/commands.h"
+#include "lab/program/program_name.h"
 #include "lab/reports/plot.h"
 #include "lab/reports/report.h"
 #include "lab/runs/recipe_changes.h"
@@ -27,7 +28,7 @@ int run(const ReportCommand& command) {
     } catch (const std::exception& error) {
       if (!comparison) throw;
       left_out.emplace_back(error.what());
-      std::cerr << "ebb: left out: " << printable(error.what()) << '\n';
+      complain() << "left out: " << printable(error.what()) << '\n';
     }
   }
   if (runs.empty())
@@ -44,7 +45,7 @@ int run(const ReportCommand& command) {
     write_file(out, page);
   }
   std::cout << printable_line(out.string()) << '\n';
-  if (!can_plot()) std::cerr << "ebb: gnuplot is not installed: the report has tables in place of curves\n";
+  if (!can_plot()) complain() << "gnuplot is not installed: the report has tables in place of curves\n";
   return 0;
 }
 
@@ -61,7 +62,7 @@ int run(const EvalCommand& command) {
   const memory::Guard guard;
   const TensorFile file = load_safetensors(weights);
   const auto test = read_test_data(recipe, statistics_from(file.metadata, weights.string()));
-  if (!test->remark().empty()) std::cerr << "ebb: the test data are " << printable(test->remark()) << '\n';
+  if (!test->remark().empty()) complain() << "the test data are " << printable(test->remark()) << '\n';
   const std::unique_ptr<Layer> model = make_model(recipe, *test);
   model->load_state(file.tensors);
   const Evaluation result = evaluate(*model, Loader(test, in_order(recipe)), trainer_options(recipe).evaluation);

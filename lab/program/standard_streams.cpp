@@ -9,6 +9,7 @@
 #include <string>
 
 #include "framework/io/descriptor.h"
+#include "lab/program/program_name.h"
 #include "lab/training/trainer.h"
 
 namespace ebb {
@@ -36,7 +37,7 @@ void prepare_standard_streams() {
 int after_output(int status) {
   const int error = output_error();
   if (error == 0) return status;
-  const std::string message = text("ebb: [standard output] got ", refusal(error, "writing"),
+  const std::string message = text(program_name(), ": [standard output] got ", refusal(error, "writing"),
                                    "; wanted all of it written; what was done stands, only what was said is lost\n");
   std::fputs(message.c_str(), stderr);
   return status == 0 ? 1 : status;

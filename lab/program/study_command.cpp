@@ -13,6 +13,7 @@
 #include "framework/tensor/suggest.h"
 #include "lab/format/numbers.h"
 #include "lab/format/text_table.h"
+#include "lab/program/program_name.h"
 #include "lab/program/progress.h"
 #include "lab/program/stop_signal.h"
 #include "lab/study/study_page.h"
@@ -131,24 +132,22 @@ int run_one(const Study& study, StudyRunOptions options) {
     if (!drawn) drawn = std::make_unique<Progress>(study.name, total, "trials", done);
     drawn->update(done, {});
   };
-  options.note = [&](const std::string& note) {
-    std::cerr << "ebb: " << study.name << ": " << printable_line(note) << '\n';
-  };
+  options.note = [&](const std::string& note) { complain() << study.name << ": " << printable_line(note) << '\n'; };
   options.stop = [] { return StopSignal::requested() != 0; };
   const StudyOutcome outcome = run_study(study, options);
   drawn.reset();
   if (!outcome.skipped.empty()) {
-    std::cerr << "ebb: " << study.name << ": skipped: " << printable(outcome.skipped) << '\n';
+    complain() << study.name << ": skipped: " << printable(outcome.skipped) << '\n';
     return skipped_status;
   }
   for (const std::string& failure : outcome.failures)
-    std::cerr << "ebb: " << study.name << ": failed: " << printable_line(failure) << '\n';
+    complain() << study.name << ": failed: " << printable_line(failure) << '\n';
   if (outcome.stopped) {
-    std::cerr << "ebb: " << study.name << ": stopped; the same command goes on with it\n";
+    complain() << study.name << ": stopped; the same command goes on with it\n";
     return 128 + StopSignal::requested();
   }
   if (!outcome.failures.empty()) {
-    std::cerr << "ebb: " << study.name << ": the trials that were made are kept; the same command makes the others\n";
+    complain() << study.name << ": the trials that were made are kept; the same command makes the others\n";
     return 1;
   }
   std::cout << study.name << ": " << outcome.trials << (outcome.trials == 1 ? " trial, " : " trials, ") << outcome.made
@@ -224,7 +223,7 @@ int report_studies(const std::vector<Study>& studies, const StudyCommand& comman
     for (const std::string& file : write_pages(page_of(stored.plan, stored.record, stored.trials), out))
       std::cout << printable_line((out / file).string()) << '\n';
   }
-  if (!can_plot()) std::cerr << "ebb: gnuplot is not installed: the pages have tables in place of figures\n";
+  if (!can_plot()) complain() << "gnuplot is not installed: the pages have tables in place of figures\n";
   return 0;
 }
 
@@ -237,8 +236,7 @@ int check_studies(const std::vector<Study>& studies, const StudyCommand& command
     for (int trial = 0; trial < command.trials; ++trial)
       if (const std::string problem = check_study(*study, options, random()); !problem.empty())
         problems.insert(problem);
-    for (const std::string& problem : problems)
-      std::cerr << "ebb: " << study->name << ": " << printable_line(problem) << '\n';
+    for (const std::string& problem : problems) complain() << study->name << ": " << printable_line(problem) << '\n';
     if (!problems.empty()) status = 1;
     else if (command.trials == 1) std::cout << study->name << ": one trial again, the same bytes\n";
     else std::cout << study->name << ": " << command.trials << " trials again, the same bytes\n";

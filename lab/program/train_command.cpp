@@ -121,9 +121,8 @@ void tell_of_changes(const fs::path& recipe) {
   if (recipe.filename() != run_files::recipe.name || !fs::exists(run / run_files::changes.name)) return;
   const RunRecipe changed = run_recipe(Directory(run));
   if (!change_results(changed.changes)) return;
-  std::cerr << "ebb: " << printable_line(recipe.string())
-            << " is what that run was begun with; this training leaves out "
-            << "what was changed on the way:\n";
+  complain() << printable_line(recipe.string()) << " is what that run was begun with; this training leaves out "
+             << "what was changed on the way:\n";
   for (const RecipeChange& change : changed.changes) std::cerr << printable(in_words(change));
 }
 

@@ -71,7 +71,7 @@ int train_in(Session& session, RunDirectory& directory) {
   std::cout << "results in " << printable_line(place->string()) << '\n';
   const std::string problems = directory.problems();
   if (problems.empty()) return 0;
-  std::cerr << "ebb: not everything could be written: " << printable(problems) << '\n';
+  complain() << "not everything could be written: " << printable(problems) << '\n';
   return 1;
 }
 

@@ -24,6 +24,11 @@ std::string card(const std::string& value, const std::string& name, bool main = 
               "</dd></div>\n");
 }
 
+const std::string* value_of(const std::vector<std::pair<std::string, std::string>>& entries, std::string_view key) {
+  const auto at = std::ranges::find(entries, key, [](const auto& entry) { return std::string_view(entry.first); });
+  return at == entries.end() ? nullptr : &at->second;
+}
+
 std::string cards(const RunData& run) {
   std::string out = "<dl class=\"cards\">\n";
   if (run.evaluation) {
@@ -33,7 +38,8 @@ std::string cards(const RunData& run) {
     if (const std::int64_t none = run.evaluation->confusion.unpredicted(); none > 0)
       out += card(grouped(none), "without a prediction: logits not finite");
   } else {
-    out += card("not finished", "go on with ebb resume", true);
+    const std::string* const program = value_of(run.environment, "program");
+    out += card("not finished", text("go on with ", program == nullptr ? "ebb" : *program, " resume"), true);
   }
   if (!run.log.epochs.empty()) {
     const EpochResult& last = run.log.epochs.back();
@@ -58,10 +64,7 @@ std::string in_a_line(const Recipe& r) {
 
 }  // namespace
 
-const std::string* summary_value(const RunData& run, std::string_view key) {
-  const auto at = std::ranges::find(run.summary, key, [](const auto& entry) { return std::string_view(entry.first); });
-  return at == run.summary.end() ? nullptr : &at->second;
-}
+const std::string* summary_value(const RunData& run, std::string_view key) { return value_of(run.summary, key); }
 
 std::string report_page(const RunData& run) {
   std::vector<html::Section> shown;

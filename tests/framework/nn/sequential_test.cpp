@@ -73,6 +73,35 @@ BOOST_AUTO_TEST_CASE(names_default_to_the_index) {
   BOOST_TEST(Sequential(Rng(1))(x).value().shares(x));
 }
 
+BOOST_AUTO_TEST_CASE(a_wrong_shape_is_told_with_the_path_of_its_layer) {
+  Sequential net{Rng(1)};
+  net.add<Linear>("first", {.in = 4, .out = 8});
+  auto inner = std::make_unique<Sequential>(Rng(2));
+  inner->add<Linear>({.in = 9, .out = 2});
+  net.add("head", std::move(inner));
+  const auto says = [](const std::string& start) {
+    return [start](const Error& error) { return std::string(error.what()).starts_with(start); };
+  };
+  const Var x(Tensor::zeros({3, 4}));
+  BOOST_CHECK_EXCEPTION(net(x), Error, says("[linear in head.0] got "));
+  // Layers that are merged with their neighbours, each.
+  Sequential merged{Rng(3)};
+  merged.add<Conv2d>({.in = 2, .out = 3});
+  merged.add<BatchNorm2d>("bn", {.channels = 4});
+  merged.add<ReLU>();
+  BOOST_CHECK_EXCEPTION(merged(Var(Tensor::zeros({1, 5, 5, 3}))), Error, says("[conv2d in 0] got "));
+  BOOST_CHECK_EXCEPTION(merged(Var(Tensor::zeros({1, 5, 5, 2}))), Error, says("[batch_norm in bn] got "));
+  Sequential pair{Rng(3)};
+  pair.add<Conv2d>("c", {.in = 2, .out = 3});
+  pair.add<ReLU>();
+  BOOST_CHECK_EXCEPTION(pair(Var(Tensor::zeros({1, 5, 5, 3}))), Error, says("[conv2d in c] got "));
+  // Alone it has no name; a tape that records changes nothing.
+  Linear alone({.in = 9, .out = 2}, Rng(1));
+  BOOST_CHECK_EXCEPTION(alone(x), Error, says("[linear] got "));
+  Tape tape;
+  BOOST_CHECK_EXCEPTION(net(x), Error, says("[linear in head.0] got "));
+}
+
 BOOST_AUTO_TEST_CASE(merged_equals_plain) {
   for (const DType dtype : {DType::f32, DType::f64}) {
     const double tolerance = dtype == DType::f32 ? 2e-5 : 1e-12;

@@ -22,6 +22,17 @@ BOOST_AUTO_TEST_CASE(the_message_says_where_got_wanted_and_remedy) {
   BOOST_TEST(Error("a", "b", "", "d").what() == "[a] got b; d");
 }
 
+BOOST_AUTO_TEST_CASE(an_error_names_the_layers_that_it_left) {
+  Error error("conv2d", "3 channels", "16", "set .in = 3");
+  BOOST_TEST(error.path().empty());
+  for (const char* const name : {"conv1", "0", "layer1"}) error.add_layer(name);
+  BOOST_TEST(error.path() == "layer1.0.conv1");
+  BOOST_TEST(error.where() == "conv2d");
+  BOOST_TEST(error.what() == "[conv2d in layer1.0.conv1] got 3 channels; wanted 16; set .in = 3");
+  const Error copy = error;
+  BOOST_TEST(std::string(copy.what()) == error.what());
+}
+
 BOOST_AUTO_TEST_CASE(fail_throws_an_error_that_is_a_runtime_error) {
   BOOST_CHECK_THROW(fail("a", "b", "c"), Error);
   BOOST_CHECK_THROW(fail("a", "b", "c"), std::runtime_error);

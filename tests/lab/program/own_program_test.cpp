@@ -30,6 +30,17 @@ struct OwnProgram {
 
 BOOST_FIXTURE_TEST_SUITE(own_program, OwnProgram)
 
+BOOST_AUTO_TEST_CASE(complaints_and_pages_name_the_program) {
+  const std::string name = fs::path(EBB_OWN_PROGRAM).filename().string();
+  const Finished refused = own("train no_such_recipe");
+  BOOST_TEST(refused.status == 1);
+  BOOST_TEST(refused.output.starts_with(name + ": ["), refused.output);
+  BOOST_REQUIRE(train("run", "--epochs 1").status == 0);
+  fs::remove(root.path() / "run" / "evaluation.json");
+  BOOST_REQUIRE(own("report " + path("run")).status == 0);
+  BOOST_TEST(has(test::read(root.path() / "run" / "report.html"), "go on with " + name + " resume"));
+}
+
 BOOST_AUTO_TEST_CASE(a_run_is_trained_evaluated_reported_and_audited) {
   const Finished done = train("run");
   BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
