@@ -17,7 +17,8 @@ constexpr int least_exponent = 10, greatest_exponent = 34;
 // no invariance differs by 2^-34 or more.
 constexpr double last_bits = 0x1p-46;
 
-constexpr double roundings = 1e3 * 0x1p-53;
+// Sums of some thousand products are rounded.
+constexpr double roundings = 1e4 * 0x1p-53;
 
 // By how many times eps / variance, of the smallest variance, an invariant loss may move when a scale doubles: a
 // hundredth of it is common.
@@ -58,6 +59,9 @@ class LeastVariance : public detail::OpObserver {
     if (variance > 1e-24 * mean * mean && variance > 0) value = std::min(value, variance);
   }
 };
+
+// What eps makes of a doubling falls by four with each, but for so much: a variance may lie below eps.
+constexpr double fades_at_first = 4;
 
 double change_of(double loss, double from) { return std::abs(loss - from) / std::abs(from); }
 
@@ -230,12 +234,19 @@ std::vector<std::string> Probe::missed(const std::vector<Symmetry>& known) {
         point.edit({.parameter = p}, channels, [c](double w, std::int64_t) { return w * c; });
     });
   };
-  // A unit that a large negative shift switches off ignores a larger one; with the sign turned it does not.
+  // Each doubling divides what eps makes of the next by four; what saturates ignores large scales alone, and comes to
+  // that more slowly. A unit that a large negative shift switches off ignores a larger one; with the sign turned it
+  // does not.
   const auto invariant = [&](const std::vector<int>& parameters, const std::vector<std::int64_t>& channels) {
-    const double doubled = scaled_loss(parameters, channels, 2);
-    if (doubled == point_->base() || !(change_of(doubled, point_->base()) <= point_->felt_eps)) return false;
+    double before = point_->base(), felt = point_->felt_eps, fades = felt;
+    for (int k = 1; k <= point_->exponent; ++k, felt /= 4, fades /= 4) {
+      const double doubled = scaled_loss(parameters, channels, std::ldexp(1.0, k)), change = change_of(doubled, before);
+      if ((k == 1 && doubled == before) || !(change <= std::max(std::min(felt, fades), roundings))) return false;
+      fades = k == 1 ? fades_at_first * change : std::max(fades, fades_at_first * change);
+      before = doubled;
+    }
     const double large = std::ldexp(1.0, point_->exponent);
-    if (scaled_loss(parameters, channels, large) != scaled_loss(parameters, channels, 2 * large)) return false;
+    if (before != scaled_loss(parameters, channels, 2 * large)) return false;
     return scaled_loss(parameters, channels, -large) == scaled_loss(parameters, channels, -2 * large);
   };
   const bool scalings = point_->exponent <= greatest_exponent;

@@ -117,7 +117,7 @@ std::vector<double> column_of(const Points& points) {
 void add_rows(std::vector<std::vector<double>>& rows, const Curve& curve) {
   rows.emplace_back();
   for (const auto& [x, y] : curve.points) rows.back().push_back(y);
-  for (const std::size_t end : {1, 2}) {
+  for (const std::size_t end : {std::size_t{1}, std::size_t{2}}) {
     rows.emplace_back();
     for (const auto& point : curve.band) rows.back().push_back(point[end]);
   }

@@ -70,6 +70,23 @@ BOOST_AUTO_TEST_CASE(a_layer_norm_of_one_channel_which_makes_all_of_it_a_constan
   BOOST_TEST(found.rows.size() == 6u);
 }
 
+// A variance near eps hides what small scales do, and relu6 what large ones do.
+BOOST_AUTO_TEST_CASE(a_variance_near_eps_in_front_of_what_saturates) {
+  Sequential net{Rng(1)};
+  net.add<Conv2d>("conv1", {.in = 2, .out = 8, .bias = false});
+  net.add<BatchNorm2d>("bn1", {.channels = 8});
+  net.add<ReLU6>("act1");
+  net.add<Conv2d>("conv2", {.in = 8, .out = 8, .bias = false});
+  net.add<BatchNorm2d>("bn2", {.channels = 8});
+  net.add<ReLU6>("act2");
+  net.add<GlobalAvgPool2d>("pool");
+  net.add<Linear>("fc", {.in = 8, .out = 3});
+  Tensor x = numbers({8, 6, 6, 2});
+  for (float& value : x.mutable_span<float>()) value *= 0.005F;
+  const Audit found = sound(net, x);
+  BOOST_TEST(name(found.rows[0].position) == "feeds_norm");
+}
+
 BOOST_AUTO_TEST_CASE(a_batch_of_one) {
   Sequential net{Rng(1)};
   net.add<Conv2d>("conv", {.in = 2, .out = 4, .bias = false});
