@@ -58,6 +58,11 @@ if(EBB_SANITIZE)
   target_link_options(ebb_options INTERFACE -fsanitize=${EBB_SANITIZE})
 endif()
 
+# oneTBB defines it for who links it; sources that share precompiled headers need the same macros.
+if(EBB_PARALLEL STREQUAL "tbb")
+  target_compile_definitions(ebb_options INTERFACE $<$<CONFIG:Debug>:TBB_USE_DEBUG>)
+endif()
+
 # The standard headers that most sources include: read once for a library they save a third of its compile time.
 set(EBB_PRECOMPILED <algorithm> <array> <cmath> <cstdint> <filesystem> <functional> <limits> <map> <memory> <optional>
   <set> <span> <string> <string_view> <utility> <vector>)

@@ -59,7 +59,7 @@ void to_malloc(Storage* block) {
 }
 
 // A kept block of the class or one within reach; null when there is none.
-Storage* take_small(Pool& p, int wanted) {
+[[maybe_unused]] Storage* take_small(Pool& p, int wanted) {
   const int last = std::min(wanted + reach, detail::size_classes - 1);
   for (int c = wanted; c <= last; ++c) {
     Storage*& list = p.kept[static_cast<std::size_t>(c)];
