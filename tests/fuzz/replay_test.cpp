@@ -2,8 +2,11 @@
 #include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 
 #include "framework/tensor/error.h"
@@ -44,6 +47,22 @@ Bytes contents_of(const fs::path& path) {
   return test::bytes_of(std::string(std::istreambuf_iterator<char>(file), {}));
 }
 
+// What changes begin with.
+std::vector<Bytes> beginnings_of(const Target& target) {
+  std::vector<Bytes> begin = target.seeds();
+  for (const fs::path& finding : findings_of(target)) begin.push_back(contents_of(finding));
+  return begin;
+}
+
+// One of them after a change or two.
+Bytes changed(const Target& target, const std::vector<Bytes>& begin, std::uint64_t seed) {
+  Dice dice(seed);
+  Bytes input = begin[dice.below(begin.size())];
+  for (std::size_t n = 1 + dice.below(2); n > 0; --n)
+    target.mutate(input, dice, [&dice](Bytes& part) { test::mutate_bytes(part, dice); });
+  return input;
+}
+
 BOOST_AUTO_TEST_SUITE(fuzz)
 
 BOOST_AUTO_TEST_CASE(every_target_is_replayed) {
@@ -76,17 +95,12 @@ BOOST_AUTO_TEST_CASE(findings_stay_mended) {
 // Mutations reach both sides of every reader: enough inputs are read, and enough refused.
 BOOST_AUTO_TEST_CASE(random_changes_are_read_or_refused) {
   for (const Target* const target : targets) {
-    std::vector<Bytes> begin = target->seeds();
-    for (const fs::path& finding : findings_of(*target)) begin.push_back(contents_of(finding));
+    const std::vector<Bytes> begin = beginnings_of(*target);
     int read = 0, refused = 0;
     std::string first_problem;
     for (std::uint64_t seed = 0; seed < 1000; ++seed) {
-      Dice dice(seed);
-      Bytes input = begin[dice.below(begin.size())];
-      for (std::size_t n = 1 + dice.below(2); n > 0; --n)
-        target->mutate(input, dice, [&dice](Bytes& part) { test::mutate_bytes(part, dice); });
       try {
-        ++(target->run(input) == Verdict::read ? read : refused);
+        ++(target->run(changed(*target, begin, seed)) == Verdict::read ? read : refused);
       } catch (const std::exception& error) {
         if (first_problem.empty()) first_problem = text(target->name, ", seed ", seed, ": ", error.what());
       }
@@ -94,6 +108,29 @@ BOOST_AUTO_TEST_CASE(random_changes_are_read_or_refused) {
     BOOST_TEST(first_problem == "");
     BOOST_TEST(read > 10, target->name << " read " << read);
     BOOST_TEST((refused > 30 || std::string_view(target->name) == "run_log"), target->name << " refused " << refused);
+  }
+}
+
+// EBB_FUZZ_SECONDS: changes that no run before made, for so long in all; the gate asks for them. EBB_FUZZ_FIRST, as it
+// is printed, makes those of an earlier run again.
+BOOST_AUTO_TEST_CASE(new_changes_are_read_or_refused) {
+  const char* const asked = std::getenv("EBB_FUZZ_SECONDS");
+  if (asked == nullptr) return;
+  const char* const again = std::getenv("EBB_FUZZ_FIRST");
+  const auto now = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  const std::uint64_t first = again == nullptr ? now : std::strtoull(again, nullptr, 10);
+  const std::chrono::duration<double> each(std::atof(asked) / static_cast<double>(targets.size()));
+  for (const Target* const target : targets) {
+    const std::vector<Bytes> begin = beginnings_of(*target);
+    std::cout << target->name << ": EBB_FUZZ_FIRST=" << first << std::flush;  // before a sanitizer ends the program
+    const auto end = std::chrono::steady_clock::now() + each;
+    std::uint64_t seed = first;
+    for (; std::chrono::steady_clock::now() < end; ++seed) {
+      const std::string problem = problem_of(*target, changed(*target, begin, seed));
+      BOOST_REQUIRE_MESSAGE(problem.empty(), target->name << ", change " << seed << ": " << problem);
+    }
+    std::cout << ", " << seed - first << " inputs\n";
+    BOOST_TEST(seed > first);
   }
 }
 
