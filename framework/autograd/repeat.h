@@ -2,6 +2,7 @@
 /// Ops that can be computed again: what a prepared network is made of.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <span>
@@ -20,6 +21,7 @@ struct Repeat {
   std::optional<ConvolutionShape> convolution;     ///< Of conv2d: its inputs are images, weights and perhaps a bias.
   /// Of a norm with constant statistics, f64 `[2, channels]`: y = x row 0 + row 1, and then the activation of its name.
   Tensor channel_map;
+  std::array<Tensor, 2> statistics = {};  ///< Of such a norm: mean and variance as its state holds them, no copies.
 };
 
 }  // namespace detail

@@ -31,7 +31,7 @@ endif()
 set(pkgconfig_libraries "")
 if(EBB_BUILD_LAB)
   string(APPEND pkgconfig_libraries "-lebb_lab ")
-  string(APPEND pkgconfig_requires " tomlplusplus")
+  string(APPEND pkgconfig_requires " tomlplusplus protobuf-lite")
 endif()
 string(APPEND pkgconfig_libraries "-lebb_models -lebb_data -lebb_optim -lebb_framework")
 # The prefix seen from the file's own folder, <prefix>/<libdir>/pkgconfig, so that an installation may be moved.

@@ -15,6 +15,7 @@ endif()
 if(EBB_BUILD_LAB)
   find_package(CLI11 REQUIRED)
   find_package(tomlplusplus REQUIRED)
+  find_package(Protobuf REQUIRED)
 endif()
 
 set(EBB_WARNINGS -Wall -Wextra -Wconversion -Wshadow)

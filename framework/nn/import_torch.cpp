@@ -11,10 +11,10 @@
 #include "framework/nn/conv_transpose2d.h"
 #include "framework/nn/dropout.h"
 #include "framework/nn/flatten.h"
-#include "framework/nn/group_norm.h"
 #include "framework/nn/layer_norm.h"
 #include "framework/nn/linear.h"
 #include "framework/nn/load_report.h"
+#include "framework/nn/torch_names.h"
 #include "framework/ops/shape.h"
 #include "framework/tensor/error.h"
 
@@ -29,25 +29,12 @@ bool is(const Module* module) {
   return dynamic_cast<const T*>(module) != nullptr;
 }
 
-bool is_norm(const Module* module) { return is<BatchNorm>(module) || is<LayerNorm>(module) || is<GroupNorm>(module); }
-
 TorchLayout layout_of(const Module* module, const Parameter& parameter) {
   if (parameter.role() != Role::weight) return TorchLayout::same;
   if (is<Linear>(module)) return TorchLayout::linear;
   if (is<Conv2d>(module)) return TorchLayout::convolution;
   if (is<ConvTranspose2d>(module)) return TorchLayout::transposed_convolution;
   return TorchLayout::same;
-}
-
-// PyTorch's name for the last part of a path.
-std::string torch_name(const Module* module, const std::string& path) {
-  if (!is_norm(module)) return path;
-  static const std::map<std::string, std::string> names{
-      {"scale", "weight"}, {"shift", "bias"}, {"running_variance", "running_var"}, {"batches", "num_batches_tracked"}};
-  const std::size_t dot = path.rfind('.');
-  const std::size_t begin = dot == std::string::npos ? 0 : dot + 1;
-  const auto name = names.find(path.substr(begin));
-  return name == names.end() ? path : path.substr(0, begin) + name->second;
 }
 
 // A tensor of the model, and where and how it stands in the file.
@@ -142,13 +129,13 @@ std::vector<Place> places_of(Module& model, std::string_view where) {
                         .layout = layout_of(p.module, *p.parameter),
                         .image = inputs ? image_of(p.module) : Shape()});
     }
-    places[at.first->second].names.push_back(torch_name(p.module, p.path));
+    places[at.first->second].names.push_back(detail::torch_name(p.module, p.path));
   }
   for (const NamedBuffer& b : model.named_buffers()) {
     if (is<Dropout>(b.module)) continue;
     const bool counter = is<BatchNorm>(b.module) && b.buffer->name() == "batches";
     places.push_back({.tensor = &b.buffer->value(),
-                      .names = {torch_name(b.module, b.path)},
+                      .names = {detail::torch_name(b.module, b.path)},
                       .image = counter ? Shape() : image_of(b.module),
                       .may_be_missing = counter});
   }

@@ -248,7 +248,8 @@ detail::Repeat repeat_of(const Tensor& kept, const BatchNormState& state, const 
                 return batch_norm(in[0], in[1], in[2], same, options);
               },
           .convolution = {},
-          .channel_map = map};
+          .channel_map = map,
+          .statistics = {state.running_mean, state.running_variance}};
 }
 
 }  // namespace

@@ -57,8 +57,17 @@ Var conv_transpose2d(const Var& x, const Var& weight, const Var& bias, const Con
     if (dx.wants(1)) dx.add(1, convolution_weight_gradient(dy, *x, shape));
     if (biased && dx.wants(2)) dx.add(2, sum_to(dy, {shape.in}));
   };
-  const OpSetting groups{"groups", static_cast<double>(shape.groups)};
-  const OpLabel label("conv_transpose2d", std::span(&groups, 1));
+  const auto setting = [](const char* name, std::int64_t value) { return OpSetting{name, static_cast<double>(value)}; };
+  const std::array settings{setting("groups", shape.groups),
+                            setting("stride", geometry.stride[0]),
+                            setting("stride", geometry.stride[1]),
+                            setting("padding", geometry.padding[0]),
+                            setting("padding", geometry.padding[1]),
+                            setting("output_padding", geometry.output_padding[0]),
+                            setting("output_padding", geometry.output_padding[1]),
+                            setting("dilation", geometry.dilation[0]),
+                            setting("dilation", geometry.dilation[1])};
+  const OpLabel label("conv_transpose2d", settings);
   Var result = biased ? record(label, {x, weight, bias}, std::move(y), backward)
                       : record(label, {x, weight}, std::move(y), backward);
   return repeatable(std::move(result), [geometry](std::span<const Var> in) {

@@ -56,15 +56,25 @@ ConvolutionShape shape_of(const Var& x, const Var& weight, const Var& bias, cons
   return s;
 }
 
-// The most zeros on any side: above and on the left, or below and on the right.
-std::int64_t most_padding(const ConvolutionShape& s) {
-  std::int64_t most = 0;
+// What the graph shows: "padding" is the most zeros on any side.
+std::array<OpSetting, 11> settings_of(const ConvolutionShape& s, DType dtype) {
+  std::array<std::int64_t, 2> behind{};
   for (std::size_t i = 0; i < 2; ++i) {
     const std::int64_t reach = s.dilation[i] * (s.kernel[i] - 1) + 1;
-    const std::int64_t behind = (s.output[i] - 1) * s.stride[i] + reach - s.input[i] - s.padding[i];
-    most = std::max({most, s.padding[i], behind});
+    behind[i] = std::max<std::int64_t>(0, (s.output[i] - 1) * s.stride[i] + reach - s.input[i] - s.padding[i]);
   }
-  return most;
+  const auto setting = [](const char* name, std::int64_t value) { return OpSetting{name, static_cast<double>(value)}; };
+  return {setting("padding", std::max({s.padding[0], s.padding[1], behind[0], behind[1]})),
+          setting("groups", s.groups),
+          setting("winograd", detail::winograd_tile(s, dtype)),
+          setting("stride", s.stride[0]),
+          setting("stride", s.stride[1]),
+          setting("before", s.padding[0]),
+          setting("before", s.padding[1]),
+          setting("behind", behind[0]),
+          setting("behind", behind[1]),
+          setting("dilation", s.dilation[0]),
+          setting("dilation", s.dilation[1])};
 }
 
 }  // namespace
@@ -87,9 +97,7 @@ Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometr
     if (dx.wants(1)) dx.add(1, convolution_weight_gradient(x.value(), dy, shape));
     if (biased && dx.wants(2)) dx.add(2, sum_to(dy, {shape.out}));
   };
-  const std::array settings{OpSetting{"padding", static_cast<double>(most_padding(shape))},
-                            OpSetting{"groups", static_cast<double>(shape.groups)},
-                            OpSetting{"winograd", static_cast<double>(detail::winograd_tile(shape, x.dtype()))}};
+  const std::array settings = settings_of(shape, x.dtype());
   const OpLabel label(relu ? "conv2d_relu" : "conv2d", settings);
   Var out = biased ? record(label, {x, weight, bias}, std::move(y), backward)
                    : record(label, {x, weight}, std::move(y), backward);

@@ -18,9 +18,22 @@ using kernels::PoolShape;
 // Slots of parallel::scratch().
 enum : int { windows_slot = 0 };
 
-std::array<OpSetting, 1> settings(const PoolShape& s) {
-  const std::int64_t most = std::max({s.pad_height, s.pad_width, s.end_height - s.height, s.end_width - s.width});
-  return {OpSetting{"padding", static_cast<double>(most)}};
+// What the graph shows: "padding" is the most on any side, windows may also be cut off behind the padding.
+std::array<OpSetting, 12> settings(const PoolShape& s) {
+  const std::int64_t below = s.end_height - s.height, right = s.end_width - s.width;
+  const auto setting = [](const char* name, std::int64_t value) { return OpSetting{name, static_cast<double>(value)}; };
+  return {setting("padding", std::max({s.pad_height, s.pad_width, below, right})),
+          setting("kernel", s.kernel_height),
+          setting("kernel", s.kernel_width),
+          setting("stride", s.stride_height),
+          setting("stride", s.stride_width),
+          setting("before", s.pad_height),
+          setting("before", s.pad_width),
+          setting("behind", below),
+          setting("behind", right),
+          setting("dilation", s.dilation_height),
+          setting("dilation", s.dilation_width),
+          setting(s.adaptive ? "adaptive" : "count_padding", s.adaptive || s.count_padding ? 1 : 0)};
 }
 
 // body(first, last) over blocks of output rows; over whole images where windows of different rows overlap and

@@ -69,7 +69,7 @@ Var over_axis(const char* op, const Var& x, int axis, Apply apply, Backward back
   const detail::AxesLast order = checked(op, x.value(), axis);
   const Tensor rows = over_rows(op, order.to_rows(x.value()), apply);
   return repeatable(
-      record(op, {x}, order.from_rows(rows, x.shape()),
+      record({op, {{"axis", static_cast<double>(x.shape().axis(op, axis))}}}, {x}, order.from_rows(rows, x.shape()),
              [=, y = Saved(rows)](const Tensor& dy, InputGrads& dx) {
                dx.add(0, order.from_rows(backward_over_rows(op, *y, order.to_rows(dy), backward), dx.shape(0)));
              }),

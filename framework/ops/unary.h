@@ -2,6 +2,10 @@
 /// Ops that are one kernel of the activation family. Included by sources of ops only.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+
 #include "framework/autograd/repeat.h"
 #include "framework/compute/blocks.h"
 #include "framework/compute/instruction_set.h"
@@ -21,10 +25,21 @@ enum class Cost : std::int64_t {
   transcendental = 4,  ///< exp, log, tanh, erf.
 };
 
+/// What a function of x and one or two numbers is given of these.
+struct UnaryTerms {
+  UnaryTerms(std::initializer_list<OpSetting> given = {}) : count(given.size()) {
+    std::copy(given.begin(), given.end(), list.begin());
+  }
+  std::array<OpSetting, 2> list{};  ///< In the order in which the kernels take them.
+  std::size_t count;                ///< How many the graph shows.
+};
+
 /// y = f(x) on the tape. `pick` captures nothing and chooses the kernels: `[](const auto& k) { return k.relu; }`.
+/// \param terms up to two settings of the op, whose values the kernels get.
 template <class Pick>
-Var unary(const char* op, const Var& x, Keep keep, Cost cost, Pick pick, double alpha = 0.0, double beta = 0.0) {
+Var unary(const char* op, const Var& x, Keep keep, Cost cost, Pick pick, const UnaryTerms& terms = {}) {
   require_defined(op, "x", x.value());
+  const double alpha = terms.list[0].value, beta = terms.list[1].value;
   const std::int64_t block = elementwise_block / static_cast<std::int64_t>(cost);
   Tensor y(x.shape(), x.dtype());
   dispatch(op, x.dtype(), [&](auto zero) {
@@ -37,8 +52,9 @@ Var unary(const char* op, const Var& x, Keep keep, Cost cost, Pick pick, double 
     });
   });
   const Tensor kept = keep == Keep::input ? x.value() : y;
-  Var out =
-      record(op, {x}, std::move(y), [kept = Saved(kept), pick, block, alpha, beta](const Tensor& dy, InputGrads& dx) {
+  Var out = record(
+      OpLabel(op, std::span(terms.list).first(terms.count)), {x}, std::move(y),
+      [kept = Saved(kept), pick, block, alpha, beta](const Tensor& dy, InputGrads& dx) {
         const Tensor& saved = *kept;
         Tensor gradient(dy.shape(), dy.dtype());
         dispatch("backward", dy.dtype(), [&](auto zero) {
@@ -54,7 +70,7 @@ Var unary(const char* op, const Var& x, Keep keep, Cost cost, Pick pick, double 
         dx.add(0, std::move(gradient));
       });
   return repeatable(std::move(out),
-                    [=](std::span<const Var> in) { return unary(op, in[0], keep, cost, pick, alpha, beta); });
+                    [=](std::span<const Var> in) { return unary(op, in[0], keep, cost, pick, terms); });
 }
 
 }  // namespace ebb

@@ -10,6 +10,7 @@
 #include "framework/tensor/printable.h"
 #include "lab/program/commands.h"
 #include "lab/program/data_command_line.h"
+#include "lab/program/export_command.h"
 #include "lab/program/guarded.h"
 #include "lab/program/predict_command_line.h"
 #include "lab/program/program_name.h"
@@ -117,6 +118,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   audit->add_flag("--no-probe{false}", auditing.probe, "leave out the search and its confirmation in f64");
 
   PredictCommandLine predicting(app, extensions);
+  ExportCommandLine exporting(app, extensions);
 
   CLI::App* const studying = app.add_subcommand(study_command, "Runs studies, judges their claims, writes their pages");
   const StudyCommandLine study(*studying);
@@ -134,6 +136,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   }
   if (data.chosen()) return data.run();
   if (predicting.chosen()) return predicting.run();
+  if (exporting.chosen()) return exporting.run();
   if (*studying) return study.run(studies, {argv[0], study_command, study_worker});
   for (std::size_t i = 0; i < shorts.size(); ++i)
     if (!values[i].empty()) training.settings.push_back(std::string(shorts[i].key) + '=' + values[i]);

@@ -9,16 +9,6 @@
 namespace ebb {
 namespace {
 
-std::vector<std::string> parts_of(const std::string& list) {
-  std::vector<std::string> out;
-  for (std::size_t at = 0; at <= list.size();) {
-    const std::size_t end = std::min(list.find(',', at), list.size());
-    out.push_back(list.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
-}
-
 std::array<std::uint8_t, 3> colour_of(const std::string& given) {
   if (given == "white") return {255, 255, 255};
   if (given == "black") return {0, 0, 0};
@@ -44,7 +34,7 @@ PredictCommandLine::PredictCommandLine(CLI::App& app, const std::shared_ptr<cons
     : predict_(app.add_subcommand("predict", "Says what is on pictures (PNG, JPEG)")),
       summary_(app.add_subcommand("summary", "Shows what a file of weights is")) {
   command_.options.extensions = extensions;
-  predict_->add_option("model", command_.model, "a run directory, or a model.safetensors")->required();
+  model_.add_to(*predict_);
   predict_->add_option("pictures", command_.pictures, "pictures, directories of pictures, or - for standard input")
       ->required();
   predict_->add_option("--top", command_.top, "classes that are named [1]")->check(CLI::Range(1, 65536));
@@ -59,20 +49,12 @@ PredictCommandLine::PredictCommandLine(CLI::App& app, const std::shared_ptr<cons
   predict_->add_flag("--tta", tta_, "judge the mean over each picture and its mirror image");
   predict_->add_option("--size-limit", command_.reading.most_pixels, "pixels of a picture at most [16777216]")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24));
-  summary_->add_option("model", command_.model, "a run directory, or a model.safetensors")->required();
-  for (CLI::App* const each : {predict_, summary_}) take_what_the_file_lacks(*each);
-}
-
-void PredictCommandLine::take_what_the_file_lacks(CLI::App& command) {
-  command.add_option("--model", model_name_, "name of the model, where the file does not say it");
-  command.add_option("--set", command_.options.settings, "key=value: a model's key of a recipe, as norm=group");
-  command.add_option("--image", command_.options.image, "height x width x channels that it takes, as 28x28x1");
-  command.add_option("--classes", classes_, "names of its classes, in order, with commas between them");
+  model_.add_to(*summary_);
 }
 
 int PredictCommandLine::run() {
-  if (!model_name_.empty()) command_.options.settings.insert(command_.options.settings.begin(), "model=" + model_name_);
-  if (!classes_.empty()) command_.options.classes = parts_of(classes_);
+  command_.model = model_.path();
+  model_.take(command_.options);
   if (*summary_) return ebb::run(SummaryCommand{command_.model, command_.options});
   command_.size = {.fit = fit_of(fit_), .background = colour_of(background_)};
   command_.reading.background = command_.size.background;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "lab/program/model_arguments.h"
 #include "lab/program/predict_command.h"
 
 namespace ebb {
@@ -21,12 +22,11 @@ class PredictCommandLine {
   int run();
 
  private:
-  void take_what_the_file_lacks(CLI::App& command);
-
   CLI::App* predict_;
   CLI::App* summary_;
   PredictCommand command_;
-  std::string model_name_, classes_, background_ = "white", fit_ = "crop";
+  ModelArguments model_;
+  std::string background_ = "white", fit_ = "crop";
   bool json_ = false, csv_ = false, tta_ = false;
 };
 

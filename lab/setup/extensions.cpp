@@ -90,6 +90,9 @@ std::shared_ptr<const Extensions> checked(Extensions extensions) {
   require_function("optimizer", e.optimizers, &OwnOptimizer::make);
   require_function("schedule", e.schedules, &OwnSchedule::make);
   require_function("decay", e.decays, &OwnDecay::make);
+  for (const OnnxOp& op : e.onnx)
+    if (op.op.empty() || !op.write)
+      fail(text("Extensions: ONNX op ", in_quotes(op.op)), "no name or no function", "both");
   return std::make_shared<const Extensions>(std::move(extensions));
 }
 

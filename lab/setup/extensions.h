@@ -11,6 +11,7 @@
 #include "data/image_dataset.h"
 #include "data/split.h"
 #include "framework/nn/layer.h"
+#include "lab/export/onnx_op.h"
 #include "lab/recipe/own_key.h"
 #include "lab/recipe/recipe.h"
 #include "lab/setup/build.h"
@@ -80,6 +81,7 @@ struct Extensions {
   std::vector<OwnSchedule> schedules = {};    ///< See OwnSchedule.
   std::vector<OwnDecay> decays = {};          ///< See OwnDecay.
   std::vector<OwnKey> keys = {};              ///< Of recipes.
+  std::vector<OnnxOp> onnx = {};              ///< How ops of one's own are exported, see OnnxOp.
   /// Whether recipes may name what is not here, and have other keys with numbers: to read what other programs wrote.
   bool unknown_names = false;
 };

@@ -3,8 +3,10 @@
 
 #include "framework/autograd/tape.h"
 #include "framework/compute/basic.h"
+#include "framework/ops/activation.h"
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/convolution.h"
+#include "framework/ops/loss.h"
 #include "framework/ops/normalization.h"
 #include "framework/ops/pooling.h"
 #include "framework/ops/reduction.h"
@@ -108,6 +110,52 @@ BOOST_AUTO_TEST_CASE(settings_say_what_shapes_cannot) {
   BOOST_REQUIRE(last().settings.size() == 4u);
   for (const auto& [axis, from] : {std::pair{0, 0}, {1, 3}, {2, 1}, {3, 2}})
     BOOST_TEST(last().settings[static_cast<std::size_t>(axis)].value == from);
+}
+
+// The values of all settings of this name.
+std::vector<double> all(const TapeNode& node, std::string_view name) {
+  std::vector<double> out;
+  for (const OpSetting& setting : node.settings)
+    if (setting.name == name) out.push_back(setting.value);
+  return out;
+}
+
+// Enough to compute an op again elsewhere: what shapes leave open stands in the graph, an axis after the other.
+BOOST_AUTO_TEST_CASE(settings_tell_windows_and_terms) {
+  using Numbers = std::vector<double>;
+  Block block;
+  Tape tape;
+  const Var x = tape.input(images(3));
+  const auto last = [&](std::string_view name) { return all(tape.node(tape.size() - 1), name); };
+  conv2d(x, block.filter, {}, {.stride = {2, 1}, .padding = {0, 2}, .dilation = {1, 2}});
+  BOOST_TEST(last("stride") == (Numbers{2, 1}), boost::test_tools::per_element());
+  BOOST_TEST(last("before") == (Numbers{0, 2}), boost::test_tools::per_element());
+  BOOST_TEST(last("dilation") == (Numbers{1, 2}), boost::test_tools::per_element());
+  conv2d(x, block.filter, {}, {.same_padding = true});  // 2 and 4 taps
+  BOOST_TEST(last("before") == (Numbers{0, 1}), boost::test_tools::per_element());
+  BOOST_TEST(last("behind") == (Numbers{1, 2}), boost::test_tools::per_element());
+  max_pool2d(x, {.kernel = {2, 3}, .stride = {1, 2}, .padding = {1, 0}, .dilation = {1, 1}});
+  BOOST_TEST(last("kernel") == (Numbers{2, 3}), boost::test_tools::per_element());
+  BOOST_TEST(last("stride") == (Numbers{1, 2}), boost::test_tools::per_element());
+  BOOST_TEST(last("behind") == (Numbers{1, 0}), boost::test_tools::per_element());
+  avg_pool2d(x, {.count_padding = false});
+  BOOST_TEST(last("count_padding") == Numbers{0}, boost::test_tools::per_element());
+  leaky_relu(x, 0.25);
+  BOOST_TEST(last("slope") == Numbers{0.25}, boost::test_tools::per_element());
+  elu(x, 0.5);
+  BOOST_TEST(last("alpha") == Numbers{0.5}, boost::test_tools::per_element());
+  clamp(x, -1, 2);
+  BOOST_TEST(last("low") == Numbers{-1}, boost::test_tools::per_element());
+  BOOST_TEST(last("high") == Numbers{2}, boost::test_tools::per_element());
+  gelu(x, Gelu::tanh);
+  BOOST_TEST(last("tanh") == Numbers{1}, boost::test_tools::per_element());
+  gelu(x);
+  BOOST_TEST(last("tanh").empty());
+  log_softmax(x, -2);
+  BOOST_TEST(last("axis") == Numbers{2}, boost::test_tools::per_element());
+  conv_transpose2d(x, Tensor::zeros({2, 2, x.dim(3), 1}, x.dtype()), {}, {.stride = {2, 3}, .output_padding = {1, 0}});
+  BOOST_TEST(last("stride") == (Numbers{2, 3}), boost::test_tools::per_element());
+  BOOST_TEST(last("output_padding") == (Numbers{1, 0}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(the_graph_is_there_until_backward) {

@@ -1,0 +1,33 @@
+/// \file
+/// `ebb export`: trained networks in other people's formats.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "lab/program/model_arguments.h"
+
+namespace ebb {
+
+/// Its command line. Adds the command to the program, and runs it.
+class ExportCommandLine {
+ public:
+  ExportCommandLine(CLI::App& app, const std::shared_ptr<const Extensions>& extensions);
+
+  bool chosen() const { return static_cast<bool>(*command_); }  ///< After parsing.
+
+  /// Runs it. \returns the exit status. \throws Error
+  int run();
+
+ private:
+  CLI::App* command_;
+  ModelArguments model_;
+  std::shared_ptr<const Extensions> extensions_;
+  std::string onnx_, input_ = "pixels";
+  std::int64_t batch_ = 0;
+  bool softmax_ = false, overwrite_ = false;
+};
+
+}  // namespace ebb
