@@ -13,18 +13,18 @@ Var relu6(const Var& x) {
 }
 
 Var leaky_relu(const Var& x, double slope) {
-  return unary(
-      "leaky_relu", x, Keep::input, Cost::cheap, [](const auto& k) { return k.leaky_relu; }, {{"slope", slope}});
+  return unary("leaky_relu", x, Keep::input, Cost::cheap, [](const auto& k) { return k.leaky_relu; },
+               {{"slope", slope}});
 }
 
 Var elu(const Var& x, double alpha) {
-  return unary(
-      "elu", x, Keep::input, Cost::transcendental, [](const auto& k) { return k.elu; }, {{"alpha", alpha}});
+  return unary("elu", x, Keep::input, Cost::transcendental, [](const auto& k) { return k.elu; }, {{"alpha", alpha}});
 }
 
 Var gelu(const Var& x, Gelu form) {
   if (form == Gelu::tanh)
-    return unary("gelu", x, Keep::input, Cost::transcendental, [](const auto& k) { return k.gelu_tanh; }, {{"tanh", 1}});
+    return unary("gelu", x, Keep::input, Cost::transcendental, [](const auto& k) { return k.gelu_tanh; },
+                 {{"tanh", 1}});
   return unary("gelu", x, Keep::input, Cost::transcendental, [](const auto& k) { return k.gelu; });
 }
 

@@ -126,8 +126,8 @@ Var abs(const Var& x) {
 
 Var clamp(const Var& x, double low, double high) {
   if (!(low <= high)) fail("clamp", text("low ", low, " and high ", high), "low <= high");
-  return unary(
-      "clamp", x, Keep::input, Cost::cheap, [](const auto& k) { return k.clamp; }, {{"low", low}, {"high", high}});
+  return unary("clamp", x, Keep::input, Cost::cheap, [](const auto& k) { return k.clamp; },
+               {{"low", low}, {"high", high}});
 }
 
 Var where(const Tensor& condition, const Var& a, const Var& b) {

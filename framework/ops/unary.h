@@ -52,25 +52,24 @@ Var unary(const char* op, const Var& x, Keep keep, Cost cost, Pick pick, const U
     });
   });
   const Tensor kept = keep == Keep::input ? x.value() : y;
-  Var out = record(
-      OpLabel(op, std::span(terms.list).first(terms.count)), {x}, std::move(y),
-      [kept = Saved(kept), pick, block, alpha, beta](const Tensor& dy, InputGrads& dx) {
-        const Tensor& saved = *kept;
-        Tensor gradient(dy.shape(), dy.dtype());
-        dispatch("backward", dy.dtype(), [&](auto zero) {
-          using T = decltype(zero);
-          const auto backward = pick(kernels_of<T>().activation).backward;
-          const T* const from = saved.data<T>();
-          const T* const up = dy.data<T>();
-          T* const to = gradient.mutable_data<T>();
-          parallel::for_blocks(dy.size(), block, [&](std::int64_t begin, std::int64_t end) {
-            backward(from + begin, up + begin, to + begin, end - begin, static_cast<T>(alpha), static_cast<T>(beta));
-          });
-        });
-        dx.add(0, std::move(gradient));
-      });
-  return repeatable(std::move(out),
-                    [=](std::span<const Var> in) { return unary(op, in[0], keep, cost, pick, terms); });
+  Var out = record(OpLabel(op, std::span(terms.list).first(terms.count)), {x}, std::move(y),
+                   [kept = Saved(kept), pick, block, alpha, beta](const Tensor& dy, InputGrads& dx) {
+                     const Tensor& saved = *kept;
+                     Tensor gradient(dy.shape(), dy.dtype());
+                     dispatch("backward", dy.dtype(), [&](auto zero) {
+                       using T = decltype(zero);
+                       const auto backward = pick(kernels_of<T>().activation).backward;
+                       const T* const from = saved.data<T>();
+                       const T* const up = dy.data<T>();
+                       T* const to = gradient.mutable_data<T>();
+                       parallel::for_blocks(dy.size(), block, [&](std::int64_t begin, std::int64_t end) {
+                         backward(from + begin, up + begin, to + begin, end - begin, static_cast<T>(alpha),
+                                  static_cast<T>(beta));
+                       });
+                     });
+                     dx.add(0, std::move(gradient));
+                   });
+  return repeatable(std::move(out), [=](std::span<const Var> in) { return unary(op, in[0], keep, cost, pick, terms); });
 }
 
 }  // namespace ebb

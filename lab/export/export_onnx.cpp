@@ -27,7 +27,8 @@ void check(const Shape& image, const OnnxOptions& o) {
   const auto numbers = [&](const std::vector<double>& list) {
     const auto size = static_cast<std::int64_t>(list.size());
     if (size != 1 && size != image[2])
-      fail("export", text(size, " numbers of a standardisation"), text("one, or one for each of ", image[2], " channels"));
+      fail("export", text(size, " numbers of a standardisation"),
+           text("one, or one for each of ", image[2], " channels"));
   };
   numbers(o.standardisation.mean);
   numbers(o.standardisation.deviation);
@@ -45,8 +46,7 @@ std::map<const std::byte*, std::string> tensor_names(Layer& model) {
 
 Tensor times_255(const std::vector<double>& list) {
   Tensor out({static_cast<std::int64_t>(list.size())});
-  std::ranges::transform(list, out.mutable_span<float>().begin(),
-                         [](double v) { return static_cast<float>(255 * v); });
+  std::ranges::transform(list, out.mutable_span<float>().begin(), [](double v) { return static_cast<float>(255 * v); });
   return out;
 }
 
@@ -70,8 +70,12 @@ OnnxValue take_images(OnnxGraph& graph, const detail::RecordedOp& images, const 
 }
 
 OnnxValue constant(const Tensor& numbers) {
-  return {{}, numbers, numbers.defined() ? numbers.shape() : Shape(), numbers.defined() ? numbers.shape() : Shape(),
-          Lies::plain, {}};
+  return {{},
+          numbers,
+          numbers.defined() ? numbers.shape() : Shape(),
+          numbers.defined() ? numbers.shape() : Shape(),
+          Lies::plain,
+          {}};
 }
 
 }  // namespace
@@ -80,7 +84,11 @@ std::string onnx_model(Layer& model, const Shape& image, const OnnxOptions& opti
   check(image, options);
   const detail::RecordedPass pass = detail::recorded_pass(model, image, options.batch);
   OnnxGraph graph(tensor_names(model));
-  detail::OnnxModel out{.name = options.name, .version = version(), .inputs = {}, .outputs = {}, .graph = &graph,
+  detail::OnnxModel out{.name = options.name,
+                        .version = version(),
+                        .inputs = {},
+                        .outputs = {},
+                        .graph = &graph,
                         .metadata = options.metadata};
   for (const char* const name : {"logits", "probabilities"})
     if (graph.fresh(name) != name) fail("export", text("a tensor called ", name), "another name for it");

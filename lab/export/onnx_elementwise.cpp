@@ -20,9 +20,7 @@ OnnxOp one(const char* op, const char* type) {
 
 // One node with an attribute that a setting says.
 OnnxOp one(const char* op, const char* type, const char* attribute, const char* setting) {
-  return {op, OnnxLayout::any, [=](Call& c) {
-            return c.node(type, {c.input(0)}, {{attribute, c.setting(setting)}});
-          }};
+  return {op, OnnxLayout::any, [=](Call& c) { return c.node(type, {c.input(0)}, {{attribute, c.setting(setting)}}); }};
 }
 
 OnnxOp several(const char* op, std::string (*write)(Call& c)) { return {op, OnnxLayout::any, write}; }
@@ -60,15 +58,30 @@ std::vector<OnnxOp> onnx_elementwise_ops() {
       one("elu", "Elu", "alpha", "alpha"),
       one("leaky_relu", "LeakyRelu", "alpha", "slope"),
       several("gelu", gelu),
-      several("add_relu", [](Call& c) { return c.node("Relu", {c.node("Add", {c.input(0), c.input(1)})}); }),
+      several("add_relu",
+              [](Call& c) {
+                return c.node("Relu", {c.node("Add", {c.input(0), c.input(1)})});
+              }),
       several("clamp",
               [](Call& c) {
                 return c.node("Clip", {c.input(0), c.constant(c.setting("low")), c.constant(c.setting("high"))});
               }),
-      several("relu6", [](Call& c) { return c.node("Clip", {c.input(0), c.constant(0), c.constant(6)}); }),
-      several("pow", [](Call& c) { return c.node("Pow", {c.input(0), c.constant(c.setting("exponent"))}); }),
-      several("silu", [](Call& c) { return c.node("Mul", {c.input(0), c.node("Sigmoid", {c.input(0)})}); }),
-      several("square", [](Call& c) { return c.node("Mul", {c.input(0), c.input(0)}); }),
+      several("relu6",
+              [](Call& c) {
+                return c.node("Clip", {c.input(0), c.constant(0), c.constant(6)});
+              }),
+      several("pow",
+              [](Call& c) {
+                return c.node("Pow", {c.input(0), c.constant(c.setting("exponent"))});
+              }),
+      several("silu",
+              [](Call& c) {
+                return c.node("Mul", {c.input(0), c.node("Sigmoid", {c.input(0)})});
+              }),
+      several("square",
+              [](Call& c) {
+                return c.node("Mul", {c.input(0), c.input(0)});
+              }),
   };
 }
 

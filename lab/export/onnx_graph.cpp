@@ -113,8 +113,8 @@ std::string OnnxGraph::initializer(const Tensor& numbers, const Tensor& of) {
     if (known != names_.end() && other.name.starts_with(wanted) && other.numbers.shape() == stored.shape() &&
         std::ranges::equal(other.numbers.bytes(), stored.bytes()))
       return other.name;
-  const bool first = known != names_.end() && std::ranges::find(initializers, wanted, &OnnxInitializer::name) ==
-                                                  initializers.end();
+  const bool first =
+      known != names_.end() && std::ranges::find(initializers, wanted, &OnnxInitializer::name) == initializers.end();
   initializers.push_back({first ? wanted : fresh(wanted), stored});
   return initializers.back().name;
 }

@@ -33,12 +33,12 @@ enum class Lies : std::uint8_t {
 
 // A value of the pass.
 struct OnnxValue {
-  std::string name = {};     // In the graph; empty for constants.
-  Tensor constant = {};      // Undefined for values of the graph, and for inputs that the op does not have.
-  Shape shape = {};          // In Ebb, for a number of images,
-  Shape other = {};          // and for another.
+  std::string name = {};  // In the graph; empty for constants.
+  Tensor constant = {};   // Undefined for values of the graph, and for inputs that the op does not have.
+  Shape shape = {};       // In Ebb, for a number of images,
+  Shape other = {};       // and for another.
   Lies lies = Lies::plain;
-  Shape image = {};          // [h, w, c] of what is flattened.
+  Shape image = {};  // [h, w, c] of what is flattened.
 
   bool in_graph() const { return !name.empty(); }
   bool defined() const { return in_graph() || constant.defined(); }
@@ -55,8 +55,8 @@ class OnnxGraph {
   std::string node(const std::string& type, const std::vector<std::string>& inputs,
                    const std::vector<OnnxAttribute>& attributes = {});
 
-  // An initializer. `of` is the tensor of the model that it is made of, if any, whose name it gets; one that was made of
-  // the same one in the same way is taken again.
+  // An initializer. `of` is the tensor of the model that it is made of, if any, whose name it gets; one that was made
+  // of the same one in the same way is taken again.
   std::string initializer(const Tensor& numbers, const Tensor& of = {});
   std::string initializer(std::span<const std::int64_t> numbers);
   std::string number(double value);  // f32 of rank 0

@@ -92,7 +92,8 @@ OnnxValue batch_norm(OnnxStep& s) {
   const Lies lies = x.shape.rank() > 2 ? Lies::channels_first : x.lies;
   std::vector<std::string> names{s.in(0, lies), norm_term(s, 1, lies, 1), norm_term(s, 2, lies, 0)};
   for (const Tensor& statistic : s.op.statistics)
-    names.push_back(s.graph.initializer(lies == Lies::flattened ? flattened(statistic, x.image) : statistic, statistic));
+    names.push_back(
+        s.graph.initializer(lies == Lies::flattened ? flattened(statistic, x.image) : statistic, statistic));
   std::string y = s.node("BatchNormalization", names, {{"epsilon", s.op.setting("eps", 0)}});
   if (s.op.op == "batch_norm_relu") y = s.node("Relu", {y});
   return s.result(y, lies, x.image);
@@ -138,7 +139,8 @@ Windows windows_of(const OnnxStep& s, std::size_t axis) {
   return w;
 }
 
-// Windows that share pixels where they do not divide the image evenly: along one axis after the other, window by window.
+// Windows that share pixels where they do not divide the image evenly: along one axis after the other, window by
+// window.
 std::string adaptive(OnnxStep& s, const char* reduce) {
   std::string y = s.in(0, Lies::channels_first);
   for (int axis = 1; axis <= 2; ++axis) {
@@ -146,8 +148,8 @@ std::string adaptive(OnnxStep& s, const char* reduce) {
     std::vector<std::string> parts;
     for (std::int64_t i = 0; i < to; ++i) {
       const Sizes begin{i * from / to}, end{((i + 1) * from + to - 1) / to};
-      const std::string part = s.node("Slice", {y, s.graph.initializer(begin), s.graph.initializer(end),
-                                                s.graph.initializer(Sizes{place})});
+      const std::string part =
+          s.node("Slice", {y, s.graph.initializer(begin), s.graph.initializer(end), s.graph.initializer(Sizes{place})});
       parts.push_back(s.node(reduce, {part}, {{"axes", Sizes{place}}, {"keepdims", 1}}));
     }
     y = s.node("Concat", parts, {{"axis", place}});

@@ -17,10 +17,10 @@ namespace detail {
 class OnnxStep;
 }
 
-/// An attribute of a node: `{"alpha", 0.01}`, `{"axis", 1}`, `{"pads", std::vector<std::int64_t>{0, 1}}`. Floating-point
-/// numbers are written as float.
+/// An attribute of a node: `{"alpha", 0.01}`, `{"axis", 1}`, `{"pads", std::vector<std::int64_t>{0, 1}}`.
+/// Floating-point numbers are written as float.
 struct OnnxAttribute {
-  std::string name;                                                                ///< As ONNX's page of the op has it.
+  std::string name;  ///< As ONNX's page of the op has it.
   std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>> value;  ///< Its kind is the attribute's.
 };
 
@@ -62,10 +62,10 @@ class OnnxCall {
 
 /// An op of one's own in an ONNX graph.
 struct OnnxOp {
-  std::string op;                       ///< As record() names it: "mish".
+  std::string op = {};                  ///< As record() names it: "mish".
   OnnxLayout layout = OnnxLayout::ebb;  ///< What `write` gets and gives.
   /// Adds the nodes. \returns the name of the result, of the shape that Ebb's op gives.
-  std::function<std::string(OnnxCall& call)> write;
+  std::function<std::string(OnnxCall& call)> write = {};
 };
 
 }  // namespace ebb

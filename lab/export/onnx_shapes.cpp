@@ -56,8 +56,8 @@ OnnxValue slice(OnnxStep& s) {
   const auto step = static_cast<std::int64_t>(s.op.setting("step", 1));
   const std::int64_t count = s.op.shape[axis];
   // Along the batch, where its size is open, to the end.
-  const std::int64_t end =
-      s.op.varies(axis) ? std::numeric_limits<std::int64_t>::max() : begin + std::max<std::int64_t>(0, count - 1) * step + (count > 0);
+  const std::int64_t end = s.op.varies(axis) ? std::numeric_limits<std::int64_t>::max()
+                                             : begin + std::max<std::int64_t>(0, count - 1) * step + (count > 0);
   const auto constant = [&](std::int64_t number) { return s.graph.initializer(Sizes{number}); };
   const std::string y = s.node("Slice", {s.in(0, lies), constant(begin), constant(end),
                                          constant(axis_in(lies, axis, s.op.shape.rank())), constant(step)});

@@ -37,9 +37,9 @@ OnnxValue write_onnx(OnnxStep& step, const std::vector<OnnxOp>& own) {
   if (const OnnxOp* const op = row_of(own, step.op.op)) return write_by(*op, step);
   if (const OnnxOp* const op = row_of(elementwise, step.op.op)) return write_by(*op, step);
   if (const auto row = rows.find(step.op.op); row != rows.end()) return row->second(step);
-  step.refuse("an op that has no row in the table of ONNX exports", "one of the library's, or one that is registered",
-              text("add an OnnxOp{.op = \"", step.op.op,
-                   "\", ...} to Extensions::onnx of ebb_main(), or to OnnxOptions::ops"));
+  step.refuse(
+      "an op that has no row in the table of ONNX exports", "one of the library's, or one that is registered",
+      text("add an OnnxOp{.op = \"", step.op.op, "\", ...} to Extensions::onnx of ebb_main(), or to OnnxOptions::ops"));
 }
 
 }  // namespace ebb::detail

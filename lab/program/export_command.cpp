@@ -33,9 +33,10 @@ ExportCommandLine::ExportCommandLine(CLI::App& app, const std::shared_ptr<const 
     : command_(app.add_subcommand("export", "Writes a trained network for other programs")), extensions_(extensions) {
   model_.add_to(*command_);
   command_->add_option("--onnx", onnx_, "a file that gets it in ONNX's format")->required();
-  command_->add_option("--input", input_,
-                       "what the graph takes: pixels (u8, n x h x w x c), or images that are standardised (f32, n x c x "
-                       "h x w) [pixels]");
+  command_->add_option(
+      "--input", input_,
+      "what the graph takes: pixels (u8, n x h x w x c), or images that are standardised (f32, n x c x "
+      "h x w) [pixels]");
   command_->add_option("--batch", batch_, "number of images that the graph takes [any]")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{65536}));
   command_->add_flag("--softmax", softmax_, "give probabilities beside the logits");

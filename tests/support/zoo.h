@@ -16,9 +16,7 @@ inline Shape zoo_image(const std::string& model) {
 }
 
 // The model in inference mode, every norm as if it had been trained.
-inline std::unique_ptr<Layer> zoo_model(const std::string& name, DType dtype = DType::f32) {
-  const Rng rng(1);
-  auto model = make_model(name, {.image = zoo_image(name), .classes = 10}, rng.at("model"));
+inline std::unique_ptr<Layer> with_statistics(std::unique_ptr<Layer> model, const Rng& rng) {
   for (const NamedParameter& p : model->named_parameters()) {
     if (p.parameter->role() == Role::norm_scale) fill_uniform(p.parameter->value(), rng.at(p.path), 0.5, 1.5);
     if (p.parameter->role() == Role::norm_shift) fill_uniform(p.parameter->value(), rng.at(p.path), -0.5, 0.5);
@@ -28,6 +26,13 @@ inline std::unique_ptr<Layer> zoo_model(const std::string& name, DType dtype = D
     if (b.path.ends_with("running_variance")) fill_uniform(b.buffer->value(), rng.at(b.path), 0.5, 2);
   }
   model->eval();
+  return model;
+}
+
+// A model of the registry like that.
+inline std::unique_ptr<Layer> zoo_model(const std::string& name, DType dtype = DType::f32) {
+  const Rng rng(1);
+  auto model = with_statistics(make_model(name, {.image = zoo_image(name), .classes = 10}, rng.at("model")), rng);
   if (dtype != DType::f32) model->to(dtype);
   return model;
 }
