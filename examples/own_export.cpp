@@ -44,6 +44,6 @@ int main(int argc, char** argv) {
                      return call.node("Mul", {positive, positive});
                    }};
   export_onnx(net, {8, 8, 3}, file, {.ops = {row}});
-  // end
+  // code: end
   std::cout << (std::filesystem::file_size(file) > 0 ? "written\n" : "empty\n");
 }

@@ -41,6 +41,16 @@ BOOST_AUTO_TEST_CASE(complaints_and_pages_name_the_program) {
   BOOST_TEST(has(test::read(root.path() / "run" / "report.html"), "go on with " + name + " resume"));
 }
 
+// Its norm is a composite of ops, which needs no line about ONNX.
+BOOST_AUTO_TEST_CASE(a_network_of_ones_own_exports) {
+  BOOST_REQUIRE(train("run", "--epochs 1 --set tiny_width=4").status == 0);
+  const Finished done = own("export " + path("run") + " --onnx " + path("tiny.onnx"));
+  BOOST_TEST(done.status == 0, done.output);
+  const std::string graph = test::read(root.path() / "tiny.onnx");
+  for (const char* const said : {"norm1.scale", "conv2.weight", "ReduceMean", "standing", "tiny_width"})
+    BOOST_TEST(has(graph, said), said);
+}
+
 BOOST_AUTO_TEST_CASE(a_run_is_trained_evaluated_reported_and_audited) {
   const Finished done = train("run");
   BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
