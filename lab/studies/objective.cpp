@@ -1,4 +1,11 @@
-// What Adam minimises under gradient noise with either form of decay, and whom it shrinks.
+// What Adam minimises under gradient noise with either form of decay, whom it shrinks, and where decay rests without
+// noise.
+#include <algorithm>
+#include <cmath>
+
+#include "lab/study/exact.h"
+#include "lab/study/implied_penalty.h"
+#include "lab/study/least_squares.h"
 #include "lab/study/study.h"
 #include "lab/study/toys.h"
 #include "optim/adam.h"
@@ -7,6 +14,7 @@ namespace ebb::studies {
 namespace {
 
 using namespace toys;
+using Numbers = std::vector<double>;
 
 Decay decay_of(const Trial& trial, double lambda) {
   return trial.word("kind") == "coupled" ? coupled_l2(lambda) : decoupled_lr(lambda);
@@ -55,9 +63,85 @@ void rate_of_shrinking(const Trial& trial, Record& record) {
   record.put("rate", std::log(end(0) / end(0.01)) / steps);
 }
 
+// Weights up to 3 of either sign, whose columns hang together.
+LeastSquares regression_of(const Trial& trial) {
+  constexpr std::size_t d = 20;
+  Numbers w(d);
+  for (std::size_t j = 0; j < d; ++j)
+    w[j] = (j % 2 == 0 ? 1 : -1) * (0.2 + 2.8 * static_cast<double>(j) / static_cast<double>(d - 1));
+  return regression(200, w, 0.5, trial.rng().at("regression"));
+}
+
+// What least squares lack for the mean weights under noise of sizes 0.5 to 8 to be a minimum.
+void penalty_of_least_squares(const Trial& trial, Record& record) {
+  constexpr std::int64_t burn_in = 10000, steps = 60000;
+  constexpr double lambda = 0.3;
+  const LeastSquares task = regression_of(trial);
+  const Numbers moments = task.moments(), correlations = task.correlations();
+  const auto d = static_cast<std::int64_t>(task.d);
+  Parameter w("w", Role::weight, Tensor::zeros({d}, DType::f64));
+  Adam optimizer(alone(w), {.lr = 2e-3, .decay = decay_of(trial, lambda)});
+  const Rng noise = trial.rng().at("noise of each");
+  Numbers mean(task.d), square(task.d), root(task.d);
+  for (std::int64_t step = 0; step < burn_in + steps; ++step) {
+    Tensor g({d}, DType::f64);
+    double* const gs = g.mutable_data<double>();
+    const double* const ws = w.value().data<double>();
+    for (std::size_t j = 0; j < task.d; ++j) {
+      const double size = 0.5 * std::pow(16, static_cast<double>(j * 7 % task.d) / static_cast<double>(task.d - 1));
+      gs[j] = size * noise.normal(static_cast<std::uint64_t>(step * d) + j) - correlations[j];
+      for (std::size_t k = 0; k < task.d; ++k) gs[j] += moments[j * task.d + k] * ws[k];
+      if (step >= burn_in) mean[j] += ws[j] / steps, square[j] += gs[j] * gs[j] / steps;
+    }
+    set_gradient(w, g);
+    optimizer.step();
+  }
+  for (std::size_t j = 0; j < task.d; ++j) root[j] = std::sqrt(square[j]);
+  const ImpliedPenalty penalty = implied_penalty(mean, task.gradient(mean.data()), root);
+  record.put("slope over lambda", penalty.slope / lambda);
+  record.put("constant over lambda", penalty.constant / lambda);
+  record.put("R^2", penalty.explained);
+}
+
+// The minimum of least squares with |w_j| <= edge, by gradient steps that are cut off.
+Numbers in_box(const LeastSquares& task, double edge) {
+  Numbers w(task.d, 0.0);
+  for (int step = 0; step < 3000; ++step) {
+    const Numbers g = task.gradient(w.data());
+    for (std::size_t j = 0; j < task.d; ++j) w[j] = std::clamp(w[j] - 0.3 * g[j], -edge, edge);
+  }
+  return w;
+}
+
+// Without noise AdamW rests in a box, and cautious decay where there is none.
+void without_noise(const Trial& trial, Record& record) {
+  constexpr double lambda = 0.6;
+  constexpr int steps = 20000;
+  const LeastSquares task = regression_of(trial);
+  const Numbers start(task.d, 0.0), free = task.ridge(0), box = in_box(task, 1 / lambda);
+  const auto adam = [&](Decay decay) {
+    return descend(
+        task,
+        [&](Groups table) {
+          return Adam(std::move(table), {.lr = 1e-2, .beta2 = 0.95, .schedule = cosine(steps), .decay = decay});
+        },
+        steps, start);
+  };
+  const Numbers boxed = adam(decoupled_lr(lambda));
+  double edge = 0, count = 0;
+  for (std::size_t j = 0; j < task.d; ++j)
+    if (std::abs(box[j]) == 1 / lambda) edge += std::abs(boxed[j]) * lambda, ++count;
+  record.put("weights at the edge times lambda", edge / count);
+  put_exact(record, "minimum in the box", farthest(boxed, box), farthest(free, box));
+  put_exact(record, "cautious decay at least squares", farthest(adam(cautious(lambda)), free), farthest(boxed, free));
+}
+
 void run(const Trial& trial, Record& record) {
   mean_under_noise(trial, record);
   rate_of_shrinking(trial, record);
+  if (trial.word("sigma") != "1") return;
+  penalty_of_least_squares(trial, record);
+  if (trial.word("kind") == "decoupled") without_noise(trial, record);
 }
 
 Plot means(const Results& results) {
