@@ -175,13 +175,16 @@ Study objective() {
   return {
       .name = "objective",
       .title = "What Adam with decay minimises",
-      .statement = "Coupled Adam rests at the isotropic ridge whatever the noise; AdamW at ridge weighted by sqrt(v).",
-      .reference = "Loshchilov & Hutter 2019; closed forms in docs/weight-decay.md",
-      .limits = "One quadratic with noise of a known size in each weight.",
+      .statement =
+          "Under noise coupled Adam rests at the isotropic ridge, AdamW at ridge weighted by sqrt(v); without noise "
+          "AdamW rests in a box.",
+      .reference = "Loshchilov & Hutter 2019; Xie & Li 2024; Chen et al. 2025; closed forms in docs/weight-decay.md",
+      .limits = "Quadratics of one and of twenty weights, with noise of a known size in each weight, or none.",
       .factors = {{"kind", {"coupled", "decoupled"}}, {"sigma", {"1", "2", "4"}}},
       .pairs = 8,
       .tier = Tier::T1,
       .minutes = 0.2,
+      .version = 2,
       .run = run,
       .claims = {slope({"1", "coupled decay shrinks weights at a rate that falls as 1/sqrt(v)", {"A2", "A3"}}, "rate",
                        "sigma", -1, 0.05, coupled),
@@ -194,7 +197,19 @@ Study objective() {
                         "mean", "of an isotropic prior", 0.02, decoupled),
                  within({"4", "coupled decay does", {"A7"}}, "mean", "of an isotropic prior", 0.02, coupled),
                  within({"5", "decoupled decay rests where a prior of precision lambda sqrt(v) has it", {"A7"}}, "mean",
-                        "of a prior by sqrt(v)", 0.02, decoupled)},
+                        "of a prior by sqrt(v)", 0.02, decoupled),
+                 within({"6",
+                         "least squares under noise of many sizes: decoupled decay is a penalty of slope lambda "
+                         "on sqrt(v)",
+                         {"A7"}},
+                        "slope over lambda", 1, 0.05, decoupled),
+                 above({"7", "which explains its strengths: R^2"}, "R^2", 0.95, decoupled),
+                 within({"8", "there coupled decay is one of lambda, whatever v", {"A7"}}, "constant over lambda", 1,
+                        0.05, coupled),
+                 within({"9", "without noise AdamW holds weights at the edge of the box 1 / lambda"},
+                        "weights at the edge times lambda", 1, 0.02),
+                 exact({"10", "it rests at the minimum of the loss in that box"}, "minimum in the box", 1e-3),
+                 exact({"11", "cautious decay rests at least squares"}, "cautious decay at least squares", 1e-3)},
       .figures = {{"means", "Coupled Adam keeps to one ridge whatever the noise; AdamW does not.", means}}};
 }
 

