@@ -9,16 +9,16 @@
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
 #include "lab/reports/html.h"
+#include "lab/reports/marks.h"
 
 namespace ebb::html {
 namespace {
 
 constexpr std::size_t palette_size = 8;
 
-// Oklch (Ottosson 2020) with one lightness and chroma, so that no curve stands out, on light or dark paper.
-std::string of_hue(double degrees) {
-  const double hue = degrees * std::numbers::pi / 180, lightness = 0.66, a = 0.13 * std::cos(hue),
-               b = 0.13 * std::sin(hue);
+// Oklch (Ottosson 2020) with one chroma. \param lightness from 0.48 to 0.71 it is seen on light and on dark paper.
+std::string of_hue(double degrees, double lightness) {
+  const double hue = degrees * std::numbers::pi / 180, a = 0.09 * std::cos(hue), b = 0.09 * std::sin(hue);
   const double l = std::pow(lightness + 0.3963377774 * a + 0.2158037573 * b, 3);
   const double m = std::pow(lightness - 0.1055613458 * a - 0.0638541728 * b, 3);
   const double s = std::pow(lightness - 0.0894841775 * a - 1.2914855480 * b, 3);
@@ -33,25 +33,28 @@ std::string of_hue(double degrees) {
   return out + ')';
 }
 
-std::string legend(const std::vector<LegendEntry>& entries) {
-  std::string out = "<ul class=\"legend\">\n";
-  for (const LegendEntry& entry : entries) {
-    out += text("<li><i",
-                entry.dots     ? " class=\"dots\""
-                : entry.dashed ? " class=\"dashed\""
-                               : "",
-                " style=\"border-color:", entry.colour, "\"></i><span>", escape(entry.label));
-    if (!entry.detail.empty()) out += text("<small>", escape(entry.detail), "</small>");
-    out += "</span></li>\n";
-  }
-  return out + "</ul>\n";
+std::string line_of_legend(const marks::Look& look, const std::string& label, const std::string& detail) {
+  return text("<li><svg width=\"22\" height=\"12\" aria-hidden=\"true\">", marks::sample(look, 1, 6), "</svg><span>",
+              escape(label), detail.empty() ? std::string() : text("<small>", escape(detail), "</small>"),
+              "</span></li>\n");
+}
+
+std::string legend(const std::string& lines) {
+  return lines.empty() ? lines : text("<ul class=\"legend\">\n", lines, "</ul>\n");
 }
 
 std::string own_legend(const Plot& plot) {
-  std::vector<LegendEntry> entries;
+  std::string lines;
   for (const Curve& curve : plot.curves)
-    if (!curve.title.empty()) entries.push_back({curve.title, {}, curve.colour, curve.dashed, curve.dots});
-  return entries.empty() ? std::string() : legend(entries);
+    if (!curve.title.empty())
+      lines += line_of_legend(marks::look_of(plot, curve, marks::colours_of(plot)), curve.title, {});
+  return legend(lines);
+}
+
+std::vector<std::string> colours_of(const std::vector<LegendEntry>& entries) {
+  std::vector<std::string> out;
+  for (const LegendEntry& entry : entries) out.push_back(entry.colour);
+  return out;
 }
 
 // The numbers of a plot, for pages without pictures: a row for each place on the horizontal axis.
@@ -78,22 +81,24 @@ std::string numbers(const Plot& plot) {
   return table(head, lines);
 }
 
-std::string picture(const Plot& plot, bool drawn) {
+std::string picture(const Plot& plot, const std::vector<std::string>& colours, bool drawn) {
   if (!drawn) return numbers(plot);
-  const Drawing drawing = draw(plot);
+  const Drawing drawing = draw(plot, colours);
   std::string out = drawing.svg.empty() ? "<p class=\"empty\">There is no number to draw.</p>\n"
                                         : text(drawing.svg, "<p class=\"x\">", escape(plot.x), "</p>\n");
   if (!drawing.note.empty()) out += text("<p class=\"cut\">", escape(drawing.note), "</p>\n");
   return out;
 }
 
-std::string grid(const std::vector<Plot>& plots, bool own_legends) {
+// \param entries of a legend for all; none: each plot has its own.
+std::string grid(const std::vector<Plot>& plots, const std::vector<LegendEntry>& entries) {
   const bool drawn = can_plot();
   std::string out = "<div class=\"figures\">\n";
   for (const Plot& plot : plots) {
     out += text("<figure><figcaption>", escape(plot.title));
     if (!plot.unit.empty()) out += text("<span>", escape(plot.unit), "</span>");
-    out += text("</figcaption>\n", own_legends && drawn ? own_legend(plot) : "", picture(plot, drawn), "</figure>\n");
+    out += text("</figcaption>\n", entries.empty() && drawn ? own_legend(plot) : "",
+                picture(plot, colours_of(entries), drawn), "</figure>\n");
   }
   return out + "</div>\n";
 }
@@ -102,13 +107,19 @@ std::string grid(const std::vector<Plot>& plots, bool own_legends) {
 
 std::string series_colour(std::size_t number, std::size_t count) {
   if (count <= palette_size) return text("var(--c", static_cast<int>(number), ")");
-  return of_hue(25 + 300 * static_cast<double>(number) / static_cast<double>(count - 1));
+  // Marks repeat after eight curves: lightness tells those of one mark apart, in grey too.
+  const double place = static_cast<double>(number) / static_cast<double>(count - 1);
+  return of_hue(25 + 300 * place, 0.48 + 0.23 * place);
 }
 
-std::string figures(const std::vector<Plot>& plots) { return grid(plots, true); }
+std::string figures(const std::vector<Plot>& plots) { return grid(plots, {}); }
 
 std::string panel(const std::vector<LegendEntry>& entries, const std::vector<Plot>& plots) {
-  return text("<div class=\"panel\">\n", grid(plots, false), legend(entries), "</div>\n");
+  std::string lines;
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    lines += line_of_legend({.colour = entries[i].colour, .mark = i, .marked = entries.size() > 1}, entries[i].label,
+                            entries[i].detail);
+  return text("<div class=\"panel\">\n", grid(plots, entries), legend(lines), "</div>\n");
 }
 
 std::string plot_warning() {

@@ -13,8 +13,6 @@ struct LegendEntry {
   std::string label;
   std::string detail;  // small, below it; may be empty
   std::string colour;  // in CSS
-  bool dashed = false;
-  bool dots = false;
 };
 
 // The colour of curve `number` of `count`, in CSS: of the palette where that has enough of them, else of a row of

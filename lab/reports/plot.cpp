@@ -6,6 +6,7 @@
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
 #include "lab/reports/gnuplot.h"
+#include "lab/reports/marks.h"
 #include "lab/reports/svg.h"
 
 namespace ebb {
@@ -72,7 +73,7 @@ std::string tics(const char* which, const Axis& axis) {
 }
 
 // The curves as data blocks, and the command that draws them: bands first, so that all curves lie on them.
-std::string curve_commands(const Plot& plot, const Axis& x, const Axis& y) {
+std::string curve_commands(const Plot& plot, const std::vector<std::string>& colours, const Axis& x, const Axis& y) {
   std::string blocks, bands, curves;
   const std::size_t most =
       std::clamp(most_points / std::max<std::size_t>(1, plot.curves.size()), least_of_curve, most_of_curve);
@@ -80,7 +81,11 @@ std::string curve_commands(const Plot& plot, const Axis& x, const Axis& y) {
     const Curve& curve = plot.curves[i];
     const auto number = static_cast<int>(i);
     const std::string colour = text("rgb '", svg::ink(first_curve_ink + i, curve.faint ? 0.4 : 1), '\'');
-    const std::string band = band_lines(curve, x, y), points = point_lines(thinned(curve.points, most), x, y);
+    const std::size_t mark = marks::number_of(curve.colour, colours);
+    const std::string shape =
+        text("points pt ", marks::point_type(mark), marks::is_open(mark) ? " ps 0.55 lc " : " ps 0.45 lc ", colour);
+    const Points line = thinned(curve.points, most);
+    const std::string band = band_lines(curve, x, y), points = point_lines(line, x, y);
     if (!band.empty()) {
       blocks += text("$b", number, " << EOD\n", band, "EOD\n");
       bands += text("$b", number, " with filledcurves fs transparent solid ", plot.curves.size() > 8 ? "0.1" : "0.16",
@@ -89,12 +94,19 @@ std::string curve_commands(const Plot& plot, const Axis& x, const Axis& y) {
     if (points.empty()) continue;
     blocks += text("$c", number, " << EOD\n", points, "EOD\n");
     const bool single = std::ranges::count(points, '\n') == 1;
-    const std::string style = curve.dots || single ? "points pt 7 ps 0.45" : "lines";
-    curves += text("$c", number, " with ", style, " lc ", colour, " lw ",
+    if (curve.dots || single) {
+      curves += text("$c", number, " with ", shape, curve.faint ? " lw 0.7, " : " lw 1, ");
+      continue;
+    }
+    curves += text("$c", number, " with lines lc ", colour, " lw ",
                    curve.faint               ? "0.7"
                    : plot.curves.size() > 20 ? "1.2"
                                              : "1.8",
                    curve.dashed ? " dt (6,4)" : "", ", ");
+    if (!marks::on_line(plot, curve)) continue;
+    blocks += text("$m", number, " << EOD\n",
+                   point_lines(marks::places_on(line, mark, colours.size(), curve.dashed), x, y), "EOD\n");
+    curves += text("$m", number, " with ", shape, " lw 1, ");
   }
   const std::string all = bands + curves;
   return all.empty() ? all : text(blocks, "plot ", all.substr(0, all.size() - 2), '\n');
@@ -140,7 +152,7 @@ std::string note_on(const Plot& plot, const Axis& y) {
 
 bool can_plot() { return gnuplot::is_there(); }
 
-Drawing draw(const Plot& plot) {
+Drawing draw(const Plot& plot, const std::vector<std::string>& colours) {
   std::vector<std::vector<double>> columns, rows;
   std::vector<std::string> inks{"var(--axis)", "var(--muted)", "var(--grid)"};
   for (const Curve& curve : plot.curves) {
@@ -150,7 +162,9 @@ Drawing draw(const Plot& plot) {
   }
   const Axis x = plot.x_names.empty() ? axis_of(columns, plot.x_axis) : axis_of(plot.x_names);
   const Axis y = axis_of(rows, plot.y_axis);
-  const std::string curves = x.tics.empty() || y.tics.empty() ? std::string() : curve_commands(plot, x, y);
+  const std::string curves = x.tics.empty() || y.tics.empty()
+                                 ? std::string()
+                                 : curve_commands(plot, colours.empty() ? marks::colours_of(plot) : colours, x, y);
   if (curves.empty()) return {.svg = {}, .note = note_on(plot, y)};
   return {.svg = svg::for_page(gnuplot::output_of(frame_commands(x, y) + curves), inks, plot.title),
           .note = note_on(plot, y)};

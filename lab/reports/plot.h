@@ -19,7 +19,7 @@ struct Curve {
   bool faint = false;                             ///< Thin and pale: raw values behind their mean.
   bool dashed = false;                            ///< Dashed.
   bool dots = false;                              ///< Points without lines between them.
-  std::string colour = "var(--c0)";               ///< In CSS.
+  std::string colour = "var(--c0)";               ///< In CSS; curves of one colour belong together.
 };
 
 /// Curves over one axis.
@@ -43,7 +43,9 @@ struct Drawing {
 bool can_plot();
 
 /// Draws. gnuplot is given places, colours and the labels of tics, and no other text of the plot: title, unit, legend
-/// and the name of the axis stand in the page around the picture.
-Drawing draw(const Plot& plot);
+/// and the name of the axis stand in the page around the picture. Dots of each colour have a shape of their own, and
+/// lines that would otherwise differ in colour alone bear such marks.
+/// \param colours of a legend that several plots share, in its order; empty: the plot's own.
+Drawing draw(const Plot& plot, const std::vector<std::string>& colours = {});
 
 }  // namespace ebb

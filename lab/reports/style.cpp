@@ -53,8 +53,7 @@ figure .cut { color: var(--muted); font-size: 13px; margin: 4px 0 0; }
 ul.legend { list-style: none; margin: 0; padding: 0; font-size: 13px; line-height: 1.35; }
 ul.legend li { display: grid; grid-template-columns: 22px minmax(0, 1fr); gap: 0 8px; padding: 3px 0;
   overflow-wrap: anywhere; }
-ul.legend i { height: 0; border-top: 3px solid; margin-top: .6em; } ul.legend i.dashed { border-top-style: dashed; }
-ul.legend i.dots { width: 0; border: 4px solid; border-radius: 50%; margin: .35em auto 0; }
+ul.legend svg { margin-top: .2em; }
 ul.legend small { display: block; color: var(--muted); font-size: 12px; }
 figure > ul.legend { display: flex; flex-wrap: wrap; gap: 0 16px; margin-bottom: 4px; }
 

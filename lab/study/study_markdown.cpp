@@ -8,6 +8,7 @@
 #include "framework/tensor/printable.h"
 #include "lab/format/numbers.h"
 #include "lab/reports/html.h"
+#include "lab/reports/marks.h"
 #include "lab/reports/style.h"
 #include "lab/study/study_page.h"
 
@@ -143,12 +144,7 @@ std::string svg_file(const Plot& plot) {
   int width = 2 * left + picture;
   for (const Curve& curve : plot.curves) {
     if (curve.title.empty()) continue;
-    const std::string colour = html::escape(curve.colour);
-    head += curve.dots
-                ? text("<circle cx=\"", legend_left + 10, "\" cy=\"", y - 4, "\" r=\"3\" fill=\"", colour, "\"/>\n")
-                : text("<line x1=\"", legend_left, "\" x2=\"", legend_left + 20, "\" y1=\"", y - 4, "\" y2=\"", y - 4,
-                       "\" stroke=\"", colour, "\" stroke-width=\"3\"", curve.dashed ? " stroke-dasharray=\"6,4\"" : "",
-                       "/>\n");
+    head += marks::sample(marks::look_of(plot, curve, marks::colours_of(plot)), legend_left, y - 4);
     head += words(legend_left + 28, 12, "ink", curve.title);
     y += line;
     if (beside) width = std::max(width, legend_left + 28 + letter * static_cast<int>(curve.title.size()) + left);

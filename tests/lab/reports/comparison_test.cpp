@@ -2,9 +2,11 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <set>
+#include <sstream>
 
 #include "lab/reports/comparison_curves.h"
 #include "lab/reports/conditions.h"
+#include "lab/reports/figures.h"
 #include "lab/reports/report.h"
 #include "tests/lab/made_up_run.h"
 #include "tests/lab/program.h"
@@ -163,6 +165,18 @@ BOOST_AUTO_TEST_CASE(runs_without_results_are_compared_by_what_they_have) {
   for (const RunData& run : runs) BOOST_TEST(report_page(run).ends_with("</html>\n"));
   BOOST_TEST(has(report_page(runs[2]), "No epoch and no step"));
   BOOST_TEST(has(report_page(runs[1]), "not finished"));
+}
+
+// Marks repeat after eight curves; those of one mark are told apart in grey.
+BOOST_AUTO_TEST_CASE(colours_of_one_mark_differ_in_lightness) {
+  const auto grey = [](std::size_t number) {
+    const std::string colour = html::series_colour(number, 24);
+    std::istringstream parts(colour.substr(colour.find('(') + 1));
+    double red = 0, green = 0, blue = 0;
+    parts >> red >> green >> blue;
+    return 0.299 * red + 0.587 * green + 0.114 * blue;
+  };
+  for (std::size_t i = 0; i + 8 < 24; ++i) BOOST_TEST(grey(i + 8) - grey(i) > 12, i);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -208,7 +208,7 @@ BOOST_AUTO_TEST_CASE(the_audit_of_a_diagnosed_run_keeps_its_prediction_and_says_
 
 BOOST_AUTO_TEST_CASE(dots_have_a_dot_in_their_legend) {
   const std::string all = section({filter("a", 1, true)});
-  if (can_plot()) BOOST_TEST(has(all, "<i class=\"dots\""), all);
+  if (can_plot()) BOOST_TEST(has(all, "<circle cx=\"11\" cy=\"6\" r=\"3\""), all);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,6 +1,8 @@
 // Pages of studies: their order, and that what was refuted stands beside what was confirmed.
 #include <array>
 #include <boost/test/unit_test.hpp>
+#include <regex>
+#include <set>
 
 #include "framework/tensor/error.h"
 #include "lab/reports/plot.h"
@@ -151,6 +153,46 @@ BOOST_AUTO_TEST_CASE(pictures_stand_by_themselves) {
                             "stroke-dasharray", "predicted", "<path", "step", "</svg>"}),
              svg);
   BOOST_TEST(!has(svg, "<Title>"));
+}
+
+// The numbers of gnuplot's shapes in a picture, one for each mark.
+std::vector<std::string> marks_in(const std::string& svg) {
+  std::vector<std::string> out;
+  const std::regex use("<use [^>]*gpPt([0-9]+)' transform='translate");
+  for (std::sregex_iterator found(svg.begin(), svg.end(), use), end; found != end; ++found) out.push_back((*found)[1]);
+  return out;
+}
+
+std::set<std::string> shapes_in(const std::string& svg) {
+  const std::vector<std::string> marks = marks_in(svg);
+  return {marks.begin(), marks.end()};
+}
+
+BOOST_AUTO_TEST_CASE(curves_are_told_apart_without_their_colours) {
+  if (!can_plot()) return;
+  const auto drawn = [](bool dots, const std::vector<std::string>& colours) {
+    Plot plot{.title = "Three", .unit = "units", .x = "step", .curves = {}};
+    for (const std::string& colour : colours)
+      plot.curves.push_back({.title = colour, .points = {{0, 0}, {1, 1}, {2, 3}}, .dots = dots, .colour = colour});
+    return svg_file(plot);
+  };
+  const std::vector<std::string> one{"red", "red", "red"}, three{"red", "green", "blue"};
+  BOOST_TEST(shapes_in(drawn(true, three)).size() == 3u);
+  BOOST_TEST(shapes_in(drawn(true, one)).size() == 1u);
+  BOOST_TEST(shapes_in(drawn(false, three)).size() == 3u);
+  BOOST_TEST(shapes_in(drawn(false, one)).empty());
+  // The legend has the shapes of the picture: a circle, an open triangle, a filled square.
+  for (const bool dots : {true, false})
+    BOOST_TEST(
+        in_order(drawn(dots, three), {"r=\"3\" fill=\"red\"", "0,-4.2 4,3 -4,3", "fill=\"none\" stroke=\"green\"",
+                                      "-3,-3 3,-3 3,3 -3,3", "fill=\"blue\""}));
+  // A prediction needs no marks of its own beside the dots that it explains, nor a diagonal.
+  Plot course{.title = "Courses", .unit = "units", .x = "step", .curves = {}};
+  for (const std::string colour : {"red", "green"})
+    for (const bool dashed : {false, true})
+      course.curves.push_back(
+          {.title = colour, .points = {{0, 0}, {1, 1}}, .dashed = dashed, .dots = !dashed, .colour = colour});
+  BOOST_TEST(marks_in(svg_file(course)).size() == 4u);
 }
 
 BOOST_AUTO_TEST_CASE(a_long_legend_stands_beside_its_picture) {
