@@ -306,7 +306,7 @@ Plot accuracies(const Results& results) {
             .unit = "points, all pairs and their mean",
             .x = "kind of decay",
             .curves = {},
-            .x_names = {"coupled", "constant", "corrected", "before norms", "cautious"}};
+            .x_names = {"coupled", "constant", "corrected", "at norms", "cautious"}};
   for (const std::string optimizer : {"sgdm", "adam"}) {
     const std::string colour = optimizer == "sgdm" ? "var(--c0)" : "var(--c1)";
     Curve all{.title = {}, .points = {}, .faint = true, .dots = true, .colour = colour};
@@ -386,17 +386,10 @@ std::vector<Claim> claims() {
 }  // namespace
 
 Study schedules_net() {
-  const std::vector<std::string> kinds{"decoupled_lr",
-                                       constant_lr,
-                                       "coupled_l2",
-                                       "decoupled_schedule",
-                                       "decoupled_constant",
-                                       "corrected",
-                                       "corrected before norms",
-                                       "corrected turned only",
-                                       "corrected stretched only",
-                                       "stable",
-                                       "cautious"};
+  std::vector<std::string> kinds{"decoupled_lr", constant_lr, "coupled_l2", "decoupled_schedule", "decoupled_constant"};
+  for (const char* const how : {"", " before norms", " turned only", " stretched only"})
+    kinds.push_back(text("corrected", how));
+  kinds.insert(kinds.end(), {"stable", "cautious"});
   std::vector<Arm> arms;
   for (const std::string optimizer : {"sgdm", "adam"})
     for (const std::string& kind : kinds)
@@ -420,9 +413,8 @@ Study schedules_net() {
       .minutes = 3,
       .run = run,
       .claims = claims(),
-      .figures = {{"course",
-                   "Corrected decay lets |g| / |w| grow less; norms foresee both, and keep both from their rest.",
-                   courses, Tier::T2},
+      .figures = {{"course", "|g| / |w| grows under corrected decay, too, though less, as its norms foresee.", courses,
+                   Tier::T2},
                   {"norm", "Norms at the end, as shares of those in the middle, beside the foreseen ones.", norms,
                    Tier::T2},
                   {"accuracy", "Points of test accuracy above decoupled_lr.", accuracies, Tier::T2}},
@@ -434,7 +426,14 @@ Study schedules_net() {
           "by the relaxation rate of each step, with a memory of -0.10 that follows from drawing without replacement. "
           "They were off by 1.2 to 1.4 % under sgdm and 5.2 to 6.5 % under adam; bands are the least of 3, 5, 10, 20 "
           "and 30 % that is 1.25 times as wide. The margin of accuracy was stated before. Before the pilot single "
-          "trials of pairs 101 and 201 were looked at, to see that arms train."};
+          "trials of pairs 101 and 201 were looked at, to see that arms train.",
+      .explanation =
+          "|g| / |w| is g~ / |w|^2, and corrected decay holds the norms alone: before norms they change by +2 and +5 % "
+          "(sgdm, adam) from epoch 8 to 15, where decoupled_lr takes 9 and 7 % off. g~, the gradient at unit norm, "
+          "grows by 1.36 and 1.51 meanwhile, under decoupled_lr as well: that is what is left of the growth. At rest "
+          "norms of sgdm would grow with g~ and undo it. They cannot: in these epochs corrected decay takes less than "
+          "a tenth off, a third of the relaxation time of |w|^4. At a constant lr |g| / |w| grows by 1.10 and 1.17. "
+          "Why norms under adam are 5 to 6 % longer than foreseen was not looked into."};
 }
 
 }  // namespace ebb::studies

@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
+#include "lab/study/implied_penalty.h"
 #include "tests/support/errors.h"
 
 namespace ebb {
@@ -155,6 +156,21 @@ BOOST_AUTO_TEST_CASE(students_t_gives_intervals_of_means_and_slopes) {
   BOOST_TEST(near(of_slope.high - of_slope.low, 2 * 3.182446305284263 * fit.slope_error, 1e-12));
   BOOST_TEST(fails_with({"2 points"}, [&] { slope_interval(fit, 2); }));
   BOOST_TEST(fails_with({"a level of 1"}, [&] { mean_interval(values, 1); }));
+}
+
+BOOST_AUTO_TEST_CASE(a_penalty_is_found_as_a_line_and_large_weights_count_more) {
+  const std::vector<double> w{1, -2, 0.5, 3}, s{1, 2, 3, 4};
+  // g = -(0.25 + 0.5 s) w.
+  const ImpliedPenalty line = implied_penalty(w, {-0.75, 2.5, -0.875, -6.75}, s);
+  BOOST_TEST(near(line.slope, 0.5, 1e-14));
+  BOOST_TEST(near(line.constant, 0.25, 1e-14));
+  BOOST_TEST(near(line.explained, 1, 1e-14));
+  BOOST_TEST(near(line.mean, 0.25 + 0.5 * (1 + 8 + 0.75 + 36) / 14.25, 1e-14));
+  // Alpha 1, 1, 3, 1 at s 1, 2, 3, 2, weights 1, 1, 1/4, 1: by hand a slope of 4/7, a constant of 1/7 and R^2 of 8/21.
+  const ImpliedPenalty rough = implied_penalty({1, -1, 0.5, 1}, {-1, 1, -1.5, -1}, {1, 2, 3, 2});
+  BOOST_TEST(near(rough.slope, 4.0 / 7, 1e-14));
+  BOOST_TEST(near(rough.constant, 1.0 / 7, 1e-14));
+  BOOST_TEST(near(rough.explained, 8.0 / 21, 1e-14));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
