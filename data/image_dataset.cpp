@@ -11,17 +11,17 @@ ImageDataset::ImageDataset(Tensor pixels, Tensor labels, std::vector<std::string
     : pixels_(std::move(pixels)), labels_(std::move(labels)), class_names_(std::move(class_names)) {
   require_defined("images", "pixels", pixels_);
   require_defined("images", "labels", labels_);
-  if (pixels_.dtype() != DType::u8 || pixels_.rank() != 4 || labels_.dtype() != DType::u8 || labels_.rank() != 1)
+  if (pixels_.dtype() != DType::u8 || pixels_.rank() != 4 || labels_.rank() != 1 ||
+      (labels_.dtype() != DType::u8 && labels_.dtype() != DType::i32))
     fail("images",
          text("pixels ", pixels_.shape(), " of ", pixels_.dtype(), " and labels ", labels_.shape(), " of ",
               labels_.dtype()),
-         "pixels [n, height, width, channels] and labels [n], both u8");
+         "pixels [n, height, width, channels] of u8 and labels [n] of u8 or i32");
   if (labels_.size() != pixels_.dim(0) || labels_.size() == 0)
     fail("images", text(pixels_.dim(0), " images and ", labels_.size(), " labels"), "as many of both, at least one");
-  const auto all = labels_.span<std::uint8_t>();
-  for (std::size_t i = 0; i < all.size(); ++i)
-    if (all[i] >= class_names_.size())
-      fail("images", text("label ", int{all[i]}, " of image ", i), text("a label below ", class_names_.size()),
+  for (std::int64_t i = 0; i < size(); ++i)
+    if (label(i) < 0 || label(i) >= classes())
+      fail("images", text("label ", label(i), " of image ", i), text("a label below ", classes()),
            "the label file is damaged or belongs to another set");
   set_statistics(std::move(statistics));
 }
@@ -36,11 +36,10 @@ void ImageDataset::read(std::span<const std::int64_t> indices, std::span<float> 
   require_readable(indices, samples, labels);
   const auto length = static_cast<std::size_t>(pixels_.size() / labels_.size());
   const auto bytes = pixels_.span<std::uint8_t>();
-  const std::uint8_t* const classes = labels_.data<std::uint8_t>();
   for (std::size_t i = 0; i < indices.size(); ++i) {
     const auto index = static_cast<std::size_t>(indices[i]);
     detail::standardise(bytes.subspan(index * length, length), table_, samples.data() + i * length);
-    labels[i] = classes[index];
+    labels[i] = label(indices[i]);
   }
 }
 

@@ -16,7 +16,7 @@ namespace ebb {
 class ImageDataset : public Dataset {
  public:
   /// \param pixels u8 `[n, height, width, channels]`, n at least 1.
-  /// \param labels u8 `[n]`, each below the number of class names.
+  /// \param labels u8 `[n]`, or i32 for more than 256 classes, each below the number of class names.
   /// \param class_names one for each class.
   /// \param statistics for the standardisation.
   /// \throws Error when they do not fit together.
@@ -31,8 +31,13 @@ class ImageDataset : public Dataset {
   std::optional<PixelStatistics> standardisation() const override { return statistics_; }
 
   const Tensor& pixels() const { return pixels_; }                   ///< u8 `[n, height, width, channels]`.
-  const Tensor& labels() const { return labels_; }                   ///< u8 `[n]`.
+  const Tensor& labels() const { return labels_; }                   ///< u8 or i32 `[n]`.
   const PixelStatistics& statistics() const { return statistics_; }  ///< What read() standardises with.
+
+  /// The label of an image, 0 .. size()-1.
+  std::int64_t label(std::int64_t image) const {
+    return labels_.dtype() == DType::u8 ? labels_.data<std::uint8_t>()[image] : labels_.data<std::int32_t>()[image];
+  }
 
   /// What the reader of the files noticed, for people: that they are not as published, say. Empty: nothing.
   const std::string& remark() const { return remark_; }

@@ -23,7 +23,7 @@ ImageSummary summarize(const ImageDataset& set) {
   ImageSummary out{.images = set.size(),
                    .class_counts = std::vector<std::int64_t>(static_cast<std::size_t>(set.classes())),
                    .statistics = fit_statistics(set.pixels())};
-  for (const std::uint8_t label : set.labels().span<std::uint8_t>()) ++out.class_counts[label];
+  for (std::int64_t i = 0; i < set.size(); ++i) ++out.class_counts[static_cast<std::size_t>(set.label(i))];
   return out;
 }
 

@@ -108,15 +108,18 @@ ImageDataset select(const ImageDataset& set, const Tensor& indices) {
   require_indices(set, indices);
   const std::int64_t n = indices.size();
   Tensor pixels(set.sample_shape().insert(0, n), DType::u8);
-  Tensor labels({n}, DType::u8);
+  Tensor labels({n}, set.labels().dtype());
   const std::int64_t length = set.sample_shape().size();
   const std::uint8_t* const from = set.pixels().data<std::uint8_t>();
   std::uint8_t* to = pixels.mutable_data<std::uint8_t>();
-  std::uint8_t* label = labels.mutable_data<std::uint8_t>();
+  const auto label_length = static_cast<std::int64_t>(size_of(labels.dtype()));
+  const std::byte* const from_labels = set.labels().bytes().data();
+  std::byte* to_label = labels.mutable_bytes().data();
   for (const std::int64_t index : indices.span<std::int64_t>()) {
     std::memcpy(to, from + index * length, static_cast<std::size_t>(length));
     to += length;
-    *label++ = set.labels().data<std::uint8_t>()[index];
+    std::memcpy(to_label, from_labels + index * label_length, static_cast<std::size_t>(label_length));
+    to_label += label_length;
   }
   std::vector<std::string> names;
   for (std::int64_t label_number = 0; label_number < set.classes(); ++label_number)

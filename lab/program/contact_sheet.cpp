@@ -23,8 +23,7 @@ constexpr std::uint8_t paper = 255;
 Tensor choose(const ImageDataset& set, std::int64_t classes, std::int64_t count, std::uint64_t seed) {
   const Rng rng = Rng(seed).at("contact sheet");
   std::vector<std::vector<std::int64_t>> of_class(static_cast<std::size_t>(set.classes()));
-  const auto labels = set.labels().span<std::uint8_t>();
-  for (std::size_t i = 0; i < labels.size(); ++i) of_class[labels[i]].push_back(static_cast<std::int64_t>(i));
+  for (std::int64_t i = 0; i < set.size(); ++i) of_class[static_cast<std::size_t>(set.label(i))].push_back(i);
   std::vector<std::int64_t> out;
   for (std::int64_t label = 0; label < classes; ++label) {
     std::vector<std::int64_t>& all = of_class[static_cast<std::size_t>(label)];
