@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 
 namespace ebb {
 namespace {
@@ -97,6 +98,17 @@ Tensor padded(const Tensor& picture, std::int64_t height, std::int64_t width, co
 }
 
 }  // namespace
+
+const std::vector<std::string>& fit_names() {
+  static const std::vector<std::string> names{"crop", "pad", "stretch"};
+  return names;
+}
+
+Fit fit_from(std::string_view name, std::string_view where) {
+  const auto at = std::ranges::find(fit_names(), name);
+  if (at == fit_names().end()) fail(where, in_quotes(name), "crop, pad or stretch");
+  return static_cast<Fit>(at - fit_names().begin());
+}
 
 Tensor resize(const Tensor& picture, std::int64_t height, std::int64_t width, const ResizeOptions& options) {
   require_defined("resize", "picture", picture);

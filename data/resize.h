@@ -4,6 +4,9 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "framework/tensor/tensor.h"
 
@@ -15,6 +18,15 @@ enum class Fit : std::uint8_t {
   pad,      ///< Scaled until it fits into the target, in the middle of a background.
   stretch,  ///< Both sides scaled on their own.
 };
+
+/// "crop", "pad", "stretch": the words for them, in their order.
+const std::vector<std::string>& fit_names();
+
+/// The word for one of them.
+inline const std::string& fit_name(Fit fit) { return fit_names()[static_cast<std::size_t>(fit)]; }
+
+/// The one of this name. \param where the option or entry, for messages. \throws Error for another word.
+Fit fit_from(std::string_view name, std::string_view where);
 
 /// What resize() does beside scaling.
 struct ResizeOptions {

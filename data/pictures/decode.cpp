@@ -3,6 +3,7 @@
 #include "data/pictures/decode.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -93,7 +94,14 @@ namespace ebb::detail {
 
 static_assert(longest_picture_side == STBI_MAX_DIMENSIONS);
 
+namespace {
+std::atomic<std::int64_t> calls = 0;
+}
+
+std::int64_t decode_calls() { return calls.load(); }
+
 std::vector<std::uint8_t> decode(const CheckedPicture& picture, const std::string& name) {
+  calls.fetch_add(1, std::memory_order_relaxed);
   Arena arena(picture.most_bytes);
   const auto refuse = [&](const char* reason) {
     fail(name, text("damaged pixels (", reason, ")"), "a whole picture", "save it again with another program");

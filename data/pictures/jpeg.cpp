@@ -19,9 +19,9 @@ bool is_frame(std::uint32_t marker) {
          marker != arithmetic_tables;
 }
 
-class Checker {
+class JpegChecker {
  public:
-  explicit Checker(const EncodedPicture& picture) : picture_(picture) {}
+  explicit JpegChecker(const EncodedPicture& picture) : picture_(picture) {}
 
   CheckedPicture check() {
     std::size_t at = 2;
@@ -140,6 +140,6 @@ bool is_jpeg(std::span<const std::byte> bytes) {
   return bytes.size() >= 3 && big_endian(bytes, 0, 3) == (0xFF0000 | start << 8 | 0xFF);
 }
 
-CheckedPicture check_jpeg(const EncodedPicture& picture) { return Checker(picture).check(); }
+CheckedPicture check_jpeg(const EncodedPicture& picture) { return JpegChecker(picture).check(); }
 
 }  // namespace ebb::detail

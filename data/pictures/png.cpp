@@ -31,9 +31,9 @@ struct Header {
   std::int64_t samples() const { return colour == 2 ? 3 : colour == 4 ? 2 : colour == 6 ? 4 : 1; }  // of a pixel
 };
 
-class Checker {
+class PngChecker {
  public:
-  explicit Checker(const EncodedPicture& picture) : picture_(picture) {}
+  explicit PngChecker(const EncodedPicture& picture) : picture_(picture) {}
 
   CheckedPicture check() {
     std::size_t at = signature.size();
@@ -248,6 +248,6 @@ bool is_png(std::span<const std::byte> bytes) {
                             [](std::byte a, std::uint8_t b) { return a == std::byte{b}; });
 }
 
-CheckedPicture check_png(const EncodedPicture& picture) { return Checker(picture).check(); }
+CheckedPicture check_png(const EncodedPicture& picture) { return PngChecker(picture).check(); }
 
 }  // namespace ebb::detail

@@ -24,7 +24,7 @@ inline void put_png_chunk(Bytes& into, std::string_view type, const Bytes& data,
   checked.insert(checked.end(), data.begin(), data.end());
   into.insert(into.end(), checked.begin(), checked.end());
   put_big_endian(
-      into, crc32(0, reinterpret_cast<const Bytef*>(checked.data()), static_cast<uInt>(checked.size())) ^ spoil, 4);
+      into, ::crc32(0, reinterpret_cast<const Bytef*>(checked.data()), static_cast<uInt>(checked.size())) ^ spoil, 4);
 }
 
 inline Bytes png_header(std::uint32_t width, std::uint32_t height, int depth, int colour, int interlaced = 0) {

@@ -1,0 +1,187 @@
+#include "data/picture_set.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "data/picture.h"
+#include "data/picture_file.h"
+#include "data/picture_store.h"
+#include "data/picture_survey.h"
+#include "framework/parallel/parallel.h"
+#include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
+
+namespace ebb {
+namespace {
+
+// What becomes of one file.
+struct Fitted {
+  Tensor pixels;
+  std::string sha256, problem;
+  bool held_out = false;
+};
+
+// A picture that is in the set.
+struct Kept {
+  const FolderPicture* source;
+  std::string sha256;
+  std::int64_t channels;
+  bool test;
+};
+
+Fitted fitted(const PictureFolder& folder, const FolderPicture& picture, const PictureSize& size,
+              const PictureSetOptions& options) {
+  Fitted out;
+  try {
+    detail::PictureFile file = detail::read_picture_file(folder.root / picture.name);
+    out.sha256 = std::move(file.sha256);
+    if (!folder.halves)
+      out.held_out = detail::is_held_out(detail::pixel_sha256(file.pixels), options.test, options.seed);
+    const Tensor coloured = options.grey ? with_channels(file.pixels, 1) : file.pixels;
+    out.pixels =
+        resize(coloured, size.height, size.width, {.fit = options.fit, .background = PictureOptions{}.background});
+  } catch (const Error& error) {
+    out.problem = error.what();
+  }
+  return out;
+}
+
+// Decodes in rounds, and takes what comes of each round in the order of the files.
+class Reading {
+ public:
+  Reading(const PictureFolder& folder, const PictureSize& size, const PictureSetOptions& options,
+          std::function<void(std::int64_t)> progress)
+      : folder_(folder), size_(size), options_(options), progress_(std::move(progress)) {
+    read(folder.train, false);
+    read(folder.test, true);
+  }
+
+  // Moves the pictures into the halves of a set.
+  void fill(PictureSet& set) {
+    const bool grey = std::ranges::all_of(kept_, [](const Kept& k) { return k.channels == 1; });
+    const std::int64_t channels = grey ? 1 : 3, pixels = size_.height * size_.width;
+    for (const bool test : {false, true}) {
+      const std::int64_t n = std::ranges::count(kept_, test, &Kept::test);
+      const DType labels = set.classes.size() > 256 ? DType::i32 : DType::u8;
+      PictureHalf& half = test ? set.test : set.train;
+      half.pixels = Tensor({n, size_.height, size_.width, channels}, DType::u8);
+      half.labels = Tensor({n}, labels);
+    }
+    std::vector<std::uint8_t> own(static_cast<std::size_t>(3 * pixels));
+    for (Kept& kept : kept_) {
+      PictureHalf& half = kept.test ? set.test : set.train;
+      const auto at = static_cast<std::int64_t>(half.sources.size());
+      std::uint8_t* const into = half.pixels.mutable_data<std::uint8_t>() + at * pixels * channels;
+      const std::span row(own.data(), static_cast<std::size_t>(pixels * kept.channels));
+      store_.take(row);
+      if (kept.channels == channels) std::ranges::copy(row, into);
+      else
+        for (std::int64_t p = 0; p < pixels; ++p) std::fill_n(into + 3 * p, 3, row[static_cast<std::size_t>(p)]);
+      const std::int64_t label = kept.source->label;
+      if (half.labels.dtype() == DType::u8)
+        half.labels.mutable_data<std::uint8_t>()[at] = static_cast<std::uint8_t>(label);
+      else half.labels.mutable_data<std::int32_t>()[at] = static_cast<std::int32_t>(label);
+      half.sources.push_back(kept.source->name);
+      half.sha256.push_back(std::move(kept.sha256));
+    }
+  }
+
+  std::vector<SkippedPicture> skipped;
+
+ private:
+  static constexpr std::int64_t round = 256;
+
+  void read(const std::vector<FolderPicture>& pictures, bool test) {
+    const auto all = static_cast<std::int64_t>(pictures.size());
+    std::vector<Fitted> some(static_cast<std::size_t>(std::min(round, all)));
+    for (std::int64_t first = 0; first < all; first += round) {
+      const std::int64_t count = std::min(round, all - first);
+      parallel::for_blocks(count, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i)
+          some[static_cast<std::size_t>(i)] =
+              fitted(folder_, pictures[static_cast<std::size_t>(first + i)], size_, options_);
+      });
+      for (std::int64_t i = 0; i < count; ++i)
+        take(some[static_cast<std::size_t>(i)], pictures[static_cast<std::size_t>(first + i)], test);
+      progress_(first + count + (test ? static_cast<std::int64_t>(folder_.train.size()) : 0));
+    }
+  }
+
+  void take(Fitted& one, const FolderPicture& source, bool test) {
+    if (!one.problem.empty()) return skipped.push_back({source.name, std::move(one.problem)});
+    store_.add(one.pixels.span<std::uint8_t>());
+    kept_.push_back({&source, std::move(one.sha256), one.pixels.dim(2), test || one.held_out});
+    one.pixels = {};
+  }
+
+  const PictureFolder& folder_;
+  PictureSize size_;
+  const PictureSetOptions& options_;
+  std::function<void(std::int64_t)> progress_;
+  detail::PictureStore store_;
+  std::vector<Kept> kept_;
+};
+
+void require_no_skipped(const PictureFolder& folder, const std::vector<SkippedPicture>& skipped) {
+  std::vector<std::string> reasons;
+  for (const SkippedPicture& one : skipped) reasons.push_back(one.reason);
+  if (!reasons.empty())
+    fail(folder.root.string(), text(reasons.size(), " pictures that cannot be read:", listed(reasons)),
+         "PNG or JPEG pictures",
+         "mend or remove them, or leave them out: --skip-broken, in a recipe skip_broken = true");
+}
+
+void require_training_pictures(const PictureFolder& folder, const PictureSet& set) {
+  const std::int64_t n = set.train.labels.size();
+  std::set<std::string> lacking(set.classes.begin(), set.classes.end());
+  for (std::int64_t i = 0; i < n; ++i) lacking.erase(set.classes[static_cast<std::size_t>(label_of(set.train, i))]);
+  if (!lacking.empty())
+    fail(folder.root.string(),
+         text("classes without a picture to learn from:", listed({lacking.begin(), lacking.end()})),
+         "at least one in each", "add pictures, or hold fewer out: --test");
+  if (set.test.labels.size() == 0)
+    fail(folder.root.string(), "no picture in the test half", "at least one", "add pictures, or hold more out: --test");
+}
+
+double rounded(double value) { return std::round(value * 1e4) / 1e4; }
+
+}  // namespace
+
+ReadPictures read_pictures(const PictureFolder& folder, const PictureSetOptions& options) {
+  if (!folder.halves && !(options.test > 0 && options.test < 1))
+    fail("test", text("a share of ", options.test), "a share between 0 and 1");
+  const auto total = static_cast<std::int64_t>(folder.train.size() + folder.test.size());
+  const std::int64_t work = options.size ? total : 2 * total;
+  const auto progress = [&](std::int64_t done) {
+    if (options.progress) options.progress(done, work);
+  };
+  PictureSize size = options.size.value_or(PictureSize{});
+  if (!options.size)
+    size = median_size(survey_pictures(folder, [&](std::int64_t done, std::int64_t) { progress(done); }));
+  Reading reading(folder, size, options, [&](std::int64_t done) { progress(work - total + done); });
+  if (!options.skip_broken) require_no_skipped(folder, reading.skipped);
+  ReadPictures out{.set = {.classes = folder.classes, .train = {}, .test = {}, .fit = options.fit},
+                   .skipped = std::move(reading.skipped)};
+  reading.fill(out.set);
+  require_training_pictures(folder, out.set);
+  return out;
+}
+
+PixelStatistics picture_statistics(const PictureSet& set) {
+  PixelStatistics out = fit_statistics(set.train.pixels);
+  for (std::size_t c = 0; c < out.mean.size(); ++c)
+    if (out.deviation[c] >= 0.01) {
+      out.mean[c] = rounded(out.mean[c]);
+      out.deviation[c] = rounded(out.deviation[c]);
+    }
+  return out;
+}
+
+ImageDataset to_dataset(const PictureSet& set, Split split, const PixelStatistics& statistics) {
+  const PictureHalf& half = split == Split::train ? set.train : set.test;
+  return {half.pixels, half.labels, set.classes, statistics};
+}
+
+}  // namespace ebb
