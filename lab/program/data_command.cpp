@@ -9,31 +9,23 @@
 #include <memory>
 #include <ostream>
 
-#include "data/cifar.h"
 #include "data/inspect.h"
-#include "data/mnist.h"
-#include "data/optdigits.h"
 #include "framework/io/atomic_file.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "lab/format/numbers.h"
 #include "lab/format/png.h"
 #include "lab/program/contact_sheet.h"
 #include "lab/program/fetch.h"
+#include "lab/program/picture_commands.h"
 #include "lab/program/progress.h"
+#include "lab/program/published_data.h"
 #include "lab/recipe/recipe.h"
 
 namespace ebb {
 namespace {
 
 namespace fs = std::filesystem;
-
-ImageDataset load(const PublishedSet& set, const fs::path& directory, Split split) {
-  if (set.name == "mnist") return Mnist(directory, split);
-  if (set.name == "fashion-mnist") return FashionMnist(directory, split);
-  if (set.name == "cifar-10") return Cifar10(directory, split);
-  if (set.name == "cifar-100") return Cifar100(directory, split);
-  return Optdigits(directory, split);
-}
 
 template <class... Values>
 std::string format(const char* pattern, Values... values) {
@@ -79,9 +71,9 @@ void print_equal(const std::vector<EqualImages>& pairs, const char* where, const
 }
 
 // What trainings usually do with such images, to be looked at.
-Augmentation usual_augmentation(const PublishedSet& set) {
-  if (set.name.starts_with("cifar")) return {.flip = Flip::random, .crop = 4, .cutout = 8};
-  if (set.name == "fashion-mnist") return {.flip = Flip::random, .crop = 2, .border = Border::reflect};
+Augmentation usual_augmentation(const std::string& set) {
+  if (set.starts_with("cifar")) return {.flip = Flip::random, .crop = 4, .cutout = 8};
+  if (set == "fashion-mnist") return {.flip = Flip::random, .crop = 2, .border = Border::reflect};
   return {.border = Border::reflect, .translate = 1, .rotate = 10};
 }
 
@@ -111,6 +103,7 @@ int run(const DataFetchCommand& command, std::ostream& out) {
 }
 
 int run(const DataVerifyCommand& command, std::ostream& out) {
+  if (is_pictures(command.set)) return verify_pictures(command.set, out);
   const PublishedSet& set = published_set(command.set);
   std::vector<fs::path> files;
   for (const Split split : {Split::train, Split::test})
@@ -136,15 +129,20 @@ int run(const DataVerifyCommand& command, std::ostream& out) {
 }
 
 int run(const DataShowCommand& command, std::ostream& out) {
-  const PublishedSet& set = published_set(command.set);
-  const Augmentation augment = command.settings.empty() ? usual_augmentation(set) : augmentation_from(command.settings);
   const ContactSheetOptions options{.images = command.columns, .seed = command.seed};
-  const ImageDataset images = load(set, command.directory, command.test ? Split::test : Split::train);
-  const std::string file = command.file.empty() ? text(set.name, ".png") : command.file;
+  const bool pictures = is_pictures(command.set);
+  const std::string name =
+      pictures ? fs::path(command.set).lexically_normal().stem().string() : published_set(command.set).name;
+  const Augmentation augment =
+      command.settings.empty() ? usual_augmentation(name) : augmentation_from(command.settings);
+  const ImageDataset images =
+      pictures ? some_pictures(command.set, command.test, options.classes, options.images, command.seed)
+               : load(published_set(command.set), command.directory, command.test ? Split::test : Split::train);
+  const std::string file = command.file.empty() ? text(name.empty() ? "pictures" : name, ".png") : command.file;
   write_file(file, png(contact_sheet(images, augment, options)));
-  out << file << ": a row for each class (";
+  out << printable_line(file) << ": a row for each class (";
   for (std::int64_t label = 0; label < std::min(images.classes(), options.classes); ++label)
-    out << (label == 0 ? "" : ", ") << images.class_name(label);
+    out << (label == 0 ? "" : ", ") << printable_line(images.class_name(label));
   out << "), each image plain and behind it as " << options.epochs << " epochs show it\n";
   return 0;
 }

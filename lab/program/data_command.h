@@ -21,18 +21,18 @@ int run(const DataFetchCommand& command, std::ostream& out);
 
 // What the command line of `ebb data verify` says.
 struct DataVerifyCommand {
-  std::string set = {};        // Name of the data set.
+  std::string set = {};        // Name of the data set, or path of a folder of pictures or a packed set.
   std::string directory = {};  // Where it is; empty: as for training.
 };
 
 // Prints checksums, counts, statistics and images that stand in the set twice. 0 when the files are as published, else
-// 1.
+// 1. Of pictures see verify_pictures().
 // \throws Error when the data are not found or cannot be read.
 int run(const DataVerifyCommand& command, std::ostream& out);
 
 // What the command line of `ebb data show` says.
 struct DataShowCommand {
-  std::string set = {};                    // Name of the data set.
+  std::string set = {};                    // Name of the data set, or path of pictures.
   std::string directory = {};              // Where it is; empty: as for training.
   std::string file = {};                   // The picture; empty: SET.png.
   bool test = false;                       // Show the test half.

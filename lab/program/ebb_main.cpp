@@ -33,7 +33,7 @@ struct Short {
 };
 constexpr std::array shorts = {Short{"--model", "model"},   Short{"--epochs", "epochs"}, Short{"--lr", "lr"},
                                Short{"--batch", "batch"},   Short{"--seed", "seed"},     Short{"--threads", "threads"},
-                               Short{"--data", "data_dir"}, Short{"--out", "out"}};
+                               Short{"--data", "data_dir"}, Short{"--test", "test"},     Short{"--out", "out"}};
 
 std::string help_of(const Recipe& recipe, const std::string& key) {
   for (const RecipeKey& known : recipe_keys(recipe))
@@ -87,7 +87,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   train->add_flag("--print-recipe", training.print_recipe, "print the resolved recipe and stop");
   train->add_flag("--overwrite", training.overwrite, "replace the run that is in the run directory");
   train->footer([&] { return footer(blank); });
-  const DataCommandLine data(app);
+  DataCommandLine data(app);
 
   ResumeCommand resuming{.extensions = extensions};
   CLI::App* const resume = app.add_subcommand("resume", "Goes on with a run from its newest checkpoint");

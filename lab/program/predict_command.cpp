@@ -146,6 +146,8 @@ struct Waiting {
 int run(const PredictCommand& command) {
   const std::vector<std::string> paths = pictures_of(command.pictures);
   Predictor predictor(command.model, command.options);
+  ResizeOptions size = command.size;
+  size.fit = command.fit.value_or(predictor.card().fit.value_or(Fit::crop));
   const Writer writer(command, predictor.classes());
   FarPictures far(predictor.card());
   Waiting waiting;
@@ -163,7 +165,7 @@ int run(const PredictCommand& command) {
     try {
       Tensor picture = read_from(path, command.reading);
       if (command.invert) picture = inverted(picture);
-      const Tensor fitted = predictor.fitted(picture, command.size);
+      const Tensor fitted = predictor.fitted(picture, size);
       for (const std::string& sentence : far.look(picture, fitted, path)) complain() << sentence << '\n';
       waiting.paths.push_back(path);
       waiting.pictures.push_back(fitted);

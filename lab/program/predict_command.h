@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ struct PredictCommand {
   std::string model = {};                            ///< A run directory or a file of weights.
   std::vector<std::string> pictures = {};            ///< Files, directories, or "-" for standard input.
   PredictorOptions options = {};                     ///< What the file does not say.
-  ResizeOptions size = {};                           ///< How pictures get the network's size.
+  std::optional<Fit> fit = {};                       ///< How pictures get the network's size; none: as in its training.
+  ResizeOptions size = {};                           ///< What else is done for it.
   PictureOptions reading = {};                       ///< How they are read.
   bool invert = false;                               ///< Light for dark before anything else.
   std::int64_t top = 1;                              ///< Classes that are named.

@@ -21,13 +21,6 @@ std::array<std::uint8_t, 3> colour_of(const std::string& given) {
           static_cast<std::uint8_t>(value & 0xFF)};
 }
 
-Fit fit_of(const std::string& given) {
-  if (given == "crop") return Fit::crop;
-  if (given == "pad") return Fit::pad;
-  if (given == "stretch") return Fit::stretch;
-  fail("--fit", in_quotes(given), "crop, pad or stretch");
-}
-
 }  // namespace
 
 PredictCommandLine::PredictCommandLine(CLI::App& app, const std::shared_ptr<const Extensions>& extensions)
@@ -42,7 +35,8 @@ PredictCommandLine::PredictCommandLine(CLI::App& app, const std::shared_ptr<cons
   CLI::Option* const json = predict_->add_flag("--json", json_, "an object a line");
   predict_->add_flag("--csv", csv_, "a table (RFC 4180)")->excludes(json);
   predict_->add_option("--fit", fit_,
-                       "how pictures of another shape get the network's: crop to the middle, pad, stretch [crop]");
+                       "how pictures of another shape get the network's: crop to the middle, pad, stretch [as in its "
+                       "training, else crop]");
   predict_->add_option("--background", background_,
                        "behind transparent pixels: white, black or RRGGBB [white]; --fit pad pads with it");
   predict_->add_flag("--invert", command_.invert, "light for dark: for dark digits on white paper");
@@ -56,7 +50,8 @@ int PredictCommandLine::run() {
   command_.model = model_.path();
   model_.take(command_.options);
   if (*summary_) return ebb::run(SummaryCommand{command_.model, command_.options});
-  command_.size = {.fit = fit_of(fit_), .background = colour_of(background_)};
+  if (!fit_.empty()) command_.fit = fit_from(fit_, "--fit");
+  command_.size.background = colour_of(background_);
   command_.reading.background = command_.size.background;
   command_.options.tta_flip = tta_;
   if (json_ || csv_) command_.format = json_ ? PredictionFormat::json : PredictionFormat::csv;

@@ -26,7 +26,7 @@ class PredictCommandLine {
   CLI::App* summary_;
   PredictCommand command_;
   ModelArguments model_;
-  std::string background_ = "white", fit_ = "crop";
+  std::string background_ = "white", fit_;
   bool json_ = false, csv_ = false, tta_ = false;
 };
 

@@ -144,7 +144,8 @@ int run(const TrainCommand& command) {
                          command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh,
                          save_options(session));
   if (diagnostics) directory.follow(*diagnostics);
-  directory.describe(recipe, environment_of(session), audit);
+  const std::string skipped = session.data.pictures ? skipped_list(session.data.pictures->skipped) : "";
+  directory.describe(session.recipe, environment_of(session), audit, skipped);
   std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << "\n\n"
             << std::flush;
   return train_in(session, directory);

@@ -54,6 +54,10 @@ auto& at(Recipe& recipe, T Augmentation::*member) {
   return recipe.augment.*member;
 }
 template <class T>
+auto& at(Recipe& recipe, T PictureRecipe::*member) {
+  return recipe.pictures.*member;
+}
+template <class T>
 auto& at(GroupRecipe& group, T GroupRecipe::*member) {
   return group.*member;
 }

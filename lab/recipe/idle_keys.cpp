@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/packed_set.h"
 #include "framework/tensor/error.h"
 #include "lab/recipe/keys.h"
 #include "lab/recipe/names.h"
@@ -24,11 +25,18 @@ bool is_off(const Recipe& recipe, const Family& family) {
          (recipe.decay_on == "nothing" || (recipe.decay == "none" && recipe.groups.empty()));
 }
 
+// What is chosen: of packed sets, which are called by their files, the one name that stands for them all.
+std::string chosen(const Recipe& recipe, const Family& family) {
+  const std::string value = get(recipe, family.key);
+  const bool packed = std::string_view(family.key) == "data" && value.ends_with(packed_set_ending);
+  return packed ? any_packed_set : value;
+}
+
 // The choices that the recipe's own value of `key` reaches: its own and those of groups without such a value.
 std::vector<std::string> reached(const Recipe& recipe, const Family& family, std::string_view key) {
-  std::vector<std::string> out{get(recipe, family.key)};
+  std::vector<std::string> out{chosen(recipe, family)};
   for (const GroupRecipe& group : recipe.groups)
-    if (group.own.count(std::string(key)) == 0) out.push_back(get(recipe_of_group(recipe, group), family.key));
+    if (group.own.count(std::string(key)) == 0) out.push_back(chosen(recipe_of_group(recipe, group), family));
   return out;
 }
 
@@ -66,6 +74,7 @@ std::vector<Family> choosing_keys(const Extensions* own) {
   return {{"optimizer", optimizer_choices(own)},
           {"schedule", schedule_choices(own)},
           {"decay", decay_choices(own)},
+          {"data", data_choices(own)},
           {"model", own_model_choices(own)}};
 }
 

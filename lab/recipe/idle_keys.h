@@ -18,8 +18,8 @@ struct Family {
   std::vector<std::string> readers(std::string_view key_of_them) const;  // the choices that read a key
 };
 
-// Optimizers, schedules, kinds of decay, and models for keys of one's own: Ebb's keys of models are judged where these
-// are made.
+// Optimizers, schedules, kinds of decay, data, and models for keys of one's own: Ebb's keys of models are judged where
+// these are made.
 std::vector<Family> choosing_keys(const Extensions* own);
 
 // "; of one_cycle, trapezoid" for a key that some of them read; empty for others, and where there are many.

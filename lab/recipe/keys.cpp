@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "data/packed_set.h"
 #include "lab/recipe/names.h"
 #include "lab/recipe/selector_text.h"
 #include "lab/recipe/word_field.h"
@@ -21,6 +22,8 @@ Field<Recipe> own(Field<Recipe> field) {
   return field;
 }
 
+bool is_packed_set(std::string_view name) { return name.ends_with(packed_set_ending); }
+
 }  // namespace
 
 // A key is a member of Recipe and a line here.
@@ -28,11 +31,17 @@ Field<Recipe> own(Field<Recipe> field) {
 const std::vector<Section>& sections() {
   using R = Recipe;
   using A = Augmentation;
+  using P = PictureRecipe;
   static const std::vector<Section> all = {
     {"data", {
       line("name", "name of the recipe", &R::name),
-      named("data", "data set", &R::data, data_names),
+      named("data", "data set, or the file of a packed one (.safetensors)", &R::data, data_names, is_packed_set),
       line("data_dir", "directory of its files", &R::data_dir),
+      picture_size("image_size", "size that pictures are brought to, as 32x48: height x width; default their median", &P::image_size),
+      word("fit", "how they get it; default crop", &P::fit, fit_names()),
+      flag("grey", "make them grey; otherwise they are where all files are", &P::grey),
+      number("test", "share that is the test half where there is none, by their pixels and the seed; default 0.2", &P::test, {.low = 0, .high = 1, .above = true, .below = true}),
+      flag("skip_broken", "leave out files that cannot be read", &P::skip_broken),
       number("validation", "share of the training half that is held out to judge by", &R::validation, 0.0, 0.9),
       number("batch", "images in a step", &R::batch, 1, many),
       number("train_samples", "learn from so many images, each class with its share; 0: from all", &R::train_samples, 0, 1'000 * many),

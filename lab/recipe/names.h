@@ -25,7 +25,11 @@ struct Choice {
 std::vector<Choice> optimizer_choices(const Extensions* own = nullptr);  ///< Optimizers that a recipe may name.
 std::vector<Choice> schedule_choices(const Extensions* own = nullptr);   ///< Schedules of the learning rate.
 std::vector<Choice> decay_choices(const Extensions* own = nullptr);      ///< Kinds of weight decay, and "none".
+std::vector<Choice> data_choices(const Extensions* own = nullptr);       ///< Data sets.
 std::vector<Choice> own_model_choices(const Extensions* own);            ///< Own models with the own keys they list.
+
+/// Stands for the files of packed sets among the data sets.
+inline constexpr const char* any_packed_set = "SET.safetensors";
 
 /// The words alone.
 inline std::vector<std::string> names(const std::vector<Choice>& choices) {
@@ -43,15 +47,17 @@ inline std::vector<std::string> schedule_names(const Extensions* own = nullptr) 
 /// See above.
 inline std::vector<std::string> decay_names(const Extensions* own = nullptr) { return names(decay_choices(own)); }
 
+/// See above.
+inline std::vector<std::string> data_names(const Extensions* own = nullptr) { return names(data_choices(own)); }
+
 /// \throws Error naming a key with another value than its default that has no meaning beside the recipe's optimizer,
-///     schedule, kind of decay or model, or those of its groups. With decay "none" and decay_on "nothing" all decay is
-///     off, and its keys are no matter.
+///     schedule, kind of decay, data or model, or those of its groups. With decay "none" and decay_on "nothing" all
+///     decay is off, and its keys are no matter.
 void require_no_idle_keys(const Recipe& recipe);
 
 /// Words of other frameworks and papers for keys and their values; see suggestion().
 std::span<const Synonym> recipe_synonyms();
 
-std::vector<std::string> data_names(const Extensions* own = nullptr);  ///< Data sets.
 std::vector<std::string> recipe_model_names(
     const Extensions* own = nullptr);                                  ///< Models, those of model_names() first.
 std::vector<std::string> norm_names(const Extensions* own = nullptr);  ///< Normalisations.

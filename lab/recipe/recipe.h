@@ -12,6 +12,7 @@
 
 #include "data/augment.h"
 #include "lab/recipe/group_recipe.h"
+#include "lab/recipe/picture_recipe.h"
 #include "models/shortcut.h"
 
 namespace ebb {
@@ -23,8 +24,9 @@ struct Extensions;
 /// What is optional and not set is the model's or the optimizer's own default.
 struct Recipe {
   std::string name = "custom";              ///< Printed, and part of the default run directory.
-  std::string data = "fashion-mnist";       ///< Data set.
+  std::string data = "fashion-mnist";       ///< Data set: a name, or a packed set's file.
   std::string data_dir;                     ///< Where its files are; empty: EBB_DATA, then the system's directory.
+  PictureRecipe pictures;                   ///< Of a folder; its members are keys.
   double validation = 0;                    ///< Share of the training half that is held out to judge by.
   std::int64_t batch = 128;                 ///< Images in a step.
   std::int64_t train_samples = 0;           ///< Learn from so many, each class with its share; 0: from all.
@@ -106,8 +108,7 @@ struct Recipe {
   std::int64_t diagnose_every = 0;                  ///< Updates between measurements; 0: what 5 % of the time allow.
   std::vector<GroupRecipe> groups;                  ///< `[[groups]]` of a file, for decay_on = "groups".
   std::map<std::string, double> own;                ///< Values of the keys that the extensions bring, by name.
-  /// What its names may mean beside what Ebb brings; no key. Null: nothing.
-  std::shared_ptr<const Extensions> extensions;
+  std::shared_ptr<const Extensions> extensions;     ///< What its names may mean beside Ebb's; no key. Null: nothing.
 };
 
 /// A recipe that says nothing, of a program with extensions.

@@ -72,4 +72,13 @@ auto word(const char* key, const std::string& help, T Owner::*member, const std:
       [=](Enum value) { return choices[static_cast<std::size_t>(value)]; });
 }
 
+// Height and width.
+template <class Owner, class T>
+auto picture_size(const char* key, const char* help, T Owner::*member) {
+  return field(
+      key, help, Written::quoted, member,
+      [](std::string_view value, std::string_view where, const Extensions*) { return picture_size_from(value, where); },
+      [](const PictureSize& size) { return to_text(size); });
+}
+
 }  // namespace ebb::detail

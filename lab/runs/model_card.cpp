@@ -63,6 +63,7 @@ ModelCard model_card(const Recipe& recipe, const Dataset& data) {
                 .image = data.sample_shape(),
                 .classes = class_names(data),
                 .standardisation = data.standardisation(),
+                .fit = recipe.pictures.fit,
                 .data = recipe.data,
                 .version = version()};
   for (const RecipeKey& key : recipe_keys(recipe))
@@ -83,6 +84,7 @@ std::map<std::string, std::string> to_metadata(const ModelCard& card) {
     for (const std::int64_t dim : card.image->dims()) image += (image.empty() ? "" : ",") + text(dim);
   }
   if (!card.classes.empty()) out["classes"] = Json(card.classes).dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (card.fit) out["fit"] = fit_name(*card.fit);
   if (card.standardisation) out.merge(to_metadata(*card.standardisation));
   return out;
 }
@@ -105,6 +107,7 @@ ModelCard card_from(const std::map<std::string, std::string>& metadata, const st
   if (const std::string* const names = entry("classes"))
     out.classes = class_names_from(parsed(*names, "classes", where), where);
   out.standardisation = statistics_from(metadata, where);
+  if (const std::string* const fit = entry("fit")) out.fit = fit_from(*fit, text(where, ": fit"));
   if (const std::string* const data = entry("data")) out.data = *data;
   if (const std::string* const made_by = entry("ebb")) out.version = *made_by;
   return out;

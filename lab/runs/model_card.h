@@ -20,6 +20,7 @@ struct ModelCard {
   std::optional<Shape> image = {};                      ///< `[h, w, c]` that it takes.
   std::vector<std::string> classes = {};                ///< Their names, in the order of the logits.
   std::optional<PixelStatistics> standardisation = {};  ///< Of the images; none: pixels are 0 to 1.
+  std::optional<Fit> fit = {};                          ///< How its pictures got their size; none: not known.
   std::string data = {};                                ///< Name of the data that it was trained on.
   std::string version = {};                             ///< Of the Ebb that trained it.
 };
@@ -28,8 +29,8 @@ struct ModelCard {
 ModelCard model_card(const Recipe& recipe, const Dataset& data);
 
 /// The entries of a file's metadata: "model", "model_options" (a JSON object of the keys that are not as a recipe that
-/// says nothing has them), "image" ("28,28,1"), "classes" (a JSON array), "data", "ebb" (the version), and those of
-/// to_metadata(PixelStatistics).
+/// says nothing has them), "image" ("28,28,1"), "classes" (a JSON array), "fit" where it is known, "data", "ebb" (the
+/// version), and those of to_metadata(PixelStatistics).
 std::map<std::string, std::string> to_metadata(const ModelCard& card);
 
 /// Reads what to_metadata() wrote. What older files lack stays empty.

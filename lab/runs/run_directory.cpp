@@ -101,9 +101,11 @@ RunLog& RunDirectory::log() {
 }
 
 // The recipe is the first: without it nothing has begun, and the directory is as good as empty.
-void RunDirectory::describe(const Recipe& recipe, const std::string& environment, const std::string& audit) {
+void RunDirectory::describe(const Recipe& recipe, const std::string& environment, const std::string& audit,
+                            const std::string& skipped) {
   write_file(directory_, run_files::recipe.name, to_toml(recipe));
   if (!audit.empty()) write_file(directory_, run_files::audit.name, audit);
+  if (!skipped.empty()) write_file(directory_, run_files::skipped.name, skipped);
   write_file(directory_, run_files::environment.name, environment);
   log();
 }

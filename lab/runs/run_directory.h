@@ -35,6 +35,7 @@ struct SaveOptions {
 ///     changes.jsonl       what resuming it changed of that; see run_recipe()
 ///     environment.json    what the run was made with
 ///     audit.json          what decay meets in the network
+///     skipped.txt         pictures that could not be read, of a run that leaves them out
 ///     log.jsonl           a line for every step that was measured, epoch and event
 ///     diagnostics.csv     what decay and updates did to the weights, of a run that is diagnosed
 ///     checkpoints/        states to go on from
@@ -62,10 +63,12 @@ class RunDirectory : public TrainObserver {
   /// \throws Error naming the directory and the cause, the files that are there, or the process that is using it.
   RunDirectory(const std::filesystem::path& path, Open how, SaveOptions options = {});
 
-  /// Writes recipe.toml, audit.json and environment.json, before the first step.
+  /// Writes recipe.toml, audit.json, skipped.txt and environment.json, before the first step.
   /// \param environment JSON; see environment_json(). \param audit JSON; see Audit::json(). Empty: no such file.
+  /// \param skipped lines; see skipped_list(). Empty: no such file.
   /// \throws Error naming file and cause.
-  void describe(const Recipe& recipe, const std::string& environment, const std::string& audit = {});
+  void describe(const Recipe& recipe, const std::string& environment, const std::string& audit = {},
+                const std::string& skipped = {});
 
   /// The text of environment.json; nothing when the process was killed before it wrote that.
   /// \throws Error naming file and cause.

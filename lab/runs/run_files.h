@@ -29,9 +29,10 @@ inline constexpr RunFile model{"model.safetensors", std::numeric_limits<uint64_t
 inline constexpr RunFile evaluation{"evaluation.json", 64 * mebibyte};                      ///< See EvaluationRecord.
 inline constexpr RunFile summary{"summary.json", 64 * mebibyte};                            ///< See TrainSummary.
 inline constexpr RunFile report{"report.html", 0};                                          ///< Written only.
+inline constexpr RunFile skipped{"skipped.txt", 0};                                         ///< Written only.
 /// All of them.
-inline constexpr std::array all{recipe,      changes, environment, audit,   log,
-                                diagnostics, model,   evaluation,  summary, report};
+inline constexpr std::array all{recipe, changes,    environment, audit,  log,    diagnostics,
+                                model,  evaluation, summary,     report, skipped};
 
 inline constexpr const char* checkpoints = "checkpoints";  ///< The directory of Checkpoints.
 inline constexpr const char* lock = "lock";                ///< Held while a process uses the run.

@@ -13,6 +13,7 @@
 #include "framework/tensor/suggest.h"
 #include "lab/recipe/names.h"
 #include "lab/setup/extensions.h"
+#include "lab/setup/picture_data.h"
 #include "models/registry.h"
 
 namespace ebb {
@@ -99,12 +100,14 @@ std::shared_ptr<const ImageDataset> shared(ImageDataset set, const std::optional
 
 }  // namespace
 
-std::vector<std::string> data_names(const Extensions* own) {
-  std::vector<std::string> names;
-  for (const Source& source : sources) names.emplace_back(source.name);
+std::vector<Choice> data_choices(const Extensions* own) {
+  std::vector<Choice> out;
+  for (const Source& source : sources) out.push_back({source.name});
+  out.push_back({folder_name, {"image_size", "fit", "grey", "test", "skip_broken"}});
+  out.push_back({any_packed_set, {"image_size", "fit"}});
   if (own != nullptr)
-    for (const OwnData& data : own->data) names.push_back(data.name);
-  return names;
+    for (const OwnData& data : own->data) out.push_back({data.name});
+  return out;
 }
 
 std::vector<std::string> norm_names(const Extensions* own) {
@@ -116,8 +119,11 @@ std::vector<std::string> norm_names(const Extensions* own) {
 }
 
 RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>& standardisation) {
-  ImageDataset train = read_half(recipe, Split::train);
-  ImageDataset test = read_half(recipe, Split::test);
+  RecipeData out;
+  std::optional<PictureData> pictures;
+  if (is_picture_data(recipe)) out.pictures = (pictures = read_picture_data(recipe))->facts;
+  ImageDataset train = pictures ? std::move(pictures->train) : read_half(recipe, Split::train);
+  ImageDataset test = pictures ? std::move(pictures->test) : read_half(recipe, Split::test);
   std::optional<ImageDataset> held_out;
   if (recipe.validation > 0) {
     ImageParts parts = select(train, split(train, recipe.validation, {.seed = recipe.seed}));
@@ -128,14 +134,17 @@ RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>&
   const bool own = recipe.validation == 0 && recipe.train_samples == 0;  // each half as it was read
   const std::optional<PixelStatistics> statistics =
       standardisation || own ? standardisation : std::optional(train.statistics());
-  return {shared(std::move(train), statistics), held_out ? shared(std::move(*held_out), statistics) : nullptr,
-          shared(std::move(test), statistics)};
+  out.train = shared(std::move(train), statistics);
+  if (held_out) out.validation = shared(std::move(*held_out), statistics);
+  out.test = shared(std::move(test), statistics);
+  return out;
 }
 
 std::shared_ptr<const ImageDataset> read_test_data(const Recipe& recipe,
                                                    const std::optional<PixelStatistics>& standardisation) {
   if (!standardisation) return read_data(recipe).test;
-  return shared(read_half(recipe, Split::test), standardisation);
+  return shared(is_picture_data(recipe) ? read_picture_data(recipe).test : read_half(recipe, Split::test),
+                standardisation);
 }
 
 std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data) {

@@ -12,6 +12,7 @@
 #include "framework/nn/layer.h"
 #include "lab/audit/audit.h"
 #include "lab/recipe/recipe.h"
+#include "lab/setup/picture_data.h"
 #include "optim/optimizer.h"
 
 namespace ebb {
@@ -21,6 +22,7 @@ struct RecipeData {
   std::shared_ptr<const ImageDataset> train;       ///< What is learned from.
   std::shared_ptr<const ImageDataset> validation;  ///< What was held out of the training half; may be null.
   std::shared_ptr<const ImageDataset> test;        ///< The test half, standardised as `train`.
+  std::optional<PictureFacts> pictures;            ///< What is to be said of the pictures of a folder or packed set.
 };
 
 /// Reads the data of a recipe. Held-out samples are chosen by class and by the recipe's seed; the standardisation is

@@ -87,6 +87,11 @@ Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standard
       optimizer(make_optimizer(recipe, *model, train.batches(),
                                [this] { return first_audit(recipe, train, *model, nullptr, few, false); })),
       trainer(*model, *optimizer, train, judged, trainer_options(recipe)) {
+  // Another picture more would be another median: a run keeps the size that it began with.
+  if (data.pictures) {
+    recipe.pictures.image_size = data.pictures->size;
+    recipe.pictures.fit = data.pictures->fit;
+  }
   if (recipe.use_best && !data.validation)
     fail("use_best", "true without validation data", "validation = 0.1 or so",
          "weights that were chosen by their test accuracy would make that accuracy worthless");
@@ -123,16 +128,16 @@ std::vector<std::string> Session::warnings() const { return run_warnings(recipe,
 std::string Session::header() const {
   const int threads = parallel::thread_count();
   const StepCounts steps = step_counts(recipe, train.batches());
-  return text("Ebb ", version(), ", ", instruction_set(), " kernels, ", threads,
-              threads == 1 ? " thread, " : " threads, ", parallel::backend(), "\n\ndata    ", recipe.data, ": ",
-              grouped(train.dataset().size()), " training",
-              data.validation ? text(", ", grouped(data.validation->size()), " validation and ") : std::string(" and "),
-              grouped(test.dataset().size()), " test images of ", train.dataset().sample_shape(), '\n',
-              warning(*data.train, "training"), warning(*data.test, "test"), '\n',
-              ebb::summary(*model, train.dataset().sample_shape().insert(0, 1)).text(), '\n',
-              report(*optimizer, {.steps_per_epoch = steps.per_epoch, .steps = steps.total}), "\nlr ", recipe.lr,
-              ", schedule ", optimizer->common().schedule.text(), ", batch ", recipe.batch, ", seed ", recipe.seed,
-              recipe.init.empty() ? "" : ", weights from " + recipe.init, "\n\n");
+  return text(
+      "Ebb ", version(), ", ", instruction_set(), " kernels, ", threads, threads == 1 ? " thread, " : " threads, ",
+      parallel::backend(), "\n\ndata    ", recipe.data, ": ", grouped(train.dataset().size()), " training",
+      data.validation ? text(", ", grouped(data.validation->size()), " validation and ") : std::string(" and "),
+      grouped(test.dataset().size()), " test images of ", train.dataset().sample_shape(), '\n',
+      data.pictures ? data.pictures->note : std::string(), warning(*data.train, "training"),
+      warning(*data.test, "test"), '\n', ebb::summary(*model, train.dataset().sample_shape().insert(0, 1)).text(), '\n',
+      report(*optimizer, {.steps_per_epoch = steps.per_epoch, .steps = steps.total}), "\nlr ", recipe.lr, ", schedule ",
+      optimizer->common().schedule.text(), ", batch ", recipe.batch, ", seed ", recipe.seed,
+      recipe.init.empty() ? "" : ", weights from " + recipe.init, "\n\n");
 }
 
 }  // namespace ebb

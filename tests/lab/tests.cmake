@@ -36,6 +36,11 @@ if(EBB_BUILD_LAB)
   target_include_directories(test_export PRIVATE ${PROJECT_BINARY_DIR}/lab)
   target_compile_definitions(test_export PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>" EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_dependencies(test_export ebb)
+  ebb_test(picture_data SOURCES lab/program/picture_data_test.cpp support/mutate.cpp support/temporary_directory.cpp
+    LIBRARIES ebb::lab nlohmann_json::nlohmann_json ZLIB::ZLIB)
+  target_compile_definitions(test_picture_data PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>"
+    EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_dependencies(test_picture_data ebb)
   ebb_test(audit
     SOURCES lab/audit/audit_file_test.cpp lab/audit/audit_test.cpp lab/audit/decayed_set_test.cpp
       lab/audit/drawing_test.cpp lab/audit/graphs_test.cpp lab/audit/hostile_networks_test.cpp

@@ -1,0 +1,147 @@
+#include "lab/program/pack_command.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <string_view>
+
+#include "data/packed_set.h"
+#include "framework/io/atomic_file.h"
+#include "framework/parallel/parallel.h"
+#include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
+#include "lab/format/numbers.h"
+#include "lab/format/png.h"
+#include "lab/program/program_name.h"
+#include "lab/program/progress.h"
+#include "lab/program/published_data.h"
+
+namespace ebb {
+namespace {
+
+namespace fs = std::filesystem;
+
+void require_free(const DataPackCommand& command) {
+  std::error_code error;
+  if (!command.out.ends_with(packed_set_ending))
+    fail("--out", in_quotes(command.out), text("a name that ends in ", packed_set_ending),
+         "recipes know packed sets by it");
+  if (!command.overwrite && fs::symlink_status(command.out, error).type() != fs::file_type::not_found)
+    fail(command.out, "a file that is there", "a new one", "choose another name, or replace it: --overwrite");
+}
+
+// What a pack that was killed left beside the file.
+void remove_leftovers(const fs::path& out) {
+  const std::string name = out.filename().string();
+  remove_stale_temporaries(Directory(out.has_parent_path() ? out.parent_path() : "."),
+                           [&](const std::string& ours) { return ours == name; });
+}
+
+void require_empty(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (!error && !fs::is_empty(directory, error) && !error)
+    fail(directory.string(), "a directory with files in it", "an empty one, or one that is to be made",
+         "choose another with --to");
+  if (error) fail(directory.string(), error.message(), "a directory that can be written", "choose another with --to");
+}
+
+std::string numbered(std::int64_t number, std::int64_t count) {
+  const std::string digits = text(number), most = text(count - 1);
+  return std::string(most.size() - digits.size(), '0') + digits;
+}
+
+// The PNG of one image of a data set.
+std::vector<std::byte> picture(const ImageDataset& set, std::int64_t image) {
+  const Shape shape = set.sample_shape();
+  const auto length = static_cast<std::size_t>(shape.size());
+  return png(
+      Tensor::from(set.pixels().span<std::uint8_t>().subspan(static_cast<std::size_t>(image) * length, length), shape));
+}
+
+void unpack_half(const ImageDataset& set, const fs::path& root, const std::vector<std::string>& names, Split half) {
+  const fs::path below = root / name(half);
+  std::vector<Directory> directories;
+  for (const std::string& each : names) {
+    fs::create_directories(below / each);
+    directories.emplace_back(below / each);
+  }
+  Progress progress(name(half), set.size(), "images");
+  constexpr std::int64_t round = 1000;
+  for (std::int64_t first = 0; first < set.size(); first += round) {
+    const std::int64_t count = std::min(round, set.size() - first);
+    parallel::for_blocks(count, 10, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = first + begin; i < first + end; ++i) {
+        const std::vector<std::byte> bytes = picture(set, i);
+        write_file(directories[static_cast<std::size_t>(set.label(i))], numbered(i, set.size()) + ".png",
+                   std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), Sync::no);
+      }
+    });
+    progress.update(first + count, {});
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> directory_names(const std::vector<std::string>& classes) {
+  std::vector<std::string> out = classes;
+  for (std::string& each : out) std::ranges::replace(each, '/', '-');
+  const bool plain = out == classes && std::ranges::is_sorted(out);
+  const auto count = static_cast<std::int64_t>(out.size());
+  for (std::int64_t i = 0; !plain && i < count; ++i) {
+    std::string& each = out[static_cast<std::size_t>(i)];
+    each = text(numbered(i, count), '-', each);
+  }
+  return out;
+}
+
+int run(const DataPackCommand& command, std::ostream& out) {
+  require_free(command);
+  const PictureFolder folder = find_pictures(command.folder);
+  if (folder.halves && command.test_given)
+    fail("--test", "a share of the test half for a folder that has one", "a folder without", "leave it out");
+  const auto begin = std::chrono::steady_clock::now();
+  ReadPictures read;
+  {
+    Progress progress(
+        "pack", static_cast<std::int64_t>(folder.train.size() + folder.test.size()) * (command.options.size ? 1 : 2),
+        "pictures");
+    PictureSetOptions options = command.options;
+    options.progress = [&](std::int64_t done, std::int64_t) { progress.update(done, {}); };
+    read = read_pictures(folder, options);
+  }
+  for (const SkippedPicture& skipped : read.skipped)
+    complain() << "left out: " << printable_line(skipped.reason) << '\n';
+  if (!folder.others.empty()) complain() << "passed over, no pictures of a class:" << listed(folder.others);
+  remove_leftovers(command.out);
+  save_packed_set(command.out, read.set);
+  const Shape image = read.set.train.pixels.shape().without(0);
+  out << printable_line(command.out) << ": " << grouped(read.set.train.labels.size()) << " training and "
+      << grouped(read.set.test.labels.size()) << " test pictures of " << text(image) << " in "
+      << read.set.classes.size() << " classes";
+  if (!command.options.size) out << ", the median size";
+  if (!folder.halves) out << ", test half by their pixels and seed " << command.options.seed;
+  if (!read.skipped.empty()) out << ", " << read.skipped.size() << " left out";
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  out << ", " << clock_text(seconds.count()) << "\ntrain with --set data=" << printable_line(command.out) << '\n';
+  return 0;
+}
+
+int run(const DataUnpackCommand& command, std::ostream& out) {
+  const PublishedSet& set = published_set(command.set);
+  const ImageDataset train = load(set, command.directory, Split::train);
+  const ImageDataset test = load(set, command.directory, Split::test);
+  require_empty(command.to);
+  std::vector<std::string> classes;
+  for (std::int64_t label = 0; label < train.classes(); ++label) classes.push_back(train.class_name(label));
+  const std::vector<std::string> names = directory_names(classes);
+  unpack_half(train, command.to, names, Split::train);
+  unpack_half(test, command.to, names, Split::test);
+  out << printable_line(command.to) << ": " << grouped(train.size()) << " training and " << grouped(test.size())
+      << " test images in " << names.size() << " classes\ntrain with --set data=folder --data "
+      << printable_line(command.to) << '\n';
+  return 0;
+}
+
+}  // namespace ebb

@@ -1,0 +1,161 @@
+#include "lab/program/picture_commands.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <ostream>
+
+#include "data/packed_set.h"
+#include "data/picture_survey.h"
+#include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
+#include "framework/tensor/random.h"
+#include "framework/tensor/suggest.h"
+#include "lab/format/numbers.h"
+#include "lab/program/progress.h"
+#include "lab/program/published_data.h"
+
+namespace ebb {
+namespace {
+
+using Pictures = std::vector<SurveyedPicture>;
+
+PictureSurvey survey_of(const std::string& what, std::ostream& out) {
+  if (what.ends_with(packed_set_ending)) return survey_pictures(load_packed_set(what));
+  const PictureFolder folder = find_pictures(what);
+  if (!folder.others.empty()) out << "\npassed over, no pictures of a class:" << listed(folder.others);
+  Progress progress("verify", static_cast<std::int64_t>(folder.train.size() + folder.test.size()), "pictures");
+  return survey_pictures(folder, [&](std::int64_t done, std::int64_t) { progress.update(done, {}); });
+}
+
+void print_classes(const PictureSurvey& survey, const Pictures& half, std::ostream& out) {
+  std::vector<std::int64_t> counts(survey.classes.size());
+  for (const SurveyedPicture& one : half) ++counts[static_cast<std::size_t>(one.label)];
+  const auto [least, most] = std::ranges::minmax(counts);
+  out << "  " << counts.size() << " classes of " << grouped(least);
+  if (least != most) out << " to " << grouped(most);
+  out << " pictures\n";
+  constexpr std::size_t most_lines = 100;
+  for (std::size_t c = 0; c < std::min(most_lines, counts.size()); ++c)
+    out << "    " << printable_line(survey.classes[c]) << "  " << grouped(counts[c]) << '\n';
+  if (counts.size() > most_lines) out << "    and " << counts.size() - most_lines << " more\n";
+}
+
+// The commonest sizes, and how many there are.
+void print_sizes(const Pictures& half, std::ostream& out) {
+  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> counts;
+  std::int64_t grey = 0, read = 0;
+  for (const SurveyedPicture& one : half)
+    if (one.problem.empty()) {
+      ++counts[{one.size.height, one.size.width}];
+      grey += one.grey ? 1 : 0;
+      ++read;
+    }
+  std::vector<std::pair<std::int64_t, PictureSize>> sizes;
+  for (const auto& [size, count] : counts) sizes.emplace_back(count, PictureSize{size.first, size.second});
+  std::ranges::stable_sort(sizes, std::ranges::greater(), [](const auto& size) { return size.first; });
+  out << "  " << grouped(grey) << " grey, " << grouped(read - grey) << " in colour\n  " << sizes.size()
+      << (sizes.size() == 1 ? " size" : " sizes, height x width, the commonest first") << '\n';
+  constexpr std::size_t most_lines = 10;
+  for (std::size_t i = 0; i < std::min(most_lines, sizes.size()); ++i)
+    out << "    " << to_text(sizes[i].second) << "  " << grouped(sizes[i].first) << '\n';
+  std::int64_t rest = 0;
+  for (std::size_t i = most_lines; i < sizes.size(); ++i) rest += sizes[i].first;
+  if (rest > 0) out << "    others  " << grouped(rest) << '\n';
+}
+
+void print_half(const PictureSurvey& survey, const Pictures& half, const char* name, std::ostream& out) {
+  if (half.empty()) return;
+  out << '\n' << grouped(static_cast<std::int64_t>(half.size())) << name << '\n';
+  print_classes(survey, half, out);
+  print_sizes(half, out);
+}
+
+void print_list(const std::vector<std::string>& list, const char* what, std::ostream& out) {
+  out << what << ": ";
+  if (list.empty()) out << "none\n";
+  else out << grouped(static_cast<std::int64_t>(list.size())) << listed(list);
+}
+
+void print_equal(const PictureSurvey& survey, const Pictures& first, const Pictures& second, const char* where,
+                 std::ostream& out) {
+  std::vector<std::string> list;
+  for (const EqualPictures& pair : equal_pictures(first, second)) {
+    list.push_back(text(pair.first->source, " and ", pair.second->source));
+    const auto name = [&](const SurveyedPicture* one) { return survey.classes[static_cast<std::size_t>(one->label)]; };
+    if (pair.first->label != pair.second->label)
+      list.back() += text(", as ", name(pair.first), " and as ", name(pair.second));
+  }
+  print_list(list, where, out);
+}
+
+// The files of a folder that are wanted: some of each class, chosen by the seed.
+std::vector<FolderPicture> some_of(std::vector<FolderPicture> all, std::int64_t classes, std::int64_t of_each,
+                                   std::uint64_t seed) {
+  const Rng rng = Rng(seed).at("some pictures");
+  std::ranges::sort(all, {}, [&](const FolderPicture& one) { return rng.at(one.name).bits(0); });
+  std::vector<std::int64_t> left(static_cast<std::size_t>(classes), of_each);
+  std::erase_if(all, [&](const FolderPicture& one) {
+    return one.label >= classes || left[static_cast<std::size_t>(one.label)]-- <= 0;
+  });
+  return all;
+}
+
+PictureSize at_most(PictureSize size, std::int64_t most) {
+  const std::int64_t longer = std::max(size.height, size.width);
+  if (longer <= most) return size;
+  return {std::max<std::int64_t>(1, size.height * most / longer),
+          std::max<std::int64_t>(1, size.width * most / longer)};
+}
+
+}  // namespace
+
+bool is_pictures(const std::string& what) {
+  std::error_code error;
+  return !same_name(what, published_names()) &&
+         (what.ends_with(packed_set_ending) || std::filesystem::is_directory(what, error));
+}
+
+int verify_pictures(const std::string& what, std::ostream& out) {
+  out << printable_line(what) << '\n';
+  const PictureSurvey survey = survey_of(what, out);
+  const bool halves = !survey.test.empty();
+  print_half(survey, survey.train, halves ? " training pictures" : " pictures, no test half", out);
+  print_half(survey, survey.test, " test pictures", out);
+  std::vector<std::string> broken, constant;
+  for (const Pictures* const half : {&survey.train, &survey.test})
+    for (const SurveyedPicture& one : *half) {
+      if (!one.problem.empty()) broken.push_back(one.problem);
+      else if (one.deviation < least_deviation) constant.push_back(one.source);
+    }
+  out << "\nequal pictures\n";
+  print_equal(survey, survey.train, survey.train, halves ? "  within train" : "  within the folder", out);
+  if (halves) {
+    print_equal(survey, survey.test, survey.test, "  within test", out);
+    print_equal(survey, survey.train, survey.test, "  in train and test", out);
+  }
+  out << '\n';
+  print_list(constant, "nearly constant pictures", out);
+  print_list(broken, "pictures that cannot be read", out);
+  return broken.empty() ? 0 : 1;
+}
+
+ImageDataset some_pictures(const std::string& what, bool test, std::int64_t classes, std::int64_t of_each,
+                           std::uint64_t seed) {
+  if (what.ends_with(packed_set_ending)) {
+    const PictureSet set = load_packed_set(what);
+    return to_dataset(set, test ? Split::test : Split::train, picture_statistics(set));
+  }
+  PictureFolder folder = find_pictures(what);
+  if (test && !folder.halves) fail(what, "a folder without a test half", "one with", "leave --test out");
+  const auto count = std::min<std::int64_t>(classes, static_cast<std::int64_t>(folder.classes.size()));
+  folder.train = some_of(test ? folder.test : folder.train, count, of_each, seed);
+  folder.test = folder.train;
+  folder.halves = true;
+  folder.classes.resize(static_cast<std::size_t>(count));
+  const PictureSize size = at_most(median_size(survey_pictures(folder)), 192);
+  const PictureSet set = read_pictures(folder, {.size = size, .skip_broken = true}).set;
+  return to_dataset(set, Split::train, picture_statistics(set));
+}
+
+}  // namespace ebb

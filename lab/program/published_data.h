@@ -1,0 +1,14 @@
+// The published data sets by their descriptions.
+#pragma once
+
+#include <filesystem>
+
+#include "data/image_dataset.h"
+#include "data/published.h"
+
+namespace ebb {
+
+// One half of a set. \param directory where its files are; empty: as for training.
+ImageDataset load(const PublishedSet& set, const std::filesystem::path& directory, Split split);
+
+}  // namespace ebb

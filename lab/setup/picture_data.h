@@ -1,0 +1,43 @@
+/// \file
+/// Folders of pictures and packed sets as the data of a recipe.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/image_dataset.h"
+#include "data/picture_set.h"
+#include "lab/recipe/recipe.h"
+
+namespace ebb {
+
+/// What recipes call a folder of pictures: `data = "folder"`, `data_dir = DIR`.
+inline constexpr const char* folder_name = "folder";
+
+/// What is to be known of pictures that were read.
+struct PictureFacts {
+  PictureSize size;                       ///< Their size.
+  Fit fit = Fit::crop;                    ///< How they got it.
+  std::string note = {};                  ///< Where that comes from, and the test half; lines for people.
+  std::vector<SkippedPicture> skipped{};  ///< What could not be read and was left out.
+};
+
+/// Both halves, standardised as picture_statistics() says.
+struct PictureData {
+  ImageDataset train;  ///< To learn from.
+  ImageDataset test;   ///< To judge by.
+  PictureFacts facts;  ///< See there.
+};
+
+/// Whether the data of a recipe are a folder or a packed set.
+bool is_picture_data(const Recipe& recipe);
+
+/// Reads them. A packed set whose path is relative lies in `data_dir`, where the recipe names one.
+/// \throws Error as find_pictures(), read_pictures() and load_packed_set() do; for a recipe that names no folder, or a
+///     share of the test half for a folder that has one; and for a packed set of another size or fit than it asks for.
+PictureData read_picture_data(const Recipe& recipe);
+
+/// The lines of a file that lists what was left out; empty for nothing.
+std::string skipped_list(const std::vector<SkippedPicture>& skipped);
+
+}  // namespace ebb

@@ -1,0 +1,410 @@
+// Folders of pictures and packed sets as data: the same training from all of them, and the commands that make them.
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <sstream>
+
+#include "data/mnist.h"
+#include "data/packed_set.h"
+#include "data/pictures/decode.h"
+#include "lab/format/png.h"
+#include "lab/program/pack_command.h"
+#include "lab/setup/build.h"
+#include "lab/training/evaluation.h"
+#include "lab/use/predictor.h"
+#include "tests/data/picture_files.h"
+#include "tests/lab/program.h"
+#include "tests/support/shared_data.h"
+
+namespace ebb {
+namespace {
+
+namespace fs = std::filesystem;
+
+using test::ebb;
+using test::Finished;
+using test::has;
+using test::put_below;
+using test::put_classes;
+using test::TemporaryDirectory;
+
+Finished succeeds(const std::string& arguments) {
+  Finished run = ebb(arguments);
+  BOOST_REQUIRE_MESSAGE(run.status == 0, arguments + '\n' + run.output);
+  return run;
+}
+
+void refused(const std::string& arguments, const std::string& part) {
+  const Finished run = ebb(arguments);
+  BOOST_TEST(run.status == 1, arguments);
+  BOOST_TEST(has(run.output, part), run.output);
+}
+
+// The line "weights SHA" of a training of a second.
+std::string weights_of(const std::string& settings) {
+  const std::string output =
+      succeeds(
+          "train mnist --epochs 1 --batch 50 --overwrite --set save_minutes=0 --set warmup_epochs=0 --model mlp "
+          "--set hidden=16 " +
+          settings)
+          .output;
+  const std::size_t at = output.find("\nweights ");
+  BOOST_REQUIRE_MESSAGE(at != std::string::npos, output);
+  return output.substr(at + 1, 72);
+}
+
+// Made-up digits as IDX files, as a folder and as a packed set.
+struct ThreeForms {
+  ThreeForms() {
+    succeeds("data unpack mnist --data " + idx() + " --to " + folder());
+    succeeds("data pack " + folder() + " --size 28x28 --out " + packed());
+  }
+  std::string idx() const { return (data.root / "data").string(); }
+  std::string folder() const { return (data.root / "folder").string(); }
+  std::string packed() const { return (data.root / "set.safetensors").string(); }
+  std::string out() const { return " --out " + (data.root / "run").string() + ' '; }
+  test::SmallData data;
+};
+
+const ThreeForms& forms() {
+  static const ThreeForms once;
+  return once;
+}
+
+// Predicts the test half of an unpacked set, and compares with what an evaluation computes in its batches.
+void compare_predictions(const std::string& run, const std::string& folder, const Mnist& test) {
+  Predictor predictor(run);
+  constexpr std::int64_t batch = 500;
+  std::int64_t compared = 0;
+  std::vector<float> wanted;
+  for (std::int64_t first = 0; first < test.size(); first += batch) {
+    const std::int64_t count = std::min(batch, test.size() - first);
+    const Tensor pixels =
+        Tensor::from(test.pixels().span<std::uint8_t>().subspan(static_cast<std::size_t>(784 * first),
+                                                                static_cast<std::size_t>(784 * count)),
+                     {count, 28, 28, 1});
+    const Tensor logits = view_logits(predictor.model(), standardise(pixels, test.statistics()));
+    wanted.insert(wanted.end(), logits.span<float>().begin(), logits.span<float>().end());
+  }
+  for (std::int64_t label = 0; label < 10; ++label) {
+    const Finished said =
+        succeeds("predict " + run + ' ' + folder + "/test/" + text(label) + " --json --probabilities");
+    std::istringstream lines(said.output);
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with('{')) continue;
+      const nlohmann::json json = nlohmann::json::parse(line);
+      const auto number =
+          static_cast<std::size_t>(std::stoll(fs::path(json["picture"].get<std::string>()).stem().string()));
+      bool same = test.label(static_cast<std::int64_t>(number)) == label;
+      for (std::size_t c = 0; c < 10; ++c) same = same && json["logits"][c].get<float>() == wanted[10 * number + c];
+      BOOST_TEST(same, "image " << number);
+      ++compared;
+    }
+  }
+  BOOST_TEST(compared == test.size());
+}
+
+BOOST_AUTO_TEST_SUITE(picture_data)
+
+// Published statistics are those of the real digits: with something held out all three fit their own.
+BOOST_AUTO_TEST_CASE(trainings_from_files_a_folder_and_a_packed_set_end_with_the_same_weights) {
+  const std::string more = forms().out() + "--set validation=0.2 ";
+  const std::string wanted = weights_of("--data " + forms().idx() + more);
+  for (const int threads : {1, 2})
+    for (const int prefetch : {0, 4}) {
+      const std::string how = more + text("--threads ", threads, " --set prefetch=", prefetch, ' ');
+      BOOST_TEST(weights_of(how + "--set data=folder --data " + forms().folder()) == wanted);
+      BOOST_TEST(weights_of(how + "--set data=" + forms().packed()) == wanted);
+    }
+  BOOST_TEST(weights_of("--seed 2 --data " + forms().idx() + more) != wanted);
+}
+
+BOOST_AUTO_TEST_CASE(real_digits_are_the_same_from_files_a_folder_and_a_packed_set) {
+  const fs::path shared = test::shared_data("optdigits");
+  if (shared.empty()) return;
+  const TemporaryDirectory root;
+  const std::string folder = (root / "folder").string(), packed = (root / "set.safetensors").string();
+  succeeds("data unpack optdigits --data " + shared.string() + " --to " + folder);
+  succeeds("data pack " + folder + " --out " + packed);
+  const std::string out = " --out " + (root / "run").string();
+  const std::string wanted = weights_of("--set data=optdigits --data " + shared.string() + out);
+  BOOST_TEST(weights_of("--set data=folder --data " + folder + out) == wanted);
+  BOOST_TEST(weights_of("--set data=set.safetensors --data " + root.path().string() + out) == wanted);
+}
+
+BOOST_AUTO_TEST_CASE(predictions_of_unpacked_files_are_those_of_an_evaluation_to_the_last_bit) {
+  weights_of("--data " + forms().idx() + forms().out());
+  compare_predictions((forms().data.root / "run").string(), forms().folder(), Mnist(forms().idx(), Split::test));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(picture_commands)
+
+BOOST_AUTO_TEST_CASE(a_training_from_a_packed_set_never_calls_the_decoder) {
+  Recipe recipe;
+  recipe.data = forms().packed();
+  const std::int64_t before = detail::decode_calls();
+  const RecipeData packed = read_data(recipe);
+  BOOST_TEST(detail::decode_calls() == before);
+  recipe.data = "folder";
+  recipe.data_dir = forms().folder();
+  recipe.pictures.image_size = PictureSize{28, 28};
+  const RecipeData folder = read_data(recipe);
+  BOOST_TEST(detail::decode_calls() == before + 500);
+  BOOST_TEST(std::ranges::equal(packed.train->pixels().bytes(), folder.train->pixels().bytes()));
+  BOOST_TEST((packed.test->statistics() == folder.test->statistics()));
+}
+
+BOOST_AUTO_TEST_CASE(a_packed_set_has_the_same_bytes_on_any_number_of_threads) {
+  const TemporaryDirectory root;
+  for (const char* const threads : {"1", "2"}) {
+    setenv("EBB_THREADS", threads, 1);
+    succeeds("data pack " + forms().folder() + " --size 9x7 --fit stretch --out " +
+             (root / (std::string(threads) + ".safetensors")).string());
+  }
+  unsetenv("EBB_THREADS");
+  BOOST_TEST(test::read(root / "1.safetensors") == test::read(root / "2.safetensors"));
+}
+
+BOOST_AUTO_TEST_CASE(a_pack_that_is_killed_leaves_the_old_file_or_the_new_one) {
+  const TemporaryDirectory root;
+  put_classes(root / "in", {"a", "b"}, 100);
+  const std::string out = (root / "out.safetensors").string();
+  const std::string pack = "data pack " + (root / "in").string() + " --size 64x64 --out " + out;
+  succeeds(pack);
+  const std::string whole = test::read(out);
+  test::put_file(out, "old");
+  int killed = 0, packed = 0;
+  for (int i = 1; i <= 16; ++i) {
+    const Finished run = test::shell(text("timeout -s KILL ", 0.01 * i, ' ', EBB_PROGRAM, ' ', pack, " --overwrite"));
+    const std::string now = test::read(out);
+    BOOST_TEST((now == "old" || now == whole));
+    killed += run.status != 0 ? 1 : 0;
+    packed += now == whole ? 1 : 0;
+    test::put_file(out, "old");
+  }
+  BOOST_TEST(killed > 0);
+  BOOST_TEST(packed > 0);
+  test::put_file(root / "out.safetensors.tmp-99999999", "a leftover");
+  succeeds(pack + " --overwrite");
+  BOOST_TEST(root.files() == (std::vector<std::string>{"in", "out.safetensors"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(what_would_replace_or_mix_files_is_refused) {
+  const TemporaryDirectory root;
+  put_classes(root / "in", {"a", "b"}, 20);
+  const std::string in = (root / "in").string(), out = (root / "set.safetensors").string();
+  succeeds("data pack " + in + " --out " + out);
+  refused("data pack " + in + " --out " + out, "--overwrite");
+  succeeds("data pack " + in + " --out " + out + " --overwrite");
+  refused("data pack " + in + " --out " + (root / "set.bin").string(), ".safetensors");
+  refused("data pack " + in + " --out " + (root / "no/set.safetensors").string(), "No such file");
+  refused("data pack " + in + " --out " + out + " --overwrite --size 8", "height x width");
+  refused("data pack " + in + " --out " + out + " --overwrite --size 8x0", "sides of 1 to 4096");
+  refused("data pack " + in + " --out " + out + " --overwrite --fit sideways", "crop, pad or stretch");
+  refused("data pack " + in + " --out " + out + " --overwrite --test 1", "between 0 and 1");
+  refused("data pack " + in + " --out " + out + " --overwrite --test 0.001", "no picture in the test half");
+  refused("data pack " + in + " --out " + out + " --overwrite --test 0.999", "classes without a picture");
+  refused("data pack " + forms().folder() + " --out " + out + " --overwrite --test 0.2", "a folder that has one");
+  refused("data unpack mnist --data " + forms().idx() + " --to " + in, "a directory with files in it");
+  refused("data unpack nonsense --to " + in, "the name of a data set");
+}
+
+BOOST_AUTO_TEST_CASE(recipes_say_what_they_lack_or_contradict) {
+  const std::string train = "train mnist --set data=folder ";
+  refused(train, "--data DIR");
+  refused(train + "--data " + forms().folder() + " --test 0.3", "a folder with a test half");
+  refused("train mnist --set image_size=8x8 --data " + forms().idx(), "beside data = \"mnist\", which ignores it");
+  const std::string packed = "train mnist --set data=" + forms().packed();
+  refused(packed + " --set grey=true", "which ignores it");
+  refused(packed + " --test 0.3", "which ignores it");
+  refused(packed + " --set fit=pad", "fit = \"pad\" for a packed set with \"crop\"");
+  refused(packed + " --set image_size=32x32", "image_size = \"32x32\" for a packed set with \"28x28\"");
+  refused(train + "--set image_size=big --data " + forms().folder(), "height x width");
+  refused("train mnist --set data=" + (forms().data.root / "none.safetensors").string(), "No such file");
+}
+
+BOOST_AUTO_TEST_CASE(class_names_that_are_no_directories_get_their_numbers) {
+  using Names = std::vector<std::string>;
+  BOOST_TEST(directory_names({"ant", "bee"}) == (Names{"ant", "bee"}), boost::test_tools::per_element());
+  BOOST_TEST(directory_names({"T-shirt/top", "Trouser"}) == (Names{"0-T-shirt-top", "1-Trouser"}),
+             boost::test_tools::per_element());
+  Names many;
+  for (int i = 0; i < 11; ++i) many.push_back(text("z", 20 - i));
+  BOOST_TEST(directory_names(many).front() == "00-z20");
+  BOOST_TEST(std::ranges::is_sorted(directory_names(many)));
+}
+
+BOOST_AUTO_TEST_CASE(a_run_lists_what_it_left_out_and_keeps_its_size) {
+  const TemporaryDirectory root;
+  put_classes(root / "in", {"a", "b"}, 40);
+  put_below(root / "in/a/broken.png", "<html>");
+  put_below(root / "in/notes.txt", "x");
+  const std::string settings = "--set data=folder --data " + (root / "in").string() + " --out " +
+                               (root / "run").string() + " --model mlp --set hidden=4 --epochs 1 --batch 8 ";
+  refused("train mnist " + settings, "a web page (HTML)");
+  const Finished run = succeeds("train mnist " + settings + "--set skip_broken=true");
+  for (const char* const part : {"[8, 8, 1]", "their median size; image_size = \"8x8\"", "no test half: a share of 0.2",
+                                 "notes.txt", "1 pictures that cannot be read are left out"})
+    BOOST_TEST(has(run.output, part), run.output);
+  BOOST_TEST(has(test::read(root / "run/skipped.txt"), "broken.png] got a web page (HTML)"));
+  BOOST_TEST(has(test::read(root / "run/recipe.toml"), "image_size = \"8x8\""));
+  const Finished judged = succeeds("eval " + (root / "run").string());
+  BOOST_TEST(has(judged.output, "test images"));
+  // More pictures, another median: the run's own size stays, and other data are told of.
+  for (std::uint64_t i = 0; i < 100; ++i)
+    put_below(root / text("in/b/large", i, ".png"), test::random_png(7000 + i, 20, 20));
+  refused("resume " + (root / "run").string(), "checksums of other data");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(folders_in_use)
+
+// A network sees pictures as in its training.
+BOOST_AUTO_TEST_CASE(predictions_fit_pictures_as_the_training_did) {
+  const TemporaryDirectory root;
+  put_classes(root / "in", {"a", "b"}, 30);
+  put_below(root / "long.png", test::random_png(4000, 8, 30));
+  const std::string run = (root / "run").string(), out = " --out " + run + " --overwrite";
+  const std::string predict = "predict " + run + ' ' + (root / "long.png").string() + " --json --probabilities";
+  const std::string train = "train mnist --model linear --epochs 1 --batch 8 ";
+  succeeds("data pack " + (root / "in").string() + " --fit pad --out " + (root / "set.safetensors").string());
+  for (const std::string& data : {"--set data=folder --set fit=pad --data " + (root / "in").string(),
+                                  "--set data=" + (root / "set.safetensors").string()}) {
+    succeeds(train + data + out);
+    const std::string said = succeeds(predict).output;
+    BOOST_TEST(said.substr(said.find("{")) == [&] {
+      const std::string padded = succeeds(predict + " --fit pad").output;
+      return padded.substr(padded.find("{"));
+    }());
+    const std::string cropped = succeeds(predict + " --fit crop").output;
+    BOOST_TEST(said.substr(said.find("{")) != cropped.substr(cropped.find("{")));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(three_hundred_classes_are_trained_judged_and_predicted) {
+  const TemporaryDirectory root;
+  std::vector<std::string> classes;
+  for (int c = 0; c < 300; ++c) classes.push_back(text("c", 1000 + c));
+  put_classes(root / "in/train", classes, 2);
+  put_classes(root / "in/test", classes, 1, 5000);
+  succeeds("train mnist --set data=folder --data " + (root / "in").string() + " --out " + (root / "run").string() +
+           " --model linear --epochs 12 --lr 0.1 --batch 100 --set evaluate_every=12");
+  const std::string last = (root / "in/train/c1299/100.png").string();
+  BOOST_TEST(has(succeeds("predict " + (root / "run").string() + ' ' + last).output, "  c1299 "));
+  BOOST_TEST(has(succeeds("eval " + (root / "run").string()).output, "on 300 test images"));
+}
+
+BOOST_AUTO_TEST_CASE(verify_tells_what_is_wrong_with_a_folder) {
+  const TemporaryDirectory root;
+  for (const char* const half : {"train", "test"}) put_classes(root / half, {"cat", "dog"}, 5, half[1] == 'r' ? 1 : 50);
+  const test::Bytes twice = test::random_png(77, 9, 7);
+  put_below(root / "train/cat/x.png", twice);
+  put_below(root / "train/dog/y.png", twice);
+  put_below(root / "test/dog/z.png", twice);
+  const Finished good = succeeds("data verify " + root.path().string());
+  for (const char* const part :
+       {"12 training pictures", "11 test pictures", "2 classes of 5 to 6 pictures", "    dog  6", "8x8  10", "9x7  2",
+        "within train: 1\n  train/cat/x.png and train/dog/y.png, as cat and as dog", "within test: none",
+        "in train and test: 1\n  train/cat/x.png and test/dog/z.png", "cannot be read: none"})
+    BOOST_TEST(has(good.output, part), good.output);
+  const std::string out = (root / "set.safetensors").string();
+  succeeds("data pack " + root.path().string() + " --size 8x8 --out " + out);
+  BOOST_TEST(has(succeeds("data verify " + out).output, "in train and test: 1\n  train/cat/x.png and test/dog/z.png"));
+  put_below(root / "test/cat/broken.jpg", "nothing");
+  const Finished bad = ebb("data verify " + root.path().string());
+  BOOST_TEST(bad.status == 1);
+  BOOST_TEST(has(bad.output, "cannot be read: 1\n"), bad.output);
+  BOOST_TEST(has(bad.output, "broken.jpg"));
+  for (const std::string& what : {root.path().string(), root.path().string() + " --test", out + " --test"}) {
+    const std::string picture = (root / "sheet.png").string();
+    BOOST_TEST(has(succeeds("data show " + what + " --out " + picture).output, "cat, dog"));
+    FileSource file(picture);
+    BOOST_TEST(read_picture(file).dim(2) == 1);
+  }
+}
+
+// A coloured drawing of bars that lie or stand, or of squares, as noisy as a photograph.
+std::vector<std::byte> drawing(int kind, std::uint64_t seed) {
+  const Rng rng(seed);
+  const auto side = static_cast<std::int64_t>(40 + rng.below(17, 0));
+  Tensor picture({side, side + 4, 3}, DType::u8);
+  std::uint8_t* at = picture.mutable_data<std::uint8_t>();
+  for (std::int64_t y = 0; y < side; ++y)
+    for (std::int64_t x = 0; x < side + 4; ++x)
+      for (int c = 0; c < 3; ++c) {
+        const bool row = y / 10 % 2 == 0, column = x / 10 % 2 == 0;
+        const int light = (kind == 0 ? row : kind == 1 ? column : row == column) ? 150 : 30;
+        *at++ = static_cast<std::uint8_t>(
+            light + static_cast<int>(rng.below(90, static_cast<std::uint64_t>(1 + y * 400 + 4 * x + c))));
+      }
+  return png(picture);
+}
+
+// The lines of the page's block that begin with "ebb", without their comments.
+std::vector<std::string> commands_of_the_page() {
+  const std::string page = test::read(fs::path(EBB_SOURCE_DIR) / "docs/using.md");
+  const std::string mark = "<!-- run: shapes -->\n```sh\n";
+  const std::size_t begin = page.find(mark);
+  BOOST_REQUIRE(begin != std::string::npos);
+  std::istringstream block(
+      page.substr(begin + mark.size(), page.find("```", begin + mark.size()) - begin - mark.size()));
+  std::vector<std::string> out;
+  for (std::string line; std::getline(block, line);) {
+    BOOST_REQUIRE(line.starts_with("ebb "));
+    out.push_back(line.substr(4, line.find('#') - 4));
+  }
+  return out;
+}
+
+BOOST_AUTO_TEST_CASE(the_commands_of_the_page_tell_new_pictures_apart) {
+  const TemporaryDirectory root;
+  const char* const kinds[] = {"lying", "standing", "chequered"};
+  for (int kind = 0; kind < 3; ++kind)
+    for (unsigned i = 0; i < 40; ++i)
+      put_below(root / text("shapes/", kinds[kind], '/', i, ".png"),
+                drawing(kind, 100U * static_cast<unsigned>(kind) + i));
+  put_below(root / "new.png", drawing(2, 9000));
+  const std::vector<std::string> commands = commands_of_the_page();
+  BOOST_REQUIRE(commands.size() == 6U);
+  std::vector<std::string> weights;
+  for (const std::string& command : commands) {
+    const Finished run = test::shell("cd " + root.path().string() + " && " + test::program() + command);
+    BOOST_REQUIRE_MESSAGE(run.status == 0, command + '\n' + run.output);
+    if (command.starts_with("predict")) BOOST_TEST(has(run.output, "new.png  chequered "), run.output);
+    if (const std::size_t at = run.output.find("\nweights "); at != std::string::npos)
+      weights.push_back(run.output.substr(at, 73));
+  }
+  BOOST_REQUIRE(weights.size() == 2U);
+  BOOST_TEST(weights[0] == weights[1]);
+  for (int kind = 0; kind < 3; ++kind) {
+    const fs::path fresh = root / text("new", kind, ".png");
+    put_below(fresh, drawing(kind, 9100U + static_cast<unsigned>(kind)));
+    BOOST_TEST(has(succeeds("predict " + (root / "runs/shapes").string() + ' ' + fresh.string()).output, kinds[kind]));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(all_of_mnist_slow)
+
+BOOST_AUTO_TEST_CASE(seventy_thousand_digits_are_the_same_in_all_forms) {
+  const fs::path shared = test::shared_data("mnist");
+  if (shared.empty()) return;
+  const TemporaryDirectory root;
+  const std::string folder = (root / "folder").string(), run = (root / "run").string(), out = " --out " + run + ' ';
+  succeeds("data unpack mnist --data " + shared.string() + " --to " + folder);
+  succeeds("data pack " + folder + " --out " + (root / "set.safetensors").string());
+  const std::string wanted = weights_of("--data " + shared.string() + out + "--set model=lenet --set hidden=default");
+  const std::string more = out + "--set model=lenet --set hidden=default --threads ";
+  BOOST_TEST(weights_of("--set data=folder --data " + folder + more + "1") == wanted);
+  BOOST_TEST(weights_of("--set data=set.safetensors --data " + root.path().string() + more + "2") == wanted);
+  compare_predictions(run, folder, Mnist(shared, Split::test));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
