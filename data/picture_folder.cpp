@@ -129,7 +129,7 @@ Classes classes_of(Reader& reader, const std::string& below, const Reader::Entri
 
 void refuse(const fs::path& root, const std::vector<std::string>& offenders, const char* what, const char* wanted,
             const char* remedy = "") {
-  if (!offenders.empty()) fail(root.string(), text(what, listed(offenders)), wanted, remedy);
+  if (!offenders.empty()) fail(root.string(), text(what, listed_offenders(offenders)), wanted, remedy);
 }
 
 void require_names(const fs::path& root, const Classes& train, const Classes& test) {
@@ -216,7 +216,7 @@ Halves halves_of(const fs::path& root, const Reader::Entries& top, Reader& reade
 
 }  // namespace
 
-std::string listed(const std::vector<std::string>& offenders) {
+std::string listed_offenders(const std::vector<std::string>& offenders) {
   std::string out;
   for (std::size_t i = 0; i < std::min(most_listed, offenders.size()); ++i)
     out += text("\n  ", printable_line(offenders[i]));

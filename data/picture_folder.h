@@ -46,6 +46,6 @@ struct FolderLimits {
 PictureFolder find_pictures(const std::filesystem::path& root, const FolderLimits& limits = {});
 
 /// The first 20 of `offenders`, one below the other, and how many more there are.
-std::string listed(const std::vector<std::string>& offenders);
+std::string listed_offenders(const std::vector<std::string>& offenders);
 
 }  // namespace ebb

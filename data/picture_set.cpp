@@ -128,7 +128,7 @@ void require_no_skipped(const PictureFolder& folder, const std::vector<SkippedPi
   std::vector<std::string> reasons;
   for (const SkippedPicture& one : skipped) reasons.push_back(one.reason);
   if (!reasons.empty())
-    fail(folder.root.string(), text(reasons.size(), " pictures that cannot be read:", listed(reasons)),
+    fail(folder.root.string(), text(reasons.size(), " pictures that cannot be read:", listed_offenders(reasons)),
          "PNG or JPEG pictures",
          "mend or remove them, or leave them out: --skip-broken, in a recipe skip_broken = true");
 }
@@ -139,7 +139,7 @@ void require_training_pictures(const PictureFolder& folder, const PictureSet& se
   for (std::int64_t i = 0; i < n; ++i) lacking.erase(set.classes[static_cast<std::size_t>(label_of(set.train, i))]);
   if (!lacking.empty())
     fail(folder.root.string(),
-         text("classes without a picture to learn from:", listed({lacking.begin(), lacking.end()})),
+         text("classes without a picture to learn from:", listed_offenders({lacking.begin(), lacking.end()})),
          "at least one in each", "add pictures, or hold fewer out: --test");
   if (set.test.labels.size() == 0)
     fail(folder.root.string(), "no picture in the test half", "at least one", "add pictures, or hold more out: --test");

@@ -113,7 +113,7 @@ int run(const DataPackCommand& command, std::ostream& out) {
   }
   for (const SkippedPicture& skipped : read.skipped)
     complain() << "left out: " << printable_line(skipped.reason) << '\n';
-  if (!folder.others.empty()) complain() << "passed over, no pictures of a class:" << listed(folder.others);
+  if (!folder.others.empty()) complain() << "passed over, no pictures of a class:" << listed_offenders(folder.others);
   remove_leftovers(command.out);
   save_packed_set(command.out, read.set);
   const Shape image = read.set.train.pixels.shape().without(0);

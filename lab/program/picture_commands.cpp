@@ -23,7 +23,7 @@ using Pictures = std::vector<SurveyedPicture>;
 PictureSurvey survey_of(const std::string& what, std::ostream& out) {
   if (what.ends_with(packed_set_ending)) return survey_pictures(load_packed_set(what));
   const PictureFolder folder = find_pictures(what);
-  if (!folder.others.empty()) out << "\npassed over, no pictures of a class:" << listed(folder.others);
+  if (!folder.others.empty()) out << "\npassed over, no pictures of a class:" << listed_offenders(folder.others);
   Progress progress("verify", static_cast<std::int64_t>(folder.train.size() + folder.test.size()), "pictures");
   return survey_pictures(folder, [&](std::int64_t done, std::int64_t) { progress.update(done, {}); });
 }
@@ -74,7 +74,7 @@ void print_half(const PictureSurvey& survey, const Pictures& half, const char* n
 void print_list(const std::vector<std::string>& list, const char* what, std::ostream& out) {
   out << what << ": ";
   if (list.empty()) out << "none\n";
-  else out << grouped(static_cast<std::int64_t>(list.size())) << listed(list);
+  else out << grouped(static_cast<std::int64_t>(list.size())) << listed_offenders(list);
 }
 
 void print_equal(const PictureSurvey& survey, const Pictures& first, const Pictures& second, const char* where,

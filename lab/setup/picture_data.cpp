@@ -39,7 +39,8 @@ PictureData read_folder(const Recipe& recipe) {
   if (!folder.halves)
     facts.note +=
         text("no test half: a share of ", options.test, " by their pixels and seed ", options.seed, " is held out\n");
-  if (!folder.others.empty()) facts.note += text("passed over, no pictures of a class:", listed(folder.others));
+  if (!folder.others.empty())
+    facts.note += text("passed over, no pictures of a class:", listed_offenders(folder.others));
   if (!read.skipped.empty()) facts.note += text(read.skipped.size(), " pictures that cannot be read are left out\n");
   facts.skipped = std::move(read.skipped);
   return data_of(read.set, std::move(facts));
