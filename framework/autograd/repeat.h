@@ -24,6 +24,12 @@ struct Repeat {
   std::array<Tensor, 2> statistics = {};  ///< Of such a norm: mean and variance as its state holds them, no copies.
 };
 
+/// What an op records of its settings: all of them while someone observes, else the first `few`, for which those ask
+/// who look at the tape alone. Steps of a training would copy the others for nobody.
+inline std::span<const OpSetting> shown(std::span<const OpSetting> all, std::size_t few) {
+  return op_observer == nullptr ? all.first(few) : all;
+}
+
 }  // namespace detail
 
 /// Ends an op that can be computed again: `return repeatable(record(...), [slope](std::span<const Var> in) { return

@@ -67,7 +67,7 @@ Var conv_transpose2d(const Var& x, const Var& weight, const Var& bias, const Con
                             setting("output_padding", geometry.output_padding[1]),
                             setting("dilation", geometry.dilation[0]),
                             setting("dilation", geometry.dilation[1])};
-  const OpLabel label("conv_transpose2d", settings);
+  const OpLabel label("conv_transpose2d", detail::shown(settings, 1));
   Var result = biased ? record(label, {x, weight, bias}, std::move(y), backward)
                       : record(label, {x, weight}, std::move(y), backward);
   return repeatable(std::move(result), [geometry](std::span<const Var> in) {

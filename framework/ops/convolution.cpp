@@ -56,7 +56,7 @@ ConvolutionShape shape_of(const Var& x, const Var& weight, const Var& bias, cons
   return s;
 }
 
-// What the graph shows: "padding" is the most zeros on any side.
+// What the graph shows, always the first three: "padding" is the most zeros on any side.
 std::array<OpSetting, 11> settings_of(const ConvolutionShape& s, DType dtype) {
   std::array<std::int64_t, 2> behind{};
   for (std::size_t i = 0; i < 2; ++i) {
@@ -98,7 +98,7 @@ Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dGeometr
     if (biased && dx.wants(2)) dx.add(2, sum_to(dy, {shape.out}));
   };
   const std::array settings = settings_of(shape, x.dtype());
-  const OpLabel label(relu ? "conv2d_relu" : "conv2d", settings);
+  const OpLabel label(relu ? "conv2d_relu" : "conv2d", detail::shown(settings, 3));
   Var out = biased ? record(label, {x, weight, bias}, std::move(y), backward)
                    : record(label, {x, weight}, std::move(y), backward);
   if (detail::op_observer != nullptr && out.tracked())

@@ -18,7 +18,7 @@ using kernels::PoolShape;
 // Slots of parallel::scratch().
 enum : int { windows_slot = 0 };
 
-// What the graph shows: "padding" is the most on any side, windows may also be cut off behind the padding.
+// What the graph shows, always the first: "padding" is the most on any side. Windows may also be cut off behind it.
 std::array<OpSetting, 12> settings(const PoolShape& s) {
   const std::int64_t below = s.end_height - s.height, right = s.end_width - s.width;
   const auto setting = [](const char* name, std::int64_t value) { return OpSetting{name, static_cast<double>(value)}; };
@@ -61,7 +61,8 @@ Var largest(const char* op, const Var& x, const PoolShape& s) {
       kernels_of<T>().pooling.max_forward(s, from, to, first, last, work);
     });
   });
-  return record({op, settings(s)}, {x}, y,
+  const auto all = settings(s);
+  return record({op, detail::shown(all, 1)}, {x}, y,
                 [op, s, x = Saved(x.value()), y = Saved(y)](const Tensor& dy, InputGrads& dx) {
                   Tensor out(x->shape(), x->dtype());
                   dispatch(op, dy.dtype(), [&](auto zero) {
@@ -90,7 +91,8 @@ Var average(const char* op, const Var& x, const PoolShape& s) {
       kernels_of<T>().pooling.average_forward(s, from, to, first, last, work);
     });
   });
-  return record({op, settings(s)}, {x}, std::move(y), [op, s](const Tensor& dy, InputGrads& dx) {
+  const auto all = settings(s);
+  return record({op, detail::shown(all, 1)}, {x}, std::move(y), [op, s](const Tensor& dy, InputGrads& dx) {
     Tensor out(dx.shape(0), dy.dtype());
     dispatch(op, dy.dtype(), [&](auto zero) {
       using T = decltype(zero);
