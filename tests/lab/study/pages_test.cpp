@@ -193,6 +193,9 @@ BOOST_AUTO_TEST_CASE(curves_are_told_apart_without_their_colours) {
       course.curves.push_back(
           {.title = colour, .points = {{0, 0}, {1, 1}}, .dashed = dashed, .dots = !dashed, .colour = colour});
   BOOST_TEST(marks_in(svg_file(course)).size() == 4u);
+  for (const std::string colour : {"blue", "black"})
+    course.curves.push_back({.title = colour, .points = {{0, 0}, {1, 1}}, .dashed = true, .colour = colour});
+  BOOST_TEST(marks_in(svg_file(course)).size() == 8u);
 }
 
 BOOST_AUTO_TEST_CASE(a_long_legend_stands_beside_its_picture) {
