@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include "framework/compute/basic.h"
@@ -60,6 +61,10 @@ class LeastVariance : public detail::OpObserver {
   }
 };
 
+// The slope of a loss along a scale that eps alone makes is a few times what a doubling makes of it; the rest is
+// rounding.
+constexpr double eps_of_slope = 16, last_of_slope = 1e-9;
+
 // What eps makes of a doubling falls by four with each, but for so much: a variance may lie below eps.
 constexpr double fades_at_first = 4;
 
@@ -74,12 +79,16 @@ class Probe::Point {
     for (const NamedParameter& p : network.parameters) {
       Tensor& value = p.parameter->value();
       const double size = std::sqrt(sum_squares(value) / static_cast<double>(std::max<std::int64_t>(1, value.size())));
+      // What is added to others must be felt beside them, however small it was.
+      const Role role = p.parameter->role();
+      const bool added = role == Role::bias || role == Role::norm_shift;
       Tensor noise(value.shape(), DType::f64);
-      fill_normal(noise, Rng(number++), 0, 0.1 * (size > 0 ? size : 1));
+      fill_normal(noise, Rng(number++), 0, 0.1 * (added ? std::max(size, 1.0) : size > 0 ? size : 1));
       axpy(1, noise, value);
       values_.push_back(value.clone());
     }
     base_ = loss_here();
+    take_gradients();
     double eps = 0;
     for (const NetworkValue& v : network.values) eps = std::max(eps, v.setting("eps"));
     f64_.reset_buffers();
@@ -94,6 +103,20 @@ class Probe::Point {
     while (exponent <= greatest_exponent && eps / std::ldexp(least.value, 2 * exponent) >= 0x1p-55) ++exponent;
   }
 
+  // The same of what a shift adds to the numbers, or to the columns, of a parameter.
+  bool feels_shift(int p, const std::function<double(std::int64_t row)>& added) const {
+    const Tensor& gradient = gradients_[static_cast<std::size_t>(p)];
+    if (!gradient.defined()) return false;
+    const std::int64_t columns = gradient.rank() == 0 ? 1 : gradient.dim(-1);
+    double along = 0, size = 0;
+    for (std::int64_t i = 0; i < gradient.size(); ++i) {
+      const double product = added(i / columns) * gradient.data<double>()[i];
+      along += product;
+      size += std::abs(product);
+    }
+    return std::abs(along) > last_of_slope * size;
+  }
+
   // The loss after a change of the parameters, which is undone.
   template <class Change>
   double loss(const Change& change) {
@@ -106,6 +129,26 @@ class Probe::Point {
   }
 
   double base() const { return base_; }
+
+  // Whether the loss moves, to first order, with the scale of these channels of parameters: an invariant one does not
+  // but for eps. Where there is no gradient the answer is no.
+  bool feels_scale(const std::vector<int>& parameters, const std::vector<std::int64_t>& channels) const {
+    double along = 0, size = 0;
+    for (const int p : parameters) {
+      const Tensor& gradient = gradients_[static_cast<std::size_t>(p)];
+      if (!gradient.defined()) return false;
+      const Tensor& w = values_[static_cast<std::size_t>(p)];
+      const std::int64_t columns = w.rank() == 0 ? 1 : w.dim(-1);
+      for (std::int64_t i = 0; i < w.size(); ++i) {
+        if (!channels.empty() && std::ranges::find(channels, i % columns) == channels.end()) continue;
+        const double product = w.data<double>()[i] * gradient.data<double>()[i];
+        along += product;
+        size += std::abs(product);
+      }
+    }
+    return std::abs(along) > eps_of_slope * felt_eps * std::abs(base_) + last_of_slope * size;
+  }
+
   const Network& network() const { return network_; }
   const Shape& shape(int p) const { return network_.parameters[static_cast<std::size_t>(p)].parameter->shape(); }
 
@@ -152,6 +195,18 @@ class Probe::Point {
  private:
   Tensor& value(int p) const { return network_.parameters[static_cast<std::size_t>(p)].parameter->value(); }
 
+  void take_gradients() {
+    f64_.reset_buffers();
+    {
+      Tape tape;
+      tape.backward(loss_(DType::f64));
+    }
+    for (const NamedParameter& p : network_.parameters) {
+      gradients_.push_back(p.parameter->grad());
+      p.parameter->zero_grad();
+    }
+  }
+
   double loss_here() const {
     f64_.reset_buffers();
     return loss_(DType::f64).item();
@@ -160,7 +215,7 @@ class Probe::Point {
   InF64 f64_;
   const LossOf& loss_;
   const Network& network_;
-  std::vector<Tensor> values_;
+  std::vector<Tensor> values_, gradients_;
   std::set<int> changed_;
   double base_ = 0;
 };
@@ -238,6 +293,7 @@ std::vector<std::string> Probe::missed(const std::vector<Symmetry>& known) {
   // that more slowly. A unit that a large negative shift switches off ignores a larger one; with the sign turned it
   // does not.
   const auto invariant = [&](const std::vector<int>& parameters, const std::vector<std::int64_t>& channels) {
+    if (point_->feels_scale(parameters, channels)) return false;
     double before = point_->base(), felt = point_->felt_eps, fades = felt;
     for (int k = 1; k <= point_->exponent; ++k, felt /= 4, fades /= 4) {
       const double doubled = scaled_loss(parameters, channels, std::ldexp(1.0, k)), change = change_of(doubled, before);
@@ -256,8 +312,7 @@ std::vector<std::string> Probe::missed(const std::vector<Symmetry>& known) {
     const bool used =
         std::ranges::any_of(network.values, [&](const NetworkValue& v) { return v.parameter == p && v.to_loss; });
     if (shape.size() == 0 || !used || shifted.contains({p})) continue;
-    const bool felt = scaled_loss({p}, {}, 2) != point_->base();
-    if (!felt) continue;
+    if (!point_->feels_scale({p}, {}) && scaled_loss({p}, {}, 2) == point_->base()) continue;
     const std::int64_t channels = shape.rank() == 0 ? 1 : shape[-1];
     if (scalings && !scaled.contains({p})) {
       if (invariant({p}, {})) found.push_back(text(path(p), ": the loss ignores its scale, which travel did not find"));
@@ -266,10 +321,12 @@ std::vector<std::string> Probe::missed(const std::vector<Symmetry>& known) {
         if (channels > 1 && invariant({p}, {c}))
           found.push_back(text(path(p), ": the loss ignores the scale of channel ", c, ", which travel did not find"));
     }
+    const auto added = [&](std::int64_t row) {
+      return shape.rank() < 2 ? 1 : Rng(3).normal(static_cast<std::uint64_t>(row));
+    };
+    if (point_->feels_shift(p, added)) continue;
     const double moved = point_->loss([&](Point& point) {
-      point.edit({.parameter = p}, {}, [&](double w, std::int64_t row) {
-        return w + (shape.rank() < 2 ? 1 : Rng(3).normal(static_cast<std::uint64_t>(row)));
-      });
+      point.edit({.parameter = p}, {}, [&](double w, std::int64_t row) { return w + added(row); });
     });
     if (change_of(moved, point_->base()) <= roundings)
       found.push_back(text(path(p), ": the loss ignores what its ", shape.rank() < 2 ? "numbers" : "columns",

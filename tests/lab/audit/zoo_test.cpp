@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(the_pass_costs_a_step_and_the_probe_of_a_resnet_20_seconds)
   std::cout << "ResNet-20, batch 128: a step " << step << " s, the audit without probe " << pass << " s, with it "
             << all << " s of processor time\n";
   BOOST_TEST(pass < 1.2 * step);
-  BOOST_TEST(all < 5);
+  BOOST_TEST(all < 10);  // 5 s on two cores
 }
 
 // One of each family: deeper ones repeat its blocks.
