@@ -9,12 +9,10 @@
 namespace ebb::detail {
 namespace {
 
-template <class T>
-bool is(const Module* module) {
-  return dynamic_cast<const T*>(module) != nullptr;
+bool is_norm(const Module* module) {
+  return dynamic_cast<const BatchNorm*>(module) != nullptr || dynamic_cast<const LayerNorm*>(module) != nullptr ||
+         dynamic_cast<const GroupNorm*>(module) != nullptr;
 }
-
-bool is_norm(const Module* module) { return is<BatchNorm>(module) || is<LayerNorm>(module) || is<GroupNorm>(module); }
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "framework/nn/export_torch.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
 #include "lab/export/export_onnx.h"
@@ -32,7 +33,8 @@ void require_free(const std::string& file, bool overwrite) {
 ExportCommandLine::ExportCommandLine(CLI::App& app, const std::shared_ptr<const Extensions>& extensions)
     : command_(app.add_subcommand("export", "Writes a trained network for other programs")), extensions_(extensions) {
   model_.add_to(*command_);
-  command_->add_option("--onnx", onnx_, "a file that gets it in ONNX's format")->required();
+  command_->add_option("--onnx", onnx_, "a file that gets it in ONNX's format");
+  command_->add_option("--torch", torch_, "a file that gets its numbers as PyTorch's state dict (safetensors)");
   command_->add_option(
       "--input", input_,
       "what the graph takes: pixels (u8, n x h x w x c), or images that are standardised (f32, n x c x "
@@ -47,15 +49,26 @@ int ExportCommandLine::run() {
   PredictorOptions options{.extensions = extensions_};
   model_.take(options);
   OnnxOptions onnx{.input = input_of(input_), .batch = batch_, .softmax = softmax_};
-  require_free(onnx_, overwrite_);
+  if (onnx_.empty() && torch_.empty())
+    fail("export", "no format", "--onnx FILE, --torch FILE, or both", "see `ebb export --help`");
+  for (const std::string& file : {onnx_, torch_})
+    if (!file.empty()) require_free(file, overwrite_);
   Predictor predictor(model_.path(), options);
   const ModelCard& card = predictor.card();
   onnx.standardisation = *card.standardisation;
   onnx.name = card.model.model;
   onnx.metadata = to_metadata(card);
   if (extensions_ != nullptr) onnx.ops = extensions_->onnx;
-  export_onnx(predictor.model(), predictor.image(), onnx_, onnx);
-  std::cout << printable_line(onnx_) << '\n';
+  if (!onnx_.empty()) {
+    export_onnx(predictor.model(), predictor.image(), onnx_, onnx);
+    std::cout << printable_line(onnx_) << '\n';
+  }
+  if (!torch_.empty()) {
+    // The order of flattened images is that of the network's own.
+    predictor.logits(Tensor::zeros(predictor.image().insert(0, 1), DType::u8));
+    export_torch(predictor.model(), torch_);
+    std::cout << printable_line(torch_) << '\n';
+  }
   return 0;
 }
 

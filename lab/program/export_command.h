@@ -25,7 +25,7 @@ class ExportCommandLine {
   CLI::App* command_;
   ModelArguments model_;
   std::shared_ptr<const Extensions> extensions_;
-  std::string onnx_, input_ = "pixels";
+  std::string onnx_, torch_, input_ = "pixels";
   std::int64_t batch_ = 0;
   bool softmax_ = false, overwrite_ = false;
 };

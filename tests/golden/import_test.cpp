@@ -3,11 +3,14 @@
 
 #include "framework/compute/basic.h"
 #include "framework/io/safetensors.h"
+#include "framework/nn/export_torch.h"
 #include "framework/nn/import_torch.h"
 #include "framework/tensor/error.h"
 #include "models/lenet.h"
 #include "tests/golden/golden_cases.h"
 #include "tests/golden/training_models.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/tensors.h"
 
 namespace ebb::golden {
 namespace {
@@ -47,6 +50,30 @@ BOOST_AUTO_TEST_CASE(lenet_from_wrapped_names) {
     const Var logits = model(cast(file.tensors.at("images"), DType::f64));
     BOOST_TEST(agrees(logits.value(), file.tensors.at("logits"), 1e-12), prefix);
   }
+}
+
+// A state dict that was read is written as it was: every name, layout, type and bit.
+template <class Model>
+void export_again(const std::string& name) {
+  Model model{Rng(1)};
+  const State file = load_safetensors(golden_path(name + ".safetensors")).tensors;
+  model.to(file.begin()->second.dtype());
+  model(cast(load_safetensors(golden_path(name + "_logits.safetensors")).tensors.at("images"),
+             file.begin()->second.dtype()));
+  import_torch(model, file, "PyTorch");
+  const test::TemporaryDirectory directory;
+  export_torch(model, directory / "again.safetensors");
+  const State again = load_safetensors(directory / "again.safetensors").tensors;
+  BOOST_TEST(again.size() == file.size());
+  for (const auto& [path, value] : file)
+    BOOST_TEST(
+        (again.contains(path) && again.at(path).dtype() == value.dtype() && test::same_bits(again.at(path), value)),
+        name << ": " << path);
+}
+
+BOOST_AUTO_TEST_CASE(exported_again_a_state_dict_is_what_it_was) {
+  export_again<LeNet>("torch_lenet");
+  export_again<ConvNorm>("torch_conv_norm");
 }
 
 BOOST_AUTO_TEST_CASE(running_statistics) { import_and_compare<ConvNorm>("torch_conv_norm"); }

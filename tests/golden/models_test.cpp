@@ -6,6 +6,7 @@
 
 #include "framework/compute/basic.h"
 #include "framework/io/safetensors.h"
+#include "framework/nn/export_torch.h"
 #include "framework/nn/import_torch.h"
 #include "framework/ops/loss.h"
 #include "framework/tensor/error.h"
@@ -88,6 +89,13 @@ void compare(const char* name, const ModelOptions& options, const std::string& f
     return model;
   };
   const auto model = make(torch_state(entries));
+  // What was taken over goes back to the last bit, under the same names.
+  const State back = ebb::torch_state(*model);
+  for (const auto& [path, value] : torch_state(entries))
+    BOOST_TEST((back.contains(path) && test::same_bits(back.at(path), cast(value, back.at(path).dtype()))), path);
+  for (const auto& entry : back)
+    BOOST_TEST((torch_state(entries).contains(entry.first) || entry.first.ends_with("num_batches_tracked")),
+               entry.first);
   const Tensor images = cast(file.tensors.at("images"), DType::f64);
   const Tensor labels = file.tensors.at("labels");
   BOOST_TEST(test::same_bits(file.tensors.at("images"), Numbers("images").uniform(images.shape(), -2, 2)));

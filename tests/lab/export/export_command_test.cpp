@@ -5,7 +5,8 @@
 #include <sstream>
 
 #include "data/mnist.h"
-#include "framework/nn/summary.h"
+#include "framework/io/safetensors.h"
+#include "framework/nn/state.h"
 #include "lab/format/png.h"
 #include "tests/lab/export/onnx_evaluator.h"
 #include "tests/lab/program.h"
@@ -77,6 +78,21 @@ BOOST_AUTO_TEST_CASE(graphs_say_what_predict_says) {
       BOOST_TEST(std::abs(got.at("logits").numbers[c] - wanted["logits"][c].get<double>()) < 1e-5);
       BOOST_TEST(std::abs(got.at("probabilities").numbers[c] - wanted["probabilities"][c].get<double>()) < 1e-5);
     }
+  }
+}
+
+// The first layer of the run's network sees pixels in the order of its rows, which PyTorch's flatten keeps for grey.
+BOOST_AUTO_TEST_CASE(numbers_for_pytorch_are_those_of_the_run) {
+  BOOST_REQUIRE(trained().ebb("export runs/mnist --torch torch.safetensors").status == 0);
+  const State ours = load_safetensors(trained().data.root / "runs/mnist/model.safetensors").tensors;
+  const State theirs = load_safetensors(trained().data.root / "torch.safetensors").tensors;
+  BOOST_REQUIRE(ours.size() == theirs.size());
+  for (const auto& [name, value] : ours) {
+    BOOST_REQUIRE_MESSAGE(theirs.contains(name), name);
+    const Tensor& other = theirs.at(name);
+    for (std::int64_t i = 0; i < value.dim(0); ++i)
+      if (value.rank() == 1) BOOST_TEST(value.at({i}) == other.at({i}), name);
+      else BOOST_TEST(value.at({i, 3}) == other.at({3, i}), name);
   }
 }
 

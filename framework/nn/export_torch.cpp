@@ -1,0 +1,19 @@
+#include "framework/nn/export_torch.h"
+
+#include "framework/autograd/tape.h"
+#include "framework/io/safetensors.h"
+#include "framework/nn/torch_places.h"
+
+namespace ebb {
+
+State torch_state(Module& model) {
+  const Tape::Pause pause;
+  State out;
+  for (const detail::TorchPlace& place : detail::torch_places(model, "export_torch"))
+    for (const std::string& name : place.names) out.emplace(name, place.to_torch());
+  return out;
+}
+
+void export_torch(Module& model, const std::filesystem::path& file) { save_safetensors(file, torch_state(model)); }
+
+}  // namespace ebb
