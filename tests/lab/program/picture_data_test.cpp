@@ -176,8 +176,8 @@ BOOST_AUTO_TEST_CASE(a_pack_that_is_killed_leaves_the_old_file_or_the_new_one) {
   const std::string whole = test::read(out);
   test::put_file(out, "old");
   int killed = 0, packed = 0;
-  for (int i = 1; i <= 16; ++i) {
-    const Finished run = test::shell(text("timeout -s KILL ", 0.01 * i, ' ', EBB_PROGRAM, ' ', pack, " --overwrite"));
+  for (double seconds = 0.002; packed == 0 && seconds < 60; seconds *= 1.3) {
+    const Finished run = test::shell(text("timeout -s KILL ", seconds, ' ', EBB_PROGRAM, ' ', pack, " --overwrite"));
     const std::string now = test::read(out);
     BOOST_TEST((now == "old" || now == whole));
     killed += run.status != 0 ? 1 : 0;
