@@ -91,10 +91,10 @@ class Reading {
   std::vector<SkippedPicture> skipped;
 
  private:
-  static constexpr std::int64_t round = 256;
-
   void read(const std::vector<FolderPicture>& pictures, bool test) {
     const auto all = static_cast<std::int64_t>(pictures.size());
+    // Pictures between two looks at their results: at most 16 MiB of them, where they are not very large.
+    const std::int64_t round = std::clamp<std::int64_t>((1 << 24) / (3 * size_.height * size_.width), 4, 256);
     std::vector<Fitted> some(static_cast<std::size_t>(std::min(round, all)));
     for (std::int64_t first = 0; first < all; first += round) {
       const std::int64_t count = std::min(round, all - first);

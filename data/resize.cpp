@@ -43,6 +43,35 @@ struct Axis {
 
 std::uint8_t rounded(double value) { return static_cast<std::uint8_t>(std::clamp(value + 0.5, 0.0, 255.0)); }
 
+// A row along an axis. Sums of three channels that do not wait for each other take two thirds of the time of three
+// sums.
+std::uint8_t* scale_grey(const std::uint8_t* row, const Axis& axis, std::uint8_t* into) {
+  for (const Axis::Place& place : axis.places) {
+    const std::uint8_t* from = row + place.first;
+    double sum = 0;
+    for (const double share : place.shares) sum += share * *from++;
+    *into++ = rounded(sum);
+  }
+  return into;
+}
+
+std::uint8_t* scale_colour(const std::uint8_t* row, const Axis& axis, std::uint8_t* into) {
+  for (const Axis::Place& place : axis.places) {
+    const std::uint8_t* from = row + 3 * place.first;
+    double red = 0, green = 0, blue = 0;
+    for (const double share : place.shares) {
+      red += share * from[0];
+      green += share * from[1];
+      blue += share * from[2];
+      from += 3;
+    }
+    *into++ = rounded(red);
+    *into++ = rounded(green);
+    *into++ = rounded(blue);
+  }
+  return into;
+}
+
 // The middle `width` columns of the picture scaled to `full` columns.
 Tensor scale_width(const Tensor& picture, std::int64_t full, std::int64_t width) {
   const std::int64_t height = picture.dim(0), from_width = picture.dim(1), channels = picture.dim(2);
@@ -52,16 +81,7 @@ Tensor scale_width(const Tensor& picture, std::int64_t full, std::int64_t width)
   const std::uint8_t* row = picture.data<std::uint8_t>();
   std::uint8_t* into = out.mutable_data<std::uint8_t>();
   for (std::int64_t y = 0; y < height; ++y, row += from_width * channels)
-    for (const Axis::Place& place : axis.places)
-      for (std::int64_t c = 0; c < channels; ++c) {
-        const std::uint8_t* from = row + place.first * channels + c;
-        double sum = 0;
-        for (const double share : place.shares) {
-          sum += share * *from;
-          from += channels;
-        }
-        *into++ = rounded(sum);
-      }
+    into = channels == 1 ? scale_grey(row, axis, into) : scale_colour(row, axis, into);
   return out;
 }
 

@@ -47,12 +47,13 @@ BOOST_AUTO_TEST_CASE(classes_and_files_stand_in_the_order_of_their_bytes) {
 BOOST_AUTO_TEST_CASE(hidden_and_system_files_are_passed_over_and_others_are_listed) {
   const TemporaryDirectory root;
   for (const char* const name :
-       {"a/1.png", "b/1.png", ".git/x.png", "a/.hidden.png", "a/Thumbs.db", "a/desktop.ini", "__MACOSX/a/1.png",
-        "a/__MACOSX/1.png", "a/notes.txt", "README", "b/c.gif", "stray.png"})
+       {"a/1.png", "b/1.png", "b/folder.png/2.jpg", ".git/x.png", "a/.hidden.png", "a/Thumbs.db", "a/desktop.ini",
+        "__MACOSX/a/1.png", "a/__MACOSX/1.png", "a/notes.txt", "README", "b/c.gif", "stray.png"})
     put_below(root / name, "x");
   const PictureFolder found = find_pictures(root.path());
   BOOST_TEST(found.classes == (Names{"a", "b"}), boost::test_tools::per_element());
-  BOOST_TEST(names(found.train) == (Names{"a/1.png", "b/1.png"}), boost::test_tools::per_element());
+  BOOST_TEST(names(found.train) == (Names{"a/1.png", "b/1.png", "b/folder.png/2.jpg"}),
+             boost::test_tools::per_element());
   BOOST_TEST(found.others == (Names{"README", "a/notes.txt", "b/c.gif", "stray.png"}),
              boost::test_tools::per_element());
 }

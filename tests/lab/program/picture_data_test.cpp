@@ -1,4 +1,8 @@
 // Folders of pictures and packed sets as data: the same training from all of them, and the commands that make them.
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
@@ -14,6 +18,7 @@
 #include "lab/use/predictor.h"
 #include "tests/data/picture_files.h"
 #include "tests/lab/program.h"
+#include "tests/support/instrumented.h"
 #include "tests/support/shared_data.h"
 
 namespace ebb {
@@ -189,6 +194,27 @@ BOOST_AUTO_TEST_CASE(a_pack_that_is_killed_leaves_the_old_file_or_the_new_one) {
   test::put_file(root / "out.safetensors.tmp-99999999", "a leftover");
   succeeds(pack + " --overwrite");
   BOOST_TEST(root.files() == (std::vector<std::string>{"in", "out.safetensors"}), boost::test_tools::per_element());
+}
+
+// Pictures in one size come in pieces that are given back as the set is put together.
+BOOST_AUTO_TEST_CASE(packing_takes_little_more_memory_than_the_set) {
+  if (test::instrumented) return;
+  const TemporaryDirectory root;
+  put_classes(root / "in", {"a", "b"}, 120);
+  const std::string in = (root / "in").string(), out = (root / "set.safetensors").string();
+  const pid_t child = fork();
+  if (child == 0) {
+    std::freopen("/dev/null", "w", stdout);
+    execl(EBB_PROGRAM, "ebb", "data", "pack", in.c_str(), "--size", "512x512", "--out", out.c_str(), nullptr);
+    _exit(127);
+  }
+  int status = -1;
+  rusage usage{};
+  BOOST_REQUIRE(wait4(child, &status, 0, &usage) == child);
+  BOOST_TEST(status == 0);
+  const std::int64_t set = 240 * 512 * 512;
+  BOOST_TEST(static_cast<std::int64_t>(fs::file_size(out)) > set);
+  BOOST_TEST(usage.ru_maxrss * 1024 < set + (std::int64_t{70} << 20));
 }
 
 BOOST_AUTO_TEST_CASE(what_would_replace_or_mix_files_is_refused) {
