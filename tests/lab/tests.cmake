@@ -30,8 +30,8 @@ if(EBB_BUILD_LAB)
   target_compile_definitions(test_use PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>" EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_dependencies(test_use ebb)
   # The evaluator of graphs reads the library's own part of ONNX's format.
-  ebb_test(export SOURCES lab/export/export_command_test.cpp lab/export/onnx_evaluator.cpp lab/export/onnx_runtime_test.cpp
-      lab/export/onnx_test.cpp lab/export/onnx_windows.cpp support/temporary_directory.cpp
+  ebb_test(export SOURCES lab/export/export_command_test.cpp lab/export/onnx_evaluator.cpp lab/export/onnx_ops_test.cpp
+      lab/export/onnx_runtime_test.cpp lab/export/onnx_test.cpp lab/export/onnx_windows.cpp support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json protobuf::libprotobuf-lite)
   target_include_directories(test_export PRIVATE ${PROJECT_BINARY_DIR}/lab)
   target_compile_definitions(test_export PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>" EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
