@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Judges ONNX files with onnx and ONNX Runtime (and OpenCV where it is installed):
 
-    python3 tests/golden/onnx_check.py DIRECTORY [--opencv]
+    python3 tests/golden/onnx_check.py DIRECTORY [--opencv] [--deep]
 
 Each NAME.onnx passes the checker and strict shape inference, and gives the logits of NAME.safetensors (its "images" as
 the graph takes them, "logits") up to 2e-5 of the largest one. With --opencv the classes that cv2.dnn finds, one image at
-a time, are the same as well. Prints a line for each file; exits with 1 when one is wrong, with 77 when a package is
+a time, are the same as well. --deep allows 5e-5, since a hundred layers in f32 are themselves 2e-5 from f64. Prints a line for each file; exits with 1 when one is wrong, with 77 when a package is
 missing."""
 
 import json
@@ -21,7 +21,7 @@ except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
 
-TOLERANCE = 2e-5
+TOLERANCE = 5e-5 if "--deep" in sys.argv[2:] else 2e-5
 TYPES = {"F32": numpy.float32, "U8": numpy.uint8}
 
 
