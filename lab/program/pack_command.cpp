@@ -124,7 +124,9 @@ int run(const DataPackCommand& command, std::ostream& out) {
   if (!folder.halves) out << ", test half by their pixels and seed " << command.options.seed;
   if (!read.skipped.empty()) out << ", " << read.skipped.size() << " left out";
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  out << ", " << clock_text(seconds.count()) << "\ntrain with --set data=" << printable_line(command.out) << '\n';
+  out << ", " << clock_text(seconds.count()) << "\ntrain with: " << program_name()
+      << " train folder --set data=" << printable_line(command.out)
+      << " --set image_size=" << to_text({image[0], image[1]}) << '\n';
   return 0;
 }
 
@@ -139,8 +141,9 @@ int run(const DataUnpackCommand& command, std::ostream& out) {
   unpack_half(train, command.to, names, Split::train);
   unpack_half(test, command.to, names, Split::test);
   out << printable_line(command.to) << ": " << grouped(train.size()) << " training and " << grouped(test.size())
-      << " test images in " << names.size() << " classes\ntrain with --set data=folder --data "
-      << printable_line(command.to) << '\n';
+      << " test images in " << names.size() << " classes\ntrain with: " << program_name() << " train folder --data "
+      << printable_line(command.to) << " --set image_size=" << train.sample_shape()[0] << 'x' << train.sample_shape()[1]
+      << '\n';
   return 0;
 }
 
