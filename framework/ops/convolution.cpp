@@ -34,9 +34,12 @@ ConvolutionShape shape_of(const Var& x, const Var& weight, const Var& bias, cons
   const auto got = [&] { return text("input ", x.shape(), ", weight ", weight.shape(), ", ", g.groups, " groups"); };
   if (s.in % s.groups != 0 || s.out % s.groups != 0)
     fail(op, got(), "a number of groups that divides input and output channels");
-  if (weight.dim(2) != s.in / s.groups)
-    fail(op, got(), text("weight [kh, kw, ", s.in / s.groups, ", out]"),
-         "images are [batch, height, width, channels]; the weight's third axis is the input's channels / groups");
+  if (weight.dim(2) != s.in / s.groups) {
+    const std::int64_t wanted = weight.dim(2) * s.groups;
+    fail(op, got(), text("input [batch, height, width, ", wanted, "]"),
+         x.dim(1) == wanted ? "the images look like [batch, channels, height, width]: move their channels to the end"
+                            : "the weight's third axis is the input's channels / groups");
+  }
   for (std::size_t i = 0; i < 2; ++i) {
     const std::int64_t reach = s.dilation[i] * (s.kernel[i] - 1) + 1;
     if (g.same_padding && s.input[i] < 1) fail(op, got(), "images of at least one pixel");

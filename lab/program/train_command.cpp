@@ -10,6 +10,7 @@
 #include "lab/program/commands.h"
 #include "lab/program/program_name.h"
 #include "lab/program/training.h"
+#include "lab/recipe/names.h"
 #include "lab/runs/environment.h"
 #include "lab/runs/run_files.h"
 #include "lab/setup/diagnosis.h"
@@ -132,6 +133,7 @@ int run(const TrainCommand& command) {
   Recipe recipe = find_recipe(command.what, command.extensions);
   tell_of_changes(command.what);
   apply_settings(recipe, command.settings);
+  require_no_idle_keys(recipe);
   if (command.print_recipe) {
     std::cout << to_toml(recipe);
     return 0;

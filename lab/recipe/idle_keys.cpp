@@ -40,17 +40,24 @@ std::vector<std::string> reached(const Recipe& recipe, const Family& family, std
   return out;
 }
 
-[[noreturn]] void fail_idle(const std::string& where, std::string_view key, const std::string& value,
-                            const Family& family, const std::string& choice) {
-  std::vector<std::string> keys;
+// Keys and values that a choice ignores.
+using IdleKeys = std::vector<std::pair<std::string, std::string>>;
+
+[[noreturn]] void fail_idle(const std::string& where, const IdleKeys& idle, const Family& family,
+                            const std::string& choice) {
+  std::vector<std::string> keys, seen, defaults;
   for (const Choice& c : family.choices)
     if (c.name == choice) keys = c.keys;
-  fail(where,
-       text(key, " = ", detail::as_written(value), " beside ", family.key, " = \"", choice, "\", which ignores it"),
+  for (const auto& [key, value] : idle) {
+    seen.push_back(text(key, " = ", detail::as_written(value)));
+    defaults.push_back(text(key, " = \"default\""));
+  }
+  const bool one = idle.size() == 1;
+  fail(where, text(joined(seen), " beside ", family.key, " = \"", choice, "\", which ignores ", one ? "it" : "them"),
        keys.empty() ? text("none of the keys of other choices of ", family.key)
                     : text("one of its keys: ", joined(keys)),
-       text("leave it out, set ", key, " = \"default\", or choose ", family.key, " = ",
-            joined(family.readers(key), "\"")));
+       text(one ? "leave it out, set " : "leave them out, set ", joined(defaults), ", or choose ", family.key, " = ",
+            joined(family.readers(idle.front().first), "\"")));
 }
 
 }  // namespace
@@ -90,7 +97,8 @@ std::string read_by(std::string_view key, const std::vector<Family>& families) {
 
 void require_no_idle_keys(const Recipe& recipe) {
   const std::vector<RecipeKey> keys = recipe_keys(recipe);
-  for (const Family& family : detail::choosing_keys(recipe.extensions.get()))
+  for (const Family& family : detail::choosing_keys(recipe.extensions.get())) {
+    IdleKeys idle;
     for (const RecipeKey& key : keys) {
       const std::vector<std::string> readers = family.readers(key.key);
       if (readers.empty()) continue;
@@ -98,14 +106,16 @@ void require_no_idle_keys(const Recipe& recipe) {
       const std::string value = get(recipe, key.key);
       if (value != key.initial && !is_off(recipe, family) &&
           std::ranges::none_of(reached(recipe, family, key.key), read))
-        fail_idle(key.key, key.key, value, family, get(recipe, family.key));
+        idle.emplace_back(key.key, value);
       for (const GroupRecipe& group : recipe.groups) {
         const auto own = group.own.find(key.key);
         const std::string choice = get(recipe_of_group(recipe, group), family.key);
         if (own != group.own.end() && !read(choice))
-          fail_idle(text("group \"", group.name, '"'), key.key, own->second, family, choice);
+          fail_idle(text("group \"", group.name, '"'), {{key.key, own->second}}, family, choice);
       }
     }
+    if (!idle.empty()) fail_idle(idle.front().first, idle, family, get(recipe, family.key));
+  }
   for (const GroupRecipe& group : recipe.groups)
     if (group.adam && recipe.optimizer != "muon")
       fail(text("group \"", group.name, '"'), text("adam = true beside optimizer = \"", recipe.optimizer, '"'),

@@ -97,7 +97,7 @@ class Parser {
       if (wanted == ebb::name(candidate)) return candidate;
       known.emplace_back(ebb::name(candidate));
     }
-    fail("selector", ebb::text("the role ", ebb::in_quotes(wanted)), "a role", suggestion(wanted, known));
+    fail(more_.where, ebb::text("the role ", ebb::in_quotes(wanted)), "a role", suggestion(wanted, known));
   }
 
   std::string word() {
@@ -143,7 +143,7 @@ class Parser {
   }
 
   [[noreturn]] void expected(std::string_view what, std::string_view remedy = {}) const {
-    fail("selector", ebb::text(in_quotes(whole_), " at character ", at_ + 1), what, remedy);
+    fail(more_.where, ebb::text(in_quotes(whole_), " at character ", at_ + 1), what, remedy);
   }
 
   std::string_view whole_;
@@ -156,7 +156,7 @@ class Parser {
 
 Selector selector_from_text(std::string_view text, const SelectorWords& more) {
   if (text.size() > longest_selector)
-    fail("selector", ebb::text(text.size(), " bytes"), ebb::text("at most ", longest_selector, " bytes"));
+    fail(more.where, ebb::text(text.size(), " bytes"), ebb::text("at most ", longest_selector, " bytes"));
   return Parser(text, more).parse();
 }
 

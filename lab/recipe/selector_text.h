@@ -15,8 +15,9 @@ namespace ebb {
 /// Bytes that a selector's text may have.
 constexpr std::size_t longest_selector = 65'536;
 
-/// More words of selectors, each with () behind it.
+/// More words of selectors, each with () behind it, and what errors name.
 struct SelectorWords {
+  std::string where = "selector";                              ///< Errors name it.
   std::vector<std::string> names = {};                         ///< Letters and _.
   std::function<Selector(const std::string& name)> make = {};  ///< Called with one of them.
 };

@@ -9,6 +9,7 @@ namespace ebb {
 
 SelectorWords PositionWords::of(const GroupRecipe& group) {
   SelectorWords out;
+  out.where = text("group ", in_quotes(group.name), ": select");
   for (int p = 0; p < positions; ++p) out.names.emplace_back(name(static_cast<Position>(p)));
   out.make = [this, &group](const std::string& word) { return select(word, group); };
   return out;

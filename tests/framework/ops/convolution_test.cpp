@@ -99,6 +99,16 @@ BOOST_AUTO_TEST_CASE(values_and_gradients) {
 
 // Same padding is the convolution without padding of an image with zeros around it, one more below and on the right
 // where their number is odd.
+BOOST_AUTO_TEST_CASE(images_with_their_channels_in_front_are_told_so) {
+  const Tensor w = Tensor::zeros({3, 3, 2, 4});
+  const std::string in_front = error_of([&] { conv2d(Tensor::zeros({1, 2, 8, 8}), w, Var(), {}); });
+  BOOST_TEST(in_front.find("wanted input [batch, height, width, 2]; the images look like [batch, channels") !=
+                 std::string::npos,
+             in_front);
+  const std::string other = error_of([&] { conv2d(Tensor::zeros({1, 8, 8, 5}), w, Var(), {}); });
+  BOOST_TEST(other.find("the weight's third axis") != std::string::npos, other);
+}
+
 BOOST_AUTO_TEST_CASE(same_padding) {
   struct Same {
     Shape x, w;
@@ -261,7 +271,7 @@ BOOST_AUTO_TEST_CASE(channel_statistics_far_from_zero) {
 
 BOOST_AUTO_TEST_CASE(messages) {
   const Var x = Tensor({2, 8, 8, 3}), w = Tensor({3, 3, 3, 4}), none;
-  BOOST_TEST(fails_with({"conv2d", "[2, 8, 8, 3]", "weight [kh, kw, 3, out]"}, [&] {
+  BOOST_TEST(fails_with({"conv2d", "[2, 8, 8, 3]", "input [batch, height, width, 5]"}, [&] {
     conv2d(x, Var(Tensor({3, 3, 5, 4})), none);
   }));
   BOOST_TEST(fails_with({"conv2d", "9 rows of 8", "fits"}, [&] { conv2d(x, Var(Tensor({9, 3, 3, 4})), none); }));

@@ -135,6 +135,9 @@ BOOST_AUTO_TEST_CASE(bad_input_is_named_and_ends_with_status_one) {
 }
 
 BOOST_AUTO_TEST_CASE(a_recipe_can_be_printed_without_training) {
+  const Finished idle = test::ebb("train fashion-mnist --print-recipe --set optimizer=adam --set momentum=0.5");
+  BOOST_TEST(idle.status == 1);
+  BOOST_TEST(has(idle.output, "momentum = 0.5, nesterov = true beside optimizer = \"adam\""), idle.output);
   const Finished done = test::ebb("train fashion-mnist --print-recipe --set momentum=0.5");
   BOOST_TEST(done.status == 0);
   BOOST_TEST(has(done.output, "momentum = 0.5"));

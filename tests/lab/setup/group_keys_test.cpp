@@ -128,7 +128,13 @@ BOOST_FIXTURE_TEST_CASE(keys_that_the_choice_ignores_are_refused, Net) {
         {"schedule = \"one_cycle\"\nwarmup_epochs = 2", "beside schedule = \"one_cycle\""},
         {"milestones = [1, 2]", "beside schedule = \"cosine\""},
         {"l1 = 0.5", "[l1] got l1 = 0.5 beside decay = \"decoupled_lr\""},
-        {"beta1 = 0.5", "beside optimizer = \"sgd\""}}) {
+        {"beta1 = 0.5", "beside optimizer = \"sgd\""},
+        {"optimizer = \"adamw\"\nmomentum = 0.8\nnesterov = true",
+         "momentum = 0.8, nesterov = true beside optimizer = \"adamw\", which ignores them; wanted one of its keys: "},
+        {"optimizer = \"adamw\"\nmomentum = 0.8\nnesterov = true",
+         "leave them out, set momentum = \"default\", nesterov = \"default\", or choose optimizer = "},
+        {"decay_on = \"groups\"\n[[groups]]\nname = \"mine\"\nselect = \"norm()\"",
+         "[group \"mine\": select] got \"norm()\" at character "}}) {
     const std::string message = message_of([&, t = text] { optimizer(t); });
     BOOST_TEST(message.find(said) != std::string::npos, message);
   }

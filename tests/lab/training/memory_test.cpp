@@ -90,8 +90,9 @@ BOOST_AUTO_TEST_CASE(they_come_near_the_measured_need) {
                               << ", estimated " << bytes_text(static_cast<std::int64_t>(estimate.need)));
       // Beside the pool a process was seen to grow by one to two MiB.
       const double ratio = static_cast<double>(estimate.total()) / (need + (2 << 20));
-      BOOST_TEST(ratio > 0.95, name << " of " << batch << ": " << ratio);
-      // On a busy machine a thread may get no block of a loop, and then needs no memory for one.
+      // On a busy machine a thread may get no block of a loop, here or in what is estimated from, and then needs no
+      // memory for one.
+      BOOST_TEST(ratio > (rollback ? 0.85 : 0.95), name << " of " << batch << ": " << ratio);
       BOOST_TEST((rollback || ratio < 1.4), name << " of " << batch << ": " << ratio);
     }
   }
