@@ -45,8 +45,8 @@ std::vector<std::string> felt_norms(const Network& network, const std::vector<Po
       });
       if (value.to_loss && reads && kind_of(value.op) != OpKind::norm) weights_before(network, i, seen, weights);
     }
-    const auto plain = [&](int w) { return places[static_cast<std::size_t>(w)] == Position::plain; };
-    if (weights.empty() || !std::ranges::all_of(weights, plain)) continue;
+    const auto is_plain = [&](int w) { return places[static_cast<std::size_t>(w)] == Position::plain; };
+    if (weights.empty() || !std::ranges::all_of(weights, is_plain)) continue;
     out.push_back(text(network.parameters[p].path, " is the scale of a norm, but the loss feels the scale of ",
                        network.parameters[static_cast<std::size_t>(*weights.begin())].path,
                        weights.size() > 1 ? " and of all other weights" : "",

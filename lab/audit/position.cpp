@@ -113,7 +113,7 @@ std::vector<Position> positions_of(const Network& network, const std::vector<Sym
   for (std::size_t i = 0; i < network.values.size(); ++i) {
     const NetworkValue& value = network.values[i];
     if (!value.to_loss || kind_of(value.op) != OpKind::norm || !readers.reaches_addition(i)) continue;
-    for (const std::size_t k : {1, 2}) {
+    for (const std::size_t k : {std::size_t{1}, std::size_t{2}}) {
       if (k >= value.inputs.size() || value.inputs[k] < 0) continue;
       const int p = network.values[static_cast<std::size_t>(value.inputs[k])].parameter;
       if (p >= 0 && out[static_cast<std::size_t>(p)] != Position::cancelled)

@@ -243,7 +243,7 @@ ProbeResult Probe::confirm(const Symmetry& symmetry) {
   }
   const bool shift = symmetry.kind == Symmetry::Kind::shift;
   ProbeResult result{.confirmed = true, .change = 0, .reason = {}};
-  for (const std::uint64_t draw : {1, 2}) {
+  for (const std::uint64_t draw : {std::uint64_t{1}, std::uint64_t{2}}) {
     const double loss =
         point_->loss([&](Point& point) { shift ? point.shift(symmetry, draw) : point.scale(symmetry, -1, 2, draw); });
     result.change = std::max(result.change, change_of(loss, point_->base()));
@@ -262,7 +262,7 @@ ProbeResult Probe::to_the_bit(const Symmetry& symmetry, int exponent) {
     return point_->loss([&](Point& point) { point.scale(symmetry, exponent, exponent > 0 ? 1 : -1, draw); });
   };
   const double from = drawn(0), last = last_bits + std::ldexp(point_->felt_constants, -std::abs(exponent));
-  for (const std::uint64_t draw : {1, 2}) {
+  for (const std::uint64_t draw : {std::uint64_t{1}, std::uint64_t{2}}) {
     const double loss = drawn(draw);
     result.change = std::max(result.change, change_of(loss, from));
     result.confirmed = result.confirmed && change_of(loss, from) <= last;
@@ -335,7 +335,7 @@ std::vector<std::string> Probe::missed(const std::vector<Symmetry>& known) {
   for (const NetworkValue& value : network.values) {
     if (!scalings || !value.to_loss || detail::kind_of(value.op) != detail::OpKind::norm) continue;
     std::vector<int> pair;
-    for (const std::size_t k : {1, 2})
+    for (const std::size_t k : {std::size_t{1}, std::size_t{2}})
       if (value.inputs[k] >= 0) pair.push_back(network.values[static_cast<std::size_t>(value.inputs[k])].parameter);
     std::ranges::sort(pair);
     const bool known_pair =

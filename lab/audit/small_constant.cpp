@@ -26,7 +26,7 @@ SmallConstants::~SmallConstants() { detail::op_observer = before_; }
 
 void SmallConstants::forward(const char* op, std::size_t node, std::span<const Var> inputs, const Tensor&) {
   if (std::string_view(op) != "add") return;
-  for (const std::size_t k : {0, 1}) {
+  for (const std::size_t k : {std::size_t{0}, std::size_t{1}}) {
     const Tensor &c = inputs[k].value(), &x = inputs[1 - k].value();
     if (c.size() != 1 || !is_float(c.dtype())) continue;
     const double value = cast(c, DType::f64).item();

@@ -254,10 +254,10 @@ BOOST_AUTO_TEST_CASE(damaged_jpegs_say_what_is_wrong) {
     return fails_with(parts, [&] { read(file); });
   };
   const auto find = [&](std::initializer_list<unsigned char> what) {
-    const auto at =
-        std::ranges::search(good.file, what, [](std::byte a, unsigned char b) { return a == std::byte{b}; });
-    BOOST_REQUIRE(!at.empty());
-    return static_cast<std::size_t>(at.begin() - good.file.begin());
+    const auto at = std::search(good.file.begin(), good.file.end(), what.begin(), what.end(),
+                                [](std::byte a, unsigned char b) { return a == std::byte{b}; });
+    BOOST_REQUIRE(at != good.file.end());
+    return static_cast<std::size_t>(at - good.file.begin());
   };
   const std::size_t frame = find({0xFF, 0xC0, 0x00, 0x11, 0x08});
   const auto changed = [&](std::size_t at, int value) {

@@ -53,7 +53,8 @@ TensorDataset points() {
   for (std::int64_t i = 0; i < 20; ++i) {
     labels.mutable_data<std::int64_t>()[i] = i % 2;
     for (std::int64_t j = 0; j < 4; ++j)
-      samples.mutable_data<float>()[4 * i + j] = static_cast<float>(Rng(3).normal(4 * i + j) + (i % 2 == 0 ? 2 : -2));
+      samples.mutable_data<float>()[4 * i + j] =
+          static_cast<float>(Rng(3).normal(static_cast<std::uint64_t>(4 * i + j)) + (i % 2 == 0 ? 2 : -2));
   }
   return TensorDataset(samples, labels);
 }
