@@ -53,11 +53,17 @@ struct TarReader::State {
     std::size_t read(std::span<std::byte> out) override {
       const la_ssize_t count = archive_read_data(state_.reader, out.data(), out.size());
       state_.check(count);
+      // An old GNU header may announce more than its entry has.
+      if (count <= 0 && read_ < state_.size && !out.empty())
+        fail(name(), text("an end after ", read_, " bytes"), text("the ", state_.size, " bytes announced"),
+             "download it again");
+      read_ += count > 0 ? static_cast<std::uint64_t>(count) : 0;
       return count > 0 ? static_cast<std::size_t>(count) : 0;
     }
 
    private:
     State& state_;
+    std::uint64_t read_ = 0;
   };
 
   ByteSource& source;
