@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace ebb {
 
@@ -11,12 +12,15 @@ bool has_equilibrium(const DiagnosisRow& row) {
 
 namespace {
 
-constexpr double most = 0.9;  // share of layers and windows
+constexpr double most = 0.9;  // share of layers and windows; near the peak, of its learning rate
 
 struct Window {
   std::int64_t step, epoch;
+  double lr = 0;  // the highest of the layers
   double layers = 0, resting = 0;
+  std::vector<double> relaxations;
 
+  double relaxation() const { return spread_of_channels(relaxations).median; }
   bool rests() const { return resting >= most * layers; }
 };
 
@@ -24,7 +28,10 @@ std::vector<Window> windows_of(const std::vector<DiagnosisRow>& rows) {
   std::vector<Window> out;
   for (const DiagnosisRow& row : rows) {
     if (!has_equilibrium(row)) continue;
-    if (out.empty() || out.back().step != row.step) out.push_back({.step = row.step, .epoch = row.epoch});
+    if (out.empty() || out.back().step != row.step)
+      out.push_back({.step = row.step, .epoch = row.epoch, .relaxations = {}});
+    out.back().lr = std::max(out.back().lr, row.lr);
+    out.back().relaxations.push_back(row.relaxation);
     out.back().layers += 1;
     out.back().resting += row.at_rest ? 1 : 0;
   }
@@ -60,8 +67,8 @@ DiagnosisRow averaged(const DiagnosisRow& last, const std::vector<DiagnosisRow>&
   for (const auto spread : {&DiagnosisRow::norm, &DiagnosisRow::norm_ratio, &DiagnosisRow::angle})
     average(
         out, own, [=](auto& row) -> auto& { return (row.*spread).median; });
-  for (const auto number : {&DiagnosisRow::predicted_norm, &DiagnosisRow::predicted_angle, &DiagnosisRow::doubled_norm,
-                            &DiagnosisRow::doubled_angle})
+  for (const auto number : {&DiagnosisRow::lr, &DiagnosisRow::predicted_norm, &DiagnosisRow::predicted_angle,
+                            &DiagnosisRow::doubled_norm, &DiagnosisRow::doubled_angle})
     average(
         out, own, [=](auto& row) -> auto& { return row.*number; });
   return out;
@@ -73,18 +80,14 @@ AtRest at_rest_to_the_end(const std::vector<DiagnosisRow>& rows) {
   const std::vector<Window> windows = windows_of(rows);
   if (windows.empty()) return out;
   const std::int64_t end = windows.back().step;
-  std::vector<double> relaxations;
-  for (const DiagnosisRow& row : rows) {
-    if (row.step != end || !has_equilibrium(row)) continue;
-    relaxations.push_back(row.relaxation);
-    if (!row.at_rest) out.moving.push_back(row.parameter);
-  }
+  for (const DiagnosisRow& row : rows)
+    if (row.step == end && has_equilibrium(row) && !row.at_rest) out.moving.push_back(row);
   const std::size_t all = windows.size(), rest = first_at_rest(windows);
   const std::size_t settled = rest < all ? rest : 0;
   std::size_t from = all - (all - settled + 3) / 4;
   if (rest < all) {
     out.since = windows[rest].epoch;
-    const double relaxation = spread_of_channels(relaxations).median;
+    const double relaxation = windows.back().relaxation();
     while (from > rest && static_cast<double>(end - windows[from - 1].step) < relaxation) --from;
   }
   out.windows = static_cast<std::int64_t>(all - from);
@@ -94,24 +97,62 @@ AtRest at_rest_to_the_end(const std::vector<DiagnosisRow>& rows) {
   return out;
 }
 
+// Rows of those windows for which it holds.
+std::vector<DiagnosisRow> rows_of(const std::vector<DiagnosisRow>& rows, const std::vector<Window>& windows,
+                                  const auto& holds) {
+  std::vector<DiagnosisRow> out;
+  for (const Window& window : windows)
+    if (holds(window))
+      std::ranges::copy_if(rows, std::back_inserter(out), [&](const auto& row) { return row.step == window.step; });
+  return out;
+}
+
+// Whether the learning rate has more than halved within the relaxation time of the end.
+bool fell_too_fast(const std::vector<Window>& windows) {
+  const Window& end = windows.back();
+  return std::ranges::any_of(windows, [&](const Window& w) {
+    return static_cast<double>(end.step - w.step) < end.relaxation() && end.lr < w.lr / 2;
+  });
+}
+
+// As at_rest(), where the learning rate fell too fast: the windows near its peak.
+AtRest near_the_peak(const std::vector<DiagnosisRow>& rows, const std::vector<Window>& windows) {
+  const Window& peak = *std::ranges::max_element(windows, {}, &Window::lr);
+  const auto near = [&](const Window& w) { return w.lr >= most * peak.lr; };
+  AtRest out = at_rest_to_the_end(rows_of(rows, windows, near));
+  out.peak = {.lr = peak.lr, .relaxation = peak.relaxation(), .steps = 0};
+  std::int64_t before = 0;
+  for (const Window& window : windows) {
+    if (near(window)) {
+      out.peak->steps += window.step - before;
+      out.until = window.epoch;
+      out.until_step = window.step;
+    }
+    before = window.step;
+  }
+  return out;
+}
+
 }  // namespace
 
 AtRest at_rest(const std::vector<DiagnosisRow>& rows) {
   AtRest end = at_rest_to_the_end(rows);
   const std::vector<Window> windows = windows_of(rows);
+  if (end.since > 0 || windows.empty()) return end;
+  end.last_lr = windows.back().lr;
   const auto last = std::find_if(windows.rbegin(), windows.rend(), [](const Window& w) { return w.rests(); });
-  if (end.since > 0 || last == windows.rend()) return end;
-  std::vector<DiagnosisRow> before;
-  for (const DiagnosisRow& row : rows)
-    if (row.step <= last->step) before.push_back(row);
-  AtRest out = at_rest_to_the_end(before);
-  const DiagnosisRow& then = out.layers.front();
-  out.last_lr = std::find_if(rows.rbegin(), rows.rend(), [&](const DiagnosisRow& row) {
-                  return row.parameter == then.parameter;
-                })->lr;
-  if (!(out.last_lr < 0.9 * then.lr)) return end;
-  out.until = last->epoch;
-  out.until_step = last->step;
+  AtRest out;
+  if (last != windows.rend() && end.last_lr < 0.9 * last->lr) {
+    out = at_rest_to_the_end(rows_of(rows, windows, [&](const Window& w) { return w.step <= last->step; }));
+    out.until = last->epoch;
+    out.until_step = last->step;
+    out.until_lr = last->lr;
+  } else if (fell_too_fast(windows)) {
+    out = near_the_peak(rows, windows);
+  } else {
+    return end;
+  }
+  out.last_lr = end.last_lr;
   out.moving = std::move(end.moving);
   return out;
 }

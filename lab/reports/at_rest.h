@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,13 @@ namespace ebb {
 // Weights in front of a norm that have a predicted equilibrium.
 bool has_equilibrium(const DiagnosisRow& row);
 
+// The highest learning rate of a run's windows.
+struct PeakRate {
+  double lr = 0;
+  double relaxation = 0;   // steps in which a layer comes to rest there: median of the layers
+  std::int64_t steps = 0;  // updates in windows whose learning rate is within a tenth of it
+};
+
 // Layers of a run over its windows.
 struct AtRest {
   // Epoch of the first window from which on nine of ten layers and windows are at rest, as are nine of ten layers in
@@ -20,10 +28,14 @@ struct AtRest {
   // Where layers were at rest until the learning rate fell, and are not at the end: epoch and update of the last window
   // that rests; else 0. All numbers below are of the windows up to there.
   std::int64_t until = 0, until_step = 0;
-  double last_lr = 0;               // of the first layer, at the end
-  std::vector<std::string> moving;  // layers that are not at rest in the last window
-  std::int64_t windows = 0;         // over which `layers` are means
-  std::int64_t steps = 0;           // updates in them
+  double until_lr = 0;  // there, the highest of the layers
+  // Where layers were never at rest and the learning rate fell faster than they can follow, to less than half within
+  // the relaxation time of the end. `until` is then the last window near the peak, and numbers are of windows near it.
+  std::optional<PeakRate> peak;
+  double last_lr = 0;                // at the end, the highest of the layers
+  std::vector<DiagnosisRow> moving;  // layers that are not at rest in the last window, as they are there
+  std::int64_t windows = 0;          // over which `layers` are means
+  std::int64_t steps = 0;            // updates in them
   std::vector<DiagnosisRow>
       layers;  // a row for each layer of the last of these windows, the medians of its channels averaged
 };

@@ -91,14 +91,16 @@ std::string what_doubling_does(const std::vector<const AuditRow*>& decayed, bool
     if (std::isfinite(row->predicted_norm) && std::isfinite(row->doubled_norm)) known.push_back(row);
   if (known.empty()) return "No equilibrium of norm and rotation is predicted for this network and optimizer.";
   const auto number = [&](double AuditRow::*member) { return significant(median(known, member), 3); };
-  return text(
-      "By the gradients of the first batch, weights in front of a norm come to rest where updates and decay "
-      "balance, at a norm of ",
-      number(&AuditRow::predicted_norm), " a channel, and turn by ", number(&AuditRow::predicted_angle),
-      "° a step (medians of the layers); at twice the lambda at ", number(&AuditRow::doubled_norm), ", turning by ",
-      number(&AuditRow::doubled_angle), "°. Gradients change as a network learns, and norms at rest follow them: ",
-      diagnosed ? "<i>What decay did</i> has those of the training."
-                : "a run that is diagnosed (<code>--diagnose</code>) compares with measured ones.");
+  return text("By the gradients of the first batch and at the peak learning rate, ",
+              significant(median(known, &AuditRow::lr), 2),
+              ", weights in front of a norm come to rest where updates and decay "
+              "balance, at a norm of ",
+              number(&AuditRow::predicted_norm), " a channel, and turn by ", number(&AuditRow::predicted_angle),
+              "° a step (medians of the layers); at twice the lambda at ", number(&AuditRow::doubled_norm),
+              ", turning by ", number(&AuditRow::doubled_angle),
+              "°. Gradients change as a network learns, and norms at rest follow them: ",
+              diagnosed ? "<i>What decay did</i> has those of the training."
+                        : "a run that is diagnosed (<code>--diagnose</code>) compares with measured ones.");
 }
 
 }  // namespace

@@ -44,27 +44,43 @@ std::string over_layers(const Lines& layers, int digits, const char* unit, const
   return least == most ? middle : text(middle, " (", least, " to ", most, " by layer)");
 }
 
-std::string names_in_words(const std::vector<std::string>& names) {
+// Layers that are not at rest, each with the reason.
+std::string why_they_move(const std::vector<Line>& layers) {
   constexpr std::size_t most = 5;
-  std::string out;
-  for (std::size_t i = 0; i < std::min(most, names.size()); ++i) out += (i > 0 ? ", " : "") + escape(names[i]);
-  return names.size() > most ? text(out, " and ", names.size() - most, " more") : out;
+  std::string out = "Not at rest at the end: ";
+  for (std::size_t i = 0; i < std::min(most, layers.size()); ++i) {
+    const double drift = std::abs(layers[i].drift);
+    out += text(i > 0 ? ", " : "", escape(layers[i].parameter), " (",
+                drift > rest_drift ? significant(drift, 2) : std::string("too few steps"), ")");
+  }
+  if (layers.size() > most) out += text(" and ", layers.size() - most, " more");
+  return text(out, ". In brackets: by what share of itself |w|² drifts in a relaxation time; at most ",
+              significant(rest_drift, 2), " over such a time counts as rest. ");
 }
 
 // Whether filters are, or were, where decay takes what updates add to their norm.
 std::string when_at_rest(const AtRest& rest, const Lines& filters) {
   const std::size_t resting = filters.size() - rest.moving.size();
+  if (rest.peak)
+    return text("The learning rate fell from ", significant(rest.peak->lr, 2), " to ", significant(rest.last_lr, 2),
+                ", faster than filters, the weights in front of a norm, can follow: at the end ", resting, " of ",
+                filters.size(), " layers are at equilibrium, where decay takes what updates add to their norm. At the ",
+                "peak it takes ", whole(rest.peak->relaxation), " steps to come to rest, and the run had ",
+                whole(static_cast<double>(rest.peak->steps)), " near it. ");
   if (rest.until > 0)
     return text("Filters, the weights in front of a norm, were at equilibrium from epoch ", rest.since, " to ",
                 rest.until, ": decay took what updates added to their norm. Then the learning rate fell from ",
-                significant(filters.front()->lr, 2), " to ", significant(rest.last_lr, 2),
+                significant(rest.until_lr, 2), " to ", significant(rest.last_lr, 2),
                 ", faster than they follow: at the end ", resting, " of ", filters.size(), " layers are. ");
   if (rest.since > 0)
     return text("Filters, the weights in front of a norm, are at equilibrium since epoch ", rest.since,
                 ": decay takes what updates add to their norm. ");
-  return text("Filters, the weights in front of a norm, are not all at equilibrium yet, where decay takes what ",
-              "updates add to their norm: ", resting, " of ", filters.size(),
-              " layers are, and at these settings it takes ",
+  const std::string words = text(resting, " of ", filters.size(), " layers");
+  if (4 * resting >= 3 * filters.size())
+    return text(words, " of filters, the weights in front of a norm, are at equilibrium, nearly all: decay takes what ",
+                "updates add to their norm. ");
+  return text(words, " of filters, the weights in front of a norm, are at equilibrium, where decay takes what updates ",
+              "add to their norm; at these settings it takes ",
               whole(median(filters, [](const Line& r) { return r.relaxation; })), " steps. ");
 }
 
@@ -74,16 +90,14 @@ std::string where_filters_are(const AtRest& rest, const Lines& filters) {
   const double rate = median(filters, [](const Line& r) { return r.effective_lr.median; });
   const bool past = rest.until > 0;
   std::string out = when_at_rest(rest, filters);
-  if (!past && !rest.moving.empty()) out += text("Not at rest at the end: ", names_in_words(rest.moving), ". ");
-  return text(out,
-              rest.windows > 1
-                  ? text("On average over the last ", whole(static_cast<double>(rest.windows)), " windows",
-                         past ? " of that time, " : ", ", whole(static_cast<double>(rest.steps)), " steps,")
-              : past ? std::string("In the last window of that time")
-                     : std::string("In the last window"),
-              past ? " they were at " : " they are at ",
+  if (!past && !rest.moving.empty()) out += why_they_move(rest.moving);
+  const char* const time = rest.peak ? " near the peak" : past ? " of that time" : "";
+  out += rest.windows > 1 ? text("On average over the last ", whole(static_cast<double>(rest.windows)), " windows",
+                                 time, ", ", whole(static_cast<double>(rest.steps)), " steps,")
+                          : text("In the last window", time);
+  return text(out, past ? " they were at " : " they are at ",
               over_layers(filters, 3, "", [](const Line& r) { return r.norm_ratio.median; }),
-              past ? " of the predicted norm and turned by " : " of the predicted norm and turn by ",
+              past ? " times the predicted norm and turned by " : " times the predicted norm and turn by ",
               over_layers(filters, 2, "°", [](const Line& r) { return r.angle.median; }), " a step, where ",
               over_layers(filters, 2, "°", [](const Line& r) { return r.predicted_angle; }),
               past ? " was predicted; the effective learning rate of their directions was "
@@ -122,7 +136,12 @@ std::string what_doubling_does(const AtRest& rest, const Lines& filters) {
   const auto degrees = [&](double Line::*angle) {
     return over_layers(filters, 2, "°", [=](const Line& r) { return r.*angle; });
   };
-  return text("At twice the lambda filters would turn by ", degrees(&Line::doubled_angle), " a step in place of ",
+  const char* const when = rest.peak        ? "Near the peak of the learning rate, at "
+                           : rest.until > 0 ? "At the learning rate of that time, "
+                                            : "At the learning rate of the last windows, ";
+  return text(when, significant(median(filters, [](const Line& r) { return r.lr; }), 2),
+              rest.until > 0 && !rest.peak && rest.windows > 1 ? " on average" : "",
+              ", filters would at twice the lambda turn by ", degrees(&Line::doubled_angle), " a step in place of ",
               degrees(&Line::predicted_angle), " and rest at a norm of ", norm(&Line::doubled_norm),
               " in place of the predicted ", norm(&Line::predicted_norm),
               rest.until > 0 ? text("; the norm assumes gradients as they were in epoch ", rest.until, ".")
@@ -171,11 +190,13 @@ std::string panel_of(const std::vector<std::string>& names, const std::vector<Pl
   return html::panel(legend, plots);
 }
 
-// Predicted against measured norm in a window, a point for each layer, and the diagonal.
+// Predicted against measured norm in a window, a point for each layer, and the diagonal; how far off they are where
+// layers are at rest.
 std::string scatter(const Lines& filters, const std::string& title) {
   Curve dots{.title = "layer", .points = {}, .dots = true};
   std::vector<double> errors;
   double mean = 0, off = 0, spread = 0, low = INFINITY, high = 0;
+  const bool settled = std::ranges::any_of(filters, [](const Line* r) { return r->at_rest; });
   for (const Line* const r : filters) mean += std::log(r->norm.median) / static_cast<double>(filters.size());
   for (const Line* const r : filters) {
     dots.points.emplace_back(r->predicted_norm, r->norm.median);
@@ -188,6 +209,7 @@ std::string scatter(const Lines& filters, const std::string& title) {
   Plot plot{.title = title, .unit = "measured", .x = "predicted", .curves = {dots}, .x_axis = {}};
   plot.curves.push_back(
       {.title = "equal", .points = {{low, low}, {high, high}}, .dashed = true, .colour = "var(--axis)"});
+  if (!settled) return html::figures({plot});
   std::string line =
       text("<p>Median relative error of the predicted norm: ", percent(spread_of_channels(errors).median, 1));
   if (spread > 1e-12) line += text("; R² of its logarithm: ", decimal(1 - off / spread, 2));
@@ -225,7 +247,7 @@ html::Section diagnosis_section(const RunData& run) {
              [](const Line& r) { return r.predicted_relative; })});
     if (rest.until > 0)
       out += scatter(rows_where(run, [&](const Line& r) { return r.step == rest.until_step && has_equilibrium(r); }),
-                     text("Norm in epoch ", rest.until, ", at equilibrium"));
+                     text("Norm in epoch ", rest.until, rest.peak ? ", near the peak" : ", at equilibrium"));
     else out += scatter(filters, "Norm at the end");
   }
   if (!scales.empty()) {
