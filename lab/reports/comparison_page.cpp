@@ -4,6 +4,7 @@
 
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
+#include "lab/reports/at_rest.h"
 #include "lab/reports/comparison_curves.h"
 #include "lab/reports/conditions.h"
 #include "lab/reports/curves.h"
@@ -171,6 +172,41 @@ html::Section decay_section(const Conditions& conditions, std::span<const RunDat
   return {"Decay and norms by group", out};
 }
 
+// Of which windows the numbers of a diagnosis are.
+std::string windows_in_words(const AtRest& rest) {
+  if (rest.peak) return text("near the peak, epoch ", rest.until);
+  return rest.until > 0 ? text("at equilibrium, to epoch ", rest.until) : std::string("the end");
+}
+
+// A row for each diagnosed run: medians of its layers in front of norms, as in *What decay did*.
+html::Section diagnoses_section(const Conditions& conditions, std::span<const RunData> runs) {
+  const std::vector<std::string> names = distinct_names(runs);
+  std::vector<Row> rows;
+  for (const Condition& c : conditions.all)
+    for (const RunData* const run : c.runs) {
+      const AtRest rest = at_rest(run->diagnosis);
+      if (rest.layers.empty()) continue;
+      const auto median = [&](const auto& number) {
+        std::vector<double> all;
+        for (const DiagnosisRow& layer : rest.layers) all.push_back(number(layer));
+        return spread_of_channels(std::move(all)).median;
+      };
+      rows.push_back({swatch(c.colour) + escape(names[static_cast<std::size_t>(run - runs.data())]),
+                      text(rest.layers.size() - rest.moving.size(), " of ", rest.layers.size()), windows_in_words(rest),
+                      significant(median([](const DiagnosisRow& r) { return r.lr; }), 2),
+                      significant(median([](const DiagnosisRow& r) { return r.angle.median; }), 3) + "°",
+                      significant(median([](const DiagnosisRow& r) { return r.predicted_angle; }), 3) + "°",
+                      significant(median([](const DiagnosisRow& r) { return r.norm_ratio.median; }), 3)});
+    }
+  if (rows.empty()) return {};
+  return {"What decay did",
+          html::table({"", "layers at rest at the end", "numbers of", "learning rate", "turn a step", "predicted",
+                       "norm over predicted"},
+                      rows) +
+              "<p class=\"small\">Of diagnosed runs: medians of the layers in front of norms. The page of a run "
+              "says more.</p>\n"};
+}
+
 html::Section recipes_section(const Conditions& conditions, std::span<const RunData> runs) {
   std::vector<Row> rows;
   for (const RecipeKey& key : recipe_keys(runs.front().recipe))
@@ -200,9 +236,10 @@ std::string comparison_page(const std::vector<RunData>& runs, const std::vector<
   for (const std::string& sentence : left_out)
     notes += text("<p class=\"note\">Left out: ", escape(sentence), "</p>\n");
   const std::string title = text("Comparison of ", static_cast<int>(runs.size()), runs.size() == 1 ? " run" : " runs");
-  return html::page(title, in_a_line(runs), notes,
-                    {results_section(conditions, runs), learning_section(conditions, runs),
-                     decay_section(conditions, runs), recipes_section(conditions, runs)});
+  return html::page(
+      title, in_a_line(runs), notes,
+      {results_section(conditions, runs), learning_section(conditions, runs), diagnoses_section(conditions, runs),
+       decay_section(conditions, runs), recipes_section(conditions, runs)});
 }
 
 }  // namespace ebb

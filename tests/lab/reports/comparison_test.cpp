@@ -61,6 +61,46 @@ BOOST_AUTO_TEST_CASE(runs_that_differ_only_in_seed_form_one_condition) {
   BOOST_TEST(colours.size() == 5u);
 }
 
+// Two layers in two windows; in the second the learning rate is `last_lr`, and the first layer is at rest or not.
+std::vector<DiagnosisRow> diagnosis(double last_lr, bool at_rest) {
+  std::vector<DiagnosisRow> rows;
+  for (const std::int64_t window : {1, 2})
+    for (const char* const name : {"a", "b"}) {
+      DiagnosisRow& row = rows.emplace_back();
+      row.step = 100 * window;
+      row.epoch = window;
+      row.parameter = name;
+      row.position = "feeds_norm";
+      row.lr = window == 1 ? 0.2 : last_lr;
+      row.relaxation = 500;
+      row.predicted_norm = 1;
+      row.predicted_angle = 1.75;
+      row.angle.median = window == 1 ? 1.5 : 0.25;
+      row.norm_ratio.median = window == 1 ? 1.25 : 9.5;
+      row.at_rest = at_rest && name[0] == 'a' && window == 2;
+    }
+  return rows;
+}
+
+BOOST_AUTO_TEST_CASE(diagnosed_runs_have_a_row_each_of_what_decay_did) {
+  Sweep sweep(3, 1);
+  BOOST_TEST(!has(comparison_page(sweep.runs, {}), "What decay did"));
+  sweep.runs[0].diagnosis = diagnosis(0.2, true);
+  sweep.runs[1].diagnosis = diagnosis(1e-6, false);
+  const std::string page = comparison_page(sweep.runs, {});
+  const std::size_t from = page.find("What decay did</h2>");
+  BOOST_REQUIRE(from != std::string::npos);
+  const std::string table = page.substr(from, page.find("</table>", from) - from);
+  BOOST_TEST(count_of(table, "<tr>") == 3u, table);  // the head, and no row of the third run
+  const auto cells = [](const std::vector<const char*>& texts) {
+    std::string out;
+    for (const char* const cell : texts) out += text("<td>", cell, "</td>");
+    return out;
+  };
+  BOOST_TEST(has(table, cells({"1 of 2", "the end", "0.2", "0.25°", "1.75°", "9.5"})), table);
+  BOOST_TEST(has(table, cells({"0 of 2", "near the peak, epoch 1", "0.2", "1.5°", "1.75°", "1.25"})), table);
+}
+
 BOOST_AUTO_TEST_CASE(another_table_of_groups_is_another_condition) {
   Sweep sweep(1, 2);
   BOOST_TEST(conditions_of(sweep.runs).all.size() == 1u);
