@@ -37,6 +37,13 @@ bool named_as_picture(const std::string& name) {
   return end == ".png" || end == ".jpg" || end == ".jpeg";
 }
 
+// Words for halves beside those that are read: folders of nothing else have no classes.
+bool sounds_like_a_half(const std::string& name) {
+  static const std::set<std::string> words{"train", "training",   "test", "testing", "val",       "valid",
+                                           "dev",   "validation", "eval", "holdout", "unlabeled", "unlabelled"};
+  return words.contains(lower(name));
+}
+
 bool is_half(const std::string& name) {
   const std::string small = lower(name);
   return small == "train" || small == "test" || small == "val" || small == "valid";
@@ -202,7 +209,12 @@ Halves halves_of(const fs::path& root, const Reader::Entries& top, Reader& reade
     if (!is_half(name)) beside.push_back(name);
     else if (!found.emplace(lower(name), name).second)
       fail(root.string(), text("the directories ", found[lower(name)], " and ", name), "one of them", "rename one");
-  if (!found.contains("train") || (found.size() == 1 && !beside.empty())) return {};
+  if (!found.contains("train") || (found.size() == 1 && !beside.empty())) {
+    if (std::ranges::all_of(top.directories, sounds_like_a_half))
+      refuse(root, top.directories, "directories that sound like halves of a set, not like classes",
+             "train/ with test/, val/ or valid/, or a directory for each class", "rename them");
+    return {};
+  }
   refuse(root, beside, "directories beside a training and a test half", "classes in train/ and test/",
          "move them away, or into train/");
   Halves out{.train = found["train"], .test = {}};

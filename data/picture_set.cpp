@@ -43,6 +43,7 @@ Fitted fitted(const PictureFolder& folder, const FolderPicture& picture, const P
     out.pixels =
         resize(coloured, size.height, size.width, {.fit = options.fit, .background = PictureOptions{}.background});
   } catch (const Error& error) {
+    if (!detail::is_of_the_file(error)) throw;
     out.problem = error.what();
   }
   return out;

@@ -87,6 +87,7 @@ PictureSurvey survey_pictures(const PictureFolder& folder,
           try {
             look_at(detail::read_picture_file(folder.root / one.source).pixels, one);
           } catch (const Error& error) {
+            if (!detail::is_of_the_file(error)) throw;
             one.problem = error.what();
           }
         },

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 
 #include "framework/tensor/error.h"
 
@@ -24,7 +25,10 @@ class Arena {
   void* allocate(std::size_t size) {
     if (size > most_ - held_) return nullptr;
     std::unique_ptr<void, void (*)(void*)> memory(std::calloc(1, std::max<std::size_t>(1, size)), std::free);
-    if (memory == nullptr) return nullptr;
+    if (memory == nullptr) {
+      missed_ = true;
+      return nullptr;
+    }
     blocks_.push_back({std::move(memory), size});
     held_ += size;
     return blocks_.back().memory.get();
@@ -46,6 +50,9 @@ class Arena {
     return out;
   }
 
+  // Whether the system had no memory within the limit.
+  bool missed() const { return missed_; }
+
   static thread_local Arena* current;
 
  private:
@@ -55,6 +62,7 @@ class Arena {
   };
   std::vector<Block> blocks_;
   std::size_t most_, held_ = 0;
+  bool missed_ = false;
 };
 
 thread_local Arena* Arena::current = nullptr;
@@ -104,8 +112,11 @@ std::vector<std::uint8_t> decode(const CheckedPicture& picture, const std::strin
   calls.fetch_add(1, std::memory_order_relaxed);
   Arena arena(picture.most_bytes);
   const auto refuse = [&](const char* reason) {
-    fail(name, text("damaged pixels (", reason, ")"), "a whole picture", "save it again with another program");
+    if (arena.missed()) throw std::bad_alloc();  // which says nothing about the picture
+    fail(name, text("damaged pixels (", reason != nullptr ? reason : "they end early", ")"), "a whole picture",
+         "save it again with another program");
   };
+  stbi__g_failure_reason = nullptr;  // of the picture before
   int width = 0, height = 0, channels = 0;
   const stbi_uc* pixels = nullptr;
   try {

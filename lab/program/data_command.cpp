@@ -132,13 +132,15 @@ int run(const DataShowCommand& command, std::ostream& out) {
   const ContactSheetOptions options{.images = command.columns, .seed = command.seed};
   const bool pictures = is_pictures(command.set);
   const std::string name =
-      pictures ? fs::path(command.set).lexically_normal().stem().string() : published_set(command.set).name;
+      pictures ? fs::weakly_canonical(command.set).stem().string() : published_set(command.set).name;
+  const std::string file = command.file.empty() ? text(name.empty() ? "pictures" : name, ".png") : command.file;
+  if (command.file.empty() && fs::exists(fs::symlink_status(file)))
+    fail(file, "a file that is there", "a name that is free", "name the picture: --out FILE, which is replaced");
   const Augmentation augment =
       command.settings.empty() ? usual_augmentation(name) : augmentation_from(command.settings);
   const ImageDataset images =
       pictures ? some_pictures(command.set, command.test, options.classes, options.images, command.seed)
                : load(published_set(command.set), command.directory, command.test ? Split::test : Split::train);
-  const std::string file = command.file.empty() ? text(name.empty() ? "pictures" : name, ".png") : command.file;
   write_file(file, png(contact_sheet(images, augment, options)));
   out << printable_line(file) << ": a row for each class (";
   for (std::int64_t label = 0; label < std::min(images.classes(), options.classes); ++label)

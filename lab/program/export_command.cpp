@@ -7,6 +7,7 @@
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
 #include "lab/export/export_onnx.h"
+#include "lab/runs/run_files.h"
 #include "lab/setup/extensions.h"
 
 namespace ebb {
@@ -20,8 +21,12 @@ OnnxInput input_of(const std::string& given) {
   fail("--input", in_quotes(given), "pixels or standardised");
 }
 
-void require_free(const std::string& file, bool overwrite) {
+// \param model what is exported: a file of weights, or a run directory.
+void require_free(const std::string& file, const std::string& model, bool overwrite) {
   std::error_code error;
+  for (const fs::path& read : {fs::path(model), fs::path(model) / run_files::model.name})
+    if (fs::equivalent(file, read, error) && !error)
+      fail(file, "the file that is exported", "another one", "choose another name");
   const fs::file_status status = fs::status(file, error);
   if (fs::is_directory(status)) fail(file, "a directory", "the name of a file");
   if (fs::exists(status) && !overwrite)
@@ -52,7 +57,7 @@ int ExportCommandLine::run() {
   if (onnx_.empty() && torch_.empty())
     fail("export", "no format", "--onnx FILE, --torch FILE, or both", "see `ebb export --help`");
   for (const std::string& file : {onnx_, torch_})
-    if (!file.empty()) require_free(file, overwrite_);
+    if (!file.empty()) require_free(file, model_.path(), overwrite_);
   Predictor predictor(model_.path(), options);
   const ModelCard& card = predictor.card();
   onnx.standardisation = *card.standardisation;

@@ -121,6 +121,8 @@ BOOST_AUTO_TEST_CASE(folders_that_are_no_data_set_are_refused) {
   refused({"a/1.png", "b/1.png", "c/", "d/notes.txt"}, {"classes without pictures", "\n  c", "\n  d"});
   refused({"train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/"}, {"without pictures", "test/b"});
   refused({"a/1.png"}, {"one class only", "\"a\""});
+  for (const auto& [one, other] : {std::pair{"train", "validation"}, {"Training", "Testing"}, {"test", "val"}})
+    refused({std::string(one) + "/a/1.png", std::string(other) + "/a/1.png"}, {"sound like halves", one, other});
   refused({"train/a/1.png", "train/b/1.png", "test/a/1.png", "test/c/1.png", "test/d/1.png"},
           {"that the training half lacks", "\n  c", "\n  d"});
   refused({"a/1.png", "A/1.png", "b/1.png"}, {"equal but for case", "\n  A", "\n  a"});

@@ -9,6 +9,7 @@
 #include "lab/use/predictor.h"
 #include "tests/data/picture_files.h"
 #include "tests/lab/outcomes.h"
+#include "tests/support/instrumented.h"
 
 namespace ebb {
 namespace {
@@ -86,6 +87,40 @@ BOOST_AUTO_TEST_CASE(verify_tells_what_is_wrong_with_a_folder) {
     FileSource file(picture);
     BOOST_TEST(read_picture(file).dim(2) == 1);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_picture_of_ones_own_is_not_replaced_unasked) {
+  const TemporaryDirectory root;
+  put_classes(root / "pets", {"cat", "dog"}, 5);
+  put_below(root / "pets.png", "mine");
+  const std::string there = "cd " + root.path().string() + " && " EBB_PROGRAM " data show pets";
+  const Finished refused = test::shell(there);
+  BOOST_TEST(refused.status == 1);
+  BOOST_TEST(has(refused.output, "--out FILE"), refused.output);
+  BOOST_TEST(test::read(root / "pets.png") == "mine");
+  BOOST_TEST(test::shell(there + " --out pets.png").status == 0);
+  BOOST_TEST(test::read(root / "pets.png") != "mine");
+}
+
+// A small file that takes 64 MiB, under limits of which some are too small to decode it.
+BOOST_AUTO_TEST_CASE(a_lack_of_memory_is_no_damaged_picture) {
+  if (test::instrumented) return;  // sanitizers map terabytes
+  const TemporaryDirectory root;
+  constexpr std::uint32_t side = 4096;
+  const test::Bytes rows(std::size_t{side} * (1 + 4 * side), std::byte{0});
+  put_below(root / "in/a/large.png", test::png_file(test::png_header(side, side, 8, 6), rows));
+  put_classes(root / "in", {"a", "b"}, 3);
+  int missed = 0;
+  for (int megabytes = 120; megabytes <= 480; megabytes += 40) {
+    const Finished done = test::shell(
+        text("ulimit -v ", megabytes * 1000, "; EBB_THREADS=1 ", EBB_PROGRAM, " data pack ", (root / "in").string(),
+             " --size 8x8 --skip-broken --overwrite --out ", (root / "x.safetensors").string()));
+    BOOST_TEST((done.status == 0 || done.status == 1), megabytes << " MB: status " << done.status);
+    BOOST_TEST(!has(done.output, "damaged"), done.output);
+    BOOST_TEST(!has(done.output, "left out"), done.output);
+    if (has(done.output, "[memory]")) ++missed;
+  }
+  BOOST_TEST(missed > 0);
 }
 
 // A coloured drawing of bars that lie or stand, or of squares, as noisy as a photograph.
