@@ -33,6 +33,7 @@ Network network_of(const Tape& tape, const std::vector<NamedParameter>& paramete
     if (node.parameter != nullptr && known != numbers.end()) value.parameter = known->second;
     for (std::size_t k = 0; k < value.inputs.size(); ++k) {
       const double share = value.inputs[k] < 0 ? constants.share(i, k) : 1;
+      if (value.inputs[k] < 0 && constants.scales(i, k)) value.scaled = true;
       if (share <= most_eps_share) value.eps = static_cast<int>(k), value.eps_share = share;
     }
   }

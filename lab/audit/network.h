@@ -23,6 +23,7 @@ struct NetworkValue {
   bool to_loss = false;                   ///< Whether the loss depends on it.
   int eps = -1;                           ///< Of a sum: which input is a constant as small as a norm's eps; or -1.
   double eps_share = 0;                   ///< Its share of the sum: see SmallConstants.
+  bool scaled = false;                    ///< Of a product: by one constant number.
 
   /// The setting of that name, the first if there are several; `otherwise` where there is none.
   double setting(std::string_view name, double otherwise = 0) const;

@@ -166,6 +166,7 @@ class ShiftWalk {
     const std::size_t k = of(value, 0) != Added::nothing ? 0 : 1;
     if (of(value, 1 - k) != Added::nothing || (k == 1 && value.op == "div")) return Added::something;
     const NetworkValue* const factor = input(value, 1 - k);
+    if (value.scaled) return of(value, k);
     if (factor == nullptr || factor->shape.rank() > 1 || factor->parameter < 0) return Added::something;
     const Added x = of(value, k);
     if (factor->shape.rank() == 0) return x;

@@ -1,5 +1,6 @@
 #include "lab/audit/small_constant.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "framework/compute/basic.h"
@@ -25,6 +26,9 @@ SmallConstants::SmallConstants() : before_(detail::op_observer) { detail::op_obs
 SmallConstants::~SmallConstants() { detail::op_observer = before_; }
 
 void SmallConstants::forward(const char* op, std::size_t node, std::span<const Var> inputs, const Tensor&) {
+  if (std::string_view(op) == "mul")
+    for (const std::size_t k : {std::size_t{0}, std::size_t{1}})
+      if (inputs[k].value().size() == 1) factors_.emplace_back(node, k);
   if (std::string_view(op) != "add") return;
   for (const std::size_t k : {std::size_t{0}, std::size_t{1}}) {
     const Tensor &c = inputs[k].value(), &x = inputs[1 - k].value();
@@ -38,6 +42,10 @@ double SmallConstants::share(std::size_t node, std::size_t constant) const {
   for (const Seen& s : seen_)
     if (s.node == node && s.constant == constant) return s.share;
   return 1;
+}
+
+bool SmallConstants::scales(std::size_t node, std::size_t constant) const {
+  return std::ranges::find(factors_, std::pair(node, constant)) != factors_.end();
 }
 
 }  // namespace ebb

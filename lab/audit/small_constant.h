@@ -1,7 +1,9 @@
 /// \file
-/// Constants that are added to sums so that a division stays finite: the eps of norms that are written out.
+/// Constants in ops: those that are added to sums so that a division stays finite, the eps of norms that are written
+/// out, and numbers by which a value is multiplied.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "framework/autograd/tape.h"
@@ -12,7 +14,8 @@ namespace ebb {
 /// for a hundredth.
 constexpr double most_eps_share = 0.01;
 
-/// Looks on while a pass is recorded: by how much constants matter in `x + c`, c > 0, x >= 0.
+/// Looks on while a pass is recorded: by how much constants matter in `x + c`, c > 0, x >= 0, and which are the one
+/// factor of all that they are multiplied with.
 class SmallConstants : public detail::OpObserver {
  public:
   SmallConstants();
@@ -28,6 +31,9 @@ class SmallConstants : public detail::OpObserver {
   /// such a c; 1 if it is none.
   double share(std::size_t node, std::size_t constant) const;
 
+  /// Whether value number `node` is a product whose input number `constant` is one number.
+  bool scales(std::size_t node, std::size_t constant) const;
+
  private:
   struct Seen {
     std::size_t node, constant;
@@ -35,6 +41,7 @@ class SmallConstants : public detail::OpObserver {
   };
   detail::OpObserver* before_;
   std::vector<Seen> seen_;
+  std::vector<std::pair<std::size_t, std::size_t>> factors_;  // node and constant
 };
 
 }  // namespace ebb

@@ -49,6 +49,16 @@ BOOST_AUTO_TEST_CASE(convolution_norm_relu_head) {
   BOOST_TEST(symmetries(found, true) == "bn.scale x c, bn.shift x c, fc.weight rows / c, by channel (4)\n");
 }
 
+// A number that all logits are divided by leaves what they have in common to all of them.
+BOOST_AUTO_TEST_CASE(a_head_whose_logits_are_scaled) {
+  Net net;
+  Child<Linear> fc{net, "fc", {.in = 50, .out = classes}, Rng(1)};
+  net.body = [&](const Var& x) { return 3.0 * (fc(reshape(x, {samples, 50})) / 9); };
+  const Audit found = sound_audit(net);
+  BOOST_TEST(answer(found) == "fc.weight head, whole\nfc.bias head, whole\n");
+  BOOST_TEST(symmetries(found) == "fc.weight + t, as a whole\nfc.bias + t, as a whole\n");
+}
+
 BOOST_AUTO_TEST_CASE(fused_and_unfused_relu_are_the_same_network) {
   std::string answers[2];
   for (const bool fused : {false, true}) {
