@@ -8,6 +8,7 @@
 #include "framework/compute/basic.h"
 #include "framework/nn/eval_mode.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/memory.h"
 
 namespace ebb::detail {
 namespace {
@@ -130,6 +131,7 @@ RecordedPass recorded_pass(Layer& model, const Shape& image, std::int64_t batch)
     if (p.parameter->value().dtype() != DType::f32)
       fail("export", text("the parameter ", p.path, " in ", p.parameter->value().dtype()), "a model in f32",
            "convert it before: model.to(DType::f32)");
+  const memory::Guard guard;  // the number of images is somebody else's choice
   const EvalMode eval(model);
   RecordedPass pass = one_pass(model, image, batch == 0 ? 2 : batch, Rng(1));
   const RecordedPass again = one_pass(model, image, batch == 0 ? 3 : batch, Rng(2));

@@ -141,9 +141,9 @@ std::string what_doubling_does(const AtRest& rest, const Lines& filters) {
                                             : "At the learning rate of the last windows, ";
   return text(when, significant(median(filters, [](const Line& r) { return r.lr; }), 2),
               rest.until > 0 && !rest.peak && rest.windows > 1 ? " on average" : "",
-              ", filters would at twice the lambda turn by ", degrees(&Line::doubled_angle), " a step in place of ",
-              degrees(&Line::predicted_angle), " and rest at a norm of ", norm(&Line::doubled_norm),
-              " in place of the predicted ", norm(&Line::predicted_norm),
+              ", filters at rest would at twice the lambda turn by ", degrees(&Line::doubled_angle),
+              " a step in place of ", degrees(&Line::predicted_angle), " and rest at a norm of ",
+              norm(&Line::doubled_norm), " in place of the predicted ", norm(&Line::predicted_norm),
               rest.until > 0 ? text("; the norm assumes gradients as they were in epoch ", rest.until, ".")
                              : std::string("; the norm assumes gradients as they were measured last."));
 }

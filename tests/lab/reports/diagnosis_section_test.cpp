@@ -151,8 +151,9 @@ BOOST_AUTO_TEST_CASE(a_learning_rate_that_fell_faster_than_filters_follow_is_tol
   BOOST_TEST(has(all, "At the peak it takes 1,000 steps to come to rest, and the run had 300 near it."), all);
   BOOST_TEST(has(all, "In the last window near the peak they were at 1.62 times the predicted norm"), all);
   BOOST_TEST(has(all, "turned by 1.3° a step, where 1.3° was predicted"), all);
-  BOOST_TEST(has(all, "Near the peak of the learning rate, at 0.18, filters would at twice the lambda turn by 1.8°"),
-             all);
+  BOOST_TEST(
+      has(all, "Near the peak of the learning rate, at 0.18, filters at rest would at twice the lambda turn by 1.8°"),
+      all);
   if (can_plot()) BOOST_TEST(has(all, "Norm in epoch 4, near the peak"), all);
   for (const char* const nonsense : {"20,000,000", "30,000", "relative error", "R²", "Not at rest at the end"})
     BOOST_TEST(!has(all, nonsense), nonsense << " in " << all);
@@ -164,7 +165,7 @@ BOOST_AUTO_TEST_CASE(a_learning_rate_that_fell_little_or_long_ago_is_told_by_the
   const std::string little = section(rows);
   BOOST_TEST(has(little, "<p>0 of 2 layers of filters, "), little);
   BOOST_TEST(has(little, "at these settings it takes 1,818 steps."), little);
-  BOOST_TEST(has(little, "At the learning rate of the last windows, 0.11, filters would at twice"), little);
+  BOOST_TEST(has(little, "At the learning rate of the last windows, 0.11, filters at rest would at twice"), little);
   rows = along_a_cosine(0.05);
   for (DiagnosisRow& row : rows) row.relaxation = 150;  // reaches the last two windows, which are alike
   BOOST_TEST(!has(section(rows), "fell"), section(rows));
@@ -198,7 +199,7 @@ BOOST_AUTO_TEST_CASE(say_that_filters_were_at_equilibrium_until_the_learning_rat
   BOOST_TEST(has(all, "they were at 0.9 times the predicted norm and turned by 1.3° a step, where 1.5° was predicted"),
              all);
   BOOST_TEST(has(all, "gradients as they were in epoch 9"), all);
-  BOOST_TEST(has(all, "At the learning rate of that time, 0.1 on average, filters would at twice"), all);
+  BOOST_TEST(has(all, "At the learning rate of that time, 0.1 on average, filters at rest would at twice"), all);
   BOOST_TEST(has(all, "Median relative error of the predicted norm: 10.0 %"), all);
   BOOST_TEST(!has(all, "1,000,000 steps"), all);
 }
