@@ -126,7 +126,6 @@ AtRest near_the_peak(const std::vector<DiagnosisRow>& rows, const std::vector<Wi
     if (near(window)) {
       out.peak->steps += window.step - before;
       out.until = window.epoch;
-      out.until_step = window.step;
     }
     before = window.step;
   }
@@ -145,7 +144,6 @@ AtRest at_rest(const std::vector<DiagnosisRow>& rows) {
   if (last != windows.rend() && end.last_lr < 0.9 * last->lr) {
     out = at_rest_to_the_end(rows_of(rows, windows, [&](const Window& w) { return w.step <= last->step; }));
     out.until = last->epoch;
-    out.until_step = last->step;
     out.until_lr = last->lr;
   } else if (fell_too_fast(windows)) {
     out = near_the_peak(rows, windows);

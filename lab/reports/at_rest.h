@@ -25,9 +25,9 @@ struct AtRest {
   // Epoch of the first window from which on nine of ten layers and windows are at rest, as are nine of ten layers in
   // it and in the last one; 0: there is none.
   std::int64_t since = 0;
-  // Where layers were at rest until the learning rate fell, and are not at the end: epoch and update of the last window
+  // Where layers were at rest until the learning rate fell, and are not at the end: epoch of the last window
   // that rests; else 0. All numbers below are of the windows up to there.
-  std::int64_t until = 0, until_step = 0;
+  std::int64_t until = 0;
   double until_lr = 0;  // there, the highest of the layers
   // Where layers were never at rest and the learning rate fell faster than they can follow, to less than half within
   // the relaxation time of the end. `until` is then the last window near the peak, and numbers are of windows near it.

@@ -52,10 +52,10 @@ std::string table_of(const std::vector<const AuditRow*>& rows) {
                      shown(row->norm), pair_of(row->predicted_norm, row->predicted_angle, "°", ", "),
                      pair_of(row->doubled_norm, row->doubled_angle, "°", ", "), shown(row->effective_lr)});
   }
-  std::string out =
-      html::table({"parameter", "position", "decay", "shrink a step", "timescale, steps = epochs", "left at the end",
-                   "|w| at the start", "at rest: |w|, turns", "at 2 lambda: |w|, turns", "effective lr at the start"},
-                  cells, "audit");
+  std::string out = html::table({"parameter", "position", "decay", "shrink a step", "timescale, steps = epochs",
+                                 "left at the end", "|w| at the start", "at rest by the first gradients: |w|, turns",
+                                 "at 2 lambda: |w|, turns", "effective lr at the start"},
+                                cells, "audit");
   if (rows.size() > most_rows)
     out += text("<p class=\"small\">", grouped(static_cast<std::int64_t>(rows.size() - most_rows)), " more are in ",
                 "audit.json.</p>\n");
@@ -93,10 +93,10 @@ std::string what_doubling_does(const std::vector<const AuditRow*>& decayed, bool
   const auto number = [&](double AuditRow::*member) { return significant(median(known, member), 3); };
   return text("By the gradients of the first batch and at the peak learning rate, ",
               significant(median(known, &AuditRow::lr), 2),
-              ", weights in front of a norm come to rest where updates and decay "
-              "balance, at a norm of ",
+              ", weights in front of a norm would come to rest where updates and decay "
+              "balance, at a norm of about ",
               number(&AuditRow::predicted_norm), " a channel, and turn by ", number(&AuditRow::predicted_angle),
-              "° a step (medians of the layers); at twice the lambda at ", number(&AuditRow::doubled_norm),
+              "° a step (medians of the layers); with every lambda doubled at ", number(&AuditRow::doubled_norm),
               ", turning by ", number(&AuditRow::doubled_angle),
               "°. Gradients change as a network learns, and norms at rest follow them: ",
               diagnosed ? "<i>What decay did</i> has those of the training."

@@ -58,6 +58,10 @@ std::string why_they_move(const std::vector<Line>& layers) {
               significant(rest_drift, 2), " over such a time counts as rest. ");
 }
 
+std::string relaxation_in_words(double steps) {
+  return text("the relaxation time, in which 63 % of a distance from it goes, is ", whole(steps), " steps");
+}
+
 // Whether filters are, or were, where decay takes what updates add to their norm.
 std::string when_at_rest(const AtRest& rest, const Lines& filters) {
   const std::size_t resting = filters.size() - rest.moving.size();
@@ -65,8 +69,8 @@ std::string when_at_rest(const AtRest& rest, const Lines& filters) {
     return text("The learning rate fell from ", significant(rest.peak->lr, 2), " to ", significant(rest.last_lr, 2),
                 ", faster than filters, the weights in front of a norm, can follow: at the end ", resting, " of ",
                 filters.size(), " layers are at equilibrium, where decay takes what updates add to their norm. At the ",
-                "peak it takes ", whole(rest.peak->relaxation), " steps to come to rest, and the run had ",
-                whole(static_cast<double>(rest.peak->steps)), " near it. ");
+                "peak ", relaxation_in_words(rest.peak->relaxation), ", and the run had ",
+                whole(static_cast<double>(rest.peak->steps)), " steps near it. ");
   if (rest.until > 0)
     return text("Filters, the weights in front of a norm, were at equilibrium from epoch ", rest.since, " to ",
                 rest.until, ": decay took what updates added to their norm. Then the learning rate fell from ",
@@ -80,8 +84,8 @@ std::string when_at_rest(const AtRest& rest, const Lines& filters) {
     return text(words, " of filters, the weights in front of a norm, are at equilibrium, nearly all: decay takes what ",
                 "updates add to their norm. ");
   return text(words, " of filters, the weights in front of a norm, are at equilibrium, where decay takes what updates ",
-              "add to their norm; at these settings it takes ",
-              whole(median(filters, [](const Line& r) { return r.relaxation; })), " steps. ");
+              "add to their norm; at these settings ",
+              relaxation_in_words(median(filters, [](const Line& r) { return r.relaxation; })), ". ");
 }
 
 std::string where_filters_are(const AtRest& rest, const Lines& filters) {
@@ -125,7 +129,8 @@ std::string what_became_of_the_head(const RunData& run, const Lines& last) {
   const std::string norm = text("the norm of ", escape(end.parameter), " went from ", norm_at_first(run, end), " to ",
                                 significant(end.whole_norm, 3));
   if (!(end.lambda > 0) || !std::isfinite(end.left)) return text("The head: ", norm, ".");
-  return text("Decay alone would have taken ", share_in_words(1 - end.left), " off the head; ", norm, ".");
+  return text("Without gradients decay would have taken ", share_in_words(1 - end.left), " off the head; with them ",
+              norm, ".");
 }
 
 std::string what_doubling_does(const AtRest& rest, const Lines& filters) {
@@ -141,11 +146,13 @@ std::string what_doubling_does(const AtRest& rest, const Lines& filters) {
                                             : "At the learning rate of the last windows, ";
   return text(when, significant(median(filters, [](const Line& r) { return r.lr; }), 2),
               rest.until > 0 && !rest.peak && rest.windows > 1 ? " on average" : "",
-              ", filters at rest would at twice the lambda turn by ", degrees(&Line::doubled_angle),
+              ", filters at rest would with every lambda doubled turn by ", degrees(&Line::doubled_angle),
               " a step in place of ", degrees(&Line::predicted_angle), " and rest at a norm of ",
               norm(&Line::doubled_norm), " in place of the predicted ", norm(&Line::predicted_norm),
-              rest.until > 0 ? text("; the norm assumes gradients as they were in epoch ", rest.until, ".")
-                             : std::string("; the norm assumes gradients as they were measured last."));
+              rest.until > 0 ? text("; the norm assumes gradients as they were in epoch ", rest.until)
+                             : std::string("; the norm assumes gradients as they were measured last"),
+              ". Expect such a rotation within 10 %, and such a norm within 20 %: it follows the gradients, which more "
+              "decay changes.");
 }
 
 // A curve for each parameter, and its prediction dashed in the same colour.
@@ -190,9 +197,16 @@ std::string panel_of(const std::vector<std::string>& names, const std::vector<Pl
   return html::panel(legend, plots);
 }
 
-// Predicted against measured norm in a window, a point for each layer, and the diagonal; how far off they are where
-// layers are at rest.
-std::string scatter(const Lines& filters, const std::string& title) {
+// Which windows the points of scatter() are of.
+std::string when_measured(const AtRest& rest) {
+  const std::string of = rest.windows > 1 ? text("mean of ", rest.windows, " windows ") : std::string();
+  if (rest.until == 0) return text("Norm, ", of, "at the end");
+  return text("Norm, ", of, rest.peak ? "near the peak, to epoch " : "at equilibrium, to epoch ", rest.until);
+}
+
+// Predicted against measured norm, a point for each layer, and the diagonal; how far off they are where layers are at
+// rest.
+std::string scatter(const Lines& filters, const AtRest& rest) {
   Curve dots{.title = "layer", .points = {}, .dots = true};
   std::vector<double> errors;
   double mean = 0, off = 0, spread = 0, low = INFINITY, high = 0;
@@ -206,7 +220,7 @@ std::string scatter(const Lines& filters, const std::string& title) {
     low = std::min({low, r->predicted_norm, r->norm.median});
     high = std::max({high, r->predicted_norm, r->norm.median});
   }
-  Plot plot{.title = title, .unit = "measured", .x = "predicted", .curves = {dots}, .x_axis = {}};
+  Plot plot{.title = when_measured(rest), .unit = "measured", .x = "predicted", .curves = {dots}, .x_axis = {}};
   plot.curves.push_back(
       {.title = "equal", .points = {{low, low}, {high, high}}, .dashed = true, .colour = "var(--axis)"});
   if (!settled) return html::figures({plot});
@@ -214,6 +228,17 @@ std::string scatter(const Lines& filters, const std::string& title) {
       text("<p>Median relative error of the predicted norm: ", percent(spread_of_channels(errors).median, 1));
   if (spread > 1e-12) line += text("; R² of its logarithm: ", decimal(1 - off / spread, 2));
   return html::figures({plot}) + line + ".</p>\n";
+}
+
+// What a window is.
+std::string what_a_window_is(const RunData& run) {
+  std::int64_t before = 0, longest = 0;
+  for (const Line& row : run.diagnosis) {
+    longest = std::max(longest, row.step - before);
+    before = row.step;
+  }
+  return text("<p class=\"small\">A window is what stands between two points of the curves: here ", grouped(longest),
+              " updates at most, of which some are measured. Numbers are medians of the channels.</p>\n");
 }
 
 }  // namespace
@@ -231,6 +256,7 @@ html::Section diagnosis_section(const RunData& run) {
   for (const std::string& sentence : {where_filters_are(rest, settled), what_became_of_the_head(run, last),
                                       where_it_acts(last), what_doubling_does(rest, settled)})
     if (!sentence.empty()) out += text("<p>", sentence, "</p>\n");
+  out += what_a_window_is(run);
   if (!filters.empty()) {
     const std::vector<std::string> names = names_of(filters);
     out += panel_of(
@@ -245,10 +271,7 @@ html::Section diagnosis_section(const RunData& run) {
              run, names, {.title = "Relative gradient", .unit = "|g| / |w|; predicted: dashed", .curves = {}},
              [](const Line& r) { return r.relative_gradient.median; },
              [](const Line& r) { return r.predicted_relative; })});
-    if (rest.until > 0)
-      out += scatter(rows_where(run, [&](const Line& r) { return r.step == rest.until_step && has_equilibrium(r); }),
-                     text("Norm in epoch ", rest.until, rest.peak ? ", near the peak" : ", at equilibrium"));
-    else out += scatter(filters, "Norm at the end");
+    out += scatter(settled, rest);
   }
   if (!scales.empty()) {
     const std::vector<std::string> names = names_of(scales);

@@ -73,10 +73,10 @@ BOOST_AUTO_TEST_CASE(leaves_the_weights_and_writes_what_it_saw) {
   const std::size_t first = page.find("<h2");
   BOOST_TEST(page.substr(first, 60).find("What decay did") != std::string::npos);
   for (const char* const part : {" the predicted norm", "off the head", "Decay acts on 9 parameters",
-                                 "filters at rest would at twice the lambda"})
+                                 "filters at rest would with every lambda doubled"})
     BOOST_TEST(has(page, part), part);
   BOOST_TEST(!has(read(data.root / "plain" / "report.html"), "What decay did"));
-  BOOST_TEST(has(read(data.root / "plain" / "report.html"), "at twice the lambda"));
+  BOOST_TEST(has(read(data.root / "plain" / "report.html"), "with every lambda doubled"));
   BOOST_TEST(has(page, "<i>What decay did</i> has those of the training"));
   std::istringstream log(read(data.root / "seen" / "log.jsonl"));
   std::string line;

@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(numbers_are_those_of_the_peak_and_the_run_as_in_the_header_
   const std::string page = test::read(root / "run" / "report.html");
   for (const char* const said :
        {static_cast<const char*>(left), "Decay acts on 9 parameters with ", " in front of a norm, where it leaves",
-        ", and on 1 parameter with ", "at twice the lambda at "})
+        ", and on 1 parameter with ", "with every lambda doubled at "})
     BOOST_TEST(has(page, said), said);
 }
 
