@@ -3,13 +3,13 @@
 namespace ebb {
 namespace {
 
-constexpr std::array signals{SIGINT, SIGTERM, SIGHUP};
+constexpr std::array caught_signals{SIGINT, SIGTERM, SIGHUP};
 volatile std::sig_atomic_t came = 0;
 
 extern "C" void remember(int signal) {
   came = signal;
   // Whichever comes next finds the default action: it ends the process.
-  for (const int each : signals) ::signal(each, SIG_DFL);
+  for (const int each : caught_signals) ::signal(each, SIG_DFL);
 }
 
 }  // namespace
@@ -20,15 +20,15 @@ StopSignal::StopSignal() {
   action.sa_handler = remember;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  for (std::size_t i = 0; i < signals.size(); ++i) {
-    sigaction(signals[i], nullptr, &former_[i]);
+  for (std::size_t i = 0; i < caught_signals.size(); ++i) {
+    sigaction(caught_signals[i], nullptr, &former_[i]);
     // A signal that the parent ignores (nohup) stays ignored.
-    if (former_[i].sa_handler != SIG_IGN) sigaction(signals[i], &action, nullptr);
+    if (former_[i].sa_handler != SIG_IGN) sigaction(caught_signals[i], &action, nullptr);
   }
 }
 
 StopSignal::~StopSignal() {
-  for (std::size_t i = 0; i < signals.size(); ++i) sigaction(signals[i], &former_[i], nullptr);
+  for (std::size_t i = 0; i < caught_signals.size(); ++i) sigaction(caught_signals[i], &former_[i], nullptr);
 }
 
 int StopSignal::requested() { return came; }

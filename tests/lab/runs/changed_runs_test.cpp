@@ -216,7 +216,7 @@ BOOST_AUTO_TEST_CASE(damaged_changes_name_file_and_line) {
 // Runs that were changed are no seeds of those that were not.
 BOOST_AUTO_TEST_CASE(comparisons_tell_changed_runs_apart) {
   const test::TemporaryDirectory folder;
-  for (const std::uint64_t seed : {1, 2, 3}) {
+  for (const std::uint64_t seed : {1U, 2U, 3U}) {
     test::MadeUpRun run{.epochs = 2, .steps = 20};
     run.recipe.seed = seed;
     test::write_made_up_run(folder / text("run", seed), run);

@@ -64,13 +64,16 @@ BOOST_FIXTURE_TEST_CASE(settings_reach_the_optimizer_and_none_is_set_in_vain, Ne
   BOOST_TEST(has(settings("lars", "trust", "0.0625"), "0.0625"));
   BOOST_TEST(has(settings("adadelta", "alpha", "0.75"), "0.75"));
   BOOST_TEST(has(settings("adagrad", "lr_decay", "0.125"), "0.125"));
-  for (const auto& [optimizer, key, value] : {std::tuple{"adam", "momentum", "0.9"},
-                                              {"sgd", "beta1", "0.9"},
-                                              {"lion", "eps", "0.1"},
-                                              {"sgd", "centered", "true"},
-                                              {"adamw", "adam_lr", "0.1"}}) {
-    const std::string message = message_of([&] { settings(optimizer, key, value); });
-    BOOST_TEST(has(message, std::string("beside optimizer = \"") + optimizer + '"'), message);
+  struct Vain {
+    const char *optimizer, *key, *value;
+  };
+  for (const Vain& vain : {Vain{"adam", "momentum", "0.9"},
+                           {"sgd", "beta1", "0.9"},
+                           {"lion", "eps", "0.1"},
+                           {"sgd", "centered", "true"},
+                           {"adamw", "adam_lr", "0.1"}}) {
+    const std::string message = message_of([&] { settings(vain.optimizer, vain.key, vain.value); });
+    BOOST_TEST(has(message, std::string("beside optimizer = \"") + vain.optimizer + '"'), message);
   }
 }
 

@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(pages_have_their_parts_in_order_and_refuted_claims_among_th
 // Two pairs with a course and its prediction, and a number with its prediction.
 Results courses() {
   Results results({{"arm", {"a", "b"}}});
-  for (const std::uint64_t pair : {1, 2}) {
+  for (const std::uint64_t pair : {1U, 2U}) {
     Record record;
     for (const std::int64_t step : {0, 10, 20}) {
       record.put("norm", step, static_cast<double>(step) + static_cast<double>(pair));

@@ -156,7 +156,8 @@ BOOST_FIXTURE_TEST_CASE(every_counter_is_checked_before_anything_changes, Damage
 BOOST_FIXTURE_TEST_CASE(every_count_of_the_optimizer_is_checked, Damage) {
   const std::set<std::string> signed_ones{"optimizer/plateau/best"};
   int counts = 0;
-  for (const auto& [key, value] : TrainState(good).metadata) {
+  for (const auto& entry : TrainState(good).metadata) {
+    const std::string &key = entry.first, &value = entry.second;
     const std::size_t at = key.find("optimizer/");
     if (at == std::string::npos || value.find_first_not_of("0123456789.-e") != std::string::npos) continue;
     ++counts;
