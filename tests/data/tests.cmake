@@ -1,6 +1,6 @@
 ebb_test(data
   SOURCES data/augment_test.cpp data/cifar_test.cpp data/csv_test.cpp data/damage_test.cpp data/idx_test.cpp data/loader_test.cpp
-    data/mixing_test.cpp data/mnist_test.cpp data/pixel_statistics_test.cpp data/published_test.cpp data/split_test.cpp
+    data/mixing_test.cpp data/mnist_test.cpp data/npz_test.cpp data/pixel_statistics_test.cpp data/published_test.cpp data/split_test.cpp
     support/allocations.cpp support/mutate.cpp support/temporary_directory.cpp
   LIBRARIES ebb::data ZLIB::ZLIB)
 ebb_test(prefetch THREADS SOURCES data/prefetch_test.cpp LIBRARIES ebb::data)

@@ -18,9 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<const Target*, 17> targets{
-    &safetensors, &import_torch, &checkpoint, &recipe,    &selector, &idx,    &archive, &cifar,      &csv,
-    &run_log,     &evaluation,   &changes,    &diagnosis, &trial,    &audits, &picture, &picture_set};
+constexpr std::array<const Target*, 18> targets{
+    &safetensors, &import_torch, &checkpoint, &recipe,    &selector, &idx,    &archive, &cifar,       &csv,
+    &run_log,     &evaluation,   &changes,    &diagnosis, &trial,    &audits, &picture, &picture_set, &npz};
 
 // What broke, or nothing.
 std::string problem_of(const Target& target, const Bytes& input) {

@@ -41,7 +41,7 @@ struct Target {
 };
 
 extern const Target safetensors, import_torch, checkpoint, recipe, selector, idx, archive, cifar, csv, run_log,
-    evaluation, changes, diagnosis, trial, audits, picture, picture_set;
+    evaluation, changes, diagnosis, trial, audits, picture, picture_set, npz;
 
 // `read` as a target's run(): an Error is a refusal.
 Verdict attempt(const std::function<void()>& read);
