@@ -14,6 +14,16 @@ State torch_state(Module& model) {
   return out;
 }
 
-void export_torch(Module& model, const std::filesystem::path& file) { save_safetensors(file, torch_state(model)); }
+void save_torch(const std::filesystem::path& file, const State& state,
+                const std::map<std::string, std::string>& metadata) {
+  std::map<std::string, std::string> all{{"format", "pt"}};
+  all.insert(metadata.begin(), metadata.end());
+  save_safetensors(file, state, all);
+}
+
+void export_torch(Module& model, const std::filesystem::path& file,
+                  const std::map<std::string, std::string>& metadata) {
+  save_torch(file, torch_state(model), metadata);
+}
 
 }  // namespace ebb

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <string>
 
 #include "framework/nn/module.h"
 
@@ -14,8 +16,15 @@ namespace ebb {
 /// \throws Error when a Flatten in front of a Linear has not seen an image and was not told its shape.
 State torch_state(Module& model);
 
+/// Writes a state as safetensors of PyTorch's are: with the entry "format" of the metadata, which is "pt".
+/// \throws Error as save_safetensors() does.
+void save_torch(const std::filesystem::path& file, const State& state,
+                const std::map<std::string, std::string>& metadata = {});
+
 /// Writes torch_state() as safetensors: `model.load_state_dict(safetensors.torch.load_file("model.safetensors"))`.
-/// \throws Error as above, and as save_safetensors().
-void export_torch(Module& model, const std::filesystem::path& file);
+/// \param metadata of the file, beside that.
+/// \throws Error as torch_state() and save_torch() do.
+void export_torch(Module& model, const std::filesystem::path& file,
+                  const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace ebb

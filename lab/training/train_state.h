@@ -17,6 +17,9 @@ struct TrainState {
   std::map<std::string, std::string> metadata;  ///< The rest.
 };
 
+/// What stands under a prefix, without it: part_of(state, "model/").
+TrainState part_of(const TrainState& state, const std::string& prefix);
+
 /// How strictly a state is taken over.
 struct StateOptions {
   /// Accepts EMA or lookahead where the state has none, which then begin with its weights, and the other way round.

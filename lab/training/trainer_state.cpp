@@ -64,6 +64,10 @@ std::string described(const PixelStatistics& statistics) {
 
 }  // namespace
 
+TrainState part_of(const TrainState& state, const std::string& prefix) {
+  return {cut(state.tensors, prefix), cut(state.metadata, prefix)};
+}
+
 TrainState Trainer::save_state() const {
   if (!can_save()) fail("trainer", "a state in the middle of an update", "one between updates");
   TrainState out;

@@ -1,0 +1,235 @@
+// Trainings that go on elsewhere: weights and optimizer to PyTorch and back.
+#include "lab/export/torch_training.h"
+
+#include <boost/test/unit_test.hpp>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "framework/compute/basic.h"
+#include "framework/io/safetensors.h"
+#include "framework/nn/activations.h"
+#include "framework/nn/batch_norm.h"
+#include "framework/nn/conv2d.h"
+#include "framework/nn/flatten.h"
+#include "framework/nn/linear.h"
+#include "framework/nn/sequential.h"
+#include "framework/ops/loss.h"
+#include "framework/tensor/error.h"
+#include "optim/adadelta.h"
+#include "optim/adagrad.h"
+#include "optim/adam.h"
+#include "optim/lion.h"
+#include "optim/nadam.h"
+#include "optim/radam.h"
+#include "optim/rmsprop.h"
+#include "optim/sgd.h"
+#include "tests/lab/program.h"
+#include "tests/support/temporary_directory.h"
+
+namespace ebb {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The network of make_torch_training_golden.py.
+struct Small : Sequential {
+  explicit Small(std::uint64_t seed = 1) : Sequential(Rng(seed)) {
+    add<Conv2d>("conv", {.in = 3, .out = 4, .padding = {1, 1}, .bias = false});
+    add<BatchNorm2d>("bn", {.channels = 4});
+    add<ReLU>("relu");
+    add<Flatten>("flatten", {.image = {5, 6, 4}});
+    add<Linear>("fc", {.in = 120, .out = 5});
+  }
+};
+
+using Make = std::function<std::unique_ptr<Optimizer>(Module&)>;
+
+// The optimizers of make_torch_training_golden.py.
+const std::map<std::string, Make> makers{
+    {"sgd", [](Module& m) { return std::make_unique<Sgd>(m, SgdOptions{.lr = 0.05, .momentum = 0.9}); }},
+    {"sgd nesterov",
+     [](Module& m) {
+       return std::make_unique<Sgd>(
+           m, SgdOptions{.lr = 0.05, .momentum = 0.9, .nesterov = true, .decay = coupled_l2(0.01)});
+     }},
+    {"adam", [](Module& m) { return std::make_unique<Adam>(m, AdamOptions{.lr = 0.01}); }},
+    {"adam amsgrad", [](Module& m) { return std::make_unique<Adam>(m, AdamOptions{.lr = 0.01, .amsgrad = true}); }},
+    {"adamw",
+     [](Module& m) { return std::make_unique<AdamW>(m, AdamOptions{.lr = 0.01, .decay = decoupled_lr(0.05)}); }},
+    {"nadam", [](Module& m) { return std::make_unique<NAdam>(m, NAdamOptions{.lr = 0.01}); }},
+    {"radam", [](Module& m) { return std::make_unique<RAdam>(m, RAdamOptions{.lr = 0.01}); }},
+    {"rmsprop",
+     [](Module& m) {
+       return std::make_unique<RmsProp>(m,
+                                        RmsPropOptions{.lr = 0.002, .alpha = 0.9, .momentum = 0.5, .centered = true});
+     }},
+    {"adagrad", [](Module& m) { return std::make_unique<Adagrad>(m, AdagradOptions{.lr = 0.02}); }},
+    {"adadelta", [](Module& m) { return std::make_unique<Adadelta>(m, AdadeltaOptions{.lr = 0.5}); }},
+};
+
+const TensorFile& golden() {
+  static const TensorFile file =
+      load_safetensors(fs::path(EBB_SOURCE_DIR) / "tests" / "golden" / "torch_training.safetensors");
+  return file;
+}
+
+void train(Layer& model, Optimizer& optimizer, int steps, int begin, DType dtype) {
+  for (int step = begin; step < begin + steps; ++step) {
+    const State& file = golden().tensors;
+    Tape tape;
+    tape.backward(softmax_cross_entropy(model(cast(file.at(text("images", step % 3)), dtype)),
+                                        file.at(text("labels", step % 3))));
+    optimizer.step();
+    optimizer.zero_grad();
+  }
+}
+
+State part(const State& all, const std::string& prefix) {
+  State out;
+  for (const auto& [name, value] : all)
+    if (name.starts_with(prefix)) out.emplace(name.substr(prefix.size()), value);
+  return out;
+}
+
+bool same(const Tensor& a, const Tensor& b) {
+  return a.dtype() == b.dtype() && a.shape() == b.shape() && std::ranges::equal(a.bytes(), b.bytes());
+}
+
+bool same(const State& a, const State& b) {
+  return a.size() == b.size() && std::ranges::equal(a, b, [](const auto& x, const auto& y) {
+           return x.first == y.first && same(x.second, y.second);
+         });
+}
+
+// The largest difference of a tensor, of its largest number.
+double distance(const State& got, const State& wanted) {
+  double most = 0;
+  for (const auto& [name, value] : wanted) {
+    const Tensor a = cast(got.at(name), DType::f64), b = cast(value, DType::f64);
+    double off = 0, largest = 0;
+    for (std::int64_t i = 0; i < a.size(); ++i) {
+      off = std::max(off, std::abs(a.data<double>()[i] - b.data<double>()[i]));
+      largest = std::max(largest, std::abs(b.data<double>()[i]));
+    }
+    most = std::max(most, largest > 0 ? off / largest : off);
+  }
+  return most;
+}
+
+BOOST_AUTO_TEST_SUITE(torch_trainings)
+
+BOOST_AUTO_TEST_CASE(a_training_of_pytorch_goes_on_as_it_does_there) {
+  const auto names = nlohmann::json::parse(golden().metadata.at("optimizers")).get<std::vector<std::string>>();
+  BOOST_REQUIRE(names.size() == makers.size());
+  for (const std::string& name : names) {
+    BOOST_TEST_CONTEXT(name) {
+      const State before = part(golden().tensors, name + "/before/"), after = part(golden().tensors, name + "/after/");
+      Small model(2);
+      model.to(DType::f64);
+      const auto optimizer = makers.at(name)(model);
+      import_torch_training(model, *optimizer, before, name);
+      const State again = torch_training(model, optimizer->save_state());
+      for (const auto& [key, value] : before) BOOST_TEST((again.contains(key) && same(again.at(key), value)), key);
+      train(model, *optimizer, 10, 5, DType::f64);
+      BOOST_TEST(distance(torch_training(model, optimizer->save_state()), after) < 1e-10);
+      // What it would come to with the weights alone.
+      Small bare(2);
+      bare.to(DType::f64);
+      const auto fresh = makers.at(name)(bare);
+      import_torch_training(bare, *fresh, without_optimizer(bare, before), name);
+      train(bare, *fresh, 10, 5, DType::f64);
+      BOOST_TEST(distance(torch_training(bare, fresh->save_state()), after) > 1e-5);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(ten_further_steps_are_the_same_after_a_detour) {
+  const test::TemporaryDirectory directory;
+  for (const auto& [name, make] : makers) {
+    BOOST_TEST_CONTEXT(name) {
+      Small model;
+      const auto optimizer = make(model);
+      train(model, *optimizer, 5, 0, DType::f32);
+      export_torch_training(model, optimizer->save_state(), directory / "file", {{"note", "x"}});
+      BOOST_TEST(load_safetensors(directory / "file").metadata.at("format") == "pt");
+      Small other(7);
+      const auto new_one = make(other);
+      train(other, *new_one, 2, 1, DType::f32);  // whatever it was before
+      import_torch_training(other, *new_one, directory / "file");
+      BOOST_TEST(same(torch_training(other, new_one->save_state()), load_safetensors(directory / "file").tensors));
+      BOOST_TEST(new_one->steps() == 5);
+      train(model, *optimizer, 10, 5, DType::f32);
+      train(other, *new_one, 10, 5, DType::f32);
+      BOOST_TEST(same(model.state(), other.state()));
+      BOOST_TEST(same(optimizer->save_state().tensors, new_one->save_state().tensors));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(states_that_do_not_fit_are_refused_and_nothing_changes) {
+  Small model;
+  const auto optimizer = makers.at("adam")(model);
+  train(model, *optimizer, 3, 0, DType::f32);
+  const State good = torch_training(model, optimizer->save_state());
+  Small other(3);
+  const auto new_one = makers.at("adam")(other);
+  train(other, *new_one, 2, 0, DType::f32);
+  const State weights = other.state(), state = new_one->save_state().tensors;
+  const auto refused = [&](const std::string& name, const Tensor& value, const std::string& part) {
+    State bad = good;
+    if (value.defined()) bad[name] = value;
+    else bad.erase(name);
+    try {
+      import_torch_training(other, *new_one, bad, "file");
+      BOOST_ERROR("taken: " << name);
+    } catch (const Error& error) {
+      BOOST_TEST(test::has(error.what(), part), error.what());
+    }
+    BOOST_TEST(same(other.state(), weights), name);
+    BOOST_TEST(same(new_one->save_state().tensors, state), name);
+  };
+  refused("conv.weight.exp_avg", Tensor(), "first_moment missing");
+  refused("conv.weight.exp_avg", Tensor::zeros({3, 3, 3, 4}), "[4, 3, 3, 3]");
+  refused("conv.weight.exp_avg", Tensor::zeros({4, 3, 3, 3}, DType::i64), "i64");
+  refused("conv.weight.step", Tensor::scalar(-1, DType::f64), "conv.weight.step = -1");
+  refused("conv.weight.step", Tensor::zeros({2}), "one number");
+  refused("conv.weight", Tensor(), "conv.weight");
+  refused("fc.weight", Tensor::zeros({120, 5}), "fc.weight");
+  refused("conv.weight.surprise", Tensor::zeros({1}), "conv.weight.surprise");
+  Lion lion(model, {.lr = 1e-3});
+  BOOST_CHECK_THROW(torch_training(model, lion.save_state()), Error);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_gives_its_newest_checkpoint) {
+  const test::SmallData data;
+  const test::Finished run = test::ebb(data.train(
+      "run",
+      "--epochs 1 --model lenet --set optimizer=adamw --set lr=1e-3 --set momentum=default --set nesterov=default"));
+  BOOST_REQUIRE_MESSAGE(run.status == 0, run.output);
+  const auto ebb = [&](const std::string& arguments) {
+    return test::shell("cd " + data.root.string() + " && " + test::program() + arguments);
+  };
+  const test::Finished exported = ebb("export run --torch all.safetensors --with-optimizer");
+  BOOST_REQUIRE_MESSAGE(exported.status == 0, exported.output);
+  const TensorFile all = load_safetensors(data.root / "all.safetensors");
+  BOOST_TEST(all.metadata.at("model") == "lenet");
+  const State checkpoint = load_safetensors(data.root / "run/checkpoints/step-00000020.safetensors").tensors;
+  const Tensor& ours = checkpoint.at("optimizer/fc3.weight/first_moment");
+  const Tensor& theirs = all.tensors.at("fc3.weight.exp_avg");
+  BOOST_TEST(theirs.shape() == Shape({10, 84}));
+  BOOST_TEST(ours.at({3, 4}) != 0);
+  BOOST_TEST(theirs.at({4, 3}) == ours.at({3, 4}));
+  BOOST_TEST(all.tensors.at("fc3.weight.step").item() == 20);
+  // The optimizer's part is no hindrance to who wants the network alone.
+  BOOST_TEST(ebb("import --torch all.safetensors --out back.safetensors").status == 0);
+  BOOST_TEST(same(load_safetensors(data.root / "back.safetensors").tensors, part(checkpoint, "model/")));
+  BOOST_TEST(test::has(ebb("export run/model.safetensors --torch x --with-optimizer").output, "no run directory"));
+  BOOST_TEST(ebb("export run --npz x --with-optimizer").status != 0);
+  BOOST_TEST(!fs::exists(data.root / "x"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
