@@ -12,6 +12,7 @@
 #include "framework/nn/summary.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
+#include "lab/format/csv.h"
 #include "lab/format/numbers.h"
 #include "lab/format/text_table.h"
 #include "lab/program/program_name.h"
@@ -50,14 +51,6 @@ Tensor inverted(const Tensor& picture) {
   std::ranges::transform(picture.span<std::uint8_t>(), out.mutable_span<std::uint8_t>().begin(),
                          [](std::uint8_t v) { return static_cast<std::uint8_t>(255 - v); });
   return out;
-}
-
-// A field of RFC 4180.
-std::string csv_field(const std::string& field) {
-  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
-  std::string out = "\"";
-  for (const char c : field) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + '"';
 }
 
 // What the network says of one picture.
