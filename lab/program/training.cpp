@@ -2,10 +2,12 @@
 
 #include <cmath>
 #include <iostream>
+#include <optional>
 
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory_limits.h"
 #include "framework/tensor/printable.h"
+#include "lab/export/tensorboard.h"
 #include "lab/format/numbers.h"
 #include "lab/program/program_name.h"
 #include "lab/program/progress.h"
@@ -37,6 +39,10 @@ int train_in(Session& session, RunDirectory& directory) {
   LostOutput lost;
   trainer.add(display);
   trainer.add(lost);
+  // In front of the checkpoints: what stands behind one of them is taken back by who goes on from it.
+  std::optional<TensorBoard> board;
+  if (session.recipe.tensorboard)
+    trainer.add(board.emplace(directory.held(), *session.model, trainer.batches_done() + 1, session.judged_on()));
   trainer.add(directory);
   for (const std::string& warning : session.warnings()) trainer.report({"warning", warning});
   display.print_head(session.judged_on());
@@ -69,7 +75,8 @@ int train_in(Session& session, RunDirectory& directory) {
          "one to read for the report", "the results are in it; `ebb report` makes the page");
   directory.write_report(report_page(read_run(*place)));
   std::cout << "results in " << printable_line(place->string()) << '\n';
-  const std::string problems = directory.problems();
+  std::string problems = directory.problems();
+  if (board && !board->problem().empty()) problems += (problems.empty() ? "" : "\n") + board->problem();
   if (problems.empty()) return 0;
   complain() << "not everything could be written: " << printable(problems) << '\n';
   return 1;

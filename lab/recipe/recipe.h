@@ -104,6 +104,7 @@ struct Recipe {
   std::int64_t log_every = 50;                      ///< Steps between lines of the log; 0: epochs only.
   double save_minutes = 5;                          ///< Minutes between checkpoints within an epoch; 0: none.
   std::int64_t save_steps = 0;                      ///< Steps between checkpoints; 0: none.
+  bool tensorboard = false;                         ///< Write event files; see TensorBoard.
   bool diagnose = false;                            ///< Measure what decay and updates do to the weights.
   std::int64_t diagnose_every = 0;                  ///< Updates between measurements; 0: what 5 % of the time allow.
   std::vector<GroupRecipe> groups;                  ///< `[[groups]]` of a file, for decay_on = "groups".
@@ -160,8 +161,7 @@ std::string to_toml(const Recipe& recipe);
 Recipe recipe_from_toml(std::string_view text, const std::string& where,
                         const std::shared_ptr<const Extensions>& extensions = {});
 
-/// Names of the built-in recipes.
-std::vector<std::string> recipe_names();
+std::vector<std::string> recipe_names();  ///< Of the built-in recipes.
 
 /// The built-in recipe `what`, or the recipe in the file `what` when that ends in ".toml". Names may be written in any
 /// case. \throws Error naming the built-in recipes when there is none of this name.

@@ -67,12 +67,12 @@ void RunDirectory::require_no_run() const {
   const auto count = [&](const std::string& name) { there += text(there.empty() ? "" : ", ", name); };
   for (const RunFile& file : run_files::all)
     if (directory_.entry(file.name) != Directory::Entry::nothing) count(file.name);
-  // Empty, it is what a process left that was killed before it described its run.
-  const Directory::Entry checkpoints = directory_.entry(run_files::checkpoints);
-  const bool something = checkpoints == Directory::Entry::directory
-                             ? !Directory(directory_, run_files::checkpoints).entries().empty()
-                             : checkpoints != Directory::Entry::nothing;
-  if (something) count(run_files::checkpoints);
+  // Empty, they are what a process left that was killed before it described its run.
+  for (const char* const name : {run_files::checkpoints, run_files::tensorboard}) {
+    const Directory::Entry entry = directory_.entry(name);
+    if (entry == Directory::Entry::nothing) continue;
+    if (entry != Directory::Entry::directory || !Directory(directory_, name).entries().empty()) count(name);
+  }
   if (there.empty()) return;
   const bool is_run = directory_.entry(run_files::recipe.name) == Directory::Entry::file;
   fail(path().string(),
@@ -90,9 +90,18 @@ void RunDirectory::remove_run() const {
       fail((path() / file.name).string(), "a directory", "a file, or nothing of this name",
            "choose another with --out");
   checkpoints_.clear();
+  remove_events();
   for (const RunFile& file : run_files::all)
     if (!directory_.remove(file.name))
       fail((path() / file.name).string(), refusal(errno, "removing it"), "a writable run directory");
+}
+
+void RunDirectory::remove_events() const {
+  if (directory_.entry(run_files::tensorboard) != Directory::Entry::directory) return;
+  const Directory events(directory_, run_files::tensorboard);
+  for (const std::string& name : events.entries())
+    if (name.starts_with(run_files::event_file) && !events.remove(name))
+      fail((events.path() / name).string(), refusal(errno, "removing it"), "a writable run directory");
 }
 
 RunLog& RunDirectory::log() {
@@ -241,7 +250,7 @@ void RunDirectory::on_step(const Trainer& trainer, const StepResult& step) {
 void RunDirectory::on_epoch(const Trainer& trainer, const EpochResult& epoch) {
   look_for_directory(trainer);
   log_windows();
-  log().epoch(epoch, options_.judged_on);
+  log().epoch(epoch, options_.judged_on, trainer.batches_done());
   due_ = true;
   if (trainer.can_save()) save(trainer);
 }

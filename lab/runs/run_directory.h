@@ -39,6 +39,7 @@ struct SaveOptions {
 ///     log.jsonl           a line for every step that was measured, epoch and event
 ///     diagnostics.csv     what decay and updates did to the weights, of a run that is diagnosed
 ///     checkpoints/        states to go on from
+///     tensorboard/        events.out.tfevents.*, of a run that writes them; see TensorBoard
 ///     model.safetensors   the final weights
 ///     evaluation.json     what they do on the test data: confusion, worst mistakes
 ///     summary.json        what the run came to
@@ -54,8 +55,8 @@ class RunDirectory : public TrainObserver {
  public:
   /// Whether the directory should hold a run already.
   enum class Open : std::uint8_t {
-    fresh,      ///< It must not: none of the files above may be there, nor anything in checkpoints/.
-    overwrite,  ///< Those that are there are removed: checkpoints and the files above, and nothing else.
+    fresh,      ///< It must not: none of the files above may be there, nor anything in checkpoints/ or tensorboard/.
+    overwrite,  ///< Those that are there are removed: checkpoints, events and the files above, and nothing else.
     existing,   ///< It must: there is recipe.toml, or checkpoints/.
   };
 
@@ -111,6 +112,9 @@ class RunDirectory : public TrainObserver {
   /// each window. They must be part of the trainer's state, and not end before this object.
   void follow(const Diagnostics& diagnostics) { diagnostics_ = &diagnostics; }
 
+  /// The directory, held open.
+  const Directory& held() const { return directory_; }
+
   /// Writes report.html.
   /// \throws Error naming file and cause.
   void write_report(const std::string& page) const;
@@ -141,6 +145,7 @@ class RunDirectory : public TrainObserver {
   void look_for_directory(const Trainer& trainer);
   void require_no_run() const;
   void remove_run() const;
+  void remove_events() const;
   RunLog& log();
   void log_windows();
   void write_diagnostics();

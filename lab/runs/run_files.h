@@ -34,8 +34,10 @@ inline constexpr RunFile skipped{"skipped.txt", 0};                             
 inline constexpr std::array all{recipe, changes,    environment, audit,  log,    diagnostics,
                                 model,  evaluation, summary,     report, skipped};
 
-inline constexpr const char* checkpoints = "checkpoints";  ///< The directory of Checkpoints.
-inline constexpr const char* lock = "lock";                ///< Held while a process uses the run.
+inline constexpr const char* checkpoints = "checkpoints";          ///< The directory of Checkpoints.
+inline constexpr const char* tensorboard = "tensorboard";          ///< The directory of event files,
+inline constexpr const char* event_file = "events.out.tfevents.";  ///< and how their names begin.
+inline constexpr const char* lock = "lock";                        ///< Held while a process uses the run.
 }  // namespace run_files
 
 /// The text of a file of the run directory `run`; see read_text().

@@ -53,6 +53,7 @@ EpochResult epoch_from(const Json& json, const std::string& judged_on) {
 void forget_after(LogContents& log, std::int64_t step, std::int64_t epochs) {
   std::erase_if(log.steps, [&](const StepResult& s) { return s.step > step; });
   std::erase_if(log.epochs, [&](const EpochResult& e) { return e.epoch > epochs; });
+  std::erase_if(log.ends, [&](const auto& end) { return end.first > epochs; });
 }
 
 void add(LogContents& log, const Json& line) {
@@ -61,7 +62,10 @@ void add(LogContents& log, const Json& line) {
   if (kind == "step") return log.steps.push_back(step_from(line));
   if (kind == "epoch") {
     log.judged_on = line.contains("validation_loss") ? "validation" : "test";
-    return log.epochs.push_back(epoch_from(line, log.judged_on));
+    log.epochs.push_back(epoch_from(line, log.judged_on));
+    if (const auto end = line.find("step"); end != line.end() && end->is_number_integer())
+      log.ends[log.epochs.back().epoch] = end->get_ref<const std::int64_t&>();
+    return;
   }
   if (kind == "resume" || kind == "rollback")
     forget_after(log, line.at("step").get_ref<const std::int64_t&>(), line.at("epochs").get_ref<const std::int64_t&>());
@@ -120,17 +124,18 @@ void RunLog::step(const StepResult& step) {
              .dump());
 }
 
-void RunLog::epoch(const EpochResult& e, const std::string& judged_on) {
-  append(Json{{"event", "epoch"},
-              {"epoch", e.epoch},
-              {"lr", e.lr},
-              {"train_loss", e.train_loss},
-              {"train_accuracy", e.train_accuracy},
-              {judged_on + "_loss", e.judged_loss},
-              {judged_on + "_accuracy", e.judged_accuracy},
-              {"seconds", e.seconds},
-              {"images_per_s", e.images_per_second}}
-             .dump());
+void RunLog::epoch(const EpochResult& e, const std::string& judged_on, std::int64_t step) {
+  Json line{{"event", "epoch"},
+            {"epoch", e.epoch},
+            {"lr", e.lr},
+            {"train_loss", e.train_loss},
+            {"train_accuracy", e.train_accuracy},
+            {judged_on + "_loss", e.judged_loss},
+            {judged_on + "_accuracy", e.judged_accuracy},
+            {"seconds", e.seconds},
+            {"images_per_s", e.images_per_second}};
+  if (step > 0) line["step"] = step;
+  append(line.dump());
 }
 
 void RunLog::diagnosis(std::span<const DiagnosisRow> window) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,8 +25,9 @@ class RunLog {
   RunLog(const Directory& directory, std::string name);
   RunLog(Directory&& directory, std::string name) = delete;
 
-  void step(const StepResult& step);                                   ///< `{"event": "step", ...}`
-  void epoch(const EpochResult& epoch, const std::string& judged_on);  ///< `{"event": "epoch", ...}`
+  void step(const StepResult& step);  ///< `{"event": "step", ...}`
+  /// `{"event": "epoch", ...}`. \param step batches so far; 0: not known.
+  void epoch(const EpochResult& epoch, const std::string& judged_on, std::int64_t step = 0);
   /// `{"event": "diagnosis", ...}`: the rows of one window in short.
   void diagnosis(std::span<const DiagnosisRow> window);
   /// `{"event": KIND, "step": ..., "epochs": ..., "text": ...}`, the state being that after `step` batches.
@@ -48,10 +50,11 @@ class RunLog {
 /// What a log says, as reports need it. Where a run was resumed from an earlier step, the lines behind that step are
 /// left out: the resumed run has written them again.
 struct LogContents {
-  std::vector<StepResult> steps;    ///< With step, epoch, loss, lr and groups.
-  std::vector<EpochResult> epochs;  ///< The curve.
-  std::vector<TrainEvent> events;   ///< Everything else, in order.
-  std::string judged_on = "test";   ///< What the evaluations were made on.
+  std::vector<StepResult> steps;              ///< With step, epoch, loss, lr and groups.
+  std::vector<EpochResult> epochs;            ///< The curve.
+  std::map<std::int64_t, std::int64_t> ends;  ///< By epoch, the batches at its end; logs of old do not say them.
+  std::vector<TrainEvent> events;             ///< Everything else, in order.
+  std::string judged_on = "test";             ///< What the evaluations were made on.
 };
 
 /// Reads a log. Lines that do not parse (the last one of a killed process), are deeper than any of ours or longer than

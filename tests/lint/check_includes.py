@@ -25,7 +25,7 @@ MAY_INCLUDE = {
     "data": ["framework/compute", "framework/io", "framework/parallel", "framework/tensor"],
     "lab/audit": [*LIBRARIES, "lab/format"],
     "lab/diagnose": [*LIBRARIES, "lab/audit", "lab/training"],
-    "lab/export": [*LIBRARIES, "lab/runs/version.h"],
+    "lab/export": [*LIBRARIES, "lab/format", "lab/runs", "lab/training"],
     "lab/format": LIBRARIES,
     "lab/study": [*LIBRARIES, *(f"lab/{room}" for room in ROOMS)],
     "lab/studies": [*LIBRARIES, *(f"lab/{room}" for room in ROOMS), "lab/study"],
@@ -58,6 +58,7 @@ THIRD_PARTY = {
     "CLI11": (r"CLI/", ["lab/", "tests/", "examples/"]),
     "toml++": (r"toml\+\+/|toml\.hpp", ["lab/", "tests/"]),
     "Boost.Math": (r"boost/math/", ["lab/study/"]),
+    "Boost.CRC": (r"boost/crc\.hpp", ["lab/export/event_record.cpp", "tests/"]),
     "Boost.Test": (r"boost/", ["tests/"]),
     "Google Benchmark": (r"benchmark/", ["tests/bench/"]),
 }

@@ -1,0 +1,63 @@
+/// \file
+/// What a training shows in TensorBoard.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "framework/io/directory.h"
+#include "framework/nn/layer.h"
+#include "lab/runs/run_log.h"
+#include "lab/training/train_observer.h"
+
+namespace ebb {
+
+namespace detail {
+class EventFile;
+}
+
+/// Writes what happens into files events.out.tfevents.* of a run's directory "tensorboard", as it happens. At the steps
+/// that TrainerOptions::measure_every names, all under the number of batches so far:
+///
+///     loss/batch, lr
+///     GROUP/lr, GROUP/lambda, GROUP/shrink, GROUP/weight_norm, GROUP/gradient_norm
+///     GROUP/effective_lr                  lr over the squared norm of the weights
+///
+/// and after each epoch:
+///
+///     loss/train, accuracy/train          over the epoch
+///     loss/test, accuracy/test            or /validation
+///     weights/PATH                        histograms of parameters whose role is weight
+///     filters/PATH                        the first convolution of grey or colour images as a picture, from least to
+///                                         largest about a grey that is 0
+///
+/// A training that goes on, and one that goes back, first tells the reader to forget what stood behind that step. A
+/// killed process leaves files that are readable up to the last whole record.
+class TensorBoard : public TrainObserver {
+ public:
+  /// \param run the run directory; the model must outlive this object.
+  /// \param next_step the number of the next batch. \param judged_on "test" or "validation".
+  /// \throws Error naming file and cause.
+  TensorBoard(const Directory& run, Layer& model, std::int64_t next_step, std::string judged_on);
+  ~TensorBoard() override;
+  TensorBoard(const TensorBoard&) = delete;
+  TensorBoard& operator=(const TensorBoard&) = delete;
+
+  /// What is wrong while records wait to be written; empty otherwise.
+  const std::string& problem() const;
+
+  void on_step(const Trainer& trainer, const StepResult& step) override;
+  void on_epoch(const Trainer& trainer, const EpochResult& epoch) override;
+  void on_event(const Trainer& trainer, const TrainEvent& event) override;
+
+ private:
+  Layer& model_;
+  std::string judged_on_;
+  std::unique_ptr<detail::EventFile> file_;
+};
+
+/// The scalars of a run that was trained without, from its log: the bytes of an event file. Its times are those of the
+/// training alone, from 0 on.
+std::string tensorboard_events(const LogContents& log);
+
+}  // namespace ebb

@@ -1,0 +1,283 @@
+// Event files of TensorBoard's: their records, what a training writes into them, and what kills and full disks leave.
+#include "lab/export/tensorboard.h"
+
+#include <sys/resource.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <csignal>
+#include <set>
+
+#include "data/picture.h"
+#include "framework/compute/basic.h"
+#include "framework/io/byte_source.h"
+#include "lab/export/event_file.h"
+#include "lab/export/event_record.h"
+#include "lab/export/filter_picture.h"
+#include "lab/format/png.h"
+#include "lab/runs/run_log.h"
+#include "tests/lab/export/event_reader.h"
+#include "tests/lab/program.h"
+#include "tests/support/instrumented.h"
+#include "tests/support/temporary_directory.h"
+
+namespace ebb {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Finished;
+using test::ReadEvents;
+
+std::string scalar_at(std::int64_t step, double value) {
+  return detail::event_record({.wall_time = 1, .step = step, .scalars = {{"loss", value}}});
+}
+
+// The value of each step of a tag; fails where one stands twice.
+std::map<std::int64_t, float> by_step(const ReadEvents& events, const std::string& tag) {
+  std::map<std::int64_t, float> out;
+  if (!events.scalars.contains(tag)) return out;
+  for (const auto& [step, value] : events.scalars.at(tag)) BOOST_TEST(out.emplace(step, value).second, tag << step);
+  return out;
+}
+
+// That the events have every line of the log, each once, and the float32 of its numbers.
+void compare_with_log(const ReadEvents& events, const LogContents& log) {
+  const auto loss = by_step(events, "loss/batch"), norm = by_step(events, log.steps[0].groups[0].name + "/weight_norm");
+  BOOST_TEST(loss.size() == log.steps.size());
+  BOOST_TEST(norm.size() == log.steps.size());
+  for (const StepResult& step : log.steps) {
+    BOOST_REQUIRE_MESSAGE(loss.contains(step.step), step.step);
+    BOOST_TEST(loss.at(step.step) == static_cast<float>(step.loss));
+    BOOST_TEST(norm.at(step.step) == static_cast<float>(step.groups[0].weight_norm));
+  }
+  const auto accuracy = by_step(events, "accuracy/test");
+  BOOST_TEST(accuracy.size() == log.epochs.size());
+  for (const EpochResult& epoch : log.epochs) {
+    const std::int64_t at = log.ends.at(epoch.epoch);
+    BOOST_REQUIRE_MESSAGE(accuracy.contains(at), at);
+    BOOST_TEST(accuracy.at(at) == static_cast<float>(epoch.judged_accuracy));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE(tensorboard)
+
+BOOST_AUTO_TEST_CASE(records_have_the_checksums_of_their_format) {
+  BOOST_TEST(test::crc32c("123456789") == 0xE3069283U);  // RFC 3720
+  const std::string file = detail::event_head(1) + scalar_at(7, 0.1) + detail::event_restart(1, 5) + scalar_at(5, 2);
+  ReadEvents events;
+  test::read_events(file, events);
+  BOOST_TEST(events.records == 4);
+  BOOST_TEST(events.restarts == 1);
+  BOOST_TEST(!events.cut);
+  BOOST_TEST((events.scalars.at("loss") == std::vector<std::pair<std::int64_t, float>>{{5, 2.0f}}));
+  for (std::size_t at = 0; at < file.size(); ++at) {
+    std::string changed = file;
+    changed[at] ^= 4;
+    ReadEvents other;
+    bool seen = false;
+    try {
+      test::read_events(changed, other);
+      seen = other.cut;
+    } catch (const std::runtime_error&) {
+      seen = true;
+    }
+    BOOST_TEST(seen, at);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_is_cut_is_read_to_its_last_whole_record) {
+  std::string file = detail::event_head(1);
+  std::vector<std::size_t> ends;
+  for (int step = 1; step <= 3; ++step) {
+    file += scalar_at(step, step);
+    ends.push_back(file.size());
+  }
+  for (std::size_t size = ends[0]; size <= file.size(); ++size) {
+    ReadEvents events;
+    test::read_events(file.substr(0, size), events);
+    const auto whole = static_cast<std::size_t>(std::ranges::count_if(ends, [&](std::size_t e) { return e <= size; }));
+    BOOST_TEST(events.scalars.at("loss").size() == whole, size);
+    BOOST_TEST(events.cut == (ends[whole - 1] != size), size);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(histograms_count_every_number_once) {
+  Tensor numbers({1000});
+  fill_normal(numbers, Rng(1), 0.5, 2);
+  for (const auto& [tensor, count] : {std::pair{numbers, 1000.0},
+                                      {cast(numbers, DType::f64), 1000.0},
+                                      {Tensor::full({5}, 3), 5.0},
+                                      {Tensor::from({1.0f, std::nanf(""), -INFINITY, 2.0f}, {4}), 2.0},
+                                      {Tensor::from({1e308, -1e308}, {2}), 2.0}}) {
+    ReadEvents events;
+    test::read_events(detail::event_head(0) + detail::event_record({.step = 3, .histograms = {{"w", tensor}}}), events);
+    const test::ReadHistogram& h = events.histograms.at("w").at(3);
+    BOOST_TEST(h.count == count);
+    double sum = 0;
+    for (const double c : h.counts) sum += c;
+    BOOST_TEST(sum == count);
+    BOOST_TEST(h.limits.size() == h.counts.size());
+    BOOST_TEST(std::ranges::is_sorted(h.limits));
+    BOOST_TEST(h.limits.back() == h.largest);
+  }
+  ReadEvents events;
+  test::read_events(
+      detail::event_head(0) +
+          detail::event_record({.step = 1, .histograms = {{"w", Tensor::from({0.0f, 0.1f, 63.5f, 64.0f}, {4})}}}),
+      events);
+  const test::ReadHistogram& h = events.histograms.at("w").at(1);
+  BOOST_TEST(h.counts.size() == 64);
+  BOOST_TEST(h.counts.front() == 2);
+  BOOST_TEST(h.counts.back() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(filters_stand_side_by_side_on_one_scale) {
+  BOOST_TEST(detail::are_filters({3, 3, 3, 16}));
+  BOOST_TEST(detail::are_filters({5, 5, 1, 6}));
+  BOOST_TEST(!detail::are_filters({3, 3, 16, 16}));
+  BOOST_TEST(!detail::are_filters({120, 84}));
+  Tensor weight = Tensor::zeros({2, 2, 1, 3});
+  weight.mutable_data<float>()[0] = -2;  // filter 0, upper left
+  weight.mutable_data<float>()[5] = 1;   // filter 2, upper right
+  const Tensor picture = detail::filter_picture(weight);
+  BOOST_TEST(picture.shape() == Shape({54, 54, 1}));  // 2 x 2 filters of 24 pixels, with gaps of 2
+  BOOST_TEST(picture.at({0, 0, 0}) == 0);
+  BOOST_TEST(picture.at({2, 2, 0}) == 1);  // -2 of 2
+  BOOST_TEST(picture.at({13, 13, 0}) == 1);
+  BOOST_TEST(picture.at({14, 2, 0}) == 128);
+  BOOST_TEST(picture.at({2, 28, 0}) == 128);
+  BOOST_TEST(picture.at({28, 14, 0}) == 192);  // 1 of 2
+  BOOST_TEST(picture.at({28, 40, 0}) == 0);    // there is no fourth
+}
+
+BOOST_AUTO_TEST_CASE(a_new_file_comes_behind_those_that_are_there) {
+  const test::TemporaryDirectory place;
+  const Directory directory(place.path());
+  std::vector<std::string> before;
+  test::put_file(place / "events.out.tfevents.4102444800.of_another_clock", "");
+  for (int i = 0; i < 3; ++i) {
+    detail::EventFile file(directory, 10 * i + 1);
+    for (int step = 10 * i + 1; step <= 10 * i + 15; ++step) file.append(scalar_at(step, i));
+    BOOST_TEST(file.problem() == "");
+  }
+  BOOST_TEST(place.files().front() == "events.out.tfevents.4102444800.of_another_clock");
+  BOOST_TEST(place.files().size() == 4);
+  fs::remove(place / "events.out.tfevents.4102444800.of_another_clock");
+  const ReadEvents events = test::read_events(place.path());
+  BOOST_TEST(events.restarts == 3);
+  const auto loss = by_step(events, "loss");
+  BOOST_TEST(loss.size() == 35);
+  for (const auto& [step, value] : loss) BOOST_TEST(value == std::min<float>(2, static_cast<float>((step - 1) / 10)));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_full_disk_refuses_is_written_later) {
+  const test::TemporaryDirectory place;
+  const Directory directory(place.path());
+  detail::EventFile file(directory, 1);
+  file.append(scalar_at(1, 1));
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit old{};
+  getrlimit(RLIMIT_FSIZE, &old);
+  rlimit small = old;
+  small.rlim_cur = fs::file_size(place / place.files()[0]) + 20;  // the next record does not fit
+  setrlimit(RLIMIT_FSIZE, &small);
+  file.append(scalar_at(2, 2));
+  file.append(scalar_at(3, 3));
+  setrlimit(RLIMIT_FSIZE, &old);
+  std::signal(SIGXFSZ, handler);
+  BOOST_TEST(test::has(file.problem(), "tfevents"), file.problem());
+  BOOST_TEST(test::read_events(place.path()).cut);
+  file.append(scalar_at(4, 4));
+  BOOST_TEST(file.problem() == "");
+  const ReadEvents events = test::read_events(place.path());
+  BOOST_TEST(!events.cut);
+  BOOST_TEST(by_step(events, "loss").size() == 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_training_is_shown_while_it_runs_and_afterwards) {
+  const test::SmallData data;
+  const std::string run = (data.root / "run").string();
+  const Finished trained =
+      test::ebb(data.train("run", "--epochs 2 --model lenet --set tensorboard=true --set log_every=3"));
+  BOOST_REQUIRE_MESSAGE(trained.status == 0, trained.output);
+  const LogContents log = read_log(data.root / "run/log.jsonl");
+  BOOST_REQUIRE(log.steps.size() == 13);
+  const ReadEvents live = test::read_events(data.root / "run/tensorboard");
+  BOOST_TEST(live.restarts == 0);
+  compare_with_log(live, log);
+  for (const std::string what : {"lr", "lambda", "shrink", "gradient_norm", "effective_lr"})
+    BOOST_TEST(by_step(live, log.steps[0].groups[0].name + '/' + what).size() == 13, what);
+  const GroupMeasure& group = log.steps[5].groups[0];
+  BOOST_TEST(by_step(live, group.name + "/effective_lr").at(log.steps[5].step) ==
+             static_cast<float>(group.lr / (group.weight_norm * group.weight_norm)));
+  for (const auto& [tag, size] : {std::pair{"weights/conv1.weight", 150.0}, {"weights/fc1.weight", 48000.0}}) {
+    BOOST_REQUIRE_MESSAGE(live.histograms.contains(tag), tag);
+    BOOST_TEST(live.histograms.at(tag).size() == 2);
+    BOOST_TEST(live.histograms.at(tag).at(40).count == size);
+  }
+  BOOST_TEST(!live.histograms.contains("weights/conv1.bias"));
+  const std::string& picture = live.pictures.at("filters/conv1.weight").at(20);
+  MemorySource source(std::as_bytes(std::span(picture)), "the picture");
+  const Tensor filters = read_picture(source);
+  BOOST_TEST(filters.dim(2) == 1);
+  BOOST_TEST(filters.dim(0) == 46);
+  BOOST_TEST(filters.dim(1) == 68);
+
+  // From the log alone, the same points.
+  const Finished exported = test::ebb("export " + run + " --tensorboard " + (data.root / "board").string());
+  BOOST_REQUIRE_MESSAGE(exported.status == 0, exported.output);
+  const ReadEvents later = test::read_events(data.root / "board/run");
+  BOOST_TEST((later.scalars == live.scalars));
+  BOOST_TEST(test::ebb("export " + run + " --tensorboard " + (data.root / "board").string()).status == 1);
+
+  // A run that is replaced leaves nothing behind, and one without the key writes nothing.
+  BOOST_TEST(test::ebb(data.train("run", "--epochs 1 --model mlp")).status == 1);
+  BOOST_REQUIRE(test::ebb(data.train("run", "--epochs 1 --model mlp --overwrite")).status == 0);
+  BOOST_TEST(fs::is_empty(data.root / "run/tensorboard"));
+}
+
+BOOST_AUTO_TEST_CASE(a_link_in_place_of_the_directory_is_refused) {
+  const test::SmallData data(40);
+  fs::create_directories(data.root / "elsewhere");
+  test::put_file(data.root / "elsewhere/events.out.tfevents.1.theirs", "theirs");
+  fs::create_directories(data.root / "run");
+  fs::create_symlink(data.root / "elsewhere", data.root / "run/tensorboard");
+  for (const char* const more : {"", " --overwrite"}) {
+    const Finished refused = test::ebb(data.train("run", text("--epochs 1 --model mlp --set tensorboard=true", more)));
+    BOOST_TEST(refused.status == 1);
+    BOOST_TEST(test::has(refused.output, "tensorboard"), refused.output);
+    BOOST_TEST(test::read(data.root / "elsewhere/events.out.tfevents.1.theirs") == "theirs");
+    BOOST_TEST(std::distance(fs::directory_iterator(data.root / "elsewhere"), fs::directory_iterator()) == 1);
+  }
+}
+
+// Whatever the moment, no step stands twice and none is missing.
+BOOST_AUTO_TEST_CASE(kills_and_resumes_leave_every_step_once) {
+  if (test::instrumented) return;
+  const test::SmallData data(200);
+  const std::string log_file = (data.root / "run/log.jsonl").string();
+  // Kills the program once it has added some lines to the log.
+  const auto kill_on_the_way = [&](const std::string& arguments) {
+    const auto lines = text("$(cat ", log_file, " 2>/dev/null | wc -l)");
+    test::shell(text("end=$((", lines, " + 13)); env ", test::program(), arguments, " & p=$!; i=0; while [ ", lines,
+                     " -lt $end ] && [ $i -lt 2000 ] && kill -0 $p; do sleep 0.01; i=$((i + 1)); done; kill -9 $p; ",
+                     "wait $p"));
+  };
+  kill_on_the_way(data.train("run",
+                             "--epochs 12 --model lenet --set tensorboard=true --set log_every=1 "
+                             "--set save_steps=4 --set save_minutes=0"));
+  for (int i = 0; i < 5; ++i) kill_on_the_way(data.resume("run"));
+  const Finished last = test::ebb(data.resume("run"));
+  BOOST_REQUIRE_MESSAGE(last.status == 0, last.output);
+  const LogContents log = read_log(data.root / "run/log.jsonl");
+  BOOST_TEST(log.steps.size() == 120);
+  const ReadEvents events = test::read_events(data.root / "run/tensorboard");
+  BOOST_TEST(events.restarts == 6);
+  compare_with_log(events, log);
+  BOOST_TEST(events.histograms.at("weights/conv1.weight").size() == 12);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
