@@ -12,6 +12,7 @@
 #include "lab/program/data_command_line.h"
 #include "lab/program/export_command.h"
 #include "lab/program/guarded.h"
+#include "lab/program/import_command.h"
 #include "lab/program/predict_command_line.h"
 #include "lab/program/program_name.h"
 #include "lab/program/standard_streams.h"
@@ -92,7 +93,8 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   ResumeCommand resuming{.extensions = extensions};
   CLI::App* const resume = app.add_subcommand("resume", "Goes on with a run from its newest checkpoint");
   resume->add_option("run", resuming.directory, "the run directory")->required();
-  resume->add_option("--set", resuming.settings, "key=value: threads, prefetch, save_minutes, save_steps, data_dir");
+  resume->add_option("--set", resuming.settings,
+                     "key=value: threads, prefetch, save_minutes, save_steps, data_dir, tensorboard");
   std::string threads, data_dir;
   resume->add_option("--threads", threads, help("threads"));
   resume->add_flag("--allow-change", resuming.allow_change, "accept other keys, which make it another training");
@@ -119,6 +121,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
 
   PredictCommandLine predicting(app, extensions);
   ExportCommandLine exporting(app, extensions);
+  ImportCommandLine importing(app, extensions);
 
   CLI::App* const studying = app.add_subcommand(study_command, "Runs studies, judges their claims, writes their pages");
   const StudyCommandLine study(*studying);
@@ -137,6 +140,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   if (data.chosen()) return data.run();
   if (predicting.chosen()) return predicting.run();
   if (exporting.chosen()) return exporting.run();
+  if (importing.chosen()) return importing.run();
   if (*studying) return study.run(studies, {argv[0], study_command, study_worker});
   for (std::size_t i = 0; i < shorts.size(); ++i)
     if (!values[i].empty()) training.settings.push_back(std::string(shorts[i].key) + '=' + values[i]);

@@ -3,10 +3,18 @@
 #include <filesystem>
 #include <iostream>
 
+#include "data/npz.h"
+#include "framework/io/atomic_file.h"
 #include "framework/nn/export_torch.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
 #include "lab/export/export_onnx.h"
+#include "lab/export/tensorboard.h"
+#include "lab/export/torch_training.h"
+#include "lab/program/free_file.h"
+#include "lab/reports/conditions.h"
+#include "lab/reports/tables.h"
+#include "lab/runs/checkpoints.h"
 #include "lab/runs/run_files.h"
 #include "lab/setup/extensions.h"
 
@@ -21,25 +29,52 @@ OnnxInput input_of(const std::string& given) {
   fail("--input", in_quotes(given), "pixels or standardised");
 }
 
-// \param model what is exported: a file of weights, or a run directory.
-void require_free(const std::string& file, const std::string& model, bool overwrite) {
-  std::error_code error;
-  for (const fs::path& read : {fs::path(model), fs::path(model) / run_files::model.name})
-    if (fs::equivalent(file, read, error) && !error)
-      fail(file, "the file that is exported", "another one", "choose another name");
-  const fs::file_status status = fs::status(file, error);
-  if (fs::is_directory(status)) fail(file, "a directory", "the name of a file");
-  if (fs::exists(status) && !overwrite)
-    fail(file, "a file that is there", "a name that is free", "choose another, or give --overwrite to replace it");
+// A file, and what it gets.
+struct Written {
+  fs::path file;
+  std::string contents;
+};
+
+// All of them, once it is sure that none is in the way.
+void write_all(const std::vector<Written>& files, bool overwrite) {
+  for (const Written& w : files) require_free(w.file.string(), {}, overwrite);
+  for (const Written& w : files) {
+    std::error_code error;
+    fs::create_directories(w.file.parent_path(), error);  // where that fails, writing says why
+    write_file(w.file, w.contents);
+    std::cout << printable_line(w.file.string()) << '\n';
+  }
+}
+
+// The newest state that a run can go on from.
+TrainState newest_state(const std::string& run) {
+  if (!fs::is_directory(run))
+    fail(run, "no run directory", "one with checkpoints, as the state of an optimizer is in them",
+         "name the run, or leave out --with-optimizer");
+  const Directory directory(run);
+  std::optional<Checkpoints::Found> found = Checkpoints(directory).newest();
+  if (!found) fail(run, "no checkpoint", "one to take the state of the optimizer from");
+  return std::move(found->state);
 }
 
 }  // namespace
 
 ExportCommandLine::ExportCommandLine(CLI::App& app, const std::shared_ptr<const Extensions>& extensions)
-    : command_(app.add_subcommand("export", "Writes a trained network for other programs")), extensions_(extensions) {
-  model_.add_to(*command_);
+    : command_(app.add_subcommand("export", "Writes a trained network, or what a run says, for other programs")),
+      extensions_(extensions) {
+  command_->add_option("model", from_, "a run directory, or a model.safetensors; with --csv and --tensorboard runs")
+      ->required();
+  model_.add_facts_to(*command_);
   command_->add_option("--onnx", onnx_, "a file that gets it in ONNX's format");
-  command_->add_option("--torch", torch_, "a file that gets its numbers as PyTorch's state dict (safetensors)");
+  CLI::Option* const torch =
+      command_->add_option("--torch", torch_, "a file that gets its numbers as PyTorch's state dict (safetensors)");
+  command_
+      ->add_flag("--with-optimizer", with_optimizer_,
+                 "of a run: numbers and optimizer as the newest checkpoint has them")
+      ->needs(torch);
+  command_->add_option("--npz", npz_, "a file that gets them for NumPy, with Ebb's names and layouts");
+  command_->add_option("--csv", csv_, "a directory that gets steps, epochs, classes and confusion of runs as tables");
+  command_->add_option("--tensorboard", tensorboard_, "a directory that gets the curves of runs for TensorBoard");
   command_->add_option(
       "--input", input_,
       "what the graph takes: pixels (u8, n x h x w x c), or images that are standardised (f32, n x c x "
@@ -51,14 +86,26 @@ ExportCommandLine::ExportCommandLine(CLI::App& app, const std::shared_ptr<const 
 }
 
 int ExportCommandLine::run() {
+  const bool of_model = !onnx_.empty() || !torch_.empty() || !npz_.empty();
+  const bool of_runs = !csv_.empty() || !tensorboard_.empty();
+  if (!of_model && !of_runs)
+    fail("export", "no format", "--onnx FILE, --torch FILE, --npz FILE, --csv DIR, --tensorboard DIR, or several",
+         "see `ebb export --help`");
+  if (of_model && from_.size() > 1)
+    fail("export", text(from_.size(), " networks"), "one, for --onnx, --torch and --npz", "export them one by one");
+  if (of_model) export_model();
+  if (of_runs) export_runs();
+  return 0;
+}
+
+void ExportCommandLine::export_model() {
+  const std::string& from = from_.front();
   PredictorOptions options{.extensions = extensions_};
   model_.take(options);
   OnnxOptions onnx{.input = input_of(input_), .batch = batch_, .softmax = softmax_};
-  if (onnx_.empty() && torch_.empty())
-    fail("export", "no format", "--onnx FILE, --torch FILE, or both", "see `ebb export --help`");
-  for (const std::string& file : {onnx_, torch_})
-    if (!file.empty()) require_free(file, model_.path(), overwrite_);
-  Predictor predictor(model_.path(), options);
+  for (const std::string& file : {onnx_, torch_, npz_})
+    if (!file.empty()) require_free(file, {from, fs::path(from) / run_files::model.name}, overwrite_);
+  Predictor predictor(from, options);
   const ModelCard& card = predictor.card();
   onnx.standardisation = *card.standardisation;
   onnx.name = card.model.model;
@@ -68,13 +115,41 @@ int ExportCommandLine::run() {
     export_onnx(predictor.model(), predictor.image(), onnx_, onnx);
     std::cout << printable_line(onnx_) << '\n';
   }
-  if (!torch_.empty()) {
-    // The order of flattened images is that of the network's own.
-    predictor.logits(Tensor::zeros(predictor.image().insert(0, 1), DType::u8));
-    export_torch(predictor.model(), torch_);
-    std::cout << printable_line(torch_) << '\n';
+  if (!npz_.empty()) {
+    save_npz(npz_, predictor.model().state());
+    std::cout << printable_line(npz_) << '\n';
   }
-  return 0;
+  if (!torch_.empty()) export_torch(predictor);
+}
+
+void ExportCommandLine::export_torch(Predictor& predictor) {
+  Layer& model = predictor.model();
+  // The order of flattened images is that of the network's own.
+  predictor.logits(Tensor::zeros(predictor.image().insert(0, 1), DType::u8));
+  if (with_optimizer_) {
+    const TrainState state = newest_state(from_.front());
+    model.load_state(part_of(state, "model/").tensors);
+    const TrainState optimizer = part_of(state, "optimizer/");
+    export_torch_training(model, {optimizer.tensors, optimizer.metadata}, torch_, to_metadata(predictor.card()));
+  } else {
+    ebb::export_torch(model, torch_, to_metadata(predictor.card()));
+  }
+  std::cout << printable_line(torch_) << '\n';
+}
+
+void ExportCommandLine::export_runs() {
+  std::vector<RunData> runs;
+  for (const std::string& directory : from_) runs.push_back(read_run(directory));
+  std::vector<Written> files;
+  if (!csv_.empty())
+    for (RunTable& table : run_tables(runs)) files.push_back({fs::path(csv_) / table.file, std::move(table.csv)});
+  if (!tensorboard_.empty()) {
+    const std::vector<std::string> names = distinct_names(runs);
+    for (std::size_t r = 0; r < runs.size(); ++r)
+      files.push_back({fs::path(tensorboard_) / names[r] / (std::string(run_files::event_file) + "0000000000.ebb"),
+                       tensorboard_events(runs[r].log)});
+  }
+  write_all(files, overwrite_);
 }
 
 }  // namespace ebb

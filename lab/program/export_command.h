@@ -1,11 +1,12 @@
 /// \file
-/// `ebb export`: trained networks in other people's formats.
+/// `ebb export`: trained networks and runs in other people's formats.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "lab/program/model_arguments.h"
 
@@ -22,12 +23,17 @@ class ExportCommandLine {
   int run();
 
  private:
+  void export_model();
+  void export_torch(Predictor& predictor);
+  void export_runs();
+
   CLI::App* command_;
   ModelArguments model_;
   std::shared_ptr<const Extensions> extensions_;
-  std::string onnx_, torch_, input_ = "pixels";
+  std::vector<std::string> from_;
+  std::string onnx_, torch_, npz_, csv_, tensorboard_, input_ = "pixels";
   std::int64_t batch_ = 0;
-  bool softmax_ = false, overwrite_ = false;
+  bool softmax_ = false, with_optimizer_ = false, overwrite_ = false;
 };
 
 }  // namespace ebb

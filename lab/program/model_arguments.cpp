@@ -17,6 +17,10 @@ std::vector<std::string> parts_of(const std::string& list) {
 
 void ModelArguments::add_to(CLI::App& command) {
   command.add_option("model", path_, "a run directory, or a model.safetensors")->required();
+  add_facts_to(command);
+}
+
+void ModelArguments::add_facts_to(CLI::App& command) {
   command.add_option("--model", name_, "name of the model, where the file does not say it");
   command.add_option("--set", settings_, "key=value: a model's key of a recipe, as norm=group");
   command.add_option("--image", image_, "height x width x channels that it takes, as 28x28x1");

@@ -16,6 +16,9 @@ class ModelArguments {
   /// Adds them to a command, the file in front.
   void add_to(CLI::App& command);
 
+  /// Adds those beside the file.
+  void add_facts_to(CLI::App& command);
+
   const std::string& path() const { return path_; }  ///< A run directory or a file of weights.
 
   /// What was given beside it.

@@ -13,6 +13,7 @@
 #include "lab/setup/build.h"
 #include "lab/setup/extensions.h"
 #include "lab/training/evaluation.h"
+#include "lab/use/completed_card.h"
 
 namespace ebb {
 namespace {
@@ -32,14 +33,6 @@ void take_from_run(ModelCard& card, const fs::path& run, const std::shared_ptr<c
             .classes;
 }
 
-// Images of the sets whose names files of earlier versions hold.
-std::optional<Shape> known_image(const std::string& data) {
-  if (data == "mnist" || data == "fashion-mnist") return Shape{28, 28, 1};
-  if (data == "cifar10" || data == "cifar100") return Shape{32, 32, 3};
-  if (data == "optdigits") return Shape{8, 8, 1};
-  return std::nullopt;
-}
-
 fs::path weights_of(const fs::path& path) {
   if (!fs::is_directory(path)) return path;
   if (!fs::exists(path / run_files::model.name))
@@ -56,28 +49,16 @@ Predictor::Predictor(const fs::path& path, const PredictorOptions& options)
   const memory::Guard guard;
   const TensorFile file = load_safetensors(weights);
   const std::string where = weights.string();
+  if (const auto format = file.metadata.find("format"); format != file.metadata.end() && format->second == "pt")
+    fail(where, "numbers as PyTorch has them", "a model.safetensors of Ebb",
+         text("make one of it: ebb import --torch ", where, " --out model.safetensors"));
   card_ = card_from(file.metadata, where, options.extensions);
   const bool tells_all = file.metadata.contains("model_options");
   if (!tells_all) take_from_run(card_, weights.has_parent_path() ? weights.parent_path() : ".", options.extensions);
-  apply_settings(card_.model, options.settings);
-  if (!options.classes.empty()) card_.classes = options.classes;
-  if (!options.image.empty()) card_.image = image_shape(options.image, "--image");
-  if (!card_.image) card_.image = known_image(card_.data);
-  const bool named = file.metadata.contains("model") ||
-                     std::ranges::any_of(options.settings, [](const auto& s) { return s.starts_with("model="); });
-  const auto missing = [&](const char* what, const char* remedy) {
-    fail(where, text("a file that does not say ", what), "a model.safetensors of Ebb, or more about it", remedy);
-  };
-  if (!named) missing("which model it is of", "name it: --model lenet");
-  if (!card_.image) missing("what images it takes", "say it: --image 28x28x1 (height, width, channels)");
-  if (card_.classes.empty()) missing("what its classes are called", "name them in order: --classes cat,dog");
+  card_ = detail::completed(std::move(card_), options, file.metadata.contains("model"), where);
   model_ = make_model(card_.model, *card_.image, static_cast<std::int64_t>(card_.classes.size()));
   model_->load_state(file.tensors);
   model_->eval();
-  if (!card_.standardisation) {
-    const auto channels = static_cast<std::size_t>((*card_.image)[2]);
-    card_.standardisation = PixelStatistics{std::vector<double>(channels, 0.0), std::vector<double>(channels, 1.0)};
-  }
 }
 
 Tensor Predictor::fitted(const Tensor& picture, const ResizeOptions& options) const {

@@ -25,13 +25,16 @@ if(EBB_BUILD_LAB)
       EBB_OWN_PROGRAM="$<TARGET_FILE:example_own_program>" EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     add_dependencies(test_own_program ebb example_own_program)
   endif()
-  ebb_test(use SOURCES lab/use/card_test.cpp lab/use/predict_command_test.cpp support/temporary_directory.cpp
+  ebb_test(use SOURCES lab/use/card_test.cpp lab/use/import_command_test.cpp lab/use/predict_command_test.cpp
+      support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   target_compile_definitions(test_use PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>" EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_dependencies(test_use ebb)
   # The evaluator of graphs reads the library's own part of ONNX's format.
-  ebb_test(export SOURCES lab/export/export_command_test.cpp lab/export/onnx_evaluator.cpp lab/export/onnx_ops_test.cpp
-      lab/export/onnx_runtime_test.cpp lab/export/onnx_test.cpp lab/export/onnx_windows.cpp support/temporary_directory.cpp
+  ebb_test(export SOURCES lab/export/event_reader.cpp lab/export/export_command_test.cpp lab/export/onnx_evaluator.cpp
+      lab/export/onnx_ops_test.cpp lab/export/onnx_runtime_test.cpp lab/export/onnx_test.cpp lab/export/onnx_windows.cpp
+      lab/export/tensorboard_test.cpp lab/export/torch_training_test.cpp lab/export/torch_twins_test.cpp
+      support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json protobuf::libprotobuf-lite)
   target_include_directories(test_export PRIVATE ${PROJECT_BINARY_DIR}/lab)
   target_compile_definitions(test_export PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>" EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
@@ -71,7 +74,7 @@ if(EBB_BUILD_LAB)
   ebb_test(reports
     SOURCES lab/reports/axis_test.cpp lab/reports/browser_test.cpp lab/reports/comparison_test.cpp
       lab/reports/diagnosis_section_test.cpp
-      lab/reports/hostile_texts_test.cpp support/temporary_directory.cpp
+      lab/reports/hostile_texts_test.cpp lab/reports/tables_test.cpp support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   target_compile_definitions(test_reports PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_reports ebb)

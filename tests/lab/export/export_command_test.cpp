@@ -25,6 +25,7 @@ struct Trained {
     fs::create_directory(data.root / "runs");
     const Finished run = test::ebb(data.train("runs/mnist", "--epochs 1 --model mlp --set hidden=16"));
     BOOST_REQUIRE_MESSAGE(run.status == 0, run.output);
+    fs::copy(data.root / "runs/mnist", data.root / "runs/other", fs::copy_options::recursive);
   }
   // The program in the directory where `runs` is.
   Finished ebb(const std::string& arguments) const {
@@ -45,12 +46,15 @@ BOOST_AUTO_TEST_CASE(commands_of_the_page_work) {
   std::istringstream page(test::read(fs::path(EBB_SOURCE_DIR) / "docs" / "using.md"));
   int commands = 0;
   for (std::string line; std::getline(page, line);) {
-    if (!line.starts_with("ebb export runs/mnist")) continue;  // others go on with a folder: folders_in_use
+    // Others go on with a folder: folders_in_use.
+    if (!line.starts_with("ebb export runs/mnist") && !line.starts_with("ebb import --torch lenet") &&
+        !line.starts_with("ebb import --npz"))
+      continue;
     const Finished done = trained().ebb(line.substr(4) + " --overwrite");
     BOOST_TEST(done.status == 0, line << ": " << done.output);
     ++commands;
   }
-  BOOST_TEST(commands >= 4);
+  BOOST_TEST(commands >= 10);
   const auto facts = test::facts_of(trained().file("mnist.onnx"));
   BOOST_TEST(facts.metadata.at("model") == "mlp");
   BOOST_TEST(facts.metadata.at("model_options") == "{\"hidden\":\"16\"}");
@@ -107,7 +111,7 @@ BOOST_AUTO_TEST_CASE(files_are_replaced_on_request_alone) {
   BOOST_TEST(test::facts_of(test::read(there)).producer == "Ebb");
   const Finished itself = trained().ebb("export runs/mnist --onnx runs/mnist/model.safetensors --overwrite");
   BOOST_TEST(itself.status == 1);
-  BOOST_TEST(has(itself.output, "the file that is exported"), itself.output);
+  BOOST_TEST(has(itself.output, "the file that is read"), itself.output);
   BOOST_TEST(trained().ebb("summary runs/mnist").status == 0);
 }
 

@@ -1,0 +1,97 @@
+#include "lab/program/import_command.h"
+
+#include <iostream>
+
+#include "data/npz.h"
+#include "framework/compute/basic.h"
+#include "framework/io/safetensors.h"
+#include "framework/nn/import_torch.h"
+#include "framework/tensor/error.h"
+#include "framework/tensor/memory.h"
+#include "framework/tensor/printable.h"
+#include "lab/export/torch_training.h"
+#include "lab/program/free_file.h"
+#include "lab/runs/run_files.h"
+#include "lab/runs/version.h"
+#include "lab/setup/build.h"
+#include "lab/use/completed_card.h"
+
+namespace ebb {
+namespace {
+
+namespace fs = std::filesystem;
+
+// NumPy computes in f64 where nobody says otherwise.
+State in_f32(State state) {
+  for (auto& entry : state)
+    if (entry.second.dtype() == DType::f64) entry.second = cast(entry.second, DType::f32);
+  return state;
+}
+
+}  // namespace
+
+ImportCommandLine::ImportCommandLine(CLI::App& app, const std::shared_ptr<const Extensions>& extensions)
+    : command_(app.add_subcommand("import", "Makes a model.safetensors of another program's network")),
+      extensions_(extensions) {
+  CLI::Option* const torch =
+      command_->add_option("--torch", torch_, "a state dict of PyTorch's, as safetensors (ebb export --torch)");
+  command_->add_option("--npz", npz_, "a file of NumPy's, with Ebb's names and layouts (ebb export --npz)")
+      ->excludes(torch);
+  command_->add_option("--out", out_, "the model.safetensors that is written")->required();
+  command_->add_option("--like", like_, "a run or model.safetensors: the network is built and used as that one");
+  model_.add_facts_to(*command_);
+  CLI::Option* const mean =
+      command_->add_option("--mean", mean_, "of each channel of pixels from 0 to 1, as 0.1307 or 0.49,0.48,0.45 [0]");
+  command_->add_option("--deviation", deviation_, "of each channel, by which they are divided, as 0.3081 [1]")
+      ->needs(mean);
+  mean->needs("--deviation");
+  command_->add_flag("--overwrite", overwrite_, "replace the file that is there");
+}
+
+ModelCard ImportCommandLine::card(const std::map<std::string, std::string>& metadata, const std::string& where) const {
+  PredictorOptions options{.extensions = extensions_};
+  model_.take(options);
+  ModelCard out;
+  if (!like_.empty()) {
+    out = Predictor(like_, options).card();
+  } else {
+    out = detail::completed(card_from(metadata, where, extensions_), options, metadata.contains("model"), where);
+  }
+  const std::map<std::string, std::string> given{{"pixel_mean", mean_}, {"pixel_deviation", deviation_}};
+  if (!mean_.empty()) out.standardisation = statistics_from(given, "--mean and --deviation");
+  const auto channels = static_cast<std::size_t>((*out.image)[2]);
+  for (const auto* const list : {&out.standardisation->mean, &out.standardisation->deviation})
+    if (list->size() != channels)
+      fail("--mean and --deviation", text(list->size(), " numbers"), text("one for each of ", channels, " channels"));
+  out.version = version();
+  return out;
+}
+
+int ImportCommandLine::run() {
+  if (torch_.empty() && npz_.empty())
+    fail("import", "no file", "--torch FILE or --npz FILE", "see `ebb import --help`");
+  const std::string& from = torch_.empty() ? npz_ : torch_;
+  std::vector<fs::path> read{from};
+  if (!like_.empty()) read.insert(read.end(), {like_, fs::path(like_) / run_files::model.name});
+  require_free(out_, read, overwrite_);
+  const memory::Guard guard;
+  TensorFile file;
+  if (torch_.empty()) file.tensors = load_npz(npz_);
+  else file = load_safetensors(torch_);
+  const ModelCard complete = card(file.metadata, from);
+  const Shape& image = *complete.image;
+  const std::unique_ptr<Layer> model =
+      make_model(complete.model, image, static_cast<std::int64_t>(complete.classes.size()));
+  model->eval();
+  if (torch_.empty()) {
+    model->load_state(in_f32(std::move(file.tensors)));
+  } else {
+    (*model)(Var(Tensor::zeros(image.insert(0, 1))));  // Flatten learns its image
+    import_torch(*model, without_optimizer(*model, file.tensors), torch_);
+  }
+  save_safetensors(out_, model->state(), to_metadata(complete));
+  std::cout << printable_line(out_) << '\n';
+  return 0;
+}
+
+}  // namespace ebb
