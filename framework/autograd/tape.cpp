@@ -160,7 +160,7 @@ Var Tape::input(Tensor value) {
   node.op = "input";
   node.shape = value.shape();
   node.dtype = value.dtype();
-  node.input = true;
+  node.input = node.kept = true;
   return Var(std::move(value), static_cast<std::int32_t>(state_->nodes.size()) - 1, state_->serial);
 }
 
@@ -216,7 +216,7 @@ void Tape::walk(const Var& value, Tensor seed) {
     if (node.grad.defined() && node.parameter != nullptr) {
       node.parameter->accumulate(std::exchange(node.grad, Tensor()));
     } else if (node.grad.defined() && node.rule.object != nullptr) {
-      const Tensor dy = std::exchange(node.grad, Tensor());
+      const Tensor dy = node.kept ? node.grad : std::exchange(node.grad, Tensor());
       InputGrads dx(*state_, i);
       const detail::Running mark(node.op);
       node.rule.run(node.rule.object, dy, dx);
@@ -231,12 +231,22 @@ void Tape::walk(const Var& value, Tensor seed) {
     if (node.grad.defined() && !node.grad.unique()) node.grad = node.grad.clone();
 }
 
-Tensor Tape::gradient(const Var& input) const {
-  if (!input.tracked() || input.tape_ != state_->serial)
+void Tape::keep_gradient(const Var& value) {
+  if (!value.tracked() || value.tape_ != state_->serial)
+    fail("keep_gradient", "a value that is not on this tape", "the result of an op that depends on an input");
+  if (state_->walked) fail("keep_gradient", "a tape after backward()", "one before it");
+  Node& node = state_->nodes[static_cast<std::size_t>(value.node_)];
+  if (node.parameter != nullptr)
+    fail("keep_gradient", "a parameter", "the result of an op", "gradients of parameters stand in Parameter::grad()");
+  node.kept = true;
+}
+
+Tensor Tape::gradient(const Var& value) const {
+  if (!value.tracked() || value.tape_ != state_->serial)
     fail("gradient", "a value that is not on this tape", "what Tape::input() returned");
-  const Node& node = state_->nodes[static_cast<std::size_t>(input.node_)];
-  if (!node.input)
-    fail("gradient", text("the result of ", node.op), "what Tape::input() returned",
+  const Node& node = state_->nodes[static_cast<std::size_t>(value.node_)];
+  if (!node.kept)
+    fail("gradient", text("the result of ", node.op), "what Tape::input() returned, or a value of keep_gradient()",
          "gradients of parameters stand in Parameter::grad()");
   if (!state_->walked) fail("gradient", "a tape before backward()", "one after backward()");
   return node.grad.defined() ? node.grad : Tensor::zeros(node.shape, node.dtype);

@@ -80,8 +80,13 @@ class Tape {
   /// As above for a value of any shape: `seed` is the gradient with respect to it, of its shape and dtype.
   void backward(const Var& value, const Tensor& seed);
 
-  /// The gradient with respect to an input() of this tape, after backward(). Zeros when nothing depended on it.
-  Tensor gradient(const Var& input) const;
+  /// Keeps the gradient with respect to the result of an op beyond backward(), which otherwise frees it on the way.
+  /// \throws Error for values that are not on this tape, parameters, and after backward().
+  void keep_gradient(const Var& value);
+
+  /// The gradient with respect to an input() of this tape, or a value of keep_gradient(), after backward(). Zeros when
+  /// nothing depended on it.
+  Tensor gradient(const Var& value) const;
 
   /// Number of values recorded so far.
   std::size_t size() const;

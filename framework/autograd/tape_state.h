@@ -63,7 +63,8 @@ struct Node {
   DType dtype = DType::f32;
   Tensor grad;                     // undefined until something flows in
   Parameter* parameter = nullptr;  // for leaves of parameters
-  bool input = false;              // for leaves of Tape::input: the gradient stays
+  bool input = false;              // for leaves of Tape::input
+  bool kept = false;               // the gradient stays
   std::uint32_t first_edge = 0;    // inputs: edges[first_edge .. first_edge + edges)
   std::uint32_t edges = 0;
   std::uint32_t first_setting = 0;  // likewise

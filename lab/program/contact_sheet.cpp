@@ -9,6 +9,7 @@
 #include "data/split.h"
 #include "framework/compute/basic.h"
 #include "framework/tensor/error.h"
+#include "lab/format/canvas.h"
 
 namespace ebb {
 namespace {
@@ -17,7 +18,6 @@ constexpr std::int64_t cell_side = 96;  // images smaller than this are enlarged
 constexpr std::int64_t gap = 2;
 constexpr std::int64_t plain_gap = 6;  // more of it behind the plain image
 constexpr std::int64_t group_gap = 18;
-constexpr std::uint8_t paper = 255;
 
 // Numbers of `count` images of each of the first classes, class by class. A class with fewer repeats them.
 Tensor choose(const ImageDataset& set, std::int64_t classes, std::int64_t count, std::uint64_t seed) {
@@ -47,18 +47,6 @@ Tensor bytes_of(const Tensor& images, const PixelStatistics& statistics) {
   return out;
 }
 
-// Image number `image` of a batch, enlarged, with its corner at (top, left).
-void paste(Tensor& sheet, std::int64_t top, std::int64_t left, const Tensor& batch, std::int64_t image,
-           std::int64_t zoom) {
-  const std::int64_t height = batch.dim(1), width = batch.dim(2), channels = batch.dim(3);
-  const std::uint8_t* const from = batch.data<std::uint8_t>() + image * height * width * channels;
-  std::uint8_t* const to = sheet.mutable_data<std::uint8_t>();
-  for (std::int64_t y = 0; y < height * zoom; ++y)
-    for (std::int64_t x = 0; x < width * zoom; ++x)
-      std::copy_n(from + (y / zoom * width + x / zoom) * channels, channels,
-                  to + ((top + y) * sheet.dim(1) + left + x) * channels);
-}
-
 }  // namespace
 
 Tensor contact_sheet(const ImageDataset& set, const Augmentation& augment, const ContactSheetOptions& options) {
@@ -80,14 +68,16 @@ Tensor contact_sheet(const ImageDataset& set, const Augmentation& augment, const
   const std::int64_t row_height = height * zoom + gap, cell = width * zoom + gap;
   const std::int64_t behind_plain = options.epochs > 0 ? plain_gap : 0;
   const std::int64_t group = static_cast<std::int64_t>(views.size()) * cell + behind_plain + group_gap;
-  Tensor sheet = Tensor::full({gap + rows * row_height, gap + options.images * group - group_gap, channels},
-                              double{paper}, DType::u8);
+  Canvas sheet(gap + rows * row_height, gap + options.images * group - group_gap, channels);
+  const auto pixels = static_cast<std::size_t>(set.sample_shape().size());
   for (std::int64_t i = 0; i < all; ++i)
     for (std::size_t view = 0; view < views.size(); ++view)
-      paste(sheet, gap + i / options.images * row_height,
-            gap + i % options.images * group + static_cast<std::int64_t>(view) * cell + (view > 0 ? behind_plain : 0),
-            views[view], i, zoom);
-  return sheet;
+      sheet.paste(
+          views[view].span<std::uint8_t>().subspan(static_cast<std::size_t>(i) * pixels, pixels), set.sample_shape(),
+          gap + i / options.images * row_height,
+          gap + i % options.images * group + static_cast<std::int64_t>(view) * cell + (view > 0 ? behind_plain : 0),
+          zoom);
+  return sheet.pixels();
 }
 
 }  // namespace ebb

@@ -15,6 +15,7 @@
 #include "lab/program/import_command.h"
 #include "lab/program/predict_command_line.h"
 #include "lab/program/program_name.h"
+#include "lab/program/show_command_line.h"
 #include "lab/program/standard_streams.h"
 #include "lab/program/study_command_line.h"
 #include "lab/program/words.h"
@@ -122,6 +123,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   PredictCommandLine predicting(app, extensions);
   ExportCommandLine exporting(app, extensions);
   ImportCommandLine importing(app, extensions);
+  ShowCommandLine showing(app, extensions);
 
   CLI::App* const studying = app.add_subcommand(study_command, "Runs studies, judges their claims, writes their pages");
   const StudyCommandLine study(*studying);
@@ -141,6 +143,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   if (predicting.chosen()) return predicting.run();
   if (exporting.chosen()) return exporting.run();
   if (importing.chosen()) return importing.run();
+  if (showing.chosen()) return showing.run();
   if (*studying) return study.run(studies, {argv[0], study_command, study_worker});
   for (std::size_t i = 0; i < shorts.size(); ++i)
     if (!values[i].empty()) training.settings.push_back(std::string(shorts[i].key) + '=' + values[i]);

@@ -1,14 +1,11 @@
 #include "lab/program/predict_command.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "data/picture.h"
 #include "framework/nn/summary.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
@@ -16,7 +13,6 @@
 #include "lab/format/numbers.h"
 #include "lab/format/text_table.h"
 #include "lab/program/program_name.h"
-#include "lab/use/far_pictures.h"
 #include "lab/use/picture_list.h"
 
 namespace ebb {
@@ -25,33 +21,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t at_once = 64;  // pictures that the network sees at once
-
-// Standard input, read to its end.
-class StandardInput : public ByteSource {
- public:
-  StandardInput() : ByteSource("standard input") {}
-  std::size_t read(std::span<std::byte> out) override {
-    const ssize_t count = ::read(STDIN_FILENO, out.data(), out.size());
-    if (count < 0) fail(name(), "an error while reading", "a picture");
-    return static_cast<std::size_t>(count);
-  }
-};
-
-Tensor read_from(const std::string& path, const PictureOptions& options) {
-  if (path == "-") {
-    StandardInput source;
-    return read_picture(source, options);
-  }
-  FileSource source(path);
-  return read_picture(source, options);
-}
-
-Tensor inverted(const Tensor& picture) {
-  Tensor out(picture.shape(), DType::u8);
-  std::ranges::transform(picture.span<std::uint8_t>(), out.mutable_span<std::uint8_t>().begin(),
-                         [](std::uint8_t v) { return static_cast<std::uint8_t>(255 - v); });
-  return out;
-}
 
 // What the network says of one picture.
 struct Said {
@@ -139,10 +108,8 @@ struct Waiting {
 int run(const PredictCommand& command) {
   const std::vector<std::string> paths = pictures_of(command.pictures);
   Predictor predictor(command.model, command.options);
-  ResizeOptions size = command.size;
-  size.fit = command.fit.value_or(predictor.card().fit.value_or(Fit::crop));
   const Writer writer(command, predictor.classes());
-  FarPictures far(predictor.card());
+  PictureReader reader(predictor, command.reading);
   Waiting waiting;
   bool all_read = true;
   const auto predict_waiting = [&] {
@@ -156,12 +123,8 @@ int run(const PredictCommand& command) {
   };
   for (const std::string& path : paths) {
     try {
-      Tensor picture = read_from(path, command.reading);
-      if (command.invert) picture = inverted(picture);
-      const Tensor fitted = predictor.fitted(picture, size);
-      for (const std::string& sentence : far.look(picture, fitted, path)) complain() << sentence << '\n';
+      waiting.pictures.push_back(reader.read(path));
       waiting.paths.push_back(path);
-      waiting.pictures.push_back(fitted);
     } catch (const Error& error) {
       complain() << printable(error.what()) << '\n';
       all_read = false;

@@ -3,12 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "data/picture.h"
-#include "lab/use/predictor.h"
+#include "lab/program/picture_reader.h"
 
 namespace ebb {
 
@@ -24,10 +22,7 @@ struct PredictCommand {
   std::string model = {};                            ///< A run directory or a file of weights.
   std::vector<std::string> pictures = {};            ///< Files, directories, or "-" for standard input.
   PredictorOptions options = {};                     ///< What the file does not say.
-  std::optional<Fit> fit = {};                       ///< How pictures get the network's size; none: as in its training.
-  ResizeOptions size = {};                           ///< What else is done for it.
-  PictureOptions reading = {};                       ///< How they are read.
-  bool invert = false;                               ///< Light for dark before anything else.
+  PictureReading reading = {};                       ///< How they are read.
   std::int64_t top = 1;                              ///< Classes that are named.
   bool probabilities = false;                        ///< Those of all classes, and the logits in JSON.
   PredictionFormat format = PredictionFormat::text;  ///< See there.

@@ -4,9 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <string>
 
 #include "lab/program/model_arguments.h"
+#include "lab/program/picture_arguments.h"
 #include "lab/program/predict_command.h"
 
 namespace ebb {
@@ -26,7 +26,7 @@ class PredictCommandLine {
   CLI::App* summary_;
   PredictCommand command_;
   ModelArguments model_;
-  std::string background_ = "white", fit_;
+  PictureArguments pictures_;
   bool json_ = false, csv_ = false, tta_ = false;
 };
 

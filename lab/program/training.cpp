@@ -17,6 +17,7 @@
 #include "lab/reports/report.h"
 #include "lab/runs/evaluation_record.h"
 #include "lab/training/confusion.h"
+#include "lab/use/filter_record.h"
 
 namespace ebb {
 namespace {
@@ -67,8 +68,10 @@ int train_in(Session& session, RunDirectory& directory) {
             << clock_text(summary.seconds) << '\n';
   if (!std::isfinite(summary.test_loss)) std::cout << "test loss not finite\n";
   std::cout << "weights " << summary.weights_sha256 << '\n' << std::flush;
-  directory.finish(trainer.final_weights(), model_card(session.recipe, *session.data.train),
-                   make_record(tested, session.test.dataset(), session.recipe.data), summary);
+  const State weights = trainer.final_weights();
+  EvaluationRecord record = make_record(tested, session.test.dataset(), session.recipe.data);
+  record.filters = filter_record(*session.model, session.data.train->sample_shape(), weights);
+  directory.finish(weights, model_card(session.recipe, *session.data.train), record, summary);
   const std::optional<std::filesystem::path> place = directory.now();
   if (!place)
     fail(directory.path().string(), "a run directory that was moved to where it cannot be found",

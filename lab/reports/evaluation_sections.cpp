@@ -77,4 +77,16 @@ html::Section mistakes_section(const RunData& run) {
   return {"Worst mistakes", out + "</div>\n"};
 }
 
+html::Section filters_section(const RunData& run) {
+  if (!run.evaluation || !run.evaluation->filters) return {};
+  const FilterRecord& filters = *run.evaluation->filters;
+  std::string out = text("<p>", escape(filters.says), ".</p>\n");
+  if (!filters.picture.empty())
+    out += text(
+        "<p class=\"small\">Grey is 0, the largest weight white or black; under each filter its norm.</p>\n"
+        "<div class=\"sheet\"><img alt=\"",
+        escape(filters.says), "\" src=\"data:image/png;base64,", escape(filters.picture), "\"></div>\n");
+  return {"First filters", out};
+}
+
 }  // namespace ebb

@@ -16,8 +16,9 @@ namespace {
 using html::escape;
 
 // The page from top to bottom, below its key figures.
-constexpr std::array sections{diagnosis_section, learning_section, decay_section,   audit_section,  confusion_section,
-                              classes_section,   mistakes_section, changes_section, events_section, origin_section};
+constexpr std::array sections{diagnosis_section, learning_section, decay_section,    audit_section,
+                              confusion_section, classes_section,  mistakes_section, filters_section,
+                              changes_section,   events_section,   origin_section};
 
 std::string card(const std::string& value, const std::string& name, bool main = false) {
   return text("<div", main ? " class=\"main\"" : "", "><dt>", escape(name), "</dt><dd>", escape(value),

@@ -19,6 +19,7 @@ html::Section audit_section(const RunData& run);
 html::Section confusion_section(const RunData& run);
 html::Section classes_section(const RunData& run);
 html::Section mistakes_section(const RunData& run);
+html::Section filters_section(const RunData& run);
 html::Section changes_section(const RunData& run);
 html::Section events_section(const RunData& run);
 html::Section origin_section(const RunData& run);

@@ -98,6 +98,8 @@ svg.network .decayed { stroke: var(--ink); }
 .mistakes img { width: 96px; height: 96px; image-rendering: pixelated; border: 1px solid var(--line);
   border-radius: 4px;
   display: block; margin-bottom: 6px; }
+.sheet { overflow-x: auto; }
+.sheet img { min-width: 56px; max-width: 100%; height: auto; border: 1px solid var(--line); }
 .mistakes .no { color: var(--bad); } .mistakes small { color: var(--muted); display: block; }
 details { margin: 14px 0 0; } summary { cursor: pointer; font-weight: 600; font-size: 15px; padding: 6px 0; }
 pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: 14px 16px;

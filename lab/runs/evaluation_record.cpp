@@ -82,12 +82,12 @@ std::string to_json(const EvaluationRecord& record) {
                      {"predicted", m.predicted},
                      {"confidence", m.confidence},
                      {"png", m.picture}});
-  return Json{{"data", record.data},         {"loss", record.loss},
-              {"accuracy", record.accuracy}, {"calibration_error", record.calibration_error},
-              {"classes", record.classes},   {"confusion", confusion},
-              {"unpredicted", unpredicted},  {"worst", worst}}
-             .dump() +
-         "\n";
+  Json out{{"data", record.data},         {"loss", record.loss},
+           {"accuracy", record.accuracy}, {"calibration_error", record.calibration_error},
+           {"classes", record.classes},   {"confusion", confusion},
+           {"unpredicted", unpredicted},  {"worst", worst}};
+  if (record.filters) out["filters"] = {{"says", record.filters->says}, {"png", record.filters->picture}};
+  return out.dump() + "\n";
 }
 
 EvaluationRecord record_from_json(const std::string& text, const std::string& where) {
@@ -130,6 +130,8 @@ EvaluationRecord record_from_json(const std::string& text, const std::string& wh
       if (std::min(mistake.truth, mistake.predicted) < 0 || std::max(mistake.truth, mistake.predicted) >= classes)
         fail(where, "a mistake of a class that there is not", "evaluation.json as Ebb writes it");
     }
+    if (const auto filters = json.find("filters"); filters != json.end())
+      out.filters = {filters->at("says").get<std::string>(), filters->at("png").get<std::string>()};
     return out;
   } catch (const Json::exception& error) {
     fail(where, ebb::text("what is no evaluation: ", error.what()), "evaluation.json as Ebb writes it");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,15 +21,22 @@ struct Mistake {
   std::string picture;         ///< Its image as PNG in base64; empty where it is no picture.
 };
 
+/// Filters of the network's first convolution.
+struct FilterRecord {
+  std::string says;     ///< How many of them have next to no norm, a sentence without its full stop.
+  std::string picture;  ///< The filters and their norms as PNG in base64.
+};
+
 /// An evaluation in a file, complete for a report: the data need not be there any more.
 struct EvaluationRecord {
-  std::string data;                  ///< Name of the data.
-  double loss = 0;                   ///< As in Evaluation.
-  double accuracy = 0;               ///< As in Evaluation.
-  double calibration_error = 0;      ///< As in Evaluation.
-  std::vector<std::string> classes;  ///< Their names.
-  Confusion confusion{1};            ///< As in Evaluation.
-  std::vector<Mistake> worst;        ///< The mistakes made with most confidence, the worst first.
+  std::string data;                          ///< Name of the data.
+  double loss = 0;                           ///< As in Evaluation.
+  double accuracy = 0;                       ///< As in Evaluation.
+  double calibration_error = 0;              ///< As in Evaluation.
+  std::vector<std::string> classes;          ///< Their names.
+  Confusion confusion{1};                    ///< As in Evaluation.
+  std::vector<Mistake> worst;                ///< The mistakes made with most confidence, the worst first.
+  std::optional<FilterRecord> filters = {};  ///< None where the network does not begin with a convolution.
 };
 
 /// The record of an evaluation in the order of `data`, not shuffled.

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "framework/tensor/printable.h"
+#include "framework/tensor/text.h"
 
 namespace ebb {
 namespace {
@@ -43,8 +44,8 @@ std::vector<std::string> FarPictures::look(const Tensor& picture, const Tensor& 
   // A mean near one half cannot tell: mirrored it is the same.
   const double bright = brightness(fitted);
   if (std::abs(mean_ - 0.5) > 0.15 && 2 * std::abs(bright - (1 - mean_)) < std::abs(bright - mean_))
-    say(said_inverted_, std::string("looks inverted: the network was trained on ") +
-                            (mean_ < 0.5 ? "light things on dark" : "dark things on light") + "; try --invert");
+    say(said_inverted_, text("looks inverted: the network was trained on ",
+                             mean_ < 0.5 ? "light things on dark" : "dark things on light", "; try --invert"));
   if (image_[2] == 1 && is_coloured(picture))
     say(said_colour_, "is a colour picture, and the network sees grey ones: it gets the brightness alone");
   const auto [shorter, longer] = std::minmax({picture.dim(0), picture.dim(1)});

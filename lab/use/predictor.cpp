@@ -65,12 +65,16 @@ Tensor Predictor::fitted(const Tensor& picture, const ResizeOptions& options) co
   return resize(with_channels(picture, image()[2]), image()[0], image()[1], options);
 }
 
-Tensor Predictor::logits(const Tensor& pixels) {
+Tensor Predictor::standardised(const Tensor& pixels) const {
   require_defined("predict", "pixels", pixels);
   if (pixels.dtype() != DType::u8 || pixels.rank() != 4 || pixels.shape().without(0) != image())
     fail("predict", text("pixels ", pixels.shape(), " of ", pixels.dtype()),
          text("u8 [n, ", image()[0], ", ", image()[1], ", ", image()[2], "]"), "bring pictures there by fitted()");
-  return view_logits(*model_, standardise(pixels, *card_.standardisation), {.flip = flip_, .translate = translate_});
+  return standardise(pixels, *card_.standardisation);
+}
+
+Tensor Predictor::logits(const Tensor& pixels) {
+  return view_logits(*model_, standardised(pixels), {.flip = flip_, .translate = translate_});
 }
 
 Tensor Predictor::predict(const Tensor& pixels) { return probabilities(logits(pixels)); }

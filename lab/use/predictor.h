@@ -60,6 +60,10 @@ class Predictor {
   /// \param picture u8 `[height, width, 1 or 3]`; see read_picture().
   Tensor fitted(const Tensor& picture, const ResizeOptions& options = {}) const;
 
+  /// Pixels as the network sees them, f32 of the same shape.
+  /// \param pixels u8 `[n, h, w, c]` of image(). \throws Error on another shape.
+  Tensor standardised(const Tensor& pixels) const;
+
   /// The logits of pictures, f32 `[n, classes]`, as an evaluation computes them.
   /// \param pixels u8 `[n, h, w, c]` of image().
   /// \throws Error on another shape.

@@ -74,6 +74,7 @@ inline EvaluationRecord made_up_evaluation(const MadeUpRun& run, const EpochResu
   for (std::int64_t i = 0; i < 12; ++i)
     out.worst.push_back(
         {17 * i + 3, i % classes, (i + 1) % classes, 0.99 - 0.01 * static_cast<double>(i), run.picture});
+  out.filters = FilterRecord{"1 of 6 filters of " + run.classes.front(), run.picture};
   return out;
 }
 

@@ -25,8 +25,9 @@ if(EBB_BUILD_LAB)
       EBB_OWN_PROGRAM="$<TARGET_FILE:example_own_program>" EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     add_dependencies(test_own_program ebb example_own_program)
   endif()
-  ebb_test(use SOURCES lab/use/card_test.cpp lab/use/import_command_test.cpp lab/use/predict_command_test.cpp
-      support/temporary_directory.cpp
+  ebb_test(use
+    SOURCES lab/use/card_test.cpp lab/use/import_command_test.cpp lab/use/inside_test.cpp lab/use/predict_command_test.cpp
+      lab/use/show_command_test.cpp support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   target_compile_definitions(test_use PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>" EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_dependencies(test_use ebb)

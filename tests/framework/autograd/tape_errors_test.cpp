@@ -72,10 +72,14 @@ BOOST_AUTO_TEST_CASE(gradients_asked_for_too_early_or_of_the_wrong_value) {
   Tape tape;
   const Var x = tape.input(numbers({1}));
   const Var y = x * 2.0;
+  Weight w({1});
+  BOOST_TEST(fails_with({"keep_gradient", "a parameter"}, [&] { tape.keep_gradient(Var(w)); }));
   BOOST_TEST(fails_with({"gradient", "before backward()"}, [&] { tape.gradient(x); }));
   tape.backward(y);
   BOOST_TEST(fails_with({"gradient", "result of mul"}, [&] { tape.gradient(y); }));
   BOOST_TEST(fails_with({"gradient", "not on this tape"}, [&] { tape.gradient(Var(numbers({1}))); }));
+  BOOST_TEST(fails_with({"keep_gradient", "not on this tape"}, [&] { tape.keep_gradient(Var(numbers({1}))); }));
+  BOOST_TEST(fails_with({"keep_gradient", "after backward()"}, [&] { tape.keep_gradient(y); }));
 }
 
 BOOST_AUTO_TEST_CASE(an_edit_in_place_of_what_was_saved) {

@@ -164,6 +164,29 @@ BOOST_AUTO_TEST_CASE(gradients_of_inputs_belong_to_the_caller) {
   BOOST_TEST(same_bits(seed, numbers({1, 10})));
 }
 
+// The value is used twice, so that two rules add to its gradient, and what stands in front of it gets its own.
+BOOST_AUTO_TEST_CASE(gradients_of_results_are_kept_where_it_is_asked) {
+  const auto walk = [](bool keep) {
+    Tape tape;
+    const Var x = tape.input(numbers({2, 3}));
+    const Var y = x * x, unused = x * 7.0;
+    if (keep) {
+      tape.keep_gradient(y);
+      tape.keep_gradient(unused);
+    }
+    tape.backward(sum(y * y) + sum(y));
+    if (keep) {
+      Tensor dy = tape.gradient(y);
+      BOOST_TEST(same_bits(dy, numbers({9, 19})));  // 2 y + 1
+      scale(dy, 2.0);
+      BOOST_TEST(same_bits(tape.gradient(unused), numbers({0, 0})));
+    }
+    return tape.gradient(x);
+  };
+  BOOST_TEST(same_bits(walk(true), numbers({36, 114})));  // (2 y + 1) 2 x
+  BOOST_TEST(same_bits(walk(true), walk(false)));
+}
+
 BOOST_AUTO_TEST_CASE(parameters_do_not_keep_the_seed) {
   Weight w({1, 2});
   const Tensor seed = numbers({1, 10});

@@ -3,6 +3,8 @@
 #include "lab/format/png.h"
 #include "lab/reports/plot.h"
 #include "lab/reports/report.h"
+#include "lab/use/filter_sheet.h"
+#include "lab/use/predictor.h"
 #include "tests/lab/program.h"
 #include "tests/lab/small_training.h"
 
@@ -123,6 +125,12 @@ BOOST_AUTO_TEST_CASE(a_run_leaves_a_page_that_says_it_all) {
   for (const char* const part : {"<!DOCTYPE html>", "test accuracy", "test images of mnist", "Worst mistakes",
                                  "data:image/png;base64,", "instruction_set", "decay_on = ", "</html>"})
     BOOST_TEST(has(page, part), part);
+  // The filters of the final weights.
+  Predictor predictor(root / "run");
+  const std::vector<LabelledFilters> filters{{"", first_filters(predictor.model(), predictor.image())}};
+  BOOST_TEST(has(page, "First filters"));
+  BOOST_TEST(has(page, in_words(filters.front().filters) + "."));
+  BOOST_TEST(has(page, base64(png(filter_sheet(filters)))));
   if (can_plot()) BOOST_TEST(has(page, "<svg"));
   // Nothing is fetched from elsewhere.
   for (const char* const part : {"src=\"http", "href=\"http", "<script", "@import"}) BOOST_TEST(!has(page, part), part);

@@ -134,6 +134,7 @@ EvaluationRecord record() {
                        .worst = {{4, 1, 2, 0.875, "QUJD"}, {9, 0, 1, 0.5, ""}}};
   for (std::int64_t i = 0; i < 9; ++i) out.confusion.add(i / 3, i % 3, i);
   out.confusion.add(1, std::nullopt, 7);
+  out.filters = FilterRecord{"2 of 6 filters", "QUJD"};
   return out;
 }
 
@@ -201,6 +202,9 @@ BOOST_AUTO_TEST_CASE(records_of_evaluations) {
                                                                      : !wanted.contains(key) || wanted[key] != is[key])
         ++wrong;
     if (wanted["worst"].size() != is["worst"].size()) ++wrong;
+    if (wanted.contains("filters") != is.contains("filters") ||
+        (is.contains("filters") && wanted["filters"]["says"] != is["filters"]["says"]))
+      ++wrong;
   }
   BOOST_TEST(wrong == 0);
   BOOST_TEST(readable > 500);
@@ -219,6 +223,8 @@ BOOST_AUTO_TEST_CASE(records_that_are_not_finite_are_read_back) {
   Json old = Json::parse(to_json(bad));
   old.erase("unpredicted");
   BOOST_TEST(record_from_json(old.dump(), "old").confusion.unpredicted() == 0);
+  old.erase("filters");
+  BOOST_TEST(!record_from_json(old.dump(), "old").filters.has_value());
   old["unpredicted"] = {1, 2};
   BOOST_CHECK_THROW(record_from_json(old.dump(), "old"), Error);
 }
