@@ -7,7 +7,6 @@
 #include "framework/tensor/printable.h"
 #include "lab/export/event_file.h"
 #include "lab/export/event_record.h"
-#include "lab/export/filter_picture.h"
 #include "lab/runs/run_files.h"
 #include "lab/training/trainer.h"
 
@@ -52,9 +51,11 @@ EventValues of_epoch(const EpochResult& epoch, std::int64_t step, const std::str
 
 }  // namespace
 
-TensorBoard::TensorBoard(const Directory& run, Layer& model, std::int64_t next_step, std::string judged_on)
+TensorBoard::TensorBoard(const Directory& run, Layer& model, std::int64_t next_step, std::string judged_on,
+                         std::function<Tensor()> filters)
     : model_(model),
       judged_on_(std::move(judged_on)),
+      filters_(std::move(filters)),
       file_(std::make_unique<detail::EventFile>(folder_of(run), next_step)) {}
 
 TensorBoard::~TensorBoard() = default;
@@ -68,12 +69,11 @@ void TensorBoard::on_step(const Trainer&, const StepResult& step) {
 void TensorBoard::on_epoch(const Trainer& trainer, const EpochResult& epoch) {
   EventValues values = of_epoch(epoch, trainer.batches_done(), judged_on_, detail::wall_time());
   for (const NamedParameter& p : model_.named_parameters()) {
-    if (p.parameter->role() != Role::weight) continue;
-    const Tensor& weight = p.parameter->value();
-    values.histograms.emplace_back(printable_line("weights/" + p.path), weight);
-    if (values.pictures.empty() && detail::are_filters(weight.shape()))
-      values.pictures.emplace_back(printable_line("filters/" + p.path), detail::filter_picture(weight));
+    if (p.parameter->role() == Role::weight)
+      values.histograms.emplace_back(printable_line("weights/" + p.path), p.parameter->value());
   }
+  const Tensor filters = filters_ ? filters_() : Tensor();
+  if (filters.defined()) values.pictures.emplace_back("filters", filters);
   file_->append(detail::event_record(values));
 }
 

@@ -2,6 +2,8 @@
 /// What a training shows in TensorBoard.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -28,8 +30,7 @@ class EventFile;
 ///     loss/train, accuracy/train          over the epoch
 ///     loss/test, accuracy/test            or /validation
 ///     weights/PATH                        histograms of parameters whose role is weight
-///     filters/PATH                        the first convolution of grey or colour images as a picture, from least to
-///                                         largest about a grey that is 0
+///     filters                             a picture, where one was asked for
 ///
 /// A training that goes on, and one that goes back, first tells the reader to forget what stood behind that step. A
 /// killed process leaves files that are readable up to the last whole record.
@@ -37,8 +38,10 @@ class TensorBoard : public TrainObserver {
  public:
   /// \param run the run directory; the model must outlive this object.
   /// \param next_step the number of the next batch. \param judged_on "test" or "validation".
+  /// \param filters what is shown as "filters" after each epoch, u8 `[h, w, 1 or 3]`; none, or undefined: nothing.
   /// \throws Error naming file and cause.
-  TensorBoard(const Directory& run, Layer& model, std::int64_t next_step, std::string judged_on);
+  TensorBoard(const Directory& run, Layer& model, std::int64_t next_step, std::string judged_on,
+              std::function<Tensor()> filters = {});
   ~TensorBoard() override;
   TensorBoard(const TensorBoard&) = delete;
   TensorBoard& operator=(const TensorBoard&) = delete;
@@ -53,6 +56,7 @@ class TensorBoard : public TrainObserver {
  private:
   Layer& model_;
   std::string judged_on_;
+  std::function<Tensor()> filters_;
   std::unique_ptr<detail::EventFile> file_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "data/npz.h"
 #include "framework/io/atomic_file.h"
+#include "framework/io/safetensors.h"
 #include "framework/nn/export_torch.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
@@ -16,7 +17,10 @@
 #include "lab/reports/tables.h"
 #include "lab/runs/checkpoints.h"
 #include "lab/runs/run_files.h"
+#include "lab/runs/version.h"
+#include "lab/setup/build.h"
 #include "lab/setup/extensions.h"
+#include "lab/use/completed_card.h"
 
 namespace ebb {
 namespace {
@@ -91,9 +95,12 @@ int ExportCommandLine::run() {
   if (!of_model && !of_runs)
     fail("export", "no format", "--onnx FILE, --torch FILE, --npz FILE, --csv DIR, --tensorboard DIR, or several",
          "see `ebb export --help`");
+  if (with_optimizer_ && (!onnx_.empty() || !npz_.empty()))
+    fail("--with-optimizer", "another format beside --torch", "--torch alone", "export the others by themselves");
   if (of_model && from_.size() > 1)
     fail("export", text(from_.size(), " networks"), "one, for --onnx, --torch and --npz", "export them one by one");
-  if (of_model) export_model();
+  if (with_optimizer_) export_training();
+  else if (of_model) export_model();
   if (of_runs) export_runs();
   return 0;
 }
@@ -119,21 +126,37 @@ void ExportCommandLine::export_model() {
     save_npz(npz_, predictor.model().state());
     std::cout << printable_line(npz_) << '\n';
   }
-  if (!torch_.empty()) export_torch(predictor);
+  if (!torch_.empty()) {
+    // The order of flattened images is that of the network's own.
+    predictor.logits(Tensor::zeros(predictor.image().insert(0, 1), DType::u8));
+    export_torch(predictor.model(), torch_, onnx.metadata);
+    std::cout << printable_line(torch_) << '\n';
+  }
 }
 
-void ExportCommandLine::export_torch(Predictor& predictor) {
-  Layer& model = predictor.model();
-  // The order of flattened images is that of the network's own.
-  predictor.logits(Tensor::zeros(predictor.image().insert(0, 1), DType::u8));
-  if (with_optimizer_) {
-    const TrainState state = newest_state(from_.front());
-    model.load_state(part_of(state, "model/").tensors);
-    const TrainState optimizer = part_of(state, "optimizer/");
-    export_torch_training(model, {optimizer.tensors, optimizer.metadata}, torch_, to_metadata(predictor.card()));
-  } else {
-    ebb::export_torch(model, torch_, to_metadata(predictor.card()));
+// A run need not have come to its end for that.
+void ExportCommandLine::export_training() const {
+  const fs::path run = from_.front();
+  PredictorOptions options{.extensions = extensions_};
+  model_.take(options);
+  require_free(torch_, {}, overwrite_);
+  const TrainState state = newest_state(run.string());
+  ModelCard card{.model = blank_recipe(extensions_)};
+  if (fs::exists(run / run_files::model.name)) {
+    const std::string file = (run / run_files::model.name).string();
+    card = card_from(load_safetensors(file).metadata, file, extensions_);
   }
+  detail::take_from_run(card, run, extensions_);
+  if (!card.standardisation) card.standardisation = statistics_from(state.metadata, run.string());
+  card = detail::completed(std::move(card), options, true, run.string());
+  if (card.version.empty()) card.version = version();
+  const std::unique_ptr<Layer> model =
+      make_model(card.model, *card.image, static_cast<std::int64_t>(card.classes.size()));
+  model->load_state(part_of(state, "model/").tensors);
+  model->eval();
+  (*model)(Var(Tensor::zeros(card.image->insert(0, 1))));  // Flatten learns its image
+  const TrainState optimizer = part_of(state, "optimizer/");
+  export_torch_training(*model, {optimizer.tensors, optimizer.metadata}, torch_, to_metadata(card));
   std::cout << printable_line(torch_) << '\n';
 }
 

@@ -24,7 +24,7 @@ class ExportCommandLine {
 
  private:
   void export_model();
-  void export_torch(Predictor& predictor);
+  void export_training() const;
   void export_runs();
 
   CLI::App* command_;

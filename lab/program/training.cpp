@@ -1,6 +1,7 @@
 #include "lab/program/training.h"
 
 #include <cmath>
+#include <functional>
 #include <iostream>
 #include <optional>
 
@@ -18,9 +19,26 @@
 #include "lab/runs/evaluation_record.h"
 #include "lab/training/confusion.h"
 #include "lab/use/filter_record.h"
+#include "lab/use/filter_sheet.h"
+#include "lab/use/filters.h"
 
 namespace ebb {
 namespace {
+
+// Draws the filters of the first convolution as they are when it is asked; nothing where there is none.
+std::function<Tensor()> picture_of_filters(Session& session) {
+  try {
+    const std::string layer = first_filters(*session.model, session.data.train->sample_shape()).layer;
+    for (const NamedParameter& p : session.model->named_parameters())
+      if (p.path == layer + ".weight")
+        return [layer, &weight = *p.parameter] {
+          const LabelledFilters bank{.label = "", .filters = filters_of(layer, weight.value())};
+          return filter_sheet(std::span(&bank, 1));
+        };
+  } catch (const Error&) {  // it sees no images, or calls no convolution
+  }
+  return {};
+}
 
 int stopped(Session& session, RunDirectory& directory, int signal) {
   const Trainer& trainer = session.trainer;
@@ -43,7 +61,8 @@ int train_in(Session& session, RunDirectory& directory) {
   // In front of the checkpoints: what stands behind one of them is taken back by who goes on from it.
   std::optional<TensorBoard> board;
   if (session.recipe.tensorboard)
-    trainer.add(board.emplace(directory.held(), *session.model, trainer.batches_done() + 1, session.judged_on()));
+    trainer.add(board.emplace(directory.held(), *session.model, trainer.batches_done() + 1, session.judged_on(),
+                              picture_of_filters(session)));
   trainer.add(directory);
   for (const std::string& warning : session.warnings()) trainer.report({"warning", warning});
   display.print_head(session.judged_on());

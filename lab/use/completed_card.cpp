@@ -3,9 +3,15 @@
 #include <algorithm>
 
 #include "framework/tensor/error.h"
+#include "lab/runs/evaluation_record.h"
+#include "lab/runs/recipe_changes.h"
+#include "lab/runs/run_files.h"
+#include "lab/setup/extensions.h"
 
 namespace ebb::detail {
 namespace {
+
+namespace fs = std::filesystem;
 
 // Images of the sets whose names files of earlier versions hold.
 std::optional<Shape> known_image(const std::string& data) {
@@ -16,6 +22,18 @@ std::optional<Shape> known_image(const std::string& data) {
 }
 
 }  // namespace
+
+void take_from_run(ModelCard& card, const fs::path& run, const std::shared_ptr<const Extensions>& extensions) {
+  if (fs::exists(run / run_files::recipe.name)) {
+    const Recipe recipe = for_program(run_recipe(Directory(run)).now, extensions);
+    card.model = recipe;
+    card.data = recipe.data;
+  }
+  if (card.classes.empty() && fs::exists(run / run_files::evaluation.name))
+    card.classes =
+        record_from_json(read_run_file(run, run_files::evaluation), (run / run_files::evaluation.name).string())
+            .classes;
+}
 
 ModelCard completed(ModelCard card, const PredictorOptions& options, bool named, const std::string& where) {
   apply_settings(card.model, options.settings);

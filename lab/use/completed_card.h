@@ -1,11 +1,17 @@
 // What a file of weights lacks, from options.
 #pragma once
 
+#include <filesystem>
+#include <memory>
 #include <string>
 
 #include "lab/use/predictor.h"
 
 namespace ebb::detail {
+
+// What the files of a run say of its network beside its weights. Files of earlier versions do not say it themselves.
+void take_from_run(ModelCard& card, const std::filesystem::path& run,
+                   const std::shared_ptr<const Extensions>& extensions);
 
 // The card with all that the options say and that its data's name tells, so that the network can be built and used.
 // \param named whether the file says which model it is of. \param where its name.

@@ -7,11 +7,8 @@
 #include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory.h"
-#include "lab/runs/evaluation_record.h"
-#include "lab/runs/recipe_changes.h"
 #include "lab/runs/run_files.h"
 #include "lab/setup/build.h"
-#include "lab/setup/extensions.h"
 #include "lab/training/evaluation.h"
 #include "lab/use/completed_card.h"
 
@@ -19,19 +16,6 @@ namespace ebb {
 namespace {
 
 namespace fs = std::filesystem;
-
-// What files of earlier versions do not say themselves stands in the run directory around them.
-void take_from_run(ModelCard& card, const fs::path& run, const std::shared_ptr<const Extensions>& extensions) {
-  if (fs::exists(run / run_files::recipe.name)) {
-    const Recipe recipe = for_program(run_recipe(Directory(run)).now, extensions);
-    card.model = recipe;
-    card.data = recipe.data;
-  }
-  if (card.classes.empty() && fs::exists(run / run_files::evaluation.name))
-    card.classes =
-        record_from_json(read_run_file(run, run_files::evaluation), (run / run_files::evaluation.name).string())
-            .classes;
-}
 
 fs::path weights_of(const fs::path& path) {
   if (!fs::is_directory(path)) return path;
@@ -54,7 +38,8 @@ Predictor::Predictor(const fs::path& path, const PredictorOptions& options)
          text("make one of it: ebb import --torch ", where, " --out model.safetensors"));
   card_ = card_from(file.metadata, where, options.extensions);
   const bool tells_all = file.metadata.contains("model_options");
-  if (!tells_all) take_from_run(card_, weights.has_parent_path() ? weights.parent_path() : ".", options.extensions);
+  if (!tells_all)
+    detail::take_from_run(card_, weights.has_parent_path() ? weights.parent_path() : ".", options.extensions);
   card_ = detail::completed(std::move(card_), options, file.metadata.contains("model"), where);
   model_ = make_model(card_.model, *card_.image, static_cast<std::int64_t>(card_.classes.size()));
   model_->load_state(file.tensors);

@@ -224,8 +224,18 @@ BOOST_AUTO_TEST_CASE(a_run_gives_its_newest_checkpoint) {
   // The optimizer's part is no hindrance to who wants the network alone.
   BOOST_TEST(ebb("import --torch all.safetensors --out back.safetensors").status == 0);
   BOOST_TEST(same(load_safetensors(data.root / "back.safetensors").tensors, part(checkpoint, "model/")));
+  // A run on its way has no results yet.
+  for (const char* const file : {"model.safetensors", "evaluation.json", "summary.json"})
+    fs::remove(data.root / "run" / file);
+  const test::Finished asks = ebb("export run --torch on_its_way --with-optimizer");
+  BOOST_TEST(asks.status == 1);
+  BOOST_TEST(test::has(asks.output, "--classes"), asks.output);
+  BOOST_TEST(ebb("export run --torch on_its_way --with-optimizer --classes 0,1,2,3,4,5,6,7,8,9").status == 0);
+  BOOST_TEST(same(load_safetensors(data.root / "on_its_way").tensors, all.tensors));
+  BOOST_TEST(load_safetensors(data.root / "on_its_way").metadata == all.metadata);
   BOOST_TEST(test::has(ebb("export run/model.safetensors --torch x --with-optimizer").output, "no run directory"));
   BOOST_TEST(ebb("export run --npz x --with-optimizer").status != 0);
+  BOOST_TEST(test::has(ebb("export run --npz x --torch x --with-optimizer").output, "--torch alone"));
   BOOST_TEST(!fs::exists(data.root / "x"));
 }
 
