@@ -13,9 +13,10 @@
 
 namespace ebb::test {
 
-inline Bytes gzip(const Bytes& plain, int level = 6) {
+/// What zlib makes of bytes. \param window 31: with gzip's header and checksums; -15: neither.
+inline Bytes deflated(const Bytes& plain, int window, int level = 6) {
   z_stream stream{};
-  deflateInit2(&stream, level, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);
+  deflateInit2(&stream, level, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY);
   Bytes out(deflateBound(&stream, plain.size()) + 64);
   Bytes copy = plain;
   stream.next_in = reinterpret_cast<Bytef*>(copy.data());
@@ -27,6 +28,8 @@ inline Bytes gzip(const Bytes& plain, int level = 6) {
   deflateEnd(&stream);
   return out;
 }
+
+inline Bytes gzip(const Bytes& plain, int level = 6) { return deflated(plain, 31, level); }
 
 /// An entry of a tar archive.
 struct TarEntry {

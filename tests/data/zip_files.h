@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/mutate.h"
+#include "tests/data/packed.h"
 
 namespace ebb::test {
 
@@ -26,20 +26,6 @@ inline void put_word(Bytes& out, std::uint64_t value, int bytes) {
 
 inline void put_bytes(Bytes& out, const Bytes& bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
 
-inline Bytes deflated(const Bytes& plain) {
-  z_stream stream{};
-  deflateInit2(&stream, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
-  Bytes out(deflateBound(&stream, plain.size()) + 64), copy = plain;
-  stream.next_in = reinterpret_cast<Bytef*>(copy.data());
-  stream.avail_in = static_cast<uInt>(copy.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
 }  // namespace detail
 
 /// A ZIP file as NumPy writes it: lengths and checksums stand in front of the contents and in the directory behind.
@@ -47,7 +33,7 @@ inline Bytes zip(const std::vector<ZipMember>& members) {
   using detail::put_bytes, detail::put_word;
   Bytes out, directory;
   for (const ZipMember& member : members) {
-    const Bytes packed = member.deflated ? detail::deflated(member.contents) : member.contents;
+    const Bytes packed = member.deflated ? deflated(member.contents, -15) : member.contents;
     const auto crc =
         crc32(0, reinterpret_cast<const Bytef*>(member.contents.data()), static_cast<uInt>(member.contents.size()));
     Bytes facts;  // what both headers say
