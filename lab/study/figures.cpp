@@ -18,13 +18,14 @@ std::pair<Points, Points> mean_and_all(const Results& results, const CourseOptio
                                        const std::string& measure) {
   std::map<double, std::pair<double, int>> sums;
   Points all, mean;
+  const auto place = [&](double step) { return options.at ? options.at(step) : step * options.step; };
   for (const std::uint64_t pair : results.pairs())
     for (const auto& [step, value] : results.series(measure, options.arm, pair)) {
-      all.emplace_back(step * options.step, value);
+      all.emplace_back(place(step), value);
       auto& [sum, count] = sums[step];
       sum += value, ++count;
     }
-  for (const auto& [step, of] : sums) mean.emplace_back(step * options.step, of.first / of.second);
+  for (const auto& [step, of] : sums) mean.emplace_back(place(step), of.first / of.second);
   return {mean, all};
 }
 
@@ -47,7 +48,7 @@ std::string agreement(const Points& points) {
 std::vector<Curve> course(const Results& results, const CourseOptions& options) {
   const auto [mean, all] = mean_and_all(results, options, options.measured);
   // Beside a prediction the mean is dots: a line would cover the dashes that it agrees with.
-  const bool dots = !options.predicted.empty();
+  const bool dots = options.dots || !options.predicted.empty();
   std::vector<Curve> out{{.title = {}, .points = all, .faint = true, .dots = true, .colour = options.colour},
                          {.title = options.title, .points = mean, .dots = dots, .colour = options.colour}};
   if (!options.predicted.empty())

@@ -2,6 +2,7 @@
 /// Figures of studies: what was measured beside what was predicted.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,14 @@ namespace ebb {
 /// A measured series: every pair as faint dots, the mean of the pairs as dots where there is a
 /// prediction, which is dashed, and as a line otherwise.
 struct CourseOptions {
-  std::string title;                 ///< In the legend.
-  std::string measured;              ///< A measure with steps.
-  std::string predicted = {};        ///< Another one; empty: there is no prediction.
-  Arm arm = {};                      ///< Of which arm.
-  std::string colour = "var(--c0)";  ///< Of all of it, in CSS.
-  double step = 1;                   ///< What one step is on the horizontal axis.
+  std::string title;                      ///< In the legend.
+  std::string measured;                   ///< A measure with steps.
+  std::string predicted = {};             ///< Another one; empty: there is no prediction.
+  Arm arm = {};                           ///< Of which arm.
+  std::string colour = "var(--c0)";       ///< Of all of it, in CSS.
+  double step = 1;                        ///< What one step is on the horizontal axis.
+  std::function<double(double)> at = {};  ///< Where a step stands on it instead, e.g. its lambda.
+  bool dots = false;  ///< The mean is dots without a prediction, too: of several courses in one plot.
 };
 
 /// Its curves, for Plot::curves. \throws Error when no trial has the measures.
