@@ -13,7 +13,8 @@ namespace {
 
 constexpr const char* kind_key = "ebb.pictures";
 constexpr const char* kind = "1";
-constexpr std::size_t most_classes = 10'000, longest_class = 512, longest_name = 65'536;
+constexpr std::size_t longest_class = 512, longest_name = 65'536;
+constexpr std::int64_t most_classes = 10'000;
 constexpr std::int64_t digits = 64;  // of a SHA-256
 
 Tensor bytes_of(std::string_view all, const Shape& shape) {
@@ -52,13 +53,17 @@ class Tensors {
     return at->second;
   }
 
-  // Names with a zero byte behind each.
-  std::vector<std::string> names(const std::string& name, std::size_t longest) {
+  // Names with a zero byte behind each; they are counted before any is taken.
+  // \param wanted how many there may be, in words.
+  std::vector<std::string> names(const std::string& name, std::size_t longest, std::int64_t least, std::int64_t most,
+                                 const std::string& wanted) {
     const auto all = get(name, 1).span<std::uint8_t>();
+    if (!all.empty() && all.back() != 0) refuse(name, "a last name without a zero byte behind it", "whole names");
+    if (const std::int64_t count = std::ranges::count(all, std::uint8_t{0}); count < least || count > most)
+      refuse(name, text(count, " names"), wanted);
     std::vector<std::string> out;
     for (auto at = all.begin(); at != all.end();) {
       const auto end = std::find(at, all.end(), std::uint8_t{0});
-      if (end == all.end()) refuse(name, "a last name without a zero byte behind it", "whole names");
       out.emplace_back(at, end);
       if (out.back().empty() || out.back().size() > longest)
         refuse(name, text("a name of ", out.back().size(), " bytes"), text("1 to ", longest));
@@ -79,8 +84,6 @@ class Tensors {
 };
 
 void require_classes(const Tensors& tensors, const std::vector<std::string>& classes) {
-  if (classes.size() < 2 || classes.size() > most_classes)
-    tensors.refuse("classes", text(classes.size(), " names"), text("2 to ", most_classes));
   for (const std::string& name : classes)
     if (!is_line(name)) tensors.refuse("classes", in_quotes(name), "lines of UTF-8");
   if (std::set(classes.begin(), classes.end()).size() != classes.size())
@@ -100,9 +103,7 @@ PictureHalf half_from(Tensors& tensors, const std::string& half, std::int64_t cl
   for (std::int64_t i = 0; i < n; ++i)
     if (label_of(out, i) < 0 || label_of(out, i) >= classes)
       tensors.refuse(half + ".labels", text("the label ", label_of(out, i)), text("0 to ", classes - 1));
-  out.sources = tensors.names(half + ".names", longest_name);
-  if (static_cast<std::int64_t>(out.sources.size()) != n)
-    tensors.refuse(half + ".names", text(out.sources.size(), " names"), text(n, ", one for each picture"));
+  out.sources = tensors.names(half + ".names", longest_name, n, n, text(n, ", one for each picture"));
   const Tensor& sums = tensors.get(half + ".sha256", 2);
   if (sums.dim(0) != n || sums.dim(1) != digits)
     tensors.refuse(half + ".sha256", text(sums.shape()), text("[", n, ", ", digits, "]"));
@@ -141,7 +142,7 @@ PictureSet picture_set_from(const TensorFile& file, const std::string& where) {
   PictureSet out;
   out.fit = fit_from(entry("fit"), text(where, ": fit"));
   Tensors tensors(file, where);
-  out.classes = tensors.names("classes", longest_class);
+  out.classes = tensors.names("classes", longest_class, 2, most_classes, text("2 to ", most_classes));
   require_classes(tensors, out.classes);
   const auto classes = static_cast<std::int64_t>(out.classes.size());
   out.train = half_from(tensors, "train", classes);
@@ -153,9 +154,9 @@ PictureSet picture_set_from(const TensorFile& file, const std::string& where) {
   return out;
 }
 
-void save_packed_set(const std::filesystem::path& path, const PictureSet& set) {
+void save_packed_set(const std::filesystem::path& path, const PictureSet& set, Existing existing) {
   const TensorFile file = to_tensors(set);
-  save_safetensors(path, file.tensors, file.metadata);
+  save_safetensors(path, file.tensors, file.metadata, existing);
 }
 
 PictureSet load_packed_set(const std::filesystem::path& path) {

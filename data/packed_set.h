@@ -35,7 +35,7 @@ PictureSet picture_set_from(const TensorFile& file, const std::string& where);
 
 /// Writes a file as a whole or not at all.
 /// \throws Error as save_safetensors() does.
-void save_packed_set(const std::filesystem::path& path, const PictureSet& set);
+void save_packed_set(const std::filesystem::path& path, const PictureSet& set, Existing existing = Existing::replace);
 
 /// Reads it.
 /// \throws Error naming the file when it is not there, no safetensors, damaged, or not as picture_set_from() wants it.

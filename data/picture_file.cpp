@@ -43,8 +43,6 @@ std::string pixel_sha256(const Tensor& picture) {
   return sum.hex();
 }
 
-bool is_of_the_file(const Error& error) { return error.where() != "memory"; }
-
 bool is_held_out(const std::string& pixel_sha256, double share, std::uint64_t seed) {
   std::uint64_t number = 0;
   std::from_chars(pixel_sha256.data(), pixel_sha256.data() + 16, number, 16);

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <string>
 
-#include "framework/tensor/error.h"
 #include "framework/tensor/tensor.h"
 
 namespace ebb::detail {
@@ -25,8 +24,5 @@ std::string pixel_sha256(const Tensor& picture);
 
 // Whether a picture is held out: a function of its pixels and the seed alone.
 bool is_held_out(const std::string& pixel_sha256, double share, std::uint64_t seed);
-
-// Whether an error says something of a picture: a lack of memory does not, and ends what reads it.
-bool is_of_the_file(const Error& error);
 
 }  // namespace ebb::detail

@@ -169,6 +169,9 @@ void require_pictures(const fs::path& root, const Classes& train, const Classes&
   count(test, test_at);
   const char* const layout = "CLASS/*.png, or train/CLASS/*.png and test/CLASS/*.png (.jpg, .jpeg)";
   if (pictures == 0) fail(root.string(), "no picture in a directory of a class", layout);
+  if (!test_at.empty() && test.empty())
+    fail((root / test_at).string(), "a test half without a directory of a class", layout,
+         "put pictures there, or remove it: a share of the others is then the test half");
   refuse(root, empty, "classes without pictures", "at least one picture in each", "remove them, or add pictures");
   if (train.size() == 1)
     fail(root.string(), text("one class only, ", in_quotes(train.begin()->first)), "at least two", layout);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <utility>
 
 #include "data/picture.h"
@@ -11,6 +10,7 @@
 #include "data/picture_survey.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/machine_error.h"
 #include "framework/tensor/printable.h"
 
 namespace ebb {
@@ -42,8 +42,9 @@ Fitted fitted(const PictureFolder& folder, const FolderPicture& picture, const P
     const Tensor coloured = options.grey ? with_channels(file.pixels, 1) : file.pixels;
     out.pixels =
         resize(coloured, size.height, size.width, {.fit = options.fit, .background = PictureOptions{}.background});
+  } catch (const MachineError&) {
+    throw;
   } catch (const Error& error) {
-    if (!detail::is_of_the_file(error)) throw;
     out.problem = error.what();
   }
   return out;
@@ -134,16 +135,13 @@ void require_no_skipped(const PictureFolder& folder, const std::vector<SkippedPi
          "mend or remove them, or leave them out: --skip-broken, in a recipe skip_broken = true");
 }
 
-void require_training_pictures(const PictureFolder& folder, const PictureSet& set) {
-  const std::int64_t n = set.train.labels.size();
-  std::set<std::string> lacking(set.classes.begin(), set.classes.end());
-  for (std::int64_t i = 0; i < n; ++i) lacking.erase(set.classes[static_cast<std::size_t>(label_of(set.train, i))]);
-  if (!lacking.empty())
-    fail(folder.root.string(),
-         text("classes without a picture to learn from:", listed_offenders({lacking.begin(), lacking.end()})),
-         "at least one in each", "add pictures, or hold fewer out: --test");
+// Where the folder has halves, no share of it is held out.
+void require_pictures(const PictureFolder& folder, const PictureSet& set) {
+  require_training_pictures(set, folder.root.string(),
+                            folder.halves ? "add pictures" : "add pictures, or hold fewer out: --test");
   if (set.test.labels.size() == 0)
-    fail(folder.root.string(), "no picture in the test half", "at least one", "add pictures, or hold more out: --test");
+    fail(folder.root.string(), "no picture in the test half", "at least one",
+         folder.halves ? "add pictures" : "add pictures, or hold more out: --test");
 }
 
 double rounded(double value) { return std::round(value * 1e4) / 1e4; }
@@ -166,8 +164,24 @@ ReadPictures read_pictures(const PictureFolder& folder, const PictureSetOptions&
   ReadPictures out{.set = {.classes = folder.classes, .train = {}, .test = {}, .fit = options.fit},
                    .skipped = std::move(reading.skipped)};
   reading.fill(out.set);
-  require_training_pictures(folder, out.set);
+  require_pictures(folder, out.set);
   return out;
+}
+
+std::vector<std::string> lacking_classes(const std::vector<std::string>& classes, const PictureHalf& half) {
+  std::vector<bool> there(classes.size(), false);
+  for (std::int64_t i = 0; i < half.labels.size(); ++i) there[static_cast<std::size_t>(label_of(half, i))] = true;
+  std::vector<std::string> out;
+  for (std::size_t c = 0; c < classes.size(); ++c)
+    if (!there[c]) out.push_back(classes[c]);
+  return out;
+}
+
+void require_training_pictures(const PictureSet& set, const std::string& where, const std::string& remedy) {
+  const std::vector<std::string> lacking = lacking_classes(set.classes, set.train);
+  if (!lacking.empty())
+    fail(where, text("classes without a picture to learn from:", listed_offenders(lacking)), "at least one in each",
+         remedy);
 }
 
 PixelStatistics picture_statistics(const PictureSet& set) {

@@ -29,6 +29,9 @@ inline std::int64_t label_of(const PictureHalf& half, std::int64_t picture) {
                                           : half.labels.data<std::int32_t>()[picture];
 }
 
+/// Names of the classes that have no picture in a half, in the order of labels.
+std::vector<std::string> lacking_classes(const std::vector<std::string>& classes, const PictureHalf& half);
+
 /// Both halves of a data set of pictures.
 struct PictureSet {
   std::vector<std::string> classes;  ///< Names, in the order of labels.
@@ -69,6 +72,10 @@ struct ReadPictures {
 /// \throws Error listing what cannot be read, or classes without a training picture after that, and when one of the
 /// halves would be empty.
 ReadPictures read_pictures(const PictureFolder& folder, const PictureSetOptions& options = {});
+
+/// \param where the folder or file, for the message. \param remedy see fail().
+/// \throws Error naming the classes without a picture to learn from.
+void require_training_pictures(const PictureSet& set, const std::string& where, const std::string& remedy);
 
 /// Mean and deviation of each channel of the training half as published ones are given: rounded to four digits where
 /// the deviation is at least 0.01. So MNIST, unpacked into a folder, has the numbers of the published files.

@@ -7,6 +7,7 @@
 #include "data/picture_file.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/machine_error.h"
 
 namespace ebb {
 namespace {
@@ -86,8 +87,9 @@ PictureSurvey survey_pictures(const PictureFolder& folder,
           one.label = (*files)[i].label;
           try {
             look_at(detail::read_picture_file(folder.root / one.source).pixels, one);
+          } catch (const MachineError&) {
+            throw;
           } catch (const Error& error) {
-            if (!detail::is_of_the_file(error)) throw;
             one.problem = error.what();
           }
         },

@@ -45,9 +45,17 @@ fs::path target_of(const fs::path& path) {
   return target;
 }
 
+[[noreturn]] void refuse(const fs::path& path, unsigned mode) {
+  fail(path.string(), text(kind_of_file(mode), " that is there"), "a name that is free",
+       "choose another name, or replace what is there");
+}
+
 }  // namespace
 
-AtomicFile::AtomicFile(fs::path path) : path_(target_of(path)), name_(path_.filename().string()) {
+AtomicFile::AtomicFile(fs::path path, Existing existing)
+    : path_(existing == Existing::replace ? target_of(path) : std::move(path)),
+      name_(path_.filename().string()),
+      existing_(existing) {
   const fs::path parent = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
   directory_ = Descriptor(retried([&] { return ::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }));
   create();
@@ -63,11 +71,13 @@ void AtomicFile::create() {
   if (!directory_) fail_errno(errno, text("creating ", temporary_));
   struct stat old {};
   const bool replaces = ::fstatat(directory_.get(), name_.c_str(), &old, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0;
+  if (replaces && existing_ == Existing::refuse) refuse(path_, old.st_mode);
   if (replaces && !S_ISREG(old.st_mode))
     fail(path_.string(), text(kind_of_file(old.st_mode), ", not a regular file"), "a file name",
          S_ISLNK(old.st_mode) ? "remove the link" : "choose another name to write to");
   // A cleaner may take the file for a leftover between its creation and its lock: then once more.
   for (int attempt = 0; attempt < 100; ++attempt) {
+    listed_ = detail::ListedTemporary(directory_.get(), temporary_);
     file_ = Descriptor(retried(
         [&] { return ::openat(directory_.get(), temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666); }));
     if (!file_) {
@@ -79,6 +89,7 @@ void AtomicFile::create() {
              "wait for it, or remove that file when nobody writes it");
       fail_errno(error, text("creating ", temporary_));
     }
+    listed_.made(file_.get());
     // Where the file system has no locks, writing goes on without.
     retried([&] { return ::flock(file_.get(), LOCK_EX); });
     if (still_names(directory_, temporary_, file_)) {
@@ -95,7 +106,18 @@ AtomicFile::~AtomicFile() { discard(); }
 void AtomicFile::discard() noexcept {
   if (!file_) return;
   if (still_names(directory_, temporary_, file_)) ::unlinkat(directory_.get(), temporary_.c_str(), 0);
+  listed_ = {};
   file_.reset();
+}
+
+// Of two writers that both found the name free, the second finds it taken.
+int AtomicFile::rename() const {
+  const int directory = directory_.get();
+  const char *const from = temporary_.c_str(), *const to = name_.c_str();
+  if (existing_ == Existing::replace) return ::renameat(directory, from, directory, to);
+  if (::renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return -1;  // the file system can
+  return ::linkat(directory, from, directory, to, 0) == 0 ? ::unlinkat(directory, from, 0) : -1;
 }
 
 void AtomicFile::fail_errno(int error, std::string_view action) {
@@ -128,8 +150,13 @@ void AtomicFile::commit(Sync sync) {
   const int duplicate = ::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0);
   if (duplicate < 0) fail_errno(errno, "duplicating its descriptor");
   if (::close(duplicate) != 0 && errno != EINTR) fail_errno(errno, "closing");
-  const auto rename = [&] { return ::renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str()); };
-  if (retried(rename) != 0) fail_errno(errno, text("renaming ", temporary_));
+  if (retried([&] { return rename(); }) != 0) {
+    const int error = errno;
+    if (error != EEXIST || existing_ == Existing::replace) fail_errno(error, text("renaming ", temporary_));
+    discard();
+    refuse(path_, S_IFREG);
+  }
+  listed_ = {};
   file_.reset();
   if (sync == Sync::no) return;
 
@@ -143,14 +170,14 @@ void AtomicFile::commit(Sync sync) {
          "the new file is in place, but might be lost if the machine stops now");
 }
 
-void write_file(const fs::path& path, std::span<const std::byte> bytes) {
-  AtomicFile file(path);
+void write_file(const fs::path& path, std::span<const std::byte> bytes, Existing existing) {
+  AtomicFile file(path, existing);
   file.write(bytes);
   file.commit();
 }
 
-void write_file(const fs::path& path, std::string_view contents) {
-  write_file(path, std::as_bytes(std::span(contents.data(), contents.size())));
+void write_file(const fs::path& path, std::string_view contents, Existing existing) {
+  write_file(path, std::as_bytes(std::span(contents.data(), contents.size())), existing);
 }
 
 void write_file(const Directory& directory, const std::string& name, std::string_view contents, Sync sync) {

@@ -10,8 +10,15 @@
 #include <string_view>
 
 #include "framework/io/directory.h"
+#include "framework/io/own_temporaries.h"
 
 namespace ebb {
+
+/// What becomes of a file that has the name already.
+enum class Existing : bool {
+  refuse,   ///< It stays, also where it comes while the new one is written: an error.
+  replace,  ///< It is replaced as a whole.
+};
 
 /// Whether a file outlives a sudden end of the machine. A sudden end of the process does no harm either way.
 enum class Sync : bool {
@@ -26,10 +33,11 @@ enum class Sync : bool {
 /// temporary file is locked (flock), by which remove_stale_temporaries() tells it from a leftover.
 class AtomicFile {
  public:
-  /// Creates the temporary file. A symbolic link is followed: what it points to is replaced.
-  /// \throws Error naming file and cause when that fails, `path` is there and no regular file, or another writer of
-  /// this process is writing it.
-  explicit AtomicFile(std::filesystem::path path);
+  /// Creates the temporary file. A symbolic link is followed: what it points to is replaced. With Existing::refuse a
+  /// link is a file that is there.
+  /// \throws Error naming file and cause when that fails, `path` is there and no regular file or not to be replaced, or
+  /// another writer of this process is writing it.
+  explicit AtomicFile(std::filesystem::path path, Existing existing = Existing::replace);
 
   /// As above, for the file `name` of `directory`, where a symbolic link is refused.
   AtomicFile(const Directory& directory, const std::string& name);
@@ -48,22 +56,26 @@ class AtomicFile {
 
  private:
   void create();
+  int rename() const;
   void discard() noexcept;
   [[noreturn]] void fail_errno(int error, std::string_view action);
 
   std::filesystem::path path_;  // for messages
   std::string name_;            // in the directory
   std::string temporary_;       // likewise
+  Existing existing_ = Existing::replace;
   Descriptor directory_;
   Descriptor file_;
+  detail::ListedTemporary listed_;
 };
 
 /// Replaces the contents of `path` by `bytes`; see AtomicFile.
 /// \throws Error as AtomicFile does; the old contents then stay.
-void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
+void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes,
+                Existing existing = Existing::replace);
 
 /// As above, for text.
-void write_file(const std::filesystem::path& path, std::string_view contents);
+void write_file(const std::filesystem::path& path, std::string_view contents, Existing existing = Existing::replace);
 
 /// As above, for the file `name` of `directory`, where a symbolic link is refused.
 void write_file(const Directory& directory, const std::string& name, std::string_view contents, Sync sync = Sync::yes);
@@ -72,5 +84,9 @@ void write_file(const Directory& directory, const std::string& name, std::string
 /// killed. \param ours says whether files of this NAME belong to the caller: those of others stay. \returns how many
 /// were removed; those that cannot be opened or locked stay.
 int remove_stale_temporaries(const Directory& directory, const std::function<bool(const std::string& name)>& ours);
+
+/// Removes the temporary files of this process, for a handler of a signal that ends it: it may be called in one. What
+/// is being written is given up.
+void remove_own_temporaries() noexcept;
 
 }  // namespace ebb

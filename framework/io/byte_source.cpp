@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "framework/io/fail_refused.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -31,7 +32,7 @@ void ByteSource::expect_end() {
 FileSource::FileSource(const std::filesystem::path& path)
     : ByteSource(path.string()),
       file_(retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); })) {
-  if (!file_) fail(name(), refusal(errno, "opening it"), "a readable file", "check the path and its permissions");
+  if (!file_) fail_refused(name(), errno, "opening it", "a readable file", "check the path and its permissions");
   examine();
 }
 
@@ -42,7 +43,7 @@ FileSource::FileSource(const Directory& directory, const std::string& name)
 
 void FileSource::examine() {
   struct stat status {};
-  if (::fstat(file_.get(), &status) != 0) fail(name(), refusal(errno, "examining it"), "a file");
+  if (::fstat(file_.get(), &status) != 0) fail_refused(name(), errno, "examining it", "a file");
   if (!S_ISREG(status.st_mode))
     fail(name(), text(kind_of_file(status.st_mode), ", not a regular file"), "a regular file",
          "give the path of a file; what a pipe or a device says can be written into one");
@@ -51,7 +52,7 @@ void FileSource::examine() {
 
 std::size_t FileSource::read(std::span<std::byte> out) {
   const ssize_t count = retried([&] { return ::read(file_.get(), out.data(), out.size()); });
-  if (count < 0) fail(name(), refusal(errno, "reading it"), "a readable file");
+  if (count < 0) fail_refused(name(), errno, "reading it", "a readable file");
   return static_cast<std::size_t>(count);
 }
 

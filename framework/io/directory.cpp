@@ -8,6 +8,7 @@
 #include <memory>
 #include <system_error>
 
+#include "framework/io/fail_refused.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -37,10 +38,29 @@ std::string kind_of_file(unsigned mode) {
   return "a file";
 }
 
+void require_place(const fs::path& path, std::string_view remedy) {
+  fs::path there = path.lexically_normal();
+  struct stat status {};
+  while (::stat(there.empty() ? "." : there.c_str(), &status) != 0) {
+    if ((errno != ENOENT && errno != ENOTDIR) || there.empty() || there == there.parent_path())
+      fail_refused(path.string(), errno, text("looking for ", there.string()), "a directory that can be written",
+                   remedy);
+    there = there.parent_path();
+  }
+  if (there.empty()) there = ".";
+  if (!S_ISDIR(status.st_mode))
+    fail(path.string(),
+         text(there == path ? "" : text(there.string(), ", "), kind_of_file(status.st_mode), ", not a directory"),
+         "a directory that can be written", remedy);
+  if (::faccessat(AT_FDCWD, there.c_str(), W_OK | X_OK, AT_EACCESS) != 0)
+    fail_refused(path.string(), errno, text("asking to write into ", there.string()), "a directory that can be written",
+                 remedy);
+}
+
 Directory::Directory(fs::path path)
     : path_(std::move(path)), descriptor_(retried([&] { return ::open(path_.c_str(), open_directory); })) {
   if (!descriptor_)
-    fail(path_.string(), refusal(errno, "opening the directory"), "a directory", "check the path and its permissions");
+    fail_refused(path_.string(), errno, "opening the directory", "a directory", "check the path and its permissions");
 }
 
 Directory::Directory(const Directory& parent, const std::string& name)
@@ -50,7 +70,7 @@ Directory::Directory(const Directory& parent, const std::string& name)
   const int error = errno;
   if (parent.entry(name) == Entry::link)
     fail(path_.string(), "a symbolic link", "a directory", "remove the link, or make the directory around it the link");
-  fail(path_.string(), refusal(error, "opening the directory"), "a directory");
+  fail_refused(path_.string(), error, "opening the directory", "a directory");
 }
 
 Directory::Entry Directory::entry(const std::string& name) const {
@@ -90,8 +110,8 @@ Descriptor Directory::open(const std::string& name, int flags) const {
     fail((path_ / name).string(), text(kind_of_file(status.st_mode), ", not a regular file"), "a regular file",
          text("remove the ", S_ISLNK(status.st_mode) ? "link" : "other thing of this name"));
   if (!file)
-    fail((path_ / name).string(), refusal(error, "opening it"), "a file that can be opened",
-         removed() ? "the directory was removed" : "check its permissions");
+    fail_refused((path_ / name).string(), error, "opening it", "a file that can be opened",
+                 removed() ? "the directory was removed" : "check its permissions");
   return file;
 }
 

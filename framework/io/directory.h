@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "framework/io/descriptor.h"
@@ -60,6 +61,11 @@ class Directory {
   std::filesystem::path path_;
   Descriptor descriptor_;
 };
+
+/// Asks whether files could be put into the directory `path`, which is made where it is not there; makes nothing
+/// itself. \param remedy see fail(). \throws Error naming path and cause: something else has the name, or it may not be
+/// written.
+void require_place(const std::filesystem::path& path, std::string_view remedy);
 
 /// What a file is that is no regular file, for messages: "a directory", "a named pipe". \param mode st_mode of stat(2).
 std::string kind_of_file(unsigned mode);

@@ -199,9 +199,9 @@ TensorFile parse_safetensors(std::span<const std::byte> bytes, std::string_view 
 }
 
 void save_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
-                      const std::map<std::string, std::string>& metadata) {
+                      const std::map<std::string, std::string>& metadata, Existing existing) {
   const Contents contents = contents_of(tensors, metadata, path.string());
-  AtomicFile file(path);
+  AtomicFile file(path, existing);
   write(file, contents);
 }
 

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "framework/io/atomic_file.h"
 #include "framework/io/directory.h"
 #include "framework/tensor/tensor.h"
 
@@ -54,7 +55,7 @@ TensorFile parse_safetensors(std::span<const std::byte> bytes, std::string_view 
 /// \param metadata strings in UTF-8; keys that begin with "ebb.crc32" are taken.
 /// \throws Error naming the file; the previous file stays as it was.
 void save_safetensors(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors,
-                      const std::map<std::string, std::string>& metadata = {});
+                      const std::map<std::string, std::string>& metadata = {}, Existing existing = Existing::replace);
 
 /// As above, for the file `name` of `directory`, where a symbolic link is refused.
 void save_safetensors(const Directory& directory, const std::string& name, const std::map<std::string, Tensor>& tensors,

@@ -15,15 +15,15 @@ State torch_state(Module& model) {
 }
 
 void save_torch(const std::filesystem::path& file, const State& state,
-                const std::map<std::string, std::string>& metadata) {
+                const std::map<std::string, std::string>& metadata, Existing existing) {
   std::map<std::string, std::string> all{{"format", "pt"}};
   all.insert(metadata.begin(), metadata.end());
-  save_safetensors(file, state, all);
+  save_safetensors(file, state, all, existing);
 }
 
-void export_torch(Module& model, const std::filesystem::path& file,
-                  const std::map<std::string, std::string>& metadata) {
-  save_torch(file, torch_state(model), metadata);
+void export_torch(Module& model, const std::filesystem::path& file, const std::map<std::string, std::string>& metadata,
+                  Existing existing) {
+  save_torch(file, torch_state(model), metadata, existing);
 }
 
 }  // namespace ebb

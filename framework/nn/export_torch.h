@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "framework/io/atomic_file.h"
 #include "framework/nn/module.h"
 
 namespace ebb {
@@ -19,12 +20,12 @@ State torch_state(Module& model);
 /// Writes a state as safetensors of PyTorch's are: with the entry "format" of the metadata, which is "pt".
 /// \throws Error as save_safetensors() does.
 void save_torch(const std::filesystem::path& file, const State& state,
-                const std::map<std::string, std::string>& metadata = {});
+                const std::map<std::string, std::string>& metadata = {}, Existing existing = Existing::replace);
 
 /// Writes torch_state() as safetensors: `model.load_state_dict(safetensors.torch.load_file("model.safetensors"))`.
 /// \param metadata of the file, beside that.
 /// \throws Error as torch_state() and save_torch() do.
 void export_torch(Module& model, const std::filesystem::path& file,
-                  const std::map<std::string, std::string>& metadata = {});
+                  const std::map<std::string, std::string>& metadata = {}, Existing existing = Existing::replace);
 
 }  // namespace ebb

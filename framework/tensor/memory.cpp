@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/machine_error.h"
 #include "framework/tensor/mapping.h"
 #include "framework/tensor/memory_limits.h"
 #include "framework/tensor/size_class.h"
@@ -73,7 +74,7 @@ void to_malloc(Storage* block) {
 Storage* detail::acquire(std::size_t bytes) {
   const int wanted = class_of(bytes);
   if (wanted >= size_classes)
-    fail("memory", text("a request of ", bytes, " bytes"), "at most 2^56 bytes", "use a smaller batch or model");
+    fail("memory", text("a request of ", bytes, " bytes"), "at most 2^56 bytes", "use less of it");
   const bool large = keep_blocks && head + bytes >= smallest_mapping;
   Pool& p = pool();
   const std::scoped_lock lock(p.mutex);
@@ -92,7 +93,8 @@ Storage* detail::acquire(std::size_t bytes) {
     // Without the pool a block is exactly as large as asked, so that a sanitizer sees every overrun.
     block = large ? Mappings::map(bytes) : from_malloc(keep_blocks ? bytes_of(wanted) : bytes, wanted);
     if (block == nullptr)
-      fail("memory", text("no memory for ", bytes, " bytes"), "a smaller tensor", "use a smaller batch or model");
+      throw MachineError("memory", text("no memory for ", bytes, " bytes"), "a smaller tensor",
+                         "use less of it, or a machine or limits with more memory");
     ++p.stats.system_blocks;
     p.stats.system_bytes += block->capacity;
   }

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/machine_error.h"
 
 namespace ebb {
 namespace {
@@ -83,8 +84,9 @@ void require_available(const std::string& where, const std::string& what, std::i
   constexpr std::int64_t little = std::int64_t{1} << 20;
   if (bytes <= little) return;
   if (const std::int64_t available = available_memory(); bytes > available)
-    fail(where, text("no memory for ", what, " of ", bytes_text(bytes), ", with ", bytes_text(available), " available"),
-         "what fits", "use less of it, or a machine or limits with more memory");
+    throw MachineError(
+        where, text("no memory for ", what, " of ", bytes_text(bytes), ", with ", bytes_text(available), " available"),
+        "what fits", "use less of it, or a machine or limits with more memory");
 }
 
 void detail::pretend_available(std::optional<std::int64_t> bytes) { pretended = bytes.value_or(unlimited); }

@@ -6,6 +6,7 @@
 
 #include "data/pictures/decode.h"
 #include "tests/data/picture_files.h"
+#include "tests/support/allocations.h"
 #include "tests/support/errors.h"
 
 namespace ebb {
@@ -82,6 +83,33 @@ BOOST_AUTO_TEST_CASE(files_that_are_no_packed_set_are_refused_by_what_is_wrong) 
   refused({"2 names", "6, one for each"}, [&](TensorFile& f) { f.tensors["train.names"] = bytes("a\0b\0"sv); });
   refused({"[6, 64]"}, [](TensorFile& f) { f.tensors["train.sha256"] = Tensor::full({6, 32}, 'a', DType::u8); });
   refused({"hexadecimal"}, [](TensorFile& f) { f.tensors["train.sha256"] = Tensor::full({6, 64}, 'x', DType::u8); });
+}
+
+// A file of 8 MB that would be four million names.
+BOOST_AUTO_TEST_CASE(names_are_counted_before_they_are_kept) {
+  std::string many;
+  for (int i = 0; i < 4'000'000; ++i) many.append("a").append(1, '\0');
+  const Tensor bytes = Tensor::from(std::span(reinterpret_cast<const std::uint8_t*>(many.data()), many.size()),
+                                    {static_cast<std::int64_t>(many.size())});
+  for (const auto& [name, wanted] : {std::pair("classes", "2 to 10000"), std::pair("train.names", "6, one for each")}) {
+    TensorFile file = to_tensors(small_set());
+    file.tensors[name] = bytes;
+    const test::AllocationWatch watch;
+    BOOST_TEST(fails_with({name, "4000000 names", wanted}, [&] { picture_set_from(file, "set"); }));
+    BOOST_TEST(watch.peak_bytes() < (std::size_t{1} << 20), name);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(classes_that_a_half_lacks_are_named) {
+  PictureSet set = small_set();
+  BOOST_TEST(lacking_classes(set.classes, set.train).empty());
+  require_training_pictures(set, "set", "");
+  set.train.labels = Tensor::zeros({6}, DType::u8);
+  BOOST_TEST(lacking_classes(set.classes, set.train) == std::vector<std::string>{"b"},
+             boost::test_tools::per_element());
+  BOOST_TEST(lacking_classes(set.classes, set.test).empty());
+  BOOST_TEST(fails_with({"[set]", "classes without a picture to learn from", "\n  b", "as they say"},
+                        [&] { require_training_pictures(set, "set", "as they say"); }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

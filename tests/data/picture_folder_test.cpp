@@ -140,6 +140,19 @@ BOOST_AUTO_TEST_CASE(folders_that_are_no_data_set_are_refused) {
   BOOST_TEST(fails_with({"no such directory"}, [] { find_pictures("/nowhere/at/all"); }));
 }
 
+// Whoever has halves cannot hold a share out: that is no remedy there.
+BOOST_AUTO_TEST_CASE(an_empty_test_half_is_told_before_anything_is_decoded) {
+  const TemporaryDirectory root;
+  for (const char* const name : {"train/a/1.png", "train/b/1.png"}) put_below(root / name, "x");
+  for (const char* const half : {"test", "Val"}) {
+    std::filesystem::create_directories(root / half);
+    BOOST_TEST(fails_with({half, "a test half without a directory of a class", "or remove it"},
+                          [&] { find_pictures(root.path()); }));
+    std::filesystem::remove(root / half);
+    BOOST_TEST(!find_pictures(root.path()).halves);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(files_classes_and_depth_are_bounded) {
   const TemporaryDirectory root;
   for (const char* const name : {"a/1.png", "b/1.png", "b/c/d/e/f.png"}) put_below(root / name, "x");

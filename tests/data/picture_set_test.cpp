@@ -1,7 +1,10 @@
 // Pictures of a folder in one size: the same on any number of threads, split by their pixels.
 #include "data/picture_set.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
@@ -11,6 +14,7 @@
 #include "data/picture_survey.h"
 #include "framework/io/checksum.h"
 #include "framework/parallel/parallel.h"
+#include "framework/tensor/machine_error.h"
 #include "tests/data/picture_files.h"
 #include "tests/support/errors.h"
 
@@ -172,6 +176,47 @@ BOOST_AUTO_TEST_CASE(broken_pictures_are_listed_or_left_out) {
   BOOST_TEST(fails_with({"classes without a picture to learn from", "\n  b"}, [&] {
     read_pictures(find_pictures(lost.path()), {.size = PictureSize{8, 8}, .skip_broken = true});
   }));
+}
+
+// All descriptors that the process may have are taken while it lives.
+struct NoDescriptors {
+  NoDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    rlimit few = before;
+    few.rlim_cur = 256;
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    for (int more = 0; (more = ::dup(0)) >= 0;) taken.push_back(more);
+  }
+  ~NoDescriptors() {
+    for (const int each : taken) ::close(each);
+    ::setrlimit(RLIMIT_NOFILE, &before);
+  }
+  rlimit before{};
+  std::vector<int> taken;
+};
+
+// Left out, they would be missing from the set without a word.
+BOOST_AUTO_TEST_CASE(a_failure_of_the_machine_is_no_broken_picture) {
+  const TemporaryDirectory root;
+  put_classes(root.path(), {"a", "b"}, 30);
+  const PictureSetOptions options{.size = PictureSize{8, 8}, .skip_broken = true};
+  const PictureFolder folder = find_pictures(root.path());
+  BOOST_TEST(read_pictures(folder, options).skipped.empty());
+  {
+    const NoDescriptors taken;
+    BOOST_REQUIRE(taken.taken.size() > 100U);
+    BOOST_CHECK_EXCEPTION(read_pictures(folder, options), MachineError, [](const MachineError& error) {
+      return std::string_view(error.what()).find("ulimit -n") != std::string_view::npos;
+    });
+    BOOST_CHECK_THROW(survey_pictures(folder), MachineError);
+  }
+  // Reading it at its beginning is an input/output error.
+  fs::create_symlink("/proc/self/mem", root / "a/0.png");
+  const PictureFolder damaged = find_pictures(root.path());
+  BOOST_CHECK_EXCEPTION(read_pictures(damaged, options), MachineError, [](const MachineError& error) {
+    return std::string_view(error.what()).find("/a/0.png] got \"Input/output error\"") != std::string_view::npos;
+  });
+  BOOST_CHECK_THROW(survey_pictures(damaged), MachineError);
 }
 
 BOOST_AUTO_TEST_CASE(statistics_are_rounded_as_published_ones_are) {

@@ -1,5 +1,7 @@
 #include "framework/io/atomic_file.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -122,6 +124,66 @@ BOOST_AUTO_TEST_CASE(one_writer_at_a_time) {
     first.commit();
   }
   BOOST_TEST(contents(path) == "first");
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_is_taken_stays_where_it_is_not_to_be_replaced) {
+  const TemporaryDirectory directory;
+  const auto path = directory / "file";
+  const auto refused = [&](const auto& call) {
+    BOOST_TEST(fails_with({path.c_str(), "a file that is there", "a name that is free"}, call));
+    BOOST_TEST(contents(path) == "theirs");
+    BOOST_TEST((directory.files() == Names{"file"}));
+  };
+  {
+    AtomicFile file(path, Existing::refuse);
+    file.write(test::bytes_of("mine"));
+    test::put_file(path, "theirs");  // meanwhile
+    refused([&] { file.commit(); });
+  }
+  refused([&] { AtomicFile file(path, Existing::refuse); });
+  refused([&] { save_safetensors(path, tensors(1), {}, Existing::refuse); });
+  const auto link = directory / "link";
+  fs::create_symlink("nowhere", link);
+  BOOST_TEST(fails_with({link.c_str(), "a symbolic link that is there"},
+                        [&] { write_file(link, test::bytes_of("x"), Existing::refuse); }));
+  fs::remove(link);
+  write_file(directory / "free", test::bytes_of("mine"), Existing::refuse);
+  BOOST_TEST(contents(directory / "free") == "mine");
+  BOOST_TEST((directory.files() == Names{"file", "free"}));
+}
+
+BOOST_AUTO_TEST_CASE(own_temporaries_are_removed_and_nothing_else) {
+  const TemporaryDirectory directory;
+  test::put_file(directory / "theirs.tmp-12", "x");
+  write_file(directory / "done", "x");
+  { AtomicFile given_up(directory / "given up"); }
+  std::vector<std::unique_ptr<AtomicFile>> many;
+  for (int i = 0; i < 64; ++i) many.push_back(std::make_unique<AtomicFile>(directory / text("file", i)));
+  BOOST_TEST(directory.files().size() == 66U);
+  remove_own_temporaries();
+  BOOST_TEST((directory.files() == Names{"done", "theirs.tmp-12"}));
+  BOOST_TEST(fails_with({"file0"}, [&] { many[0]->commit(); }));
+  many.clear();
+  // Places are free again. A file that another put under the name stays.
+  AtomicFile again(directory / "again");
+  const std::string name = text("again.tmp-", static_cast<long>(::getpid()));
+  fs::remove(directory / name);
+  test::put_file(directory / name, "another's");
+  remove_own_temporaries();
+  BOOST_TEST((directory.files() == Names{name, "done", "theirs.tmp-12"}));
+}
+
+// Between its making and its lock a file is known by its name alone.
+BOOST_AUTO_TEST_CASE(a_temporary_that_was_only_announced_is_removed_unless_another_holds_it) {
+  const TemporaryDirectory directory;
+  const Directory held(directory.path());
+  const detail::ListedTemporary mine(held.descriptor(), "mine.tmp-1"), theirs(held.descriptor(), "theirs.tmp-1");
+  test::put_file(directory / "mine.tmp-1", "x");
+  test::put_file(directory / "theirs.tmp-1", "x");
+  const Descriptor locked = held.open("theirs.tmp-1", O_WRONLY);
+  BOOST_REQUIRE(::flock(locked.get(), LOCK_EX) == 0);
+  remove_own_temporaries();
+  BOOST_TEST((directory.files() == Names{"theirs.tmp-1"}));
 }
 
 BOOST_AUTO_TEST_CASE(leftovers) {

@@ -287,7 +287,8 @@ BOOST_AUTO_TEST_CASE(what_nobody_has_is_an_error) {
   const auto ask = [](std::int64_t size) { return test::error_of([size] { bytes(size); }); };
   BOOST_TEST(
       ask(std::int64_t{1} << 55) ==
-      "[memory] got no memory for 36028797018963968 bytes; wanted a smaller tensor; use a smaller batch or model");
+      "[memory] got no memory for 36028797018963968 bytes; wanted a smaller tensor; use less of it, or a machine or "
+      "limits with more memory");
   BOOST_TEST(ask(std::int64_t{1} << 58).starts_with("[memory] got a request of 288230376151711744 bytes; wanted "));
   BOOST_TEST(test::values(Tensor::full({3}, 2)) == std::vector<double>(3, 2.0));
 }
