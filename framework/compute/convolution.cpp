@@ -19,12 +19,6 @@
 namespace ebb {
 namespace {
 
-// A convolution that looks at single pixels is a matrix product of all pixels with the weights.
-bool is_product(const ConvolutionShape& s) {
-  return s.kernel[0] == 1 && s.kernel[1] == 1 && s.stride[0] == 1 && s.stride[1] == 1 && s.padding[0] == 0 &&
-         s.padding[1] == 0 && s.groups == 1;
-}
-
 std::int64_t pixels(const ConvolutionShape& s) { return s.images * s.output[0] * s.output[1]; }
 
 // The weights of one tap as a matrix [in, out].
@@ -119,7 +113,7 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, co
   dispatch("convolution", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     double* const moments = stats == nullptr ? nullptr : stats->mutable_data<double>();
-    if (is_product(shape)) {
+    if (detail::is_matrix_product(shape)) {
       gemm<T>(pixels(shape), shape.out, shape.in, {x.data<T>(), shape.in, 1}, tap_matrix<T>(weight, shape),
               y.mutable_data<T>(), shape.out, {.bias = optional_data<T>(bias)});
       if (moments != nullptr) measure<T>(y, moments);
@@ -142,7 +136,7 @@ Tensor convolution_input_gradient(const Tensor& dy, const Tensor& weight, const 
   if (dx.size() == 0) return dx;
   dispatch("convolution", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    if (is_product(shape)) {
+    if (detail::is_matrix_product(shape)) {
       gemm<T>(pixels(shape), shape.in, shape.out, {dy.data<T>(), shape.out, 1},
               transposed(tap_matrix<T>(weight, shape)), dx.mutable_data<T>(), shape.in,
               {.bias = optional_data<T>(bias)});
@@ -165,7 +159,7 @@ Tensor convolution_weight_gradient(const Tensor& x, const Tensor& dy, const Conv
   } else {
     dispatch("convolution", x.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      if (is_product(shape)) {
+      if (detail::is_matrix_product(shape)) {
         gemm<T>(in, shape.out, pixels(shape), {x.data<T>(), 1, shape.in}, {dy.data<T>(), shape.out, 1},
                 dw.mutable_data<T>(), shape.out, {.over_batch = true});
       } else {

@@ -78,18 +78,26 @@ PreparedConvolution::Method PreparedConvolution::choose(DType dtype) const {
   return f4 < f2 ? Method::f4 : Method::f2;
 }
 
+// The method of convolution().
+PreparedConvolution::Method PreparedConvolution::usual(DType dtype) const {
+  if (is_matrix_product(layer_)) return Method::columns;
+  const int tile = winograd_tile(layer_, dtype);
+  return tile == 4 ? Method::f4 : tile == 2 ? Method::f2 : Method::direct;
+}
+
 PreparedConvolution::PreparedConvolution(const Tensor& weight, const Tensor& bias, const ConvolutionShape& layer,
-                                         bool relu)
+                                         bool relu, bool usual)
     : layer_(layer), method_(Method::direct), relu_(relu), weight_(weight) {
   if (bias.defined()) bias_ = bias.clone();
   layer_.images = std::max<std::int64_t>(1, layer_.images);
-  dispatch("prepare", weight.dtype(), [&](auto zero) { arrange<decltype(zero)>(); });
+  dispatch("prepare", weight.dtype(),
+           [&](auto zero) { arrange<decltype(zero)>(usual ? this->usual(weight.dtype()) : choose(weight.dtype())); });
   weight_ = packed_.defined() ? Tensor() : weight.clone();
 }
 
 template <class T>
-void PreparedConvolution::arrange() {
-  method_ = choose(weight_.dtype());
+void PreparedConvolution::arrange(Method method) {
+  method_ = method;
   const auto make = [&](std::int64_t numbers) {
     packed_ = Tensor({numbers}, weight_.dtype());
     return packed_.mutable_data<T>();

@@ -13,7 +13,9 @@ class PreparedConvolution {
   /// \param layer its number of images is that which the method is best for. The result of an image does not depend on
   /// how many there are in a call.
   /// \param relu y = max(y, 0) in the end.
-  PreparedConvolution(const Tensor& weight, const Tensor& bias, const ConvolutionShape& layer, bool relu);
+  /// \param usual take the method of convolution(), for its bits, whatever the number of images.
+  PreparedConvolution(const Tensor& weight, const Tensor& bias, const ConvolutionShape& layer, bool relu,
+                      bool usual = false);
 
   /// The convolution of any number of images.
   Tensor operator()(const Tensor& x) const;
@@ -27,10 +29,11 @@ class PreparedConvolution {
  private:
   enum class Method : std::uint8_t { direct, f2, f4, columns };
   template <class T>
-  void arrange();
+  void arrange(Method method);
   template <class T>
   void columns(const Tensor& x, Tensor& y) const;
   Method choose(DType dtype) const;
+  Method usual(DType dtype) const;
 
   ConvolutionShape layer_;
   Method method_;

@@ -78,6 +78,11 @@ const kernels::Winograd* winograd_kernel(const ConvolutionShape& shape) { return
 
 const kernels::Winograd* winograd_gradient_kernel(const ConvolutionShape& shape) { return kernel_of(method_of(shape)); }
 
+bool is_matrix_product(const ConvolutionShape& s) {
+  return s.kernel[0] == 1 && s.kernel[1] == 1 && s.stride[0] == 1 && s.stride[1] == 1 && s.padding[0] == 0 &&
+         s.padding[1] == 0 && s.groups == 1;
+}
+
 int winograd_tile(const ConvolutionShape& shape, DType dtype) {
   const kernels::Winograd* const kernel = dtype == DType::f32 ? winograd_kernel(shape) : nullptr;
   return kernel == nullptr ? 0 : static_cast<int>(kernel->outputs);

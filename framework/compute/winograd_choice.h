@@ -21,6 +21,10 @@ const kernels::Winograd* winograd_kernel(const ConvolutionShape& shape);
 /// Those of the weight gradient, whose sums run over the batch: a function of all of the shape.
 const kernels::Winograd* winograd_gradient_kernel(const ConvolutionShape& shape);
 
+/// Whether a convolution looks at single pixels: it is a matrix product of all pixels with the weights, and computed
+/// so.
+bool is_matrix_product(const ConvolutionShape& shape);
+
 /// The tile of winograd_kernel(): 4, 2, or 0 for the direct method, and in f64.
 int winograd_tile(const ConvolutionShape& shape, DType dtype);
 

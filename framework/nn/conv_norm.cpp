@@ -1,6 +1,7 @@
 #include "framework/nn/conv_norm.h"
 
 #include <cmath>
+#include <utility>
 
 #include "framework/compute/basic.h"
 #include "framework/ops/arithmetic.h"
@@ -30,13 +31,22 @@ Var folded(const Conv2d& conv, const BatchNorm2d& norm, const Var& x, Activation
   return conv.apply(x, Var(conv.weight.value()) * Var(cast(gains, dtype)), Var(cast(offsets, dtype)), activation);
 }
 
+thread_local bool fold_always = false;
+
 }  // namespace
+
+namespace detail {
+
+FoldedNorms::FoldedNorms() : before_(std::exchange(fold_always, true)) {}
+FoldedNorms::~FoldedNorms() { fold_always = before_; }
+
+}  // namespace detail
 
 Var conv_norm(Conv2d& conv, BatchNorm2d& norm, const Var& x, Activation activation) {
   // Who observes calls gets calls.
   if (detail::call_observer != nullptr) return activated(norm(conv(x)), activation);
   // Where nothing is recorded nobody needs what lies between the two.
-  if (!norm.uses_batch() && !Tape::recording())
+  if (!norm.uses_batch() && (fold_always || !Tape::recording()))
     return detail::within(conv, [&] { return folded(conv, norm, x, activation); });
   const Var y = detail::within(conv, [&] { return conv.forward(x, norm.uses_batch()); });
   return detail::within(norm, [&] { return norm.forward(y, activation); });

@@ -12,4 +12,20 @@ namespace ebb {
 /// convolution is left. Equal to the three calls up to rounding.
 Var conv_norm(Conv2d& conv, BatchNorm2d& norm, const Var& x, Activation activation = Activation::none);
 
+namespace detail {
+
+/// While it lives, conv_norm() folds in this thread also where a tape records: for who takes down what inference runs.
+class FoldedNorms {
+ public:
+  FoldedNorms();
+  ~FoldedNorms();
+  FoldedNorms(const FoldedNorms&) = delete;
+  FoldedNorms& operator=(const FoldedNorms&) = delete;
+
+ private:
+  bool before_;
+};
+
+}  // namespace detail
+
 }  // namespace ebb

@@ -1,5 +1,6 @@
 #include "framework/nn/prepare.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
@@ -144,7 +145,8 @@ class PreparedLinear {
 // Makes steps of a graph.
 class Builder {
  public:
-  Builder(const PreparedGraph& graph, std::int64_t batch) : graph_(graph), batch_(batch), uses_(graph.ops.size(), 0) {
+  Builder(const PreparedGraph& graph, const PrepareOptions& options)
+      : graph_(graph), options_(options), uses_(graph.ops.size(), 0) {
     for (const PreparedOp& op : graph.ops)
       for (const std::int32_t input : op.inputs)
         if (input >= 0) ++uses_[static_cast<std::size_t>(input)];
@@ -202,7 +204,7 @@ class Builder {
       end = next;
       text += " + " + at(next).op;
     };
-    for (std::size_t next = only_user(i); next != 0 && !relu; next = only_user(end)) {
+    for (std::size_t next = only_user(i); next != 0 && !relu && !options_.same_bits; next = only_user(end)) {
       const PreparedOp& behind = at(next);
       if (behind.repeat.channel_map.defined() && behind.shape[-1] == out) {
         const double* const map = behind.repeat.channel_map.data<double>();
@@ -219,11 +221,14 @@ class Builder {
       join(next);
     }
     Step step{.inputs = {op.inputs[0]}, .constants = {Var()}, .output = static_cast<std::int32_t>(end)};
-    const Tensor w = cast(filters, dtype), b = cast(offsets, dtype);
+    // Where nothing was folded, they are what they were: without a bias nothing is added, not even a zero.
+    const bool as_given = options_.same_bits;
+    const Tensor w = as_given ? weight : cast(filters, dtype);
+    const Tensor b = !as_given ? cast(offsets, dtype) : op.constants.size() > 2 ? op.constants[2] : Tensor();
     if (op.repeat.convolution) {
       ConvolutionShape layer = *op.repeat.convolution;
-      layer.images = batch_;
-      auto made = std::make_shared<const PreparedConvolution>(w, b, layer, relu);
+      layer.images = options_.batch;
+      auto made = std::make_shared<const PreparedConvolution>(w, b, layer, relu, options_.same_bits);
       text += ebb::text(": ", layer.in, " -> ", layer.out, ", ", layer.kernel[0], "x", layer.kernel[1], ", ",
                         made->method());
       step.bytes = made->bytes();
@@ -251,7 +256,7 @@ class Builder {
   }
 
   const PreparedGraph& graph_;
-  std::int64_t batch_;
+  const PrepareOptions& options_;
   std::vector<int> uses_;
   std::vector<bool> joined_ = std::vector<bool>(graph_.ops.size(), false);
   std::vector<Step> steps_;
@@ -321,19 +326,21 @@ Prepared prepare(Layer& model, const Shape& image, const PrepareOptions& options
     return Prepared(program);
   };
   {
-    const PreparedGraph graph = detail::prepared_graph(model, trial(image, 1, program->dtype));
+    const PreparedGraph graph = detail::prepared_graph(model, trial(image, 1, program->dtype), options.same_bits);
     if (graph.result < 0) return refuse("the result does not depend on the images");
     for (std::size_t i = 1; i < graph.ops.size(); ++i)
       if (!graph.ops[i].repeatable) return refuse(text(graph.ops[i].op, " does not say how it is repeated"));
     program->values = graph.ops.size();
     program->result = graph.result;
-    program->steps = Builder(graph, options.batch).steps();
+    program->steps = Builder(graph, options).steps();
   }
   for (const Step& step : program->steps) program->bytes += step.bytes;
   // Another number of images tells whether what was recorded depends on it.
   const Tensor images = trial(image, 3, program->dtype);
   try {
-    if (!alike(program->run(images), ordinary(model, images))) return refuse("its steps depend on the batch");
+    const Tensor got = program->run(images), wanted = ordinary(model, images);
+    if (!alike(got, wanted)) return refuse("its steps depend on the batch");
+    if (options.same_bits && !std::ranges::equal(got.bytes(), wanted.bytes())) return refuse("its bits are others");
   } catch (const Error& error) {
     return refuse(text("its steps do not take another batch: ", error.what()));
   }

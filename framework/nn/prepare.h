@@ -14,6 +14,9 @@ namespace ebb {
 struct PrepareOptions {
   /// Images that most calls will have, >= 1: methods are chosen for it. Results do not depend on how many a call has.
   std::int64_t batch = 1;
+  /// Results have the bits of the model's own forward pass in inference: no more is folded than that folds, and every
+  /// op takes its usual method, whatever `batch` says. Weights are folded and arranged once all the same.
+  bool same_bits = false;
 };
 
 /// What prepare() makes. It keeps the numbers of the moment at which it was made, and may be copied; copies share them.

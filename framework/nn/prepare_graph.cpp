@@ -1,8 +1,10 @@
 #include "framework/nn/prepare_graph.h"
 
 #include <map>
+#include <optional>
 #include <utility>
 
+#include "framework/nn/conv_norm.h"
 #include "framework/nn/eval_mode.h"
 
 namespace ebb::detail {
@@ -64,8 +66,10 @@ class Recorder : public OpObserver {
 
 }  // namespace
 
-PreparedGraph prepared_graph(Layer& model, const Tensor& images) {
+PreparedGraph prepared_graph(Layer& model, const Tensor& images, bool folded) {
   const EvalMode eval(model);
+  std::optional<FoldedNorms> fold;
+  if (folded) fold.emplace();
   Recorder recorder;
   Tape tape;
   recorder.watch(tape);

@@ -27,6 +27,7 @@ struct PreparedGraph {
 };
 
 // Records one pass of the model, in eval mode.
-PreparedGraph prepared_graph(Layer& model, const Tensor& images);
+// \param folded as it runs where nothing is recorded: norms are folded by the layers themselves.
+PreparedGraph prepared_graph(Layer& model, const Tensor& images, bool folded);
 
 }  // namespace ebb::detail

@@ -31,12 +31,18 @@ std::vector<View> views(const EvaluateOptions& options) {
   return both;
 }
 
-Tensor logits_of(Layer& model, const Tensor& images, const std::vector<View>& list) {
-  if (list.size() == 1) return model(images).value();
+using Network = std::function<Tensor(const Tensor&)>;
+
+Network network_of(Layer& model) {
+  return [&model](const Tensor& images) { return model(images).value(); };
+}
+
+Tensor logits_of(const Network& network, const Tensor& images, const std::vector<View>& list) {
+  if (list.size() == 1) return network(images);
   Tensor sum;
   for (const View& view : list) {
     const bool plain = view.shift == 0 && !view.mirrored;
-    const Tensor logits = model(plain ? images : view_of(images, view.shift, view.shift, view.mirrored)).value();
+    const Tensor logits = network(plain ? images : view_of(images, view.shift, view.shift, view.mirrored));
     if (!sum.defined()) sum = Tensor::zeros(logits.shape(), logits.dtype());
     axpy(view.weight, logits, sum);
   }
@@ -83,7 +89,11 @@ Tensor view_of(const Tensor& images, std::int64_t rows, std::int64_t columns, bo
 Tensor view_logits(Layer& model, const Tensor& images, const EvaluateOptions& options) {
   const EvalMode mode(model);
   const Tape::Pause pause;
-  return logits_of(model, images, views(options));
+  return view_logits(network_of(model), images, options);
+}
+
+Tensor view_logits(const Network& network, const Tensor& images, const EvaluateOptions& options) {
+  return logits_of(network, images, views(options));
 }
 
 Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& options) {
@@ -95,13 +105,14 @@ std::optional<Evaluation> evaluate_until(Layer& model, const Loader& batches, co
   const EvalMode mode(model);
   const Tape::Pause pause;
   const std::vector<View> list = views(options);
+  const Network network = network_of(model);
   Evaluation result{.confusion = Confusion(batches.dataset().classes()), .samples = {}};
   result.samples.reserve(static_cast<std::size_t>(batches.samples()));
   const Epoch epoch = batches.epoch(0);
   for (const auto& [images, labels] : epoch) {
     if (stop && stop()) return std::nullopt;
     if (labels.dtype() != DType::i64) fail("evaluate", "soft labels", "a loader without mixup and cutmix");
-    const Tensor logits = logits_of(model, images, list);
+    const Tensor logits = logits_of(network, images, list);
     result.confusion.add(logits, labels);
     dispatch("evaluate", logits.dtype(), [&, truths = labels.span<std::int64_t>()](auto zero) {
       const std::int64_t classes = logits.dim(1);

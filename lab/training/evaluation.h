@@ -52,6 +52,10 @@ std::optional<Evaluation> evaluate_until(Layer& model, const Loader& batches, co
 /// averaged over the views.
 Tensor view_logits(Layer& model, const Tensor& images, const EvaluateOptions& options = {});
 
+/// As above, by whatever computes the logits of images, as what prepare() makes does.
+Tensor view_logits(const std::function<Tensor(const Tensor&)>& network, const Tensor& images,
+                   const EvaluateOptions& options = {});
+
 /// Expected calibration error: the mean of |accuracy - mean confidence| over 15 bins of equal width, weighted by their
 /// numbers of samples. Guo et al. 2017, https://arxiv.org/abs/1706.04599. 0 for no samples, NaN when one got no
 /// prediction.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "data/picture.h"
+#include "framework/compute/instruction_set.h"
 #include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory.h"
@@ -59,7 +60,29 @@ Tensor Predictor::standardised(const Tensor& pixels) const {
 }
 
 Tensor Predictor::logits(const Tensor& pixels) {
-  return view_logits(*model_, standardised(pixels), {.flip = flip_, .translate = translate_});
+  const Tensor images = standardised(pixels);
+  const EvaluateOptions views{.flip = flip_, .translate = translate_};
+  // Preparing takes as long as some pictures: it waits until there are more, and for weights that stay.
+  if (const std::uint64_t now = state(); now != seen_) {
+    seen_ = now;
+    prepared_.reset();
+    return view_logits(*model_, images, views);
+  }
+  if (!prepared_) prepared_ = prepare(*model_, image(), {.same_bits = true});
+  return view_logits([this](const Tensor& x) { return (*prepared_)(x); }, images, views);
+}
+
+// Another number for other weights: model() gives them to whoever asks.
+std::uint64_t Predictor::state() const {
+  std::uint64_t out = 1;
+  const auto mix = [&out](const Tensor& tensor) {
+    for (const std::uint64_t part : {reinterpret_cast<std::uint64_t>(tensor.bytes().data()), tensor.version()})
+      out = (out ^ part) * 0x9e3779b97f4a7c15U + (out >> 29);
+  };
+  for (const Parameter* const parameter : model_->parameters()) mix(parameter->value());
+  for (const NamedBuffer& buffer : model_->named_buffers()) mix(buffer.buffer->value());
+  for (const char c : instruction_set()) out = out * 31 + static_cast<unsigned char>(c);
+  return out;
 }
 
 Tensor Predictor::predict(const Tensor& pixels) { return probabilities(logits(pixels)); }

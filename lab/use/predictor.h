@@ -2,13 +2,16 @@
 /// Predictor: a trained network for pictures.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/resize.h"
 #include "framework/nn/layer.h"
+#include "framework/nn/prepare.h"
 #include "lab/runs/model_card.h"
 
 namespace ebb {
@@ -64,7 +67,8 @@ class Predictor {
   /// \param pixels u8 `[n, h, w, c]` of image(). \throws Error on another shape.
   Tensor standardised(const Tensor& pixels) const;
 
-  /// The logits of pictures, f32 `[n, classes]`, as an evaluation computes them.
+  /// The logits of pictures, f32 `[n, classes]`, as an evaluation computes them, to the last bit. From the second call
+  /// on the network is prepared (see prepare()): its weights are then in memory a second time, arranged.
   /// \param pixels u8 `[n, h, w, c]` of image().
   /// \throws Error on another shape.
   Tensor logits(const Tensor& pixels);
@@ -73,8 +77,12 @@ class Predictor {
   Tensor predict(const Tensor& pixels);
 
  private:
+  std::uint64_t state() const;
+
   ModelCard card_;
   std::unique_ptr<Layer> model_;
+  std::uint64_t seen_ = 0;            // state of the model at the last call
+  std::optional<Prepared> prepared_;  // of that state
   bool flip_;
   std::int64_t translate_;
 };

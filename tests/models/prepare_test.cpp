@@ -116,6 +116,30 @@ BOOST_AUTO_TEST_CASE(equals_the_ordinary_forward_pass_on_any_batch_and_threads) 
     if (!instrumented || std::string_view(name) == "resnet8" || std::string_view(name) == "lenet") check(name);
 }
 
+BOOST_AUTO_TEST_CASE(same_bits_are_those_of_the_ordinary_forward_pass) {
+  for (const char* const name :
+       {"lenet", "mlp", "mnistcnn", "resnet8", "preresnet8", "wrn-10-1", "speednet", "mobilenetv2"}) {
+    if (instrumented && std::string_view(name) != "resnet8" && std::string_view(name) != "lenet") continue;
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      const auto model = zoo_model(name, dtype);
+      const Tensor images = images_for(name, 5, dtype);
+      for (const std::string& set : instruction_sets()) {
+        const InstructionSet use(set);
+        const Tensor want = (*model)(images).value();
+        const Prepared network = prepare(*model, zoo_image(name), {.same_bits = true});
+        BOOST_TEST_CONTEXT(name << ' ' << set << ' ' << text(dtype)) {
+          BOOST_TEST(!network.describe().starts_with("ordinary"), network.describe());
+          for (const int threads : {1, 3}) {
+            const Threads run(threads);
+            for (const std::int64_t batch : {1, 5})
+              BOOST_TEST(same_bits(network(head(images, batch)), head(want, batch)));
+          }
+        }
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(norms_are_folded_and_methods_chosen) {
   const auto model = zoo_model("resnet8");
   const std::string steps = prepare(*model, {32, 32, 3}).describe();

@@ -73,6 +73,66 @@ BOOST_AUTO_TEST_CASE(pictures_give_the_logits_of_the_data_to_the_last_bit) {
   }
 }
 
+// The mean of the logits of two views, not of their probabilities, which differ from it.
+BOOST_AUTO_TEST_CASE(tta_gives_the_mean_of_a_picture_and_its_mirror_image) {
+  const std::filesystem::path plain = trained().folder() / "1003.png", mirrored = trained().data.root / "mirrored.png";
+  {
+    FileSource file(plain);
+    const Tensor picture = read_picture(file);
+    Tensor other(picture.shape(), DType::u8);
+    for (std::int64_t i = 0; i < 28 * 28; ++i)
+      other.mutable_data<std::uint8_t>()[i] = picture.data<std::uint8_t>()[i / 28 * 28 + 27 - i % 28];
+    test::put_file(mirrored, png(other));
+  }
+  const auto said = [](const std::filesystem::path& picture, const char* option) {
+    const std::vector<nlohmann::json> lines = lines_of(
+        test::ebb("predict " + trained().run() + picture.string() + " --json --probabilities" + option).output);
+    BOOST_REQUIRE(lines.size() == 1U);
+    return lines[0];
+  };
+  const nlohmann::json one = said(plain, ""), two = said(mirrored, ""), both = said(plain, " --tta");
+  double apart = 0, sum = 0;
+  std::vector<double> mean(10);
+  for (std::size_t c = 0; c < 10; ++c) {
+    const double a = one["logits"][c].get<float>(), b = two["logits"][c].get<float>();
+    mean[c] = (a + b) / 2;
+    apart = std::max(apart, std::abs(a - b));
+    sum += std::exp(mean[c]);
+  }
+  BOOST_TEST(apart > 0.01);  // what would be wrong by 1e-5 otherwise
+  for (std::size_t c = 0; c < 10; ++c) {
+    BOOST_TEST(std::abs(both["logits"][c].get<double>() - mean[c]) < 1e-6);
+    BOOST_TEST(std::abs(both["probabilities"][c].get<double>() - std::exp(mean[c]) / sum) < 1e-6);
+  }
+  BOOST_TEST(said(mirrored, " --tta")["logits"].size() == 10U);
+}
+
+// The first call runs the network itself, later ones a prepared one.
+BOOST_AUTO_TEST_CASE(all_calls_have_the_bits_of_an_evaluation_whatever_becomes_of_the_weights) {
+  const test::SmallData& data = trained().data;
+  const Finished run = test::ebb(data.train("normed", "--epochs 1 --model resnet8 --set train_samples=60"));
+  BOOST_REQUIRE_MESSAGE(run.status == 0, run.output);
+  const Mnist test(data.root / "data", Split::test);
+  for (const bool flip : {false, true}) {
+    Predictor predictor(data.root / "normed", {.tta_flip = flip});
+    const auto wanted = [&] {
+      return view_logits(predictor.model(), standardise(test.pixels(), *predictor.card().standardisation),
+                         {.flip = flip});
+    };
+    Tensor before;
+    for (const float change : {0.0F, 0.5F}) {
+      for (float& weight : predictor.model().parameters()[0]->value().mutable_span<float>()) weight += change;
+      const Tensor want = wanted();
+      if (before.defined()) BOOST_TEST(!std::ranges::equal(before.bytes(), want.bytes()));
+      for (int call = 0; call < 3; ++call) {
+        const Tensor got = predictor.logits(test.pixels());
+        BOOST_TEST(std::ranges::equal(got.bytes(), want.bytes()), flip << ' ' << change << ", call " << call);
+      }
+      before = want;
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_picture_costs_the_others_nothing) {
   const std::string good = (trained().folder() / "1000.png").string();
   test::put_file(trained().data.root / "bad.png", "GIF89a no picture");
