@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "framework/io/atomic_file.h"
 #include "framework/tensor/tensor.h"
 
 namespace ebb {
@@ -26,6 +27,7 @@ std::map<std::string, Tensor> parse_npz(std::span<const std::byte> bytes, const 
 /// The same tensors give the same bytes.
 /// \throws Error naming the file: it cannot be written, a name is none (empty, longer than 512 bytes or not printable
 /// ASCII), or there are more than 65,536.
-void save_npz(const std::filesystem::path& file, const std::map<std::string, Tensor>& tensors);
+void save_npz(const std::filesystem::path& file, const std::map<std::string, Tensor>& tensors,
+              Existing existing = Existing::replace);
 
 }  // namespace ebb

@@ -51,14 +51,14 @@ void require_name(const std::string& name, const std::string& where) {
 
 }  // namespace
 
-void save_npz(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors) {
+void save_npz(const std::filesystem::path& path, const std::map<std::string, Tensor>& tensors, Existing existing) {
   const std::string where = path.string();
   if (tensors.size() > max_tensors) fail(where, text(tensors.size(), " tensors"), text("at most ", max_tensors));
   for (const auto& [name, value] : tensors) {
     require_name(name, where);
     require_defined(where.c_str(), name.c_str(), value);
   }
-  AtomicFile file(path);
+  AtomicFile file(path, existing);
   Sink sink{file, {}};
   const std::unique_ptr<archive, CloseWriting> archive(archive_write_new());
   ::archive* const writer = archive.get();

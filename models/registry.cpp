@@ -70,6 +70,8 @@ constexpr std::array entries{
           }},
     Entry{"mnistcnn", nothing,
           [](const ModelOptions& o, const Rng& rng) -> Made {
+            if (o.image[0] != 28 || o.image[1] != 28)
+              fail("MnistCnn", text("image = ", o.image), "[28, 28, channels]", "resize the images");
             return std::make_unique<MnistCnn>(MnistCnnOptions{.channels = o.image[2], .classes = o.classes}, rng);
           }},
     Entry{"mobilenetv2", has_norm | has_dropout,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "framework/io/atomic_file.h"
 #include "framework/nn/torch_names.h"
 #include "framework/tensor/error.h"
 #include "lab/export/onnx_file.h"
@@ -119,8 +118,9 @@ std::string onnx_model(Layer& model, const Shape& image, const OnnxOptions& opti
   return detail::to_bytes(out);
 }
 
-void export_onnx(Layer& model, const Shape& image, const std::filesystem::path& file, const OnnxOptions& options) {
-  write_file(file, onnx_model(model, image, options));
+void export_onnx(Layer& model, const Shape& image, const std::filesystem::path& file, const OnnxOptions& options,
+                 Existing existing) {
+  write_file(file, onnx_model(model, image, options), existing);
 }
 
 }  // namespace ebb

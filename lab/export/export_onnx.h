@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/pixel_statistics.h"
+#include "framework/io/atomic_file.h"
 #include "framework/nn/layer.h"
 #include "lab/export/onnx_op.h"
 
@@ -42,6 +43,7 @@ std::string onnx_model(Layer& model, const Shape& image, const OnnxOptions& opti
 
 /// Writes onnx_model() to a file, as a whole or not at all.
 /// \throws Error as above, and when the file cannot be written.
-void export_onnx(Layer& model, const Shape& image, const std::filesystem::path& file, const OnnxOptions& options = {});
+void export_onnx(Layer& model, const Shape& image, const std::filesystem::path& file, const OnnxOptions& options = {},
+                 Existing existing = Existing::replace);
 
 }  // namespace ebb

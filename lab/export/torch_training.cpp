@@ -154,8 +154,8 @@ State torch_training(Module& model, const OptimizerState& saved) {
 }
 
 void export_torch_training(Module& model, const OptimizerState& saved, const std::filesystem::path& file,
-                           const std::map<std::string, std::string>& metadata) {
-  save_torch(file, torch_training(model, saved), metadata);
+                           const std::map<std::string, std::string>& metadata, Existing existing) {
+  save_torch(file, torch_training(model, saved), metadata, existing);
 }
 
 void import_torch_training(Module& model, Optimizer& optimizer, const State& state, std::string_view where) {

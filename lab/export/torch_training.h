@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "framework/io/atomic_file.h"
 #include "framework/nn/module.h"
 #include "optim/optimizer.h"
 
@@ -24,7 +25,8 @@ State torch_training(Module& model, const OptimizerState& saved);
 /// Writes torch_training() by save_torch().
 /// \throws Error as both do.
 void export_torch_training(Module& model, const OptimizerState& saved, const std::filesystem::path& file,
-                           const std::map<std::string, std::string>& metadata = {});
+                           const std::map<std::string, std::string>& metadata = {},
+                           Existing existing = Existing::replace);
 
 /// Takes over what torch_training() gives, or what PyTorch's state dicts hold under these names. The optimizer must be
 /// the one that it was saved of, with settings of one's own. Without `.step`, which PyTorch's SGD does not count,

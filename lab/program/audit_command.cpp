@@ -9,6 +9,8 @@
 #include "framework/tensor/printable.h"
 #include "lab/audit/audit.h"
 #include "lab/program/commands.h"
+#include "lab/program/destination.h"
+#include "lab/program/progress.h"
 #include "lab/runs/checkpoints.h"
 #include "lab/runs/recipe_changes.h"
 #include "lab/setup/extensions.h"
@@ -27,9 +29,19 @@ Recipe recipe_of(const AuditCommand& command) {
   return recipe;
 }
 
+// The recipe, or the files of a run.
+std::vector<std::filesystem::path> inputs_of(const AuditCommand& command) {
+  std::vector<std::filesystem::path> out = files_of_runs({command.what});
+  out.emplace_back(command.what);
+  return out;
+}
+
 }  // namespace
 
 int run(const AuditCommand& command) {
+  require_two_files(command.json, command.svg);
+  for (const std::string& file : {command.json, command.svg})
+    if (!file.empty()) require_destination(file, {.inputs = inputs_of(command)});
   Recipe recipe = recipe_of(command);
   std::optional<TrainState> state;
   std::optional<PixelStatistics> standardisation;
@@ -42,7 +54,7 @@ int run(const AuditCommand& command) {
     }
   }
   if (state) recipe.init.clear(), recipe.init_except.clear();  // the checkpoint has the weights
-  Session session(recipe, standardisation);
+  Session session(recipe, standardisation, reading_progress());
   if (state) session.trainer.load_state(*state);
   const Audit found = session.audited(session.recipe.batch, command.probe);
   if (!command.json.empty()) write_file(command.json, found.json());

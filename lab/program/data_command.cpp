@@ -15,7 +15,9 @@
 #include "framework/tensor/printable.h"
 #include "lab/format/numbers.h"
 #include "lab/format/png.h"
+#include "lab/format/shell_word.h"
 #include "lab/program/contact_sheet.h"
+#include "lab/program/destination.h"
 #include "lab/program/fetch.h"
 #include "lab/program/picture_commands.h"
 #include "lab/program/progress.h"
@@ -97,8 +99,8 @@ int run(const DataFetchCommand& command, std::ostream& out) {
   fetch(set, {.directory = root / set.name, .source = command.source, .on_line = [&out](const std::string& line) {
                 out << line << std::endl;
               }});
-  out << set.name << " is in " << (root / set.name).string() << ": train with --data " << root.string()
-      << ", or set EBB_DATA=" << fs::absolute(root).string() << '\n';
+  out << set.name << " is in " << printable_line((root / set.name).string()) << ": train with --data "
+      << shell_word(root.string()) << ", or set EBB_DATA=" << shell_word(fs::absolute(root).string()) << '\n';
   return 0;
 }
 
@@ -134,8 +136,9 @@ int run(const DataShowCommand& command, std::ostream& out) {
   const std::string name =
       pictures ? fs::weakly_canonical(command.set).stem().string() : published_set(command.set).name;
   const std::string file = command.file.empty() ? text(name.empty() ? "pictures" : name, ".png") : command.file;
-  if (command.file.empty() && fs::exists(fs::symlink_status(file)))
-    fail(file, "a file that is there", "a name that is free", "name the picture: --out FILE, which is replaced");
+  require_destination(file, {.inputs = {command.set},
+                             .overwrite = !command.file.empty(),
+                             .remedy = "name the picture: --out FILE, which is replaced"});
   const Augmentation augment =
       command.settings.empty() ? usual_augmentation(name) : augmentation_from(command.settings);
   const ImageDataset images =

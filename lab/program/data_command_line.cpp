@@ -4,6 +4,8 @@
 #include <iostream>
 
 #include "data/published.h"
+#include "lab/program/argument_checks.h"
+#include "lab/program/guarded.h"
 
 namespace ebb {
 namespace {
@@ -35,8 +37,10 @@ DataCommandLine::DataCommandLine(CLI::App& program)
   show_->add_option("--data", showing_.directory, "where its files are; default EBB_DATA");
   show_->add_option("--out", showing_.file, "the picture; default SET.png");
   show_->add_flag("--test", showing_.test, "images of the test half");
-  show_->add_option("--columns", showing_.columns, "images of each class")->capture_default_str();
-  show_->add_option("--seed", showing_.seed, "chooses images and augmentation")->capture_default_str();
+  show_->add_option("--columns", showing_.columns, "images of each class")
+      ->check(whole_number(1, 20))
+      ->capture_default_str();
+  show_->add_option("--seed", showing_.seed, "chooses images and augmentation")->check(a_seed())->capture_default_str();
   show_->add_option("--set", showing_.settings, "key=value of augmentation, as of `train`; default what suits the set");
   pack_->add_option("folder", packing_.folder, "DIR/CLASS/*.png, or DIR/train/CLASS and DIR/test/CLASS")->required();
   pack_->add_option("--out", packing_.out, "the file, SET.safetensors")->required();
@@ -44,8 +48,9 @@ DataCommandLine::DataCommandLine(CLI::App& program)
   pack_->add_option("--fit", fit_, "crop, pad or stretch")->capture_default_str();
   pack_->add_flag("--grey", packing_.options.grey, "make all of them grey");
   test_ = pack_->add_option("--test", packing_.options.test, "share of the test half, where the folder has none")
+              ->check(a_number())
               ->capture_default_str();
-  pack_->add_option("--seed", packing_.options.seed, "chooses the test half")->capture_default_str();
+  pack_->add_option("--seed", packing_.options.seed, "chooses the test half")->check(a_seed())->capture_default_str();
   pack_->add_flag("--skip-broken", packing_.options.skip_broken, "leave out files that cannot be read");
   pack_->add_flag("--overwrite", packing_.overwrite, "replace a file that is there");
   unpack_->add_option("dataset", unpacking_.set, names())->required();
@@ -60,6 +65,7 @@ int DataCommandLine::run() {
   if (verify_->parsed()) return ebb::run(verifying_, std::cout);
   if (show_->parsed()) return ebb::run(showing_, std::cout);
   if (unpack_->parsed()) return ebb::run(unpacking_, std::cout);
+  remedy_for_lack_of_memory("choose a smaller --size, or decode fewer pictures at a time: EBB_THREADS=1");
   if (!size_.empty()) packing_.options.size = picture_size_from(size_, "--size");
   packing_.options.fit = fit_from(fit_, "--fit");
   packing_.test_given = test_->count() > 0;

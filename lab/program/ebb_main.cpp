@@ -8,8 +8,10 @@
 
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
+#include "lab/program/argument_checks.h"
 #include "lab/program/commands.h"
 #include "lab/program/data_command_line.h"
+#include "lab/program/end_signal.h"
 #include "lab/program/export_command.h"
 #include "lab/program/guarded.h"
 #include "lab/program/import_command.h"
@@ -131,6 +133,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   for (CLI::App* const command : {resume, eval, audit})
     command->add_option("--data", data_dir, help("data_dir") + "; default that of the run or recipe");
 
+  refuse_empty_texts(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -152,6 +155,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   if (!data_dir.empty())
     for (std::vector<std::string>* const settings : {&resuming.settings, &evaluating.settings, &auditing.settings})
       settings->push_back("data_dir=" + data_dir);
+  if (*train || *resume) remedy_for_lack_of_memory("use a smaller batch or model");
   if (*train) return run(training);
   if (*resume) return run(resuming);
   if (*report) return run(reporting);
@@ -163,6 +167,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
 
 int ebb_main(int argc, char** argv, const Extensions& extensions, const std::vector<Study>& studies) {
   prepare_standard_streams();
+  take_temporaries_along();
   name_program(argc, argv);
   return after_output(guarded([&] {
     std::vector<Study> all = built_in_studies();

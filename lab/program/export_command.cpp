@@ -12,7 +12,8 @@
 #include "lab/export/export_onnx.h"
 #include "lab/export/tensorboard.h"
 #include "lab/export/torch_training.h"
-#include "lab/program/free_file.h"
+#include "lab/program/argument_checks.h"
+#include "lab/program/destination.h"
 #include "lab/reports/conditions.h"
 #include "lab/reports/tables.h"
 #include "lab/runs/checkpoints.h"
@@ -40,12 +41,13 @@ struct Written {
 };
 
 // All of them, once it is sure that none is in the way.
-void write_all(const std::vector<Written>& files, bool overwrite) {
-  for (const Written& w : files) require_free(w.file.string(), {}, overwrite);
+void write_all(const std::vector<Written>& files, const std::vector<std::string>& runs, bool overwrite) {
+  const Destination destination{.inputs = files_of_runs(runs), .overwrite = overwrite, .makes_directory = true};
+  for (const Written& w : files) require_destination(w.file.string(), destination);
   for (const Written& w : files) {
     std::error_code error;
     fs::create_directories(w.file.parent_path(), error);  // where that fails, writing says why
-    write_file(w.file, w.contents);
+    write_file(w.file, w.contents, overwrite ? Existing::replace : Existing::refuse);
     std::cout << printable_line(w.file.string()) << '\n';
   }
 }
@@ -83,8 +85,7 @@ ExportCommandLine::ExportCommandLine(CLI::App& app, const std::shared_ptr<const 
       "--input", input_,
       "what the graph takes: pixels (u8, n x h x w x c), or images that are standardised (f32, n x c x "
       "h x w) [pixels]");
-  command_->add_option("--batch", batch_, "number of images that the graph takes [any]")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{65536}));
+  command_->add_option("--batch", batch_, "number of images that the graph takes [any]")->check(whole_number(1, 65536));
   command_->add_flag("--softmax", softmax_, "give probabilities beside the logits");
   command_->add_flag("--overwrite", overwrite_, "replace the file that is there");
 }
@@ -110,8 +111,13 @@ void ExportCommandLine::export_model() {
   PredictorOptions options{.extensions = extensions_};
   model_.take(options);
   OnnxOptions onnx{.input = input_of(input_), .batch = batch_, .softmax = softmax_};
+  require_two_files(onnx_, torch_);
+  require_two_files(onnx_, npz_);
+  require_two_files(torch_, npz_);
   for (const std::string& file : {onnx_, torch_, npz_})
-    if (!file.empty()) require_free(file, {from, fs::path(from) / run_files::model.name}, overwrite_);
+    if (!file.empty())
+      require_destination(file,
+                          {.inputs = {from, fs::path(from) / run_files::model.name}, .overwrite = overwrite_});
   Predictor predictor(from, options);
   const ModelCard& card = predictor.card();
   onnx.standardisation = *card.standardisation;
@@ -119,17 +125,17 @@ void ExportCommandLine::export_model() {
   onnx.metadata = to_metadata(card);
   if (extensions_ != nullptr) onnx.ops = extensions_->onnx;
   if (!onnx_.empty()) {
-    export_onnx(predictor.model(), predictor.image(), onnx_, onnx);
+    export_onnx(predictor.model(), predictor.image(), onnx_, onnx, existing());
     std::cout << printable_line(onnx_) << '\n';
   }
   if (!npz_.empty()) {
-    save_npz(npz_, predictor.model().state());
+    save_npz(npz_, predictor.model().state(), existing());
     std::cout << printable_line(npz_) << '\n';
   }
   if (!torch_.empty()) {
     // The order of flattened images is that of the network's own.
     predictor.logits(Tensor::zeros(predictor.image().insert(0, 1), DType::u8));
-    export_torch(predictor.model(), torch_, onnx.metadata);
+    export_torch(predictor.model(), torch_, onnx.metadata, existing());
     std::cout << printable_line(torch_) << '\n';
   }
 }
@@ -139,7 +145,7 @@ void ExportCommandLine::export_training() const {
   const fs::path run = from_.front();
   PredictorOptions options{.extensions = extensions_};
   model_.take(options);
-  require_free(torch_, {}, overwrite_);
+  require_destination(torch_, {.inputs = files_of_runs({run.string()}), .overwrite = overwrite_});
   const TrainState state = newest_state(run.string());
   ModelCard card{.model = blank_recipe(extensions_)};
   if (fs::exists(run / run_files::model.name)) {
@@ -156,11 +162,13 @@ void ExportCommandLine::export_training() const {
   model->eval();
   (*model)(Var(Tensor::zeros(card.image->insert(0, 1))));  // Flatten learns its image
   const TrainState optimizer = part_of(state, "optimizer/");
-  export_torch_training(*model, {optimizer.tensors, optimizer.metadata}, torch_, to_metadata(card));
+  export_torch_training(*model, {optimizer.tensors, optimizer.metadata}, torch_, to_metadata(card), existing());
   std::cout << printable_line(torch_) << '\n';
 }
 
 void ExportCommandLine::export_runs() {
+  for (const std::string& directory : {csv_, tensorboard_})
+    if (!directory.empty()) require_place(directory, "choose another directory");
   std::vector<RunData> runs;
   for (const std::string& directory : from_) runs.push_back(read_run(directory));
   std::vector<Written> files;
@@ -172,7 +180,7 @@ void ExportCommandLine::export_runs() {
       files.push_back({fs::path(tensorboard_) / names[r] / (std::string(run_files::event_file) + "0000000000.ebb"),
                        tensorboard_events(runs[r].log)});
   }
-  write_all(files, overwrite_);
+  write_all(files, from_, overwrite_);
 }
 
 }  // namespace ebb

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/io/atomic_file.h"
 #include "lab/program/model_arguments.h"
 
 namespace ebb {
@@ -26,6 +27,7 @@ class ExportCommandLine {
   void export_model();
   void export_training() const;
   void export_runs();
+  Existing existing() const { return overwrite_ ? Existing::replace : Existing::refuse; }
 
   CLI::App* command_;
   ModelArguments model_;

@@ -19,14 +19,14 @@
 namespace ebb {
 namespace {
 
-constexpr std::string_view no_memory =
-    ": [memory] got none from the system; wanted more of it; use a smaller batch or model\n";
+constexpr std::string_view no_memory = ": [memory] got none from the system; wanted more of it; ";
+
+std::string_view memory_remedy = "end other programs, or allow more: ulimit -v";
 
 // Made of one write: streams may ask for memory.
 void say_no_memory() {
-  const std::string& name = program_name();
-  const std::array<iovec, 2> parts{
-      {{const_cast<char*>(name.data()), name.size()}, {const_cast<char*>(no_memory.data()), no_memory.size()}}};
+  const auto part = [](std::string_view text) { return iovec{const_cast<char*>(text.data()), text.size()}; };
+  const std::array parts{part(program_name()), part(no_memory), part(memory_remedy), part("\n")};
   [[maybe_unused]] const auto n = ::writev(STDERR_FILENO, parts.data(), static_cast<int>(parts.size()));
 }
 
@@ -62,6 +62,8 @@ void name_exception(std::ostream& out) {
 }
 
 }  // namespace
+
+void remedy_for_lack_of_memory(const char* remedy) { memory_remedy = remedy; }
 
 int guarded(const std::function<int()>& body) {
   handler_before = std::set_terminate(end_without_memory);

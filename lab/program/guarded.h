@@ -10,4 +10,7 @@ namespace ebb {
 // status; any other exception there meets the terminate handler that was set before.
 int guarded(const std::function<int()>& body);
 
+// What guarded() advises where there is no memory, in place of ending other programs. \param remedy a literal.
+void remedy_for_lack_of_memory(const char* remedy);
+
 }  // namespace ebb

@@ -10,7 +10,7 @@
 #include "framework/tensor/memory.h"
 #include "framework/tensor/printable.h"
 #include "lab/export/torch_training.h"
-#include "lab/program/free_file.h"
+#include "lab/program/destination.h"
 #include "lab/runs/run_files.h"
 #include "lab/runs/version.h"
 #include "lab/setup/build.h"
@@ -73,7 +73,7 @@ int ImportCommandLine::run() {
   const std::string& from = torch_.empty() ? npz_ : torch_;
   std::vector<fs::path> read{from};
   if (!like_.empty()) read.insert(read.end(), {like_, fs::path(like_) / run_files::model.name});
-  require_free(out_, read, overwrite_);
+  require_destination(out_, {.inputs = read, .overwrite = overwrite_});
   const memory::Guard guard;
   TensorFile file;
   if (torch_.empty()) file.tensors = load_npz(npz_);
@@ -89,7 +89,7 @@ int ImportCommandLine::run() {
     (*model)(Var(Tensor::zeros(image.insert(0, 1))));  // Flatten learns its image
     import_torch(*model, without_optimizer(*model, file.tensors), torch_);
   }
-  save_safetensors(out_, model->state(), to_metadata(complete));
+  save_safetensors(out_, model->state(), to_metadata(complete), overwrite_ ? Existing::replace : Existing::refuse);
   std::cout << printable_line(out_) << '\n';
   return 0;
 }

@@ -13,38 +13,41 @@
 #include "framework/tensor/printable.h"
 #include "lab/format/numbers.h"
 #include "lab/format/png.h"
+#include "lab/format/shell_word.h"
+#include "lab/program/destination.h"
 #include "lab/program/program_name.h"
 #include "lab/program/progress.h"
 #include "lab/program/published_data.h"
+#include "lab/setup/picture_data.h"
 
 namespace ebb {
 namespace {
 
 namespace fs = std::filesystem;
 
-void require_free(const DataPackCommand& command) {
-  std::error_code error;
+void require_places(const DataPackCommand& command) {
   if (!command.out.ends_with(packed_set_ending))
     fail("--out", in_quotes(command.out), text("a name that ends in ", packed_set_ending),
          "recipes know packed sets by it");
-  if (!command.overwrite && fs::symlink_status(command.out, error).type() != fs::file_type::not_found)
-    fail(command.out, "a file that is there", "a new one", "choose another name, or replace it: --overwrite");
+  require_destination(command.out, {.overwrite = command.overwrite});
 }
 
-// What a pack that was killed left beside the file.
-void remove_leftovers(const fs::path& out) {
-  const std::string name = out.filename().string();
-  remove_stale_temporaries(Directory(out.has_parent_path() ? out.parent_path() : "."),
-                           [&](const std::string& ours) { return ours == name; });
+void require_no_picture(const std::string& out, const PictureFolder& folder) {
+  std::error_code error;
+  if (!fs::exists(out, error)) return;
+  for (const auto* const half : {&folder.train, &folder.test})
+    for (const FolderPicture& one : *half)
+      if (fs::equivalent(out, folder.root / one.name, error) && !error)
+        fail(out, text("the picture ", one.name), "another file", "choose another name");
 }
 
 void require_empty(const fs::path& directory) {
+  const char* const remedy = "choose another with --to";
+  require_place(directory, remedy);
   std::error_code error;
-  fs::create_directories(directory, error);
-  if (!error && !fs::is_empty(directory, error) && !error)
-    fail(directory.string(), "a directory with files in it", "an empty one, or one that is to be made",
-         "choose another with --to");
-  if (error) fail(directory.string(), error.message(), "a directory that can be written", "choose another with --to");
+  if (fs::exists(directory, error) && !fs::is_empty(directory, error) && !error)
+    fail(directory.string(), "a directory with files in it", "an empty one, or one that is to be made", remedy);
+  if (error) fail(directory.string(), error.message(), "a directory that can be read", remedy);
 }
 
 std::string numbered(std::int64_t number, std::int64_t count) {
@@ -97,8 +100,9 @@ std::vector<std::string> directory_names(const std::vector<std::string>& classes
 }
 
 int run(const DataPackCommand& command, std::ostream& out) {
-  require_free(command);
+  require_places(command);
   const PictureFolder folder = find_pictures(command.folder);
+  require_no_picture(command.out, folder);
   if (folder.halves && command.test_given)
     fail("--test", "a share of the test half for a folder that has one", "a folder without", "leave it out");
   const auto begin = std::chrono::steady_clock::now();
@@ -114,8 +118,8 @@ int run(const DataPackCommand& command, std::ostream& out) {
   for (const SkippedPicture& skipped : read.skipped)
     complain() << "left out: " << printable_line(skipped.reason) << '\n';
   if (!folder.others.empty()) complain() << "passed over, no pictures of a class:" << listed_offenders(folder.others);
-  remove_leftovers(command.out);
-  save_packed_set(command.out, read.set);
+  if (const std::string note = lacking_note(read.set); !note.empty()) complain() << note;
+  save_packed_set(command.out, read.set, command.overwrite ? Existing::replace : Existing::refuse);
   const Shape image = read.set.train.pixels.shape().without(0);
   out << printable_line(command.out) << ": " << grouped(read.set.train.labels.size()) << " training and "
       << grouped(read.set.test.labels.size()) << " test pictures of " << text(image) << " in "
@@ -124,26 +128,25 @@ int run(const DataPackCommand& command, std::ostream& out) {
   if (!folder.halves) out << ", test half by their pixels and seed " << command.options.seed;
   if (!read.skipped.empty()) out << ", " << read.skipped.size() << " left out";
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  out << ", " << clock_text(seconds.count()) << "\ntrain with: " << program_name()
-      << " train folder --set data=" << printable_line(command.out)
-      << " --set image_size=" << to_text({image[0], image[1]}) << '\n';
+  out << ", " << clock_text(seconds.count()) << "\ntrain with: " << shell_word(program_name()) << " train folder --set "
+      << shell_word("data=" + command.out) << " --set image_size=" << to_text({image[0], image[1]}) << '\n';
   return 0;
 }
 
 int run(const DataUnpackCommand& command, std::ostream& out) {
   const PublishedSet& set = published_set(command.set);
+  require_empty(command.to);
   const ImageDataset train = load(set, command.directory, Split::train);
   const ImageDataset test = load(set, command.directory, Split::test);
-  require_empty(command.to);
   std::vector<std::string> classes;
   for (std::int64_t label = 0; label < train.classes(); ++label) classes.push_back(train.class_name(label));
   const std::vector<std::string> names = directory_names(classes);
   unpack_half(train, command.to, names, Split::train);
   unpack_half(test, command.to, names, Split::test);
   out << printable_line(command.to) << ": " << grouped(train.size()) << " training and " << grouped(test.size())
-      << " test images in " << names.size() << " classes\ntrain with: " << program_name() << " train folder --data "
-      << printable_line(command.to) << " --set image_size=" << train.sample_shape()[0] << 'x' << train.sample_shape()[1]
-      << '\n';
+      << " test images in " << names.size() << " classes\ntrain with: " << shell_word(program_name())
+      << " train folder --data " << shell_word(command.to) << " --set image_size=" << train.sample_shape()[0] << 'x'
+      << train.sample_shape()[1] << '\n';
   return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
+#include "lab/program/argument_checks.h"
 
 namespace ebb {
 namespace {
@@ -31,7 +32,7 @@ void PictureArguments::add_to(CLI::App& command) {
                      "behind transparent pixels: white, black or RRGGBB [white]; --fit pad pads with it");
   command.add_flag("--invert", invert_, "light for dark: for dark digits on white paper");
   command.add_option("--size-limit", most_pixels_, "pixels of a picture at most [16777216]")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24));
+      ->check(whole_number(1, 1 << 24));
 }
 
 PictureReading PictureArguments::reading() const {

@@ -89,6 +89,17 @@ void print_equal(const PictureSurvey& survey, const Pictures& first, const Pictu
   print_list(list, where, out);
 }
 
+// Classes of which a half has no picture that can be read.
+std::vector<std::string> lacking(const PictureSurvey& survey, const Pictures& half) {
+  std::vector<bool> there(survey.classes.size(), false);
+  for (const SurveyedPicture& one : half)
+    if (one.problem.empty()) there[static_cast<std::size_t>(one.label)] = true;
+  std::vector<std::string> out;
+  for (std::size_t c = 0; c < there.size(); ++c)
+    if (!there[c]) out.push_back(survey.classes[c]);
+  return out;
+}
+
 // The files of a folder that are wanted: some of each class, chosen by the seed.
 std::vector<FolderPicture> some_of(std::vector<FolderPicture> all, std::int64_t classes, std::int64_t of_each,
                                    std::uint64_t seed) {
@@ -137,7 +148,11 @@ int verify_pictures(const std::string& what, std::ostream& out) {
   out << '\n';
   print_list(constant, "nearly constant pictures", out);
   print_list(broken, "pictures that cannot be read", out);
-  return broken.empty() ? 0 : 1;
+  const std::vector<std::string> not_learned = lacking(survey, survey.train);
+  const std::vector<std::string> not_judged = halves ? lacking(survey, survey.test) : std::vector<std::string>();
+  print_list(not_learned, halves ? "classes without a picture in train" : "classes without a picture", out);
+  if (halves) print_list(not_judged, "classes without a picture in test", out);
+  return broken.empty() && not_learned.empty() && not_judged.empty() ? 0 : 1;
 }
 
 ImageDataset some_pictures(const std::string& what, bool test, std::int64_t classes, std::int64_t of_each,

@@ -12,8 +12,8 @@ namespace ebb {
 // Whether it is the path of a folder or a packed set, and not the name of a published data set.
 bool is_pictures(const std::string& what);
 
-// Prints classes, sizes, broken pictures, equal ones within and across halves, and nearly constant ones. 0 when all can
-// be read, else 1.
+// Prints classes, sizes, broken pictures, equal ones within and across halves, nearly constant ones, and classes that a
+// half lacks. 0 when all can be read and no class is lacking, else 1.
 // \throws Error as find_pictures() and load_packed_set() do.
 int verify_pictures(const std::string& what, std::ostream& out);
 

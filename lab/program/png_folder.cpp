@@ -5,7 +5,7 @@
 #include "framework/io/atomic_file.h"
 #include "framework/tensor/error.h"
 #include "lab/format/png.h"
-#include "lab/program/free_file.h"
+#include "lab/program/destination.h"
 
 namespace ebb {
 namespace {
@@ -27,6 +27,7 @@ PngFolder::PngFolder(fs::path path, bool overwrite, const std::vector<std::strin
   const fs::file_status status = fs::status(path_, error);
   if (fs::exists(status) && !fs::is_directory(status))
     fail(path_.string(), "a file", "a directory for the pictures", "name another one with --out");
+  require_place(path_, "name another one with --out");
 }
 
 std::string PngFolder::name_for(const std::string& stem, const std::string& kind) {
@@ -37,7 +38,7 @@ std::string PngFolder::name_for(const std::string& stem, const std::string& kind
   std::error_code error;
   const fs::file_status status = fs::symlink_status(file, error);
   if (fs::is_symlink(status)) fail(file.string(), "a symbolic link", "a file, or a name that is free");
-  if (fs::exists(status)) require_free(file.string(), read_, overwrite_);
+  if (fs::exists(status)) require_destination(file.string(), {.inputs = read_, .overwrite = overwrite_});
   return name;
 }
 

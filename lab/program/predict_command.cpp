@@ -8,11 +8,13 @@
 
 #include "framework/nn/summary.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/machine_error.h"
 #include "framework/tensor/printable.h"
 #include "lab/format/csv.h"
 #include "lab/format/numbers.h"
 #include "lab/format/text_table.h"
 #include "lab/program/program_name.h"
+#include "lab/program/standard_streams.h"
 #include "lab/use/picture_list.h"
 
 namespace ebb {
@@ -125,11 +127,16 @@ int run(const PredictCommand& command) {
     try {
       waiting.pictures.push_back(reader.read(path));
       waiting.paths.push_back(path);
+    } catch (const MachineError&) {
+      throw;
     } catch (const Error& error) {
       complain() << printable(error.what()) << '\n';
       all_read = false;
     }
-    if (static_cast<std::int64_t>(waiting.paths.size()) == at_once) predict_waiting();
+    if (static_cast<std::int64_t>(waiting.paths.size()) < at_once) continue;
+    predict_waiting();
+    std::cout << std::flush;
+    if (reader_left()) break;
   }
   predict_waiting();
   return all_read ? 0 : 1;

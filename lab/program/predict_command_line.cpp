@@ -1,5 +1,7 @@
 #include "lab/program/predict_command_line.h"
 
+#include "lab/program/argument_checks.h"
+
 namespace ebb {
 PredictCommandLine::PredictCommandLine(CLI::App& app, const std::shared_ptr<const Extensions>& extensions)
     : predict_(app.add_subcommand("predict", "Says what is on pictures (PNG, JPEG)")),
@@ -8,7 +10,7 @@ PredictCommandLine::PredictCommandLine(CLI::App& app, const std::shared_ptr<cons
   model_.add_to(*predict_);
   predict_->add_option("pictures", command_.pictures, "pictures, directories of pictures, or - for standard input")
       ->required();
-  predict_->add_option("--top", command_.top, "classes that are named [1]")->check(CLI::Range(1, 65536));
+  predict_->add_option("--top", command_.top, "classes that are named [1]")->check(whole_number(1, 65536));
   predict_->add_flag("--probabilities", command_.probabilities, "of all classes, and in JSON the logits");
   CLI::Option* const json = predict_->add_flag("--json", json_, "an object a line");
   predict_->add_flag("--csv", csv_, "a table (RFC 4180)")->excludes(json);

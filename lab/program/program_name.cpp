@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "framework/tensor/printable.h"
+#include "lab/format/shell_word.h"
 
 namespace ebb {
 namespace {
@@ -28,7 +29,7 @@ std::ostream& complain() { return std::cerr << printable_line(name()) << ": "; }
 
 std::string in_own_name(std::string text) {
   constexpr std::string_view command = "`ebb ";
-  const std::string own = "`" + program_name() + ' ';
+  const std::string own = "`" + shell_word(program_name()) + ' ';
   for (std::size_t at = text.find(command); at != std::string::npos; at = text.find(command, at + own.size()))
     text.replace(at, command.size(), own);
   return text;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <memory>
 
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
@@ -42,6 +43,13 @@ std::string progress_line(const std::string& label, std::int64_t done, std::int6
                      std::string(static_cast<std::size_t>(bar - filled), ' ') + tail;
   if (static_cast<int>(line.size()) >= width) line.resize(static_cast<std::size_t>(std::max(1, width - 1)));
   return line;
+}
+
+std::function<void(std::int64_t done, std::int64_t total)> reading_progress() {
+  return [line = std::shared_ptr<Progress>()](std::int64_t done, std::int64_t total) mutable {
+    if (!line) line = std::make_shared<Progress>("read", total, "pictures");
+    line->update(done, {});
+  };
 }
 
 Progress::Progress(std::string label, std::int64_t total, std::string unit, std::int64_t begun)

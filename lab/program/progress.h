@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace ebb {
@@ -36,6 +37,10 @@ class Progress {
   Clock::time_point drawn_{};
   bool visible_;
 };
+
+// A progress line of pictures that are read: "read [=====     ] 50%  1,200 pictures/s". Begun with the first call,
+// wiped with the last copy.
+std::function<void(std::int64_t done, std::int64_t total)> reading_progress();
 
 // The line's text in `width` columns, as update() draws it; for tests.
 // \param rate items in a second.

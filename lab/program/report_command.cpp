@@ -8,7 +8,9 @@
 #include "framework/tensor/printable.h"
 #include "lab/format/numbers.h"
 #include "lab/program/commands.h"
+#include "lab/program/destination.h"
 #include "lab/program/program_name.h"
+#include "lab/program/progress.h"
 #include "lab/reports/plot.h"
 #include "lab/reports/report.h"
 #include "lab/runs/recipe_changes.h"
@@ -17,9 +19,9 @@
 #include "lab/setup/session.h"
 
 namespace ebb {
-
 int run(const ReportCommand& command) {
   const bool comparison = command.runs.size() > 1;
+  if (!command.out.empty()) require_destination(command.out, {.inputs = files_of_runs(command.runs)});
   std::vector<RunData> runs;
   std::vector<std::string> left_out;
   for (const std::string& directory : command.runs) {
@@ -61,7 +63,7 @@ int run(const EvalCommand& command) {
   use_threads(recipe);
   const memory::Guard guard;
   const TensorFile file = load_safetensors(weights);
-  const auto test = read_test_data(recipe, statistics_from(file.metadata, weights.string()));
+  const auto test = read_test_data(recipe, statistics_from(file.metadata, weights.string()), reading_progress());
   if (!test->remark().empty()) complain() << "the test data are " << printable(test->remark()) << '\n';
   const std::unique_ptr<Layer> model = make_model(recipe, *test);
   model->load_state(file.tensors);

@@ -5,6 +5,7 @@
 
 #include "framework/compute/basic.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/machine_error.h"
 #include "framework/tensor/printable.h"
 #include "lab/format/numbers.h"
 #include "lab/program/png_folder.h"
@@ -127,6 +128,8 @@ int show_pictures(const ShowCommand& command) {
       const std::string written = folder.write(names[i], sheet);
       std::cout << printable_line(paths[i]) << "  " << printable_line(show.said()) << "  " << printable_line(written)
                 << '\n';
+    } catch (const MachineError&) {
+      throw;
     } catch (const Error& error) {
       complain() << printable(error.what()) << '\n';
       all_shown = false;

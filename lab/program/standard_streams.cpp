@@ -37,11 +37,15 @@ void prepare_standard_streams() {
 int after_output(int status) {
   const int error = output_error();
   if (error == 0) return status;
+  // Whoever reads only the first lines misses nothing: as other programs do that the signal ends.
+  if (error == EPIPE) return status == 0 ? 128 + SIGPIPE : status;
   const std::string message = text(program_name(), ": [standard output] got ", refusal(error, "writing"),
                                    "; wanted all of it written; what was done stands, only what was said is lost\n");
   std::fputs(message.c_str(), stderr);
   return status == 0 ? 1 : status;
 }
+
+bool reader_left() { return output_error() == EPIPE; }
 
 void LostOutput::on_step(const Trainer& trainer, const StepResult&) { look(trainer); }
 void LostOutput::on_epoch(const Trainer& trainer, const EpochResult&) { look(trainer); }

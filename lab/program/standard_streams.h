@@ -10,8 +10,11 @@ namespace ebb {
 void prepare_standard_streams();
 
 // Call it last in main, with the exit status. Where standard output could not be written it says so on standard error,
-// and a status of 0 becomes 1.
+// and a status of 0 becomes 1. Of a pipe whose reader left it says nothing, and 0 becomes 128 + SIGPIPE.
 int after_output(int status);
+
+// Whether standard output is a pipe whose reader left: nobody wants what a command says from here on.
+bool reader_left();
 
 // Notes once, as an event, that standard output cannot be written: a training goes on without it.
 class LostOutput : public TrainObserver {

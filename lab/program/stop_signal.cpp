@@ -1,5 +1,7 @@
 #include "lab/program/stop_signal.h"
 
+#include "lab/program/end_signal.h"
+
 namespace ebb {
 namespace {
 
@@ -8,8 +10,12 @@ volatile std::sig_atomic_t came = 0;
 
 extern "C" void remember(int signal) {
   came = signal;
-  // Whichever comes next finds the default action: it ends the process.
-  for (const int each : caught_signals) ::signal(each, SIG_DFL);
+  // Whichever comes next ends the process; those that are ignored stay so.
+  for (const int each : caught_signals) {
+    struct sigaction current {};
+    if (::sigaction(each, nullptr, &current) == 0 && current.sa_handler == remember)
+      ::signal(each, end_without_temporaries);
+  }
 }
 
 }  // namespace

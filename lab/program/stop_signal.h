@@ -7,7 +7,7 @@
 namespace ebb {
 
 // While it lives, the first SIGINT, SIGTERM or SIGHUP of the process only sets requested(); the second one ends the
-// process as if nobody had caught it. One at a time.
+// process as if nobody had caught it, without its temporary files. One at a time.
 class StopSignal {
  public:
   StopSignal();

@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "framework/io/directory.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
@@ -126,6 +127,27 @@ std::string out_of_reach(const Study& study) {
               ": comparisons can hardly be decided.\n");
 }
 
+// What a study expects of a claim: of numbers without a pass nothing.
+std::string expected_of(const Claim& claim) {
+  return claim.kind == Claim::Kind::estimate ? "" : name(claim.text.expected);
+}
+
+// With a column of what is expected where that is not to be confirmed throughout.
+std::string claim_table(const Study& study) {
+  const bool mixed = std::ranges::any_of(study.claims, [](const Claim& claim) {
+    return !expected_of(claim).empty() && claim.text.expected != Verdict::Is::confirmed;
+  });
+  std::vector<std::vector<std::string>> rows{{"claim", "kind", "predicted", "expected", "statement"}};
+  for (const Claim& claim : study.claims)
+    rows.push_back({claim.text.id, name(claim.kind), claim.prediction, expected_of(claim), claim.text.statement});
+  std::vector<Align> columns(rows[0].size(), Align::left);
+  if (!mixed) {
+    for (auto& row : rows) row.erase(row.begin() + 3);
+    columns.pop_back();
+  }
+  return text_table(rows, columns);
+}
+
 int run_one(const Study& study, StudyRunOptions options) {
   std::unique_ptr<Progress> drawn;
   options.progress = [&](std::int64_t done, std::int64_t total) {
@@ -188,10 +210,7 @@ int show_study(const std::vector<Study>& studies, const StudyCommand& command) {
       for (const std::string& level : factor.levels) out += ' ' + level;
       out += '\n';
     }
-    std::vector<std::vector<std::string>> rows{{"claim", "kind", "predicted", "statement"}};
-    for (const Claim& claim : study.claims)
-      rows.push_back({claim.text.id, name(claim.kind), claim.prediction, claim.text.statement});
-    out += '\n' + text_table(rows, {Align::left, Align::left, Align::left, Align::left}) + out_of_reach(study);
+    out += '\n' + claim_table(study) + out_of_reach(study);
     std::cout << printable(out);
   }
   return 0;
@@ -201,6 +220,7 @@ int run_studies(const std::vector<Study>& studies, const StudyCommand& command,
                 const std::vector<std::string>& worker) {
   StudyRunOptions options = options_of(command, command.out.empty() ? command.runs : command.out);
   options.worker = worker;
+  require_place(options.out, "choose another with --out");
   const StopSignal signal;
   int status = 0;
   bool all_skipped = true, any = false;
@@ -218,6 +238,7 @@ int run_studies(const std::vector<Study>& studies, const StudyCommand& command,
 
 int report_studies(const std::vector<Study>& studies, const StudyCommand& command) {
   const std::filesystem::path out = command.out.empty() ? "docs/studies" : command.out;
+  require_place(out, "choose another with --out");
   for (const Study* const study : chosen(studies, command)) {
     const StoredStudy stored = read_study(*study, options_of(command, command.runs));
     for (const std::string& file : write_pages(page_of(stored.plan, stored.record, stored.trials), out))

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "lab/program/argument_checks.h"
+#include "lab/program/end_signal.h"
 #include "lab/program/guarded.h"
 #include "lab/program/program_name.h"
 #include "lab/program/standard_streams.h"
@@ -24,10 +26,10 @@ StudyCommandLine::StudyCommandLine(CLI::App& app)
                      "T0, T1, T2 or T3: less than all of the study; without names: all studies of it");
   run_->add_option("--pairs", command_.pairs, "how many pairs, or which: 101-104");
   run_->add_option("--jobs", command_.jobs, "processes of one thread beside each other; default: as many as CPUs")
-      ->check(CLI::Range(1, 1024));
+      ->check(whole_number(1, 1024));
   run_->add_flag("--fresh", command_.fresh, "make every trial again");
   check->add_option("--trials", command_.trials, "how many trials, drawn at random; default 1")
-      ->check(CLI::Range(1, 100000));
+      ->check(whole_number(1, 100000));
   for (CLI::App* const each : {run_, check}) {
     each->add_option("--data", command_.data, "directory with data sets, looked into first");
     each->add_option("--out,--runs", command_.out, "directory of studies; default runs/studies");
@@ -54,6 +56,7 @@ bool is_study_worker(const std::vector<std::string>& arguments) {
 
 int study_main(int argc, char** argv, const std::vector<Study>& studies) {
   prepare_standard_streams();
+  take_temporaries_along();
   name_program(argc, argv);
   return after_output(guarded([&] {
     const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
@@ -61,6 +64,7 @@ int study_main(int argc, char** argv, const std::vector<Study>& studies) {
     for (const Study& study : studies) require_sound(study);
     CLI::App app{"Runs studies."};
     const StudyCommandLine line(app);
+    refuse_empty_texts(app);
     CLI11_PARSE(app, argc, argv);
     return line.run(studies, {argv[0], study_worker});
   }));

@@ -9,6 +9,7 @@
 #include "lab/audit/audit_record.h"
 #include "lab/program/commands.h"
 #include "lab/program/program_name.h"
+#include "lab/program/progress.h"
 #include "lab/program/training.h"
 #include "lab/recipe/names.h"
 #include "lab/runs/environment.h"
@@ -138,13 +139,14 @@ int run(const TrainCommand& command) {
     std::cout << to_toml(recipe);
     return 0;
   }
-  Session session(recipe);
+  const fs::path place = directory_for(recipe, command.overwrite);
+  const auto how = command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh;
+  RunDirectory::require_place(place, how);
+  Session session(recipe, {}, reading_progress());
   require_what_it_takes(session);
   const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
   const std::string audit = audit_of(session);
-  RunDirectory directory(directory_for(recipe, command.overwrite),
-                         command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh,
-                         save_options(session));
+  RunDirectory directory(place, how, save_options(session));
   if (diagnostics) directory.follow(*diagnostics);
   const std::string skipped = session.data.pictures ? skipped_list(session.data.pictures->skipped) : "";
   directory.describe(session.recipe, environment_of(session), audit, skipped);
@@ -157,7 +159,7 @@ int run(const ResumeCommand& command) {
   const auto [begun, standardisation] = beginning_of(command.directory);
   Recipe recipe = for_program(begun.now, command.extensions);
   apply_settings(recipe, command.settings);
-  Session session(recipe, standardisation);
+  Session session(recipe, standardisation, reading_progress());
   require_what_it_takes(session);
   const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
   RunDirectory directory(command.directory, RunDirectory::Open::existing, save_options(session));
@@ -173,6 +175,7 @@ int run(const ResumeCommand& command) {
   std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << ", "
             << (found ? text("resumed after batch ", session.trainer.batches_done()) : "begun anew: no checkpoint")
             << '\n'
+            << (session.trainer.done() ? "it is finished: nothing is left to train, it is judged again\n" : "")
             << printable(other) << printable(differences) << '\n'
             << std::flush;
   return train_in(session, directory);

@@ -10,6 +10,7 @@
 #include "framework/tensor/printable.h"
 #include "lab/export/tensorboard.h"
 #include "lab/format/numbers.h"
+#include "lab/format/shell_word.h"
 #include "lab/program/program_name.h"
 #include "lab/program/progress.h"
 #include "lab/program/progress_display.h"
@@ -45,8 +46,8 @@ int stopped(Session& session, RunDirectory& directory, int signal) {
   trainer.report({"stop", text("stopped by signal ", signal, " after batch ", trainer.batches_done())});
   const bool saved = trainer.can_save() && directory.save(trainer);
   std::cout << (saved ? "saved" : "not everything is saved; the last checkpoint stands")
-            << "; go on with: " << printable_line(program_name()) << " resume "
-            << printable_line(directory.now().value_or(directory.path()).string()) << '\n';
+            << "; go on with: " << shell_word(program_name()) << " resume "
+            << shell_word(directory.now().value_or(directory.path()).string()) << '\n';
   return 128 + signal;
 }
 
@@ -75,8 +76,8 @@ int train_in(Session& session, RunDirectory& directory) {
   } catch (const std::exception& error) {
     if (!out_of_memory(error)) throw;
     fail("memory", text("none left after batch ", trainer.batches_done(), ": ", error.what()), "more of it",
-         text("the last checkpoint stands; with more memory go on with: ", program_name(), " resume ",
-              directory.path().string()));
+         text("the last checkpoint stands; with more memory go on with: ", shell_word(program_name()), " resume ",
+              shell_word(directory.path().string())));
   }
   directory.save(trainer);
   const Evaluation tested = session.test_evaluation();

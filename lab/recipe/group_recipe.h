@@ -18,6 +18,7 @@ struct GroupRecipe {
   double until_epoch = 0;                    ///< From this epoch on the group stays as it is; 0: never.
   bool adam = false;                         ///< Muon only: whether Adam updates this group.
   bool may_be_empty = false;                 ///< Whether the group may take no parameter.
+  std::string place = {};                    ///< Where a file says `select`, as "my.toml:7"; for messages.
   /// Keys of the recipe's schedule and weight decay that are others here, with their texts: {"lambda", "0.01"}.
   std::map<std::string, std::string> own = {};
 };

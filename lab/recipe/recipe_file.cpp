@@ -63,6 +63,7 @@ GroupRecipe group_from(const std::string& where, const toml::node& node, const R
   for (const auto& [key, value] : *table) {
     const std::string place = place_of(where, value);
     set(group, key.str(), text_of(place, key.str(), value, keys), place, recipe);
+    if (key.str() == "select") group.place = place;
   }
   if (group.name.empty()) fail(place_of(where, node), "[[groups]] without a name", "name = \"...\"");
   return group;

@@ -10,6 +10,7 @@
 #include "framework/io/read_text.h"
 #include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
+#include "lab/format/shell_word.h"
 #include "lab/runs/directory_lock.h"
 #include "lab/runs/environment.h"
 #include "lab/runs/run_files.h"
@@ -44,44 +45,51 @@ Directory opened(const fs::path& path, RunDirectory::Open how) {
   return Directory(path);
 }
 
+void require_no_run(const Directory& directory) {
+  std::string there;
+  const auto count = [&](const std::string& name) { there += text(there.empty() ? "" : ", ", name); };
+  for (const RunFile& file : run_files::all)
+    if (directory.entry(file.name) != Directory::Entry::nothing) count(file.name);
+  // Empty, they are what a process left that was killed before it described its run.
+  for (const char* const name : {run_files::checkpoints, run_files::tensorboard}) {
+    const Directory::Entry entry = directory.entry(name);
+    if (entry == Directory::Entry::nothing) continue;
+    if (entry != Directory::Entry::directory || !Directory(directory, name).entries().empty()) count(name);
+  }
+  if (there.empty()) return;
+  const bool finished = directory.entry(run_files::summary.name) != Directory::Entry::nothing;
+  const bool is_run = directory.entry(run_files::recipe.name) == Directory::Entry::file;
+  fail(directory.path().string(),
+       !is_run    ? text("a directory with ", there)
+       : finished ? "a directory with a finished run"
+                  : "a directory with an unfinished run",
+       "a directory without a run",
+       text(is_run && !finished ? text("go on with `ebb resume ", shell_word(directory.path().string()), "`, ") : "",
+            "choose another with --out, or give --overwrite to replace ", is_run ? "it" : "what is there"));
+}
+
 }  // namespace
+
+void RunDirectory::require_place(const fs::path& path, Open how) {
+  ebb::require_place(path, "choose another run directory with --out");
+  std::error_code error;
+  if (how == Open::fresh && fs::is_directory(path, error)) require_no_run(Directory(path));
+}
 
 RunDirectory::RunDirectory(const fs::path& path, Open how, SaveOptions options)
     : options_(std::move(options)),
       directory_(opened(path, how)),
       seen_at_(directory_.path()),
       checkpoints_(directory_, options_.keep) {
-  if (how == Open::fresh) require_no_run();  // asked before anything is written
+  if (how == Open::fresh) require_no_run(directory_);  // asked before anything is written
   lock_ = lock_directory(directory_, "a run directory");
-  if (how == Open::fresh) require_no_run();
+  if (how == Open::fresh) require_no_run(directory_);
   remove_stale_temporaries(directory_, is_run_file);
   checkpoints_.clean();
   if (how == Open::overwrite) remove_run();
   // From here on there is a run; see Open::existing.
   directory_.make(run_files::checkpoints);
   if (how == Open::existing) log();
-}
-
-void RunDirectory::require_no_run() const {
-  std::string there;
-  const auto count = [&](const std::string& name) { there += text(there.empty() ? "" : ", ", name); };
-  for (const RunFile& file : run_files::all)
-    if (directory_.entry(file.name) != Directory::Entry::nothing) count(file.name);
-  // Empty, they are what a process left that was killed before it described its run.
-  for (const char* const name : {run_files::checkpoints, run_files::tensorboard}) {
-    const Directory::Entry entry = directory_.entry(name);
-    if (entry == Directory::Entry::nothing) continue;
-    if (entry != Directory::Entry::directory || !Directory(directory_, name).entries().empty()) count(name);
-  }
-  if (there.empty()) return;
-  const bool is_run = directory_.entry(run_files::recipe.name) == Directory::Entry::file;
-  fail(path().string(),
-       !is_run      ? text("a directory with ", there)
-       : finished() ? "a directory with a finished run"
-                    : "a directory with an unfinished run",
-       "a directory without a run",
-       text(is_run && !finished() ? text("go on with `ebb resume ", path().string(), "`, ") : "",
-            "choose another with --out, or give --overwrite to replace ", is_run ? "it" : "what is there"));
 }
 
 void RunDirectory::remove_run() const {

@@ -60,6 +60,10 @@ class RunDirectory : public TrainObserver {
     existing,   ///< It must: there is recipe.toml, or checkpoints/.
   };
 
+  /// Asks what the constructor asks of a fresh or an overwritten run, before the work that comes first; makes nothing.
+  /// \throws Error as it does.
+  static void require_place(const std::filesystem::path& path, Open how);
+
   /// Makes or opens the directory and locks it; removes what killed processes were writing.
   /// \throws Error naming the directory and the cause, the files that are there, or the process that is using it.
   RunDirectory(const std::filesystem::path& path, Open how, SaveOptions options = {});
@@ -143,7 +147,6 @@ class RunDirectory : public TrainObserver {
   };
 
   void look_for_directory(const Trainer& trainer);
-  void require_no_run() const;
   void remove_run() const;
   void remove_events() const;
   RunLog& log();

@@ -118,10 +118,11 @@ std::vector<std::string> norm_names(const Extensions* own) {
   return names;
 }
 
-RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>& standardisation) {
+RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>& standardisation,
+                     const PictureProgress& progress) {
   RecipeData out;
   std::optional<PictureData> pictures;
-  if (is_picture_data(recipe)) out.pictures = (pictures = read_picture_data(recipe))->facts;
+  if (is_picture_data(recipe)) out.pictures = (pictures = read_picture_data(recipe, progress))->facts;
   ImageDataset train = pictures ? std::move(pictures->train) : read_half(recipe, Split::train);
   ImageDataset test = pictures ? std::move(pictures->test) : read_half(recipe, Split::test);
   std::optional<ImageDataset> held_out;
@@ -141,9 +142,10 @@ RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>&
 }
 
 std::shared_ptr<const ImageDataset> read_test_data(const Recipe& recipe,
-                                                   const std::optional<PixelStatistics>& standardisation) {
-  if (!standardisation) return read_data(recipe).test;
-  return shared(is_picture_data(recipe) ? read_picture_data(recipe).test : read_half(recipe, Split::test),
+                                                   const std::optional<PixelStatistics>& standardisation,
+                                                   const PictureProgress& progress) {
+  if (!standardisation) return read_data(recipe, {}, progress).test;
+  return shared(is_picture_data(recipe) ? read_picture_data(recipe, progress).test : read_half(recipe, Split::test),
                 standardisation);
 }
 

@@ -26,15 +26,17 @@ struct RecipeData {
 };
 
 /// Reads the data of a recipe. Held-out samples are chosen by class and by the recipe's seed; the standardisation is
-/// then fitted to the rest of the training half.
+/// then fitted to the rest of the training half. \param progress of a folder of pictures.
 /// \param standardisation taken in place of that where there is one: a model goes on with what it was trained with.
 /// \throws Error naming where the files were looked for when they are not there.
-RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>& standardisation = {});
+RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>& standardisation = {},
+                     const PictureProgress& progress = {});
 
 /// The test half alone: with `standardisation` no file of the training half is needed.
 /// \throws Error as read_data() does.
 std::shared_ptr<const ImageDataset> read_test_data(const Recipe& recipe,
-                                                   const std::optional<PixelStatistics>& standardisation);
+                                                   const std::optional<PixelStatistics>& standardisation,
+                                                   const PictureProgress& progress = {});
 
 /// The model of a recipe for the images and classes of `data`; its numbers depend on the recipe's seed.
 std::unique_ptr<Layer> make_model(const Recipe& recipe, const Dataset& data);

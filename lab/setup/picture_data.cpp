@@ -11,13 +11,18 @@ namespace ebb {
 namespace {
 
 PictureData data_of(const PictureSet& set, PictureFacts facts) {
+  facts.note += lacking_note(set);
   const PixelStatistics statistics = picture_statistics(set);
   facts.size = {set.train.pixels.dim(1), set.train.pixels.dim(2)};
   facts.fit = set.fit;
   return {to_dataset(set, Split::train, statistics), to_dataset(set, Split::test, statistics), std::move(facts)};
 }
 
-PictureData read_folder(const Recipe& recipe) {
+std::string pack_command(const char* option, const std::string& value) {
+  return text("`ebb data pack FOLDER ", option, ' ', value, " --out NEW.safetensors`");
+}
+
+PictureData read_folder(const Recipe& recipe, const PictureProgress& progress) {
   if (recipe.data_dir.empty())
     fail("data_dir", "no directory beside data = \"folder\"", "the folder with a directory for each class",
          "name it: --data DIR");
@@ -29,7 +34,8 @@ PictureData read_folder(const Recipe& recipe) {
                             .fit = recipe.pictures.fit.value_or(Fit::crop),
                             .grey = recipe.pictures.grey,
                             .seed = recipe.seed,
-                            .skip_broken = recipe.pictures.skip_broken};
+                            .skip_broken = recipe.pictures.skip_broken,
+                            .progress = progress};
   if (recipe.pictures.test) options.test = *recipe.pictures.test;
   ReadPictures read = read_pictures(folder, options);
   PictureFacts facts;
@@ -52,19 +58,32 @@ bool is_picture_data(const Recipe& recipe) {
   return recipe.data == folder_name || recipe.data.ends_with(packed_set_ending);
 }
 
-PictureData read_picture_data(const Recipe& recipe) {
-  if (recipe.data == folder_name) return read_folder(recipe);
-  const PictureSet set = load_packed_set(std::filesystem::path(recipe.data_dir) / recipe.data);
+std::string size_remedy(const Recipe& recipe, const PictureSize& size) {
+  return recipe.data == folder_name ? text("choose it: --set image_size=", to_text(size))
+                                    : text("pack its pictures anew: ", pack_command("--size", to_text(size)));
+}
+
+PictureData read_picture_data(const Recipe& recipe, const PictureProgress& progress) {
+  if (recipe.data == folder_name) return read_folder(recipe, progress);
+  const std::filesystem::path file = std::filesystem::path(recipe.data_dir) / recipe.data;
+  const PictureSet set = load_packed_set(file);
+  require_training_pictures(set, file.string(), "pack a folder with pictures of all classes");
   const PictureSize size{set.train.pixels.dim(1), set.train.pixels.dim(2)};
-  const auto packed = [&](const char* key, const std::string& asked, const std::string& is) {
+  const auto packed = [&](const char* key, const char* option, const std::string& asked, const std::string& is) {
     fail(key, text(key, " = \"", asked, "\" for a packed set with \"", is, '"'), "as it was packed",
-         text("pack it anew, or leave it out: ", key, " = \"default\""));
+         text("pack its pictures anew: ", pack_command(option, asked), "; or, in a new training, leave it out: ", key,
+              " = \"default\""));
   };
   if (recipe.pictures.image_size.value_or(size) != size)
-    packed("image_size", to_text(*recipe.pictures.image_size), to_text(size));
+    packed("image_size", "--size", to_text(*recipe.pictures.image_size), to_text(size));
   if (recipe.pictures.fit.value_or(set.fit) != set.fit)
-    packed("fit", fit_name(*recipe.pictures.fit), fit_name(set.fit));
+    packed("fit", "--fit", fit_name(*recipe.pictures.fit), fit_name(set.fit));
   return data_of(set, {});
+}
+
+std::string lacking_note(const PictureSet& set) {
+  const std::vector<std::string> lacking = lacking_classes(set.classes, set.test);
+  return lacking.empty() ? "" : text("classes without a test picture, not judged:", listed_offenders(lacking));
 }
 
 std::string skipped_list(const std::vector<SkippedPicture>& skipped) {

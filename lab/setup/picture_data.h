@@ -2,6 +2,8 @@
 /// Folders of pictures and packed sets as the data of a recipe.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -32,10 +34,19 @@ struct PictureData {
 /// Whether the data of a recipe are a folder or a packed set.
 bool is_picture_data(const Recipe& recipe);
 
+/// Called while a folder is read: see PictureSetOptions::progress.
+using PictureProgress = std::function<void(std::int64_t done, std::int64_t total)>;
+
+/// How pictures of a recipe get another size, as the end of a message.
+std::string size_remedy(const Recipe& recipe, const PictureSize& size);
+
 /// Reads them. A packed set whose path is relative lies in `data_dir`, where the recipe names one.
 /// \throws Error as find_pictures(), read_pictures() and load_packed_set() do; for a recipe that names no folder, or a
 ///     share of the test half for a folder that has one; and for a packed set of another size or fit than it asks for.
-PictureData read_picture_data(const Recipe& recipe);
+PictureData read_picture_data(const Recipe& recipe, const PictureProgress& progress = {});
+
+/// Names the classes that have no picture to be judged by; empty where all have.
+std::string lacking_note(const PictureSet& set);
 
 /// The lines of a file that lists what was left out; empty for nothing.
 std::string skipped_list(const std::vector<SkippedPicture>& skipped);

@@ -7,9 +7,18 @@
 
 namespace ebb {
 
+namespace {
+
+// "my.toml:7: group "head""
+std::string place_of(const GroupRecipe& group) {
+  return text(group.place, group.place.empty() ? "" : ": ", "group ", in_quotes(group.name));
+}
+
+}  // namespace
+
 SelectorWords PositionWords::of(const GroupRecipe& group) {
   SelectorWords out;
-  out.where = text("group ", in_quotes(group.name), ": select");
+  out.where = text(place_of(group), ": select");
   for (int p = 0; p < positions; ++p) out.names.emplace_back(name(static_cast<Position>(p)));
   out.make = [this, &group](const std::string& word) { return select(word, group); };
   return out;
@@ -29,8 +38,8 @@ Selector PositionWords::select(const std::string& word, const GroupRecipe& group
   }
   std::string list;
   for (const std::string& position : there) list += text(list.empty() ? "" : ", ", position, "()");
-  fail(text("group ", in_quotes(group.name)), text(word, "(), a position where no parameter of the network stands"),
-       text("one of ", list), "see `ebb audit`, or say may_be_empty = true");
+  fail(place_of(group), text(word, "(), a position where no parameter of the network stands"), text("one of ", list),
+       "see `ebb audit`, or say may_be_empty = true");
 }
 
 }  // namespace ebb

@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "framework/compute/instruction_set.h"
+#include "framework/nn/eval_mode.h"
 #include "framework/nn/summary.h"
 #include "framework/ops/shape.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/machine_error.h"
 #include "lab/format/numbers.h"
 #include "lab/recipe/names.h"
 #include "lab/runs/version.h"
@@ -36,6 +38,33 @@ Audit first_audit(const Recipe& recipe, const Loader& train, Layer& model, const
                 .steps = steps.total,
                 .probe = probe,
                 .label_smoothing = recipe.label_smoothing});
+}
+
+// Why a model does not take images of a size; nothing where it does.
+std::optional<std::string> refusal_of(const Recipe& recipe, const ImageDataset& data, const Shape& image) {
+  try {
+    const std::unique_ptr<Layer> model = make_model(recipe, image, data.classes());
+    const EvalMode mode(*model);
+    const Tape::Pause pause;
+    (*model)(Tensor::zeros(image.insert(0, 1)));
+  } catch (const MachineError&) {
+    throw;
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return std::nullopt;
+}
+
+// Pictures of one's own have any size: one that the model does not take is told together with one that it does. What
+// is wrong with every size is something else.
+std::unique_ptr<Layer> model_for(const Recipe& recipe, const RecipeData& data) {
+  const Shape& image = data.train->sample_shape();
+  if (const auto refusal = data.pictures ? refusal_of(recipe, *data.train, image) : std::nullopt)
+    for (const std::int64_t side : {28, 32})
+      if (!refusal_of(recipe, *data.train, {side, side, image[2]}))
+        fail("image_size", text("pictures of ", to_text({image[0], image[1]}), " for ", recipe.model, ": ", *refusal),
+             text("a size that it takes, as ", to_text({side, side})), size_remedy(recipe, {side, side}));
+  return make_model(recipe, *data.train);
 }
 
 // A training that goes on has its weights in a checkpoint.
@@ -73,9 +102,10 @@ TrainerOptions trainer_options(const Recipe& recipe) {
 
 std::vector<std::string> non_finite_policies() { return non_finite_names(); }
 
-Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standardisation, const memory::Guard& /*guard*/)
+Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standardisation,
+                 const PictureProgress& progress, const memory::Guard& /*guard*/)
     : recipe(use_threads(r)),
-      data(read_data(recipe, standardisation)),
+      data(read_data(recipe, standardisation, progress)),
       train(data.train, {.batch = recipe.batch,
                          .seed = recipe.seed,
                          .drop_last = recipe.drop_last,
@@ -83,7 +113,7 @@ Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standard
                          .prefetch = recipe.prefetch}),
       judged(data.validation ? data.validation : data.test, in_order(recipe)),
       test(data.test, in_order(recipe)),
-      model(begun(make_model(recipe, *data.train), recipe, standardisation.has_value())),
+      model(begun(model_for(recipe, data), recipe, standardisation.has_value())),
       optimizer(make_optimizer(recipe, *model, train.batches(),
                                [this] { return first_audit(recipe, train, *model, nullptr, few, false); })),
       trainer(*model, *optimizer, train, judged, trainer_options(recipe)) {

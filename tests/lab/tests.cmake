@@ -40,7 +40,8 @@ if(EBB_BUILD_LAB)
   target_include_directories(test_export PRIVATE ${PROJECT_BINARY_DIR}/lab)
   target_compile_definitions(test_export PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>" EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_dependencies(test_export ebb)
-  ebb_test(picture_data SOURCES lab/program/folders_in_use_test.cpp lab/program/picture_data_test.cpp
+  ebb_test(picture_data SOURCES lab/program/arguments_test.cpp lab/program/destinations_test.cpp
+      lab/program/folders_in_use_test.cpp lab/program/hints_test.cpp lab/program/picture_data_test.cpp
       support/mutate.cpp support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json ZLIB::ZLIB)
   target_compile_definitions(test_picture_data PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>"

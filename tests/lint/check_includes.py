@@ -66,7 +66,7 @@ THIRD_PARTY_NAMES = re.compile(r"\b(tbb|oneapi|xt|xtl|xsimd|nlohmann|CLI|toml|bo
 C_HEADERS = re.compile(r"(assert|ctype|errno|fenv|float|inttypes|limits|locale|math|setjmp|signal|stdarg|stdbool|"
                        r"stddef|"
                        r"stdint|stdio|stdlib|string|time)\.h")
-SYSTEM_HEADERS = re.compile(r"(sys|linux|netinet|arpa)/\w+\.h|(unistd|fcntl|sched|pthread|dlfcn|poll|termios|cxxabi|"
+SYSTEM_HEADERS = re.compile(r"(sys|linux|netinet|arpa)/\w+\.h|(unistd|pty|fcntl|sched|pthread|dlfcn|poll|termios|cxxabi|"
                             r"dirent|glob|malloc|spawn|execinfo|link|elf|features|immintrin)\.h")
 # Rooms of the program alone, and their headers that a program of a user's begins with: others are private, or their names
 # (run(), percent()) would meet the user's own behind ebb.h.

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "data/packed_set.h"
 #include "data/picture.h"
 #include "lab/format/png.h"
 #include "lab/use/predictor.h"
@@ -89,6 +90,35 @@ BOOST_AUTO_TEST_CASE(verify_tells_what_is_wrong_with_a_folder) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_packed_set_that_lacks_a_class_in_a_half_is_told_of) {
+  const TemporaryDirectory root;
+  for (const char* const half : {"train", "test"})
+    put_classes(root / "in" / half, {"cat", "dog"}, 5, half[1] == 'r' ? 1 : 50);
+  const std::string out = (root / "set.safetensors").string();
+  succeeds("data pack " + (root / "in").string() + " --out " + out);
+  BOOST_TEST(has(succeeds("data verify " + out).output, "classes without a picture in test: none"));
+  const PictureSet whole = load_packed_set(out);
+  for (const bool train : {true, false}) {
+    PictureSet set = whole;
+    PictureHalf& half = train ? set.train : set.test;
+    half.labels = Tensor::zeros({5 + 5}, DType::u8);
+    save_packed_set(out, set);
+    const Finished verified = test::ebb("data verify " + out);
+    BOOST_TEST(verified.status == 1);
+    BOOST_TEST(has(verified.output, text("classes without a picture in ", train ? "train" : "test", ": 1\n  dog")),
+               verified.output);
+    const Finished trained = test::ebb("train mnist --model linear --epochs 1 --set data=" + out + " --out " +
+                                       (root / text("run", train)).string());
+    BOOST_TEST(trained.status == (train ? 1 : 0), trained.output);
+    BOOST_TEST(has(trained.output, train ? "classes without a picture to learn from:\n  dog"
+                                         : "classes without a test picture, not judged:\n  dog"),
+               trained.output);
+  }
+  fs::remove_all(root / "in/test/dog");
+  BOOST_TEST(has(succeeds("data pack " + (root / "in").string() + " --overwrite --out " + out).output,
+                 "classes without a test picture, not judged:\n  dog"));
+}
+
 BOOST_AUTO_TEST_CASE(a_picture_of_ones_own_is_not_replaced_unasked) {
   const TemporaryDirectory root;
   put_classes(root / "pets", {"cat", "dog"}, 5);
@@ -118,6 +148,7 @@ BOOST_AUTO_TEST_CASE(a_lack_of_memory_is_no_damaged_picture) {
     BOOST_TEST((done.status == 0 || done.status == 1), megabytes << " MB: status " << done.status);
     BOOST_TEST(!has(done.output, "damaged"), done.output);
     BOOST_TEST(!has(done.output, "left out"), done.output);
+    BOOST_TEST(!has(done.output, "batch"), done.output);  // there is none
     if (has(done.output, "[memory]")) ++missed;
   }
   BOOST_TEST(missed > 0);

@@ -214,7 +214,7 @@ BOOST_AUTO_TEST_CASE(what_would_replace_or_mix_files_is_refused) {
   refused("data pack " + in + " --out " + out, "--overwrite");
   succeeds("data pack " + in + " --out " + out + " --overwrite");
   refused("data pack " + in + " --out " + (root / "set.bin").string(), ".safetensors");
-  refused("data pack " + in + " --out " + (root / "no/set.safetensors").string(), "No such file");
+  refused("data pack " + in + " --out " + (root / "no/set.safetensors").string(), "mkdir -p");
   refused("data pack " + in + " --out " + out + " --overwrite --size 8", "height x width");
   refused("data pack " + in + " --out " + out + " --overwrite --size 8x0", "sides of 1 to 4096");
   refused("data pack " + in + " --out " + out + " --overwrite --fit sideways", "crop, pad or stretch");
@@ -236,8 +236,30 @@ BOOST_AUTO_TEST_CASE(recipes_say_what_they_lack_or_contradict) {
   refused(packed + " --test 0.3", "which ignores it");
   refused(packed + " --set fit=pad", "fit = \"pad\" for a packed set with \"crop\"");
   refused(packed + " --set image_size=32x32", "image_size = \"32x32\" for a packed set with \"28x28\"");
+  refused(packed + " --set image_size=32x32", "`ebb data pack FOLDER --size 32x32 --out NEW.safetensors`");
+  refused(packed + " --set fit=pad", "`ebb data pack FOLDER --fit pad --out NEW.safetensors`");
   refused(train + "--set image_size=big --data " + forms().folder(), "height x width");
   refused("train mnist --set data=" + (forms().data.root / "none.safetensors").string(), "No such file");
+}
+
+BOOST_AUTO_TEST_CASE(pictures_of_a_size_that_the_model_does_not_take_get_a_remedy_that_works) {
+  const TemporaryDirectory root;
+  put_classes(root / "in", {"a", "b"}, 20);
+  const std::string in = (root / "in").string(), out = " --out " + (root / "run").string();
+  const std::string set = (root / "set.safetensors").string();
+  succeeds("data pack " + in + " --out " + set);
+  for (const char* const model : {"lenet", "mnistcnn"}) {
+    const std::string train = text("train mnist --epochs 1 --batch 8 --model ", model, out, " --overwrite --set data=");
+    refused(train + "folder --data " + in, text("pictures of 8x8 for ", model));
+    refused(train + "folder --data " + in, "choose it: --set image_size=28x28");
+    succeeds(train + "folder --data " + in + " --set image_size=28x28");
+    refused(train + set, "pack its pictures anew: `ebb data pack FOLDER --size 28x28 --out NEW.safetensors`");
+  }
+  // What has nothing to do with the size is told as it is.
+  const Finished other = test::ebb("train mnist --model resnet8 --set norm=group --set norm_groups=7 --data " + in +
+                                   out + " --overwrite --set data=folder");
+  BOOST_TEST(other.status == 1);
+  BOOST_TEST(!has(other.output, "image_size"), other.output);
 }
 
 BOOST_AUTO_TEST_CASE(class_names_that_are_no_directories_get_their_numbers) {

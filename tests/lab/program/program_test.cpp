@@ -79,6 +79,18 @@ BOOST_AUTO_TEST_CASE(the_header_says_the_same_of_decay_after_a_resume) {
   BOOST_TEST(decayed(again.output) == decayed(first.output));
 }
 
+BOOST_AUTO_TEST_CASE(resuming_a_finished_run_says_that_it_is_finished) {
+  const std::string finished = "it is finished: nothing is left to train";
+  BOOST_REQUIRE(test::ebb(train("run", "--epochs 1 --model linear")).status == 0);
+  const Finished again = test::ebb(resume("run"));
+  BOOST_TEST(again.status == 0);
+  BOOST_TEST(has(again.output, finished), again.output);
+  const Finished more = test::ebb(resume("run", "--set epochs=2 --allow-change"));
+  BOOST_TEST(more.status == 0);
+  BOOST_TEST(!has(more.output, finished), more.output);
+  BOOST_TEST(has(more.output, "after 2 epochs"), more.output);
+}
+
 BOOST_AUTO_TEST_CASE(decay_that_makes_weights_grow_is_said_at_the_start_and_where_it_ends) {
   const Finished done = test::ebb(train("run", "--epochs 3 --lr 1 --set lambda=100 --set schedule=constant"));
   BOOST_TEST(done.status == 1);
@@ -128,8 +140,8 @@ BOOST_AUTO_TEST_CASE(bad_input_is_named_and_ends_with_status_one) {
   fails_with(train("file/run", "--epochs 0"), "run directory");
   fails_with("resume " + (root / "data").string(), "a directory without a run");
   fails_with("resume /nowhere", "a directory without a run");
-  fails_with(train("x", "--set use_best=true"), "true without validation data");
-  fails_with(train("x", "--set norm=layer"), "got norm for lenet; wanted no option");
+  fails_with(train("y", "--set use_best=true"), "true without validation data");
+  fails_with(train("y", "--set norm=layer"), "got norm for lenet; wanted no option");
   BOOST_TEST(test::ebb("").status != 0);
   BOOST_TEST(has(test::ebb("train --help").output, "Keys of --set"));
 }

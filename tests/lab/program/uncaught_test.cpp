@@ -23,7 +23,8 @@ BOOST_AUTO_TEST_CASE(what_leaves_main_is_named_and_ends_with_status_one) {
   };
   expect("error", "[planted] got this; wanted that; do so");
   expect("exception", "planted and derived");
-  expect("memory", "[memory] got none from the system; wanted more of it; use a smaller batch or model");
+  expect("memory",
+         "[memory] got none from the system; wanted more of it; end other programs, or allow more: ulimit -v");
   expect("length", "vector::_M_default_append");
   expect("number", "an exception of type int");
   expect("type", "an exception of type (anonymous namespace)::Unusual");

@@ -118,6 +118,19 @@ BOOST_FIXTURE_TEST_CASE(every_key_of_a_schedule_changes_it_and_no_other_does, Ne
     }
 }
 
+BOOST_FIXTURE_TEST_CASE(a_bad_selector_is_told_with_file_and_line, Net) {
+  const auto told = [&](const std::string& select, const std::string& said) {
+    const std::string message = message_of([&] {
+      optimizer("decay_on = \"groups\"\n\n[[groups]]\nname = \"rest\"\n\n[[groups]]\nname = \"mine\"\nselect = '" +
+                select + "'\n");
+    });
+    BOOST_TEST(message.find(":8: group \"mine\"" + said) != std::string::npos, message);
+  };
+  told("wieghts()", ": select] got \"wieghts()\" at character 1");
+  told("weights() &&", ": select] got");
+  told("role(wight)", ": select] got the role \"wight\"");
+}
+
 BOOST_FIXTURE_TEST_CASE(keys_that_the_choice_ignores_are_refused, Net) {
   for (const auto& [text, said] :
        {std::pair{"schedule = \"cosine\"\nrising = 0.2",
@@ -134,7 +147,7 @@ BOOST_FIXTURE_TEST_CASE(keys_that_the_choice_ignores_are_refused, Net) {
         {"optimizer = \"adamw\"\nmomentum = 0.8\nnesterov = true",
          "leave them out, set momentum = \"default\", nesterov = \"default\", or choose optimizer = "},
         {"decay_on = \"groups\"\n[[groups]]\nname = \"mine\"\nselect = \"norm()\"",
-         "[group \"mine\": select] got \"norm()\" at character "}}) {
+         "[my.toml:4: group \"mine\": select] got \"norm()\" at character "}}) {
     const std::string message = message_of([&, t = text] { optimizer(t); });
     BOOST_TEST(message.find(said) != std::string::npos, message);
   }

@@ -149,6 +149,30 @@ Results results_in_docs(const Study& study) {
 
 BOOST_AUTO_TEST_SUITE(studies_show)
 
+// `study show` says of which claims a study expects that they fail.
+BOOST_AUTO_TEST_CASE(showing_a_study_says_which_claims_are_expected_to_be_refuted) {
+  int told = 0;
+  for (const Study& study : built_in_studies()) {
+    const std::string shown = test::ebb("study show " + study.name).output;
+    std::istringstream lines(shown.substr(shown.find("\nclaim ") + 1));
+    std::string line;
+    std::getline(lines, line);
+    const std::size_t column = line.find("expected");
+    bool any = false;
+    for (const Claim& claim : study.claims) {
+      std::getline(lines, line);
+      BOOST_TEST(line.starts_with(claim.text.id), study.name << ": " << line);
+      const bool refuted = claim.kind != Claim::Kind::estimate && claim.text.expected == Verdict::Is::refuted;
+      BOOST_TEST((column != std::string::npos && line.find("refuted", column) == column) == refuted,
+                 study.name << ": " << line);
+      any = any || refuted;
+      told += refuted ? 1 : 0;
+    }
+    BOOST_TEST((column != std::string::npos) == any, study.name);
+  }
+  BOOST_TEST(told > 0);
+}
+
 BOOST_AUTO_TEST_CASE(every_study_is_sound_and_what_it_foresees_holds) {
   for (const Study& study : built_in_studies()) {
     require_sound(study);
