@@ -116,8 +116,7 @@ void ExportCommandLine::export_model() {
   require_two_files(torch_, npz_);
   for (const std::string& file : {onnx_, torch_, npz_})
     if (!file.empty())
-      require_destination(file,
-                          {.inputs = {from, fs::path(from) / run_files::model.name}, .overwrite = overwrite_});
+      require_destination(file, {.inputs = {from, fs::path(from) / run_files::model.name}, .overwrite = overwrite_});
   Predictor predictor(from, options);
   const ModelCard& card = predictor.card();
   onnx.standardisation = *card.standardisation;

@@ -60,8 +60,7 @@ class RunDirectory : public TrainObserver {
     existing,   ///< It must: there is recipe.toml, or checkpoints/.
   };
 
-  /// Asks what the constructor asks of a fresh or an overwritten run, before the work that comes first; makes nothing.
-  /// \throws Error as it does.
+  /// Asks what the constructor asks, before the work that comes first; makes nothing. \throws Error as it does.
   static void require_place(const std::filesystem::path& path, Open how);
 
   /// Makes or opens the directory and locks it; removes what killed processes were writing.

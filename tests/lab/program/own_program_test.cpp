@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(help_and_messages_know_what_is_ones_own) {
   BOOST_TEST(has(train("x", "--set decay=halflife").output, "run directory"), "any case, without underscores");
   BOOST_TEST(has(train("x", "--set tiny_widht=4").output, "did you mean \"tiny_width\"?"));
   BOOST_TEST(has(train("x", "--set tiny_width=0").output, "a number from 1 to 1024"));
-  BOOST_TEST(has(train("x", "--set dropout=0.1").output, "[dropout] got dropout = \"0.1\" for tiny"));
+  BOOST_TEST(has(train("y", "--set dropout=0.1").output, "[dropout] got dropout = \"0.1\" for tiny"));
   BOOST_TEST(has(train("x", "--model resnet8 --set tiny_width=20").output, "which ignores it"));
   BOOST_TEST(has(own("").output, "a command is missing; there are: train, "));
   BOOST_TEST(has(own("data").output, "there are: fetch, "));
