@@ -185,7 +185,7 @@ struct NoDescriptors {
     rlimit few = before;
     few.rlim_cur = 256;
     ::setrlimit(RLIMIT_NOFILE, &few);
-    for (int more = 0; (more = ::dup(0)) >= 0;) taken.push_back(more);
+    for (int more = 0; (more = ::open("/dev/null", O_RDONLY)) >= 0;) taken.push_back(more);
   }
   ~NoDescriptors() {
     for (const int each : taken) ::close(each);
