@@ -165,7 +165,9 @@ void races(const Trial& trial, Record& record) {
           return x * x - y * y + y * y * y * y / 4;
         },
         -1, 1}}};
-  for (const auto& [name, task] : tasks) {
+  for (const auto& named : tasks) {
+    const std::string& name = named.first;
+    const Task& task = named.second;
     std::map<std::string, double> logs;
     for (const std::string kind : {"sgd", "momentum", "adam"}) {
       const auto mean_log = [&](double lr, const char* part, int starts) {
