@@ -61,6 +61,7 @@ Epoch Loader::epoch(std::int64_t epoch, std::int64_t first) const {
 Epoch::Epoch(const Loader& loader, std::int64_t number, std::int64_t first)
     : dataset_(loader.dataset_),
       augmenter_(loader.augmenter_),
+      observer_(loader.observer_),
       sample_shape_(dataset_->sample_shape()),
       order_({dataset_->size()}, DType::i64),
       number_(number),
@@ -82,6 +83,14 @@ Epoch::Epoch(const Loader& loader, std::int64_t number, std::int64_t first)
 }
 
 Batch Epoch::operator[](std::int64_t position) const {
+  if (observer_ == nullptr) return read(position);
+  const auto begin = std::chrono::steady_clock::now();
+  Batch batch = read(position);
+  observer_->made(position, batch, begin, std::chrono::steady_clock::now());
+  return batch;
+}
+
+Batch Epoch::read(std::int64_t position) const {
   if (position < 0 || position >= batches_)
     fail("loader", text("batch ", position, " of an epoch"), text("0 to ", batches_ - 1));
   const std::int64_t first = position * batch_;

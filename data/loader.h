@@ -2,6 +2,7 @@
 /// Batches of a data set, shuffled anew in each epoch.
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +24,15 @@ struct Batch {
 /// Labels as class numbers, i64 `[batch]`: the class with the largest share (the first of equals) where they are
 /// shares; otherwise `labels` itself. For counting right answers.
 Tensor class_labels(const Tensor& labels);
+
+/// Learns of the batches that are made; see Loader::watch().
+class BatchObserver {
+ public:
+  using Time = std::chrono::steady_clock::time_point;  ///< Of beginning and end.
+  virtual ~BatchObserver() = default;
+  /// Called in the thread that has made batch number `position` of its epoch.
+  virtual void made(std::int64_t position, const Batch& batch, Time begin, Time end) = 0;
+};
 
 /// How a Loader makes batches.
 struct LoaderOptions {
@@ -62,6 +72,9 @@ class Loader {
   /// \throws Error unless batch is at least 1.
   Loader with_batch(std::int64_t batch) const;
 
+  /// Tells `observer` of every batch of the epochs that are asked for from now on.
+  void watch(std::shared_ptr<BatchObserver> observer) { observer_ = std::move(observer); }
+
   std::int64_t batches() const;                              ///< Batches in an epoch.
   std::int64_t samples() const;                              ///< Samples in an epoch, without a dropped last batch.
   const Dataset& dataset() const { return *dataset_; }       ///< Lives as long as the loader.
@@ -71,6 +84,7 @@ class Loader {
   friend class Epoch;
   std::shared_ptr<const Dataset> dataset_;
   std::shared_ptr<const Augmenter> augmenter_;  // none without augmentation
+  std::shared_ptr<BatchObserver> observer_;     // mostly none
   LoaderOptions options_;
 };
 
@@ -121,9 +135,11 @@ class Epoch {
  private:
   friend class Loader;
   Epoch(const Loader& loader, std::int64_t number, std::int64_t first);
+  Batch read(std::int64_t position) const;
 
   std::shared_ptr<const Dataset> dataset_;
   std::shared_ptr<const Augmenter> augmenter_;
+  std::shared_ptr<BatchObserver> observer_;
   Shape sample_shape_;
   Tensor order_;
   std::int64_t number_;

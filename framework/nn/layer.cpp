@@ -4,6 +4,7 @@ namespace ebb {
 namespace detail {
 
 constinit thread_local CallObserver* call_observer = nullptr;
+constinit thread_local PlaceObserver* place_observer = nullptr;
 
 }  // namespace detail
 

@@ -10,30 +10,17 @@
 
 #include "framework/autograd/tape.h"
 #include "framework/nn/module.h"
+#include "framework/nn/observers.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
 
-class Layer;
-
 namespace detail {
-
-/// Learns of the calls of layers in its thread; summary() is one.
-class CallObserver {
- public:
-  virtual ~CallObserver() = default;
-  /// Before the call.
-  virtual void enter(Layer& layer, const Var& x) = 0;
-  /// After the call.
-  virtual void leave(Layer& layer, const Var& x, const Var& y) = 0;
-};
-
-/// Null, but while someone looks on.
-extern constinit thread_local CallObserver* call_observer;
 
 /// call(); an Error that leaves it gets the module's name in front of its path.
 template <class F>
 Var within(const Module& module, const F& call) {
+  const Place place(module);
   try {
     return call();
   } catch (Error& error) {

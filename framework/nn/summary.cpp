@@ -6,6 +6,7 @@
 #include <ostream>
 #include <set>
 
+#include "framework/autograd/observing.h"
 #include "framework/nn/eval_mode.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory_limits.h"
@@ -20,11 +21,7 @@ class Watch : public detail::CallObserver {
     for (const NamedModule& m : model.named_modules()) paths_.emplace(m.module, m.path);
     for (const NamedParameter& p : model.named_parameters()) own_[p.module] += p.parameter->value().size();
     results_.push_back(input);
-    detail::call_observer = this;
   }
-  ~Watch() override { detail::call_observer = nullptr; }
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
 
   void enter(Layer& layer, const Var&) override {
     SummaryRow row;
@@ -51,6 +48,7 @@ class Watch : public detail::CallObserver {
   std::vector<SummaryRow> rows;
 
  private:
+  detail::Observing<detail::CallObserver> observing_{detail::call_observer, this};
   std::map<const Module*, std::string> paths_;
   std::map<const Module*, std::int64_t> own_;
   std::set<const Module*> called_;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 
+#include "framework/autograd/observing.h"
 #include "framework/compute/basic.h"
 #include "framework/tensor/error.h"
 #include "lab/audit/in_f64.h"
@@ -32,11 +33,6 @@ constexpr double share_margin = 16;
 // The least variance that a norm meets in a pass. Groups are made of channels: theirs is no smaller.
 class LeastVariance : public detail::OpObserver {
  public:
-  LeastVariance() { detail::op_observer = this; }
-  ~LeastVariance() override { detail::op_observer = nullptr; }
-  LeastVariance(const LeastVariance&) = delete;
-  LeastVariance& operator=(const LeastVariance&) = delete;
-
   void forward(const char* op, std::size_t, std::span<const Var> inputs, const Tensor&) override {
     if (detail::kind_of(op) != detail::OpKind::norm || inputs[0].dtype() != DType::f64) return;
     const Tensor& x = inputs[0].value();
@@ -50,6 +46,7 @@ class LeastVariance : public detail::OpObserver {
   double value = 1;
 
  private:
+  detail::Observing<detail::OpObserver> observing_{detail::op_observer, this};
   void take(const double* x, std::int64_t count, std::int64_t stride) {
     double sum = 0, squares = 0;
     for (std::int64_t i = 0; i < count; ++i) sum += x[i * stride];

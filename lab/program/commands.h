@@ -15,6 +15,8 @@ struct TrainCommand {
   std::vector<std::string> settings = {};             // "key=value", in the order given.
   bool print_recipe = false;                          // Print the resolved recipe and stop.
   bool overwrite = false;                             // Replace a run that is in the directory.
+  std::string trace = {};                             // A file that gets a trace; empty: none.
+  std::int64_t trace_steps = 20;                      // Steps that stand in it in full.
   std::shared_ptr<const Extensions> extensions = {};  // Of the program.
 };
 

@@ -1,13 +1,17 @@
 // `ebb train` and `ebb resume`.
+#include <unistd.h>
+
 #include <algorithm>
 #include <iostream>
 #include <optional>
 #include <utility>
 
+#include "framework/io/atomic_file.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
 #include "lab/audit/audit_record.h"
 #include "lab/program/commands.h"
+#include "lab/program/free_file.h"
 #include "lab/program/program_name.h"
 #include "lab/program/progress.h"
 #include "lab/program/training.h"
@@ -18,6 +22,7 @@
 #include "lab/setup/extensions.h"
 #include "lab/training/last_batch.h"
 #include "lab/training/memory_estimate.h"
+#include "lab/training/train_trace.h"
 
 namespace ebb {
 namespace {
@@ -128,6 +133,27 @@ void tell_of_changes(const fs::path& recipe) {
   for (const RecipeChange& change : changed.changes) std::cerr << printable(in_words(change));
 }
 
+// Its file can be written when the training ends, as far as one can tell. The folder is made.
+void require_place_for_trace(const fs::path& file, bool overwrite) {
+  require_free(file.string(), {}, overwrite);
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (access(folder.c_str(), W_OK) != 0) fail(folder.string(), "no folder that one may write to", "one for the trace");
+}
+
+// False when it cannot: the training's results do not depend on it.
+bool write_trace(const TrainTrace& trace, const fs::path& file) {
+  try {
+    write_file(file, trace.json());
+  } catch (const Error& error) {
+    complain() << printable(error.what()) << '\n';
+    return false;
+  }
+  std::cout << "trace in " << printable_line(file.string()) << '\n';
+  return true;
+}
+
 }  // namespace
 
 int run(const TrainCommand& command) {
@@ -142,6 +168,7 @@ int run(const TrainCommand& command) {
   const fs::path place = directory_for(recipe, command.overwrite);
   const auto how = command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh;
   RunDirectory::require_place(place, how);
+  if (!command.trace.empty()) require_place_for_trace(command.trace, command.overwrite);
   Session session(recipe, {}, reading_progress());
   require_what_it_takes(session);
   const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
@@ -152,7 +179,12 @@ int run(const TrainCommand& command) {
   directory.describe(session.recipe, environment_of(session), audit, skipped);
   std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << "\n\n"
             << std::flush;
-  return train_in(session, directory);
+  if (command.trace.empty()) return train_in(session, directory);
+  TrainTrace trace(*session.model, session.train, command.trace_steps);
+  session.trainer.add(trace);
+  bool written = true;
+  const int status = train_in(session, directory, [&] { written = write_trace(trace, command.trace); });
+  return status == 0 && !written ? 1 : status;
 }
 
 int run(const ResumeCommand& command) {

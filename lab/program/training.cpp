@@ -53,7 +53,7 @@ int stopped(Session& session, RunDirectory& directory, int signal) {
 
 }  // namespace
 
-int train_in(Session& session, RunDirectory& directory) {
+int train_in(Session& session, RunDirectory& directory, const std::function<void()>& trained) {
   Trainer& trainer = session.trainer;
   ProgressDisplay display;
   LostOutput lost;
@@ -71,8 +71,11 @@ int train_in(Session& session, RunDirectory& directory) {
   try {
     const StopSignal signals;
     // A training between two accumulated updates has no state to save: it goes on to the end of the update.
-    if (!trainer.run([&] { return StopSignal::requested() != 0 && trainer.can_save(); }))
-      return stopped(session, directory, StopSignal::requested());
+    if (!trainer.run([&] { return StopSignal::requested() != 0 && trainer.can_save(); })) {
+      const int status = stopped(session, directory, StopSignal::requested());
+      if (trained) trained();
+      return status;
+    }
   } catch (const std::exception& error) {
     if (!out_of_memory(error)) throw;
     fail("memory", text("none left after batch ", trainer.batches_done(), ": ", error.what()), "more of it",
@@ -80,6 +83,7 @@ int train_in(Session& session, RunDirectory& directory) {
               shell_word(directory.path().string())));
   }
   directory.save(trainer);
+  if (trained) trained();
   const Evaluation tested = session.test_evaluation();
   const TrainSummary summary = session.summary(tested);
   // What it came to is said before anything of it is written: whatever happens then, this is known.

@@ -185,9 +185,12 @@ bool RunDirectory::save(const Trainer& trainer) {
   if (here == saved_) return true;
   saved_at_ = Clock::now();
   due_ = false;
+  trainer.enter(TrainPhase::checkpoint);
   try {
     checkpoints_.save(step, trainer.best_step(), trainer.save_state());
+    trainer.enter(TrainPhase::observers);
   } catch (const Error& error) {
+    trainer.enter(TrainPhase::observers);
     problem_ = error.what();
     trainer.report({"warning", text("no checkpoint after batch ", step, ", training goes on: ", problem_)});
     return false;

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "framework/autograd/observing.h"
 #include "framework/compute/basic.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
@@ -24,15 +25,7 @@ class Watch : public detail::CallObserver, public detail::OpObserver {
  public:
   explicit Watch(Module& model) {
     for (const NamedModule& m : model.named_modules()) paths_.emplace(m.module, m.path);
-    detail::call_observer = this;
-    detail::op_observer = this;
   }
-  ~Watch() override {
-    detail::call_observer = nullptr;
-    detail::op_observer = nullptr;
-  }
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
 
   void enter(Layer& layer, const Var&) override { open_.push_back(paths_[&layer]); }
   void leave(Layer&, const Var&, const Var&) override { open_.pop_back(); }
@@ -52,6 +45,8 @@ class Watch : public detail::CallObserver, public detail::OpObserver {
   std::string found;
 
  private:
+  detail::Observing<detail::CallObserver> calls_{detail::call_observer, this};
+  detail::Observing<detail::OpObserver> ops_{detail::op_observer, this};
   std::string place(std::size_t node) const {
     const std::string& layer = layers_.at(node);
     return layer.empty() ? "" : text(" in layer \"", layer, '"');

@@ -45,6 +45,18 @@ struct TrainEvent {
   std::string text;  ///< What happened, a sentence.
 };
 
+/// What a training does at a time; one phase ends where the next one begins.
+enum class TrainPhase : std::uint8_t {
+  none,        ///< Nothing: between two calls of step().
+  loader,      ///< The next batch is waited for.
+  forward,     ///< The loss of a batch is computed,
+  backward,    ///< its gradients,
+  optimizer,   ///< and the update, with what is counted and measured for it.
+  observers,   ///< Observers look on after a step, an epoch or an event: logs, displays.
+  evaluation,  ///< The weights are judged.
+  checkpoint,  ///< The state is saved.
+};
+
 /// Looks on at a training. Override what is of interest; the trainer's state is complete at each call, and may be
 /// saved where Trainer::can_save() says so.
 class TrainObserver {
@@ -60,6 +72,9 @@ class TrainObserver {
   virtual void on_step(const Trainer& /*trainer*/, const StepResult& /*step*/) {}     ///< After each batch.
   virtual void on_epoch(const Trainer& /*trainer*/, const EpochResult& /*epoch*/) {}  ///< After an epoch's last batch.
   virtual void on_event(const Trainer& /*trainer*/, const TrainEvent& /*event*/) {}   ///< As it happens.
+
+  /// A phase begins; Trainer::batches_done() says of which batch.
+  virtual void on_phase(const Trainer& /*trainer*/, TrainPhase /*phase*/) {}
 
   /// Adds to a state that is being saved what the observer needs to go on: tensors and texts whose names begin with
   /// "observer/" and a name of its own.

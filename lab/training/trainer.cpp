@@ -74,6 +74,10 @@ void Trainer::report(const TrainEvent& event) const {
   for (TrainObserver* const observer : observers_) observer->on_event(*this, event);
 }
 
+void Trainer::enter(TrainPhase phase) const {
+  for (TrainObserver* const observer : observers_) observer->on_phase(*this, phase);
+}
+
 void Trainer::begin_epoch() {
   walk_ = std::make_unique<Walk>(train_.epoch(counters_.epoch, counters_.position));
   if (counters_.position > 0) return;
@@ -98,6 +102,7 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
                             .seconds = counters_.epoch_seconds,
                             .groups = {}};
     finish_epoch(stop);
+    enter(TrainPhase::none);
     return result;
   }
   if (!batches_tried_) {
@@ -105,6 +110,7 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
     batches_tried_ = true;
   }
   const auto start = Clock::now();
+  enter(TrainPhase::loader);
   if (!walk_) begin_epoch();
   if (!model_.training() && !std::exchange(warned_of_mode_, true))
     report({"warning",
@@ -125,8 +131,12 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
                     .mean_loss = mean(counters_.loss_sum, counters_.samples),
                     .lr = optimizer_.lr(main_group(optimizer_)),
                     .groups = {}};
-  if (!learn(*walk_->at, result)) return result;  // rolled back
+  if (!learn(*walk_->at, result)) {  // rolled back
+    enter(TrainPhase::none);
+    return result;
+  }
   ++counters_.position;
+  enter(TrainPhase::loader);
   ++walk_->at;
   counters_.lr_sum += result.lr;
   counters_.epoch_seconds += seconds_since(start);
@@ -134,14 +144,17 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
   result.seconds = counters_.epoch_seconds;
   result.mean_loss = mean(counters_.loss_sum, counters_.samples);
   const bool ended = counters_.position == train_.batches();
+  enter(TrainPhase::observers);
   for (TrainObserver* const observer : observers_) observer->on_step(*this, result);
   if (ended) finish_epoch(stop);
+  enter(TrainPhase::none);
   return result;
 }
 
 // One batch; false when the training went back to a snapshot.
 bool Trainer::learn(const Batch& batch, StepResult& result) {
   const Tensor& images = batch.images;
+  enter(TrainPhase::forward);
   buffers_.take();
   std::string bad;
   Tensor answers;
@@ -151,9 +164,11 @@ bool Trainer::learn(const Batch& batch, StepResult& result) {
     const Var loss = softmax_cross_entropy(logits, batch.labels, {.label_smoothing = options_.label_smoothing});
     result.loss = loss.item();
     answers = logits.value();
+    enter(TrainPhase::backward);
     if (std::isfinite(result.loss)) tape.backward(loss);
     else bad = text("a loss of ", result.loss);
   }
+  enter(TrainPhase::optimizer);
   if (bad.empty()) {
     const std::vector<std::string> paths = non_finite_gradients(model_);
     if (!paths.empty()) bad = text("a gradient of ", paths.front(), " that is not finite");
@@ -225,7 +240,11 @@ void Trainer::finish_epoch(const std::function<bool()>& stop) {
     fail("trainer", text("no update in ", batches_done(), " batches"), "one at least",
          "all batches were left out: see the guard's messages");
   const bool judged = last || (counters_.epoch + 1) % options_.evaluate_every == 0;
-  if (judged) evaluation_ = evaluate_now(stop);
+  if (judged) {
+    enter(TrainPhase::evaluation);
+    evaluation_ = evaluate_now(stop);
+    enter(TrainPhase::observers);
+  }
   if (judged && !evaluation_) return;          // stopped: the next step makes it
   if (judged && !accept_evaluation()) return;  // rolled back
   EpochResult result{.epoch = counters_.epoch + 1,

@@ -83,6 +83,9 @@ class Trainer {
   /// Tells the observers of an event.
   void report(const TrainEvent& event) const;
 
+  /// Tells the observers that a phase begins: for observers that do something of a kind of its own, as saving.
+  void enter(TrainPhase phase) const;
+
   /// False in the middle of an update, of an accumulated one too: gradients are not part of the state.
   bool can_save() const { return !optimizer_.accumulating() && !gradients_stand_; }
 

@@ -48,24 +48,24 @@ struct Field {
   Range range;
 };
 
-constexpr Range count{0, many, true, false};
-constexpr Range sum{0, largest * 1e9, false, false};
+constexpr Range a_count{0, many, true, false};
+constexpr Range a_sum{0, largest * 1e9, false, false};
 constexpr Range time{0, most_seconds, false, false};
 
 constexpr std::array fields = {
-    Field{"epoch", &Counters::epoch, count},
-    Field{"position", &Counters::position, count},
+    Field{"epoch", &Counters::epoch, a_count},
+    Field{"position", &Counters::position, a_count},
     Field{"batches", &Counters::batches, {1, many, true, false}},
     Field{"epoch_samples", &Counters::epoch_samples, {1, many, true, false}},
-    Field{"samples", &Counters::samples, count},
-    Field{"hits", &Counters::hits, count},
-    Field{"loss_sum", &Counters::loss_sum, sum},
-    Field{"lr_sum", &Counters::lr_sum, sum},
+    Field{"samples", &Counters::samples, a_count},
+    Field{"hits", &Counters::hits, a_count},
+    Field{"loss_sum", &Counters::loss_sum, a_sum},
+    Field{"lr_sum", &Counters::lr_sum, a_sum},
     Field{"epoch_seconds", &Counters::epoch_seconds, time},
     Field{"seconds", &Counters::seconds, time},
     Field{"best", &Counters::best, {-1, 1, false, false}},
-    Field{"best_step", &Counters::best_step, count},
-    Field{"bad", &Counters::bad, count},
+    Field{"best_step", &Counters::best_step, a_count},
+    Field{"bad", &Counters::bad, a_count},
     Field{"rollbacks", &Counters::rollbacks, {0, 1000, true, false}},
 };
 
@@ -77,7 +77,7 @@ struct Column {
 };
 
 constexpr std::array columns = {
-    Column{"lr", &EpochResult::lr, sum},
+    Column{"lr", &EpochResult::lr, a_sum},
     Column{"train_loss", &EpochResult::train_loss, {-largest, largest, false, true}},
     Column{"train_accuracy", &EpochResult::train_accuracy, {0, 1, false, true}},
     Column{"judged_loss", &EpochResult::judged_loss, {-largest, largest, false, true}},

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "framework/autograd/observing.h"
 #include "framework/nn/eval_mode.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
@@ -15,13 +16,10 @@ namespace {
 // Looks on while the model runs.
 class CallList : public detail::CallObserver {
  public:
-  explicit CallList(Layer& model) : before_(std::exchange(detail::call_observer, this)) {
+  explicit CallList(Layer& model) {
     for (const NamedModule& m : model.named_modules())
       if (!m.path.empty()) paths_.emplace(m.module, m.path);
   }
-  ~CallList() override { detail::call_observer = before_; }
-  CallList(const CallList&) = delete;
-  CallList& operator=(const CallList&) = delete;
 
   void enter(Layer& layer, const Var&) override {
     if (const auto known = paths_.extract(&layer)) layers.push_back({known.mapped(), &layer});
@@ -31,7 +29,7 @@ class CallList : public detail::CallObserver {
   std::vector<CalledLayer> layers;
 
  private:
-  detail::CallObserver* before_;
+  detail::Observing<detail::CallObserver> observing_{detail::call_observer, this};
   std::map<const Module*, std::string> paths_;  // of those that were not called yet
 };
 

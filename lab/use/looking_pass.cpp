@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "framework/autograd/observing.h"
 #include "framework/compute/basic.h"
 #include "framework/tensor/error.h"
 
@@ -12,10 +13,7 @@ namespace {
 // Keeps what one layer gives.
 class Captured : public detail::CallObserver {
  public:
-  explicit Captured(const Layer& layer) : layer_(layer), before_(std::exchange(detail::call_observer, this)) {}
-  ~Captured() override { detail::call_observer = before_; }
-  Captured(const Captured&) = delete;
-  Captured& operator=(const Captured&) = delete;
+  explicit Captured(const Layer& layer) : layer_(layer) {}
 
   void enter(Layer&, const Var&) override {}
   void leave(Layer& layer, const Var&, const Var& y) override {
@@ -26,7 +24,7 @@ class Captured : public detail::CallObserver {
 
  private:
   const Layer& layer_;
-  detail::CallObserver* before_;
+  detail::Observing<detail::CallObserver> observing_{detail::call_observer, this};
 };
 
 Tensor largest_of(const Tensor& logits) {

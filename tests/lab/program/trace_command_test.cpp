@@ -1,0 +1,57 @@
+// `ebb train --trace`: a file that Chrome reads, and no file lost for it.
+#include <algorithm>
+
+#include "tests/lab/program.h"
+
+namespace ebb {
+namespace {
+
+using test::Finished;
+using test::has;
+using test::SmallData;
+
+BOOST_FIXTURE_TEST_SUITE(trace_command, SmallData)
+
+BOOST_AUTO_TEST_CASE(a_training_leaves_a_trace_beside_the_same_weights) {
+  const std::string file = (root / "new" / "trace.json").string();
+  const Finished traced = test::ebb(train("traced", "--epochs 2 --set save_steps=5 --trace-steps 3 --trace " + file));
+  BOOST_REQUIRE_MESSAGE(traced.status == 0, traced.output);
+  BOOST_TEST(has(traced.output, "trace in " + file), traced.output);
+  const nlohmann::json trace = nlohmann::json::parse(test::read(file));
+  const auto count = [&](const std::string& name) {
+    return std::ranges::count_if(trace.at("traceEvents"),
+                                 [&](const auto& event) { return event.value("name", "") == name; });
+  };
+  BOOST_TEST(count("step 3") == 1);
+  BOOST_TEST(count("step 4") == 0);
+  BOOST_TEST(count("optimizer") == 3);
+  BOOST_TEST(count("evaluation") == 2);
+  BOOST_TEST(count("checkpoint") >= 2);
+  BOOST_TEST(count("conv2d") == 12);  // two layers, three steps, both ways
+  BOOST_REQUIRE(test::ebb(train("plain", "--epochs 2 --set save_steps=5")).status == 0);
+  BOOST_TEST(summary("traced")["weights_sha256"] == summary("plain")["weights_sha256"]);
+}
+
+BOOST_AUTO_TEST_CASE(no_file_is_lost_for_a_trace) {
+  const std::string file = (root / "mine").string();
+  std::ofstream(file) << "mine";
+  const Finished refused = test::ebb(train("run", "--epochs 1 --trace " + file));
+  BOOST_TEST(refused.status == 1);
+  BOOST_TEST(has(refused.output, "--overwrite"), refused.output);
+  BOOST_TEST(!std::filesystem::exists(root / "run"));
+  BOOST_TEST(test::read(file) == "mine");
+  BOOST_TEST(test::ebb(train("run", "--epochs 1 --overwrite --trace " + file)).status == 0);
+  BOOST_TEST(nlohmann::json::parse(test::read(file)).contains("traceEvents"));
+  for (const std::string& arguments :
+       {"--trace " + root.string(), "--trace " + file + "/below", "--trace /proc/trace",
+        "--trace-steps 0 --trace " + file + "2", "--trace-steps 1001 --trace " + file + "2"}) {
+    const Finished said = test::ebb(train("other", "--epochs 1 " + arguments));
+    BOOST_TEST(said.status != 0, arguments << said.output);
+    BOOST_TEST(!std::filesystem::exists(root / "other"), arguments);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
