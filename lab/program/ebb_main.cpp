@@ -91,8 +91,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   train->add_flag("--print-recipe", training.print_recipe, "print the resolved recipe and stop");
   train->add_flag("--overwrite", training.overwrite, "replace the run that is in the run directory");
   train->add_option("--trace", training.trace, "a file that gets what the first steps spend their time on, for Chrome");
-  train->add_option("--trace-steps", training.trace_steps, "how many steps [20]")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}));
+  train->add_option("--trace-steps", training.trace_steps, "how many steps [20]")->check(whole_number(1, 1000));
   train->footer([&] { return footer(blank); });
   DataCommandLine data(app);
 

@@ -75,7 +75,11 @@ class Show {
     switch (command_.what) {
       case Inside::maps: return map_sheet(feature_maps(model, images, layer_));
       case Inside::saliency: return saliency_sheet(fitted, saliency(model, images, classes));
-      case Inside::cam: return cam_sheet(fitted, grad_cam(model, images, {.layer = layer_, .classes = classes}));
+      case Inside::cam: {
+        const Tensor cam = grad_cam(model, images, {.layer = layer_, .classes = classes});
+        if (max_abs(cam) == 0) said_ += text(", for which no region of ", layer_, " speaks");
+        return cam_sheet(fitted, cam);
+      }
       case Inside::filters: break;
     }
     fail("show", "no kind that takes pictures", "maps, saliency or cam");

@@ -1,6 +1,4 @@
 // `ebb train` and `ebb resume`.
-#include <unistd.h>
-
 #include <algorithm>
 #include <iostream>
 #include <optional>
@@ -11,7 +9,7 @@
 #include "framework/tensor/printable.h"
 #include "lab/audit/audit_record.h"
 #include "lab/program/commands.h"
-#include "lab/program/free_file.h"
+#include "lab/program/destination.h"
 #include "lab/program/program_name.h"
 #include "lab/program/progress.h"
 #include "lab/program/training.h"
@@ -133,19 +131,13 @@ void tell_of_changes(const fs::path& recipe) {
   for (const RecipeChange& change : changed.changes) std::cerr << printable(in_words(change));
 }
 
-// Its file can be written when the training ends, as far as one can tell. The folder is made.
-void require_place_for_trace(const fs::path& file, bool overwrite) {
-  require_free(file.string(), {}, overwrite);
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (access(folder.c_str(), W_OK) != 0) fail(folder.string(), "no folder that one may write to", "one for the trace");
-}
-
 // False when it cannot: the training's results do not depend on it.
-bool write_trace(const TrainTrace& trace, const fs::path& file) {
+bool write_trace(const TrainTrace& trace, const fs::path& file, Existing existing) {
   try {
-    write_file(file, trace.json());
+    std::error_code error;
+    if (file.has_parent_path())
+      fs::create_directories(file.parent_path(), error);  // where that fails, writing says why
+    write_file(file, trace.json(), existing);
   } catch (const Error& error) {
     complain() << printable(error.what()) << '\n';
     return false;
@@ -168,7 +160,8 @@ int run(const TrainCommand& command) {
   const fs::path place = directory_for(recipe, command.overwrite);
   const auto how = command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh;
   RunDirectory::require_place(place, how);
-  if (!command.trace.empty()) require_place_for_trace(command.trace, command.overwrite);
+  if (!command.trace.empty())
+    require_destination(command.trace, {.overwrite = command.overwrite, .makes_directory = true});
   Session session(recipe, {}, reading_progress());
   require_what_it_takes(session);
   const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
@@ -183,7 +176,9 @@ int run(const TrainCommand& command) {
   TrainTrace trace(*session.model, session.train, command.trace_steps);
   session.trainer.add(trace);
   bool written = true;
-  const int status = train_in(session, directory, [&] { written = write_trace(trace, command.trace); });
+  const int status = train_in(session, directory, [&] {
+    written = write_trace(trace, command.trace, command.overwrite ? Existing::replace : Existing::refuse);
+  });
   return status == 0 && !written ? 1 : status;
 }
 

@@ -42,9 +42,10 @@ BOOST_AUTO_TEST_CASE(no_file_is_lost_for_a_trace) {
   BOOST_TEST(test::read(file) == "mine");
   BOOST_TEST(test::ebb(train("run", "--epochs 1 --overwrite --trace " + file)).status == 0);
   BOOST_TEST(nlohmann::json::parse(test::read(file)).contains("traceEvents"));
-  for (const std::string& arguments :
-       {"--trace " + root.string(), "--trace " + file + "/below", "--trace /proc/trace",
-        "--trace-steps 0 --trace " + file + "2", "--trace-steps 1001 --trace " + file + "2"}) {
+  const std::vector<std::string> wrong{"--trace " + root.string(), "--trace " + file + "/below", "--trace /proc/trace",
+                                       "--trace-steps 0 --trace " + file + "2",
+                                       "--trace-steps 1001 --trace " + file + "2"};
+  for (const std::string& arguments : wrong) {
     const Finished said = test::ebb(train("other", "--epochs 1 " + arguments));
     BOOST_TEST(said.status != 0, arguments << said.output);
     BOOST_TEST(!std::filesystem::exists(root / "other"), arguments);

@@ -3,6 +3,7 @@
 
 #include "data/mnist.h"
 #include "data/picture.h"
+#include "framework/io/safetensors.h"
 #include "lab/format/png.h"
 #include "lab/use/filter_sheet.h"
 #include "lab/use/inside_sheets.h"
@@ -117,6 +118,18 @@ BOOST_AUTO_TEST_CASE(no_file_is_replaced_unless_it_is_said) {
   BOOST_TEST(show(one, out.path()).status == 1);
   BOOST_TEST(show(one + " --overwrite", out.path()).status == 1);
   BOOST_TEST(test::read(out / "precious") == "mine");
+}
+
+// Where a layer gives nothing above zero, its map is dark, and that is said.
+BOOST_AUTO_TEST_CASE(a_map_of_nothing_is_told_of) {
+  const test::TemporaryDirectory out;
+  TensorFile file = load_safetensors(trained().run("a") + "/model.safetensors");
+  fill(file.tensors.at("conv2.weight"), 0);
+  fill(file.tensors.at("conv2.bias"), 0);
+  save_safetensors(out / "dark.safetensors", file.tensors, file.metadata);
+  const Finished said = show((out / "dark.safetensors").string() + " cam " + trained().picture(0), out / "out");
+  BOOST_TEST(said.status == 0, said.output);
+  BOOST_TEST(has(said.output, "no region of conv2 speaks"), said.output);
 }
 
 BOOST_AUTO_TEST_CASE(pictures_of_the_same_name_do_not_meet) {
