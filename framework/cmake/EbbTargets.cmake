@@ -52,6 +52,11 @@ target_compile_options(ebb_glue_options INTERFACE $<${EBB_OPTIMISED}:-O1>)
 if(EBB_NATIVE)
   target_compile_options(ebb_options INTERFACE -march=native)
 endif()
+# Not in kernels: counters in loops change which sums are fused, and so bits.
+if(EBB_COVERAGE)
+  target_compile_options(ebb_options INTERFACE --coverage -fprofile-update=atomic)
+  target_link_options(ebb_options INTERFACE --coverage)
+endif()
 if(EBB_SANITIZE)
   # With sanitizers GCC 12 takes the inside of an empty std::optional for an uninitialised variable.
   target_compile_options(ebb_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>

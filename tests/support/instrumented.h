@@ -1,10 +1,11 @@
 /// \file
-/// Whether a sanitizer watches: code is then some thirty times slower, and tests of large things make do with less.
+/// Whether a sanitizer watches, or lines are counted: code is then up to thirty times slower, and tests of large things
+/// make do with less.
 #pragma once
 
 namespace ebb::test {
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(EBB_INSTRUMENTED)
 constexpr bool instrumented = true;
 #else
 constexpr bool instrumented = false;

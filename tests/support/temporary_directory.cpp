@@ -39,6 +39,9 @@ std::vector<std::byte> file_bytes(const fs::path& path) {
 }
 
 void put_file(const fs::path& path, std::span<const std::byte> bytes) {
+  // Emptying a file and writing it again makes some file systems wait for the disk; a new one is free.
+  std::error_code ignored;
+  if (fs::is_regular_file(fs::symlink_status(path, ignored))) fs::remove(path, ignored);
   std::ofstream out(path, std::ios::binary);
   out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   if (!out.flush()) throw std::runtime_error("cannot write " + path.string());

@@ -27,7 +27,7 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-// Plain reading and writing, independent of the library.
+// Plain reading and writing, independent of the library. A regular file that is there is replaced by a new one.
 std::vector<std::byte> file_bytes(const std::filesystem::path& path);
 void put_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void put_file(const std::filesystem::path& path, std::string_view contents);

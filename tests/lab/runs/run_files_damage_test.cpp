@@ -112,7 +112,7 @@ struct Log {
 
   // Whether the library reads what the second reader does; counts what was understood.
   bool agrees(const std::string& contents) {
-    std::ofstream(path, std::ios::binary | std::ios::trunc) << contents;
+    test::put_file(path, contents);
     const test::AllocationWatch watch;
     const std::string got = understood(read_log(path));
     if (watch.peak_bytes() > 64 * contents.size() + 65536) return false;
