@@ -5,6 +5,7 @@
 #include "lab/audit/audit_record.h"
 #include "lab/runs/run_files.h"
 #include "tests/lab/program.h"
+#include "tests/support/instrumented.h"
 
 namespace ebb {
 namespace {
@@ -13,13 +14,15 @@ using test::Finished;
 using test::has;
 
 struct Recipes : test::SmallData {
-  Recipes() : SmallData(200) {}
+  // The audit looks at up to eight samples of a batch.
+  static constexpr std::int64_t batch = test::instrumented ? 2 : 40, samples = 5 * batch;
+  Recipes() : SmallData(samples) {}
 
   // A recipe file whose groups select so.
   std::string recipe(const std::string& select) const {
     std::ofstream(root / "own.toml")
         << "model = \"resnet-8\"\nschedule = \"constant\"\ndata = \"mnist\"\ndata_dir = \"" << (root / "data").string()
-        << "\"\nbatch = 40\noptimizer = \"adamw\"\nlr = 0.01\n"
+        << "\"\nbatch = " << batch << "\noptimizer = \"adamw\"\nlr = 0.01\n"
         << "lambda = 0.1\ndecay_on = \"groups\"\n\n[[groups]]\nname = \"turns\"\nselect = \"" << select
         << "\"\ndecay = \"corrected\"\n\n[[groups]]\nname = \"rest\"\ndecay = \"none\"\n";
     return (root / "own.toml").string();
@@ -122,7 +125,7 @@ BOOST_AUTO_TEST_CASE(a_run_is_audited_with_the_standardisation_that_it_was_train
                 0);
   const Finished before = test::ebb("audit " + (root / "run").string());
   BOOST_TEST(before.status == 0, before.output);
-  test::write_idx(root / "data", "train", 200, Rng(3));
+  test::write_idx(root / "data", "train", samples, Rng(3));
   const Finished after = test::ebb("audit " + (root / "run").string());
   BOOST_TEST(after.status == 0, after.output);
   BOOST_TEST(has(after.output, "conv1.weight"), after.output);
