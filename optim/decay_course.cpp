@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 #include "framework/tensor/error.h"
@@ -100,12 +99,6 @@ void note(DecayCourse& course, const Move& move, const StepContext& context) {
   course.multiplier = move.factor();
 }
 
-std::string shortened(double value) {
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%.4g", value);
-  return digits;
-}
-
 }  // namespace
 
 double shrink_of(const UpdateModel& update, const DecayTerms& terms, double lr) {
@@ -164,9 +157,9 @@ std::vector<std::string> decay_warnings(const Optimizer& optimizer, std::int64_t
     const bool takes_all = momentum ? course.shrink >= 1 : course.multiplier <= 0;
     if (!(fault == DecayFault::grows ? course.grows : takes_all)) continue;
     const std::string where = text("group \"", optimizer.groups()[g].name, "\": ", optimizer.decay(g).text(), " takes ",
-                                   shortened(course.shrink), " times each weight off it at step ", course.step);
+                                   rounded(course.shrink, 4), " times each weight off it at step ", course.step);
     const std::string does = momentum ? ", momentum counted: weights swing through 0"
-                                      : text(": it multiplies them by ", shortened(course.multiplier));
+                                      : text(": it multiplies them by ", rounded(course.multiplier, 4));
     out.push_back(where + does + (course.grows ? ", and they grow without bound" : "") + "; lower lambda or the lr");
   }
   return out;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <vector>
 
@@ -14,11 +13,7 @@ namespace ebb {
 namespace {
 
 // A cell for people: four significant digits.
-std::string shortened(double value) {
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%.4g", value);
-  return digits;
-}
+std::string shortened(double value) { return rounded(value, 4); }
 
 using Row = std::vector<std::string>;
 

@@ -3,6 +3,7 @@
 /// kernels say of themselves, nothing else. Not part of the public interface.
 #pragma once
 
+#include "framework/compute/blocks.h"
 #include "framework/compute/convolution_gather.h"
 #include "framework/kernels/convolution.h"
 
@@ -59,7 +60,7 @@ struct WeightGradientPlan {
   std::int64_t image_blocks = 1, block_units = 1;  ///< Partial gradients; bands of images summed in each.
 
   /// Slices of all groups: what threads share of an image block.
-  std::int64_t slices() const { return groups * ((panels + joint_panels - 1) / joint_panels); }
+  std::int64_t slices() const { return groups * ceil_div(panels, joint_panels); }
 };
 
 /// The plan of a weight gradient of T = float or double.

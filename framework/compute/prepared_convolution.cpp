@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/compute/blocks.h"
 #include "framework/compute/convolution_gather.h"
 #include "framework/compute/gemm.h"
 #include "framework/compute/instruction_set.h"
@@ -53,7 +54,7 @@ double cost(const ConvolutionShape& s, double each, double numbers) {
 }
 
 double winograd_cost(const ConvolutionShape& s, std::int64_t side) {
-  const auto tiles = [&](std::int64_t outputs) { return static_cast<double>((outputs + side - 1) / side); };
+  const auto tiles = [&](std::int64_t outputs) { return static_cast<double>(ceil_div(outputs, side)); };
   const auto points = static_cast<double>((side + 2) * (side + 2));
   const double transforms = 8.0 * static_cast<double>(s.in + s.out) / static_cast<double>(s.in * s.out);
   return cost(s, tiles(s.output[0]) * tiles(s.output[1]) * points * (1 + transforms), points);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 
+#include "framework/compute/blocks.h"
 #include "framework/compute/instruction_set.h"
 
 namespace ebb::detail {
@@ -17,8 +18,8 @@ class WinogradGrid {
   WinogradGrid(const kernels::Winograd& kernel, std::int64_t images, const std::array<std::int64_t, 2>& outputs)
       : side_(kernel.outputs),
         height_(outputs[0]),
-        rows_((outputs[0] + side_ - 1) / side_),
-        columns_((outputs[1] + side_ - 1) / side_),
+        rows_(ceil_div(outputs[0], side_)),
+        columns_(ceil_div(outputs[1], side_)),
         images_(images) {}
 
   /// Rows of tiles in all images.
@@ -33,7 +34,7 @@ class WinogradGrid {
   /// Rows of tiles for a block of at most `most` tiles, or one row: as many as fill panels of `panel` tiles best.
   std::int64_t block_rows(std::int64_t most, std::int64_t panel) const {
     std::int64_t best = 1;
-    const auto panels = [&](std::int64_t rows) { return (rows * columns_ + panel - 1) / panel; };
+    const auto panels = [&](std::int64_t rows) { return ceil_div(rows * columns_, panel); };
     for (std::int64_t rows = 2; rows * columns_ <= most && rows <= this->rows(); ++rows)
       if (rows * panels(best) >= best * panels(rows)) best = rows;
     return best;

@@ -80,8 +80,9 @@ void pack_gray(const ImagePacking<T>& args, const Row<T>& row) {
 template <class T>
 void pack_dense_planes(const ImagePacking<T>& args, const Row<T>& row) {
   const int64_t pixel = args.step * args.x_pixel;
-  const int64_t last = row.end - lanes<T>;
-  for (int64_t j = row.begin; j < row.end; j = j < last && j + lanes < T >> last ? last : j + lanes<T>)
+  constexpr int64_t width = lanes<T>;
+  const int64_t last = row.end - width;
+  for (int64_t j = row.begin; j < row.end; j = j < last && j + width > last ? last : j + width)
     square_to_columns(row.from + j * pixel, pixel, args.channels, row.to + j, args.out_block);
 }
 
@@ -140,13 +141,16 @@ void pack_ones(const ImagePacking<T>& args, const Row<T>& row) {
 template <class T>
 void pack_images(const ImagePacking<T>& args) {
   const auto clamp = [&](int64_t j) { return j < 0 ? 0 : (j > args.columns ? args.columns : j); };
-  const auto ceil_div = [](int64_t a, int64_t b) { return a >= 0 ? (a + b - 1) / b : -(-a / b); };
+  // The first column of the phase at or behind a pixel, which may lie before the image.
+  const auto column_from = [&](int64_t pixel) {
+    return pixel >= 0 ? (pixel + args.step - 1) / args.step : -(-pixel / args.step);
+  };
   const int64_t column = args.images * args.block;
   const int64_t blocks = (args.channels + args.block - 1) / args.block;
   for (int64_t phase = 0; phase < args.step; ++phase) {
     const int64_t first = args.first_column + phase;
-    const int64_t begin = clamp(ceil_div(-first, args.step));
-    const int64_t end = clamp(ceil_div(args.width - first, args.step));
+    const int64_t begin = clamp(column_from(-first));
+    const int64_t end = clamp(column_from(args.width - first));
     for (int64_t i = 0; i < args.rows; ++i) {
       const Row<T> row{args.x + i * args.x_row + first * args.x_pixel, begin, end < begin ? begin : end,
                        args.out + i * args.out_row + phase * args.columns * column};

@@ -116,8 +116,8 @@ int64_t plane_channels(int64_t channels) {
 
 template <class T>
 int64_t plane_cost(int64_t positions, int64_t channels) {
-  const int64_t width = (channels <= 2 ? 4 : 2) * lanes<T>;
-  return (positions + width - 1) / width * (width / lanes<T>)*plane_channels<T>(channels);
+  const int64_t registers_wide = channels <= 2 ? 4 : 2, width = registers_wide * lanes<T>;
+  return (positions + width - 1) / width * registers_wide * plane_channels<T>(channels);
 }
 
 // Taps by channels of a tile of the gradient: their products and one register of each factor fit into the registers.

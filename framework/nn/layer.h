@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "framework/autograd/tape.h"
@@ -72,13 +73,11 @@ using OptionsOf = typename detail::OptionsOf<T>::type;
 
 /// Built as T(Options, const Rng&): layers with parameters or random numbers.
 template <class T>
-concept BuiltFromOptionsAndRng = std::constructible_from < T,
-        OptionsOf<T>,
-const Rng& > ;
+concept BuiltFromOptionsAndRng = std::is_constructible_v<T, OptionsOf<T>, const Rng&>;
 
 /// Built as T(Options).
 template <class T>
-concept BuiltFromOptions = std::constructible_from<T, OptionsOf<T>> && !BuiltFromOptionsAndRng<T>;
+concept BuiltFromOptions = std::is_constructible_v<T, OptionsOf<T>> && !BuiltFromOptionsAndRng<T>;
 
 /// A child module as a member: `Child<Conv2d> conv1{*this, "conv1", {.in = 3, .out = 16}, rng};`. The child is
 /// built with `rng.at(name)`, so its numbers depend on its path and the seed alone.

@@ -42,7 +42,7 @@ template <class Body>
 void for_rows(const PoolShape& s, bool disjoint, Body body) {
   const std::int64_t cost = std::max(s.stride_height, std::int64_t{1}) * s.width * s.channels;
   const std::int64_t unit = disjoint && !kernels::pool_rows_apart(s) ? s.out_height : 1;
-  const std::int64_t block = (row_block(cost) + unit - 1) / unit * unit;
+  const std::int64_t block = ceil_div(row_block(cost), unit) * unit;
   parallel::for_blocks(s.images * s.out_height, block, body);
 }
 

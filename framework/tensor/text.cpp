@@ -42,3 +42,13 @@ void append(std::string& out, const Shape& value) {
 }
 
 }  // namespace ebb::detail
+
+namespace ebb {
+
+std::string rounded(double value, int digits) {
+  char out[40];
+  const auto result = std::to_chars(out, out + sizeof out, value, std::chars_format::general, digits);
+  return {out, result.ptr};
+}
+
+}  // namespace ebb

@@ -37,4 +37,7 @@ std::string text(const Parts&... parts) {
   return out;
 }
 
+/// The number with at most `digits` significant digits, as C's %g has it: "0.0005", "1e-07".
+std::string rounded(double value, int digits);
+
 }  // namespace ebb

@@ -1,7 +1,6 @@
 // An audit for people.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "framework/tensor/error.h"
 #include "lab/audit/audit.h"
@@ -11,12 +10,7 @@
 namespace ebb {
 namespace {
 
-std::string shown(double value) {
-  if (std::isnan(value)) return "-";
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%.3g", value);
-  return digits;
-}
+std::string shown(double value) { return std::isnan(value) ? "-" : rounded(value, 3); }
 
 std::string shown_share(double value) { return std::isnan(value) ? "-" : shown(100 * value) + " %"; }
 

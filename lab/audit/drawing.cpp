@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <iterator>
 #include <map>
 
@@ -77,11 +76,7 @@ std::string fitted(std::string_view raw, double size, double most) {
   return words.substr(0, head) + "\u2026" + words.substr(tail);
 }
 
-std::string number(double value) {
-  std::array<char, 32> out{};
-  std::snprintf(out.data(), out.size(), "%.4g", value);
-  return out.data();
-}
+std::string number(double value) { return rounded(value, 4); }
 
 template <class... Parts>
 std::string words(double x, double y, double size, const char* kind, const Parts&... parts) {

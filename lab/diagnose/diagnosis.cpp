@@ -1,12 +1,12 @@
 #include "lab/diagnose/diagnosis.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
+#include "lab/format/csv.h"
 
 namespace ebb {
 namespace {
@@ -78,20 +78,7 @@ std::vector<DiagnosisColumn> all_columns() {
   return out;
 }
 
-// A text as a field of a line: in quotes where it needs them.
-std::string quoted(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out.append(c == '"' ? 2 : 1, c);
-  return out + '"';
-}
-
-std::string number_text(double value) {
-  if (std::isnan(value)) return {};
-  std::array<char, 32> out{};
-  const auto end = std::to_chars(out.data(), out.data() + out.size(), value, std::chars_format::general, 6).ptr;
-  return {out.data(), end};
-}
+std::string number_text(double value) { return std::isnan(value) ? std::string() : rounded(value, 6); }
 
 // Takes one line's fields off the front of `text`.
 std::vector<std::string> next_line(std::string_view& text, const std::string& where, std::size_t line) {
@@ -146,7 +133,7 @@ std::string to_csv(const std::vector<DiagnosisRow>& rows) {
   for (const DiagnosisColumn& c : diagnosis_columns()) out += ',' + c.name;
   out += '\n';
   for (const DiagnosisRow& row : rows) {
-    for (const TextColumn& t : texts) out += (&t == texts ? "" : ",") + quoted(row.*t.member);
+    for (const TextColumn& t : texts) out += (&t == texts ? "" : ",") + csv_field(row.*t.member);
     for (const DiagnosisColumn& c : diagnosis_columns()) out += ',' + number_text(c.get(row));
     out += '\n';
   }

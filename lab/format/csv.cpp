@@ -6,11 +6,14 @@
 
 namespace ebb {
 
-std::string csv_field(std::string_view field) {
-  if (field.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(field);
+std::string csv_quoted(std::string_view field) {
   std::string out = "\"";
-  for (const char c : field) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  for (const char c : field) out.append(c == '"' ? 2 : 1, c);
   return out + '"';
+}
+
+std::string csv_field(std::string_view field) {
+  return field.find_first_of(",\"\r\n") == std::string_view::npos ? std::string(field) : csv_quoted(field);
 }
 
 std::string csv_field(double number) { return std::isfinite(number) ? text(number) : std::string(); }

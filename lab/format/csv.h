@@ -7,6 +7,9 @@
 
 namespace ebb {
 
+// A field in quotes.
+std::string csv_quoted(std::string_view field);
+
 // A field, in quotes where it needs them.
 std::string csv_field(std::string_view field);
 

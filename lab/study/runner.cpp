@@ -7,6 +7,7 @@
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
+#include "lab/format/csv.h"
 #include "lab/runs/directory_lock.h"
 #include "lab/study/number_text.h"
 #include "lab/study/study_page.h"
@@ -122,11 +123,7 @@ std::string times_csv(std::vector<TrialResult> trials) {
   return out;
 }
 
-std::string quoted(const std::string& field) {
-  std::string out = "\"";
-  for (const char c : printable_line(field)) out.append(c == '"' ? 2 : 1, c);
-  return out + '"';
-}
+std::string quoted(const std::string& field) { return csv_quoted(printable_line(field)); }
 
 std::string verdicts_csv(const std::vector<Judged>& verdicts) {
   std::string out = "claim,kind,verdict,predicted,estimate,low,high,n,p,statement,sentence\n";

@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     "optim": ["framework/autograd/parameter.h", "framework/nn/module.h", *FOUNDATION],
     "data": ["framework/compute", "framework/io", "framework/parallel", "framework/tensor"],
     "lab/audit": [*LIBRARIES, "lab/format"],
-    "lab/diagnose": [*LIBRARIES, "lab/audit", "lab/training"],
+    "lab/diagnose": [*LIBRARIES, "lab/audit", "lab/format", "lab/training"],
     "lab/export": [*LIBRARIES, "lab/format", "lab/runs", "lab/training"],
     "lab/format": LIBRARIES,
     "lab/study": [*LIBRARIES, *(f"lab/{room}" for room in ROOMS)],
