@@ -24,7 +24,7 @@ class Watcher : public TrainObserver {
     if (step.step % 100 == 0) std::cout << "batch " << step.step << ": loss " << step.mean_loss << '\n';
   }
   void on_epoch(const Trainer&, const EpochResult& epoch) override {
-    std::cout << "epoch " << epoch.epoch << ": test accuracy " << 100 * epoch.judged_accuracy << " %\n";
+    std::cout << "epoch " << epoch.epoch << ": test accuracy " << 100 * epoch.evaluation_accuracy << " %\n";
   }
 };
 // code: end

@@ -11,7 +11,7 @@
 namespace ebb {
 
 /// How to make a value again from what is kept anyway, instead of keeping it as well.
-struct Remake {
+struct Recompute {
   /// The value, from the two tensors below.
   using Make = Tensor(const Tensor& from, const Tensor& terms);
   Make* make = nullptr;       ///< Gives the same bits each time; null: there is no way.
@@ -25,7 +25,7 @@ struct Remake {
 /// where nothing records, too.
 struct Notes {
   Tensor channel_stats;  ///< See Var::channel_stats().
-  Remake remake;         ///< See Var::remake().
+  Recompute recompute;   ///< See Var::recompute().
 };
 
 namespace detail {

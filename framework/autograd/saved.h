@@ -29,23 +29,23 @@ class Saved {
   std::uint64_t version_;
 };
 
-/// An input that a backward rule keeps where that may be large: its tensor, or how to make it again (Var::remake()).
+/// An input that a backward rule keeps where that may be large: its tensor, or how to make it again (Var::recompute()).
 class SavedInput {
  public:
   /// Keeps what it takes.
-  explicit SavedInput(const Var& input) : SavedInput(input.value(), input.remake()) {}
+  explicit SavedInput(const Var& input) : SavedInput(input.value(), input.recompute()) {}
 
   /// The tensor, made anew where there is a way.
   /// \throws Error as Saved does.
   Tensor value() const { return make_ == nullptr ? *kept_ : make_(*kept_, terms_); }
 
  private:
-  SavedInput(const Tensor& value, const Remake& remake)
-      : make_(remake.version == value.version() ? remake.make : nullptr),
-        kept_(make_ == nullptr ? value : remake.from),
-        terms_(make_ == nullptr ? Tensor() : remake.terms) {}
+  SavedInput(const Tensor& value, const Recompute& recompute)
+      : make_(recompute.version == value.version() ? recompute.make : nullptr),
+        kept_(make_ == nullptr ? value : recompute.from),
+        terms_(make_ == nullptr ? Tensor() : recompute.terms) {}
 
-  Remake::Make* make_;
+  Recompute::Make* make_;
   Saved kept_;
   Tensor terms_;
 };

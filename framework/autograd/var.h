@@ -62,13 +62,13 @@ class Var {
   }
 
   /// How an op that keeps this value can do without; see SavedInput.
-  Remake remake() const { return notes_ == nullptr ? Remake() : notes_->remake; }
+  Recompute recompute() const { return notes_ == nullptr ? Recompute() : notes_->recompute; }
 
-  /// Attaches remake(); sets its version.
-  Var with_remake(Remake remake) && {
+  /// Attaches recompute(); sets its version.
+  Var with_recompute(Recompute recompute) && {
     Notes notes = this->notes();
-    notes.remake = std::move(remake);
-    notes.remake.version = value_.version();
+    notes.recompute = std::move(recompute);
+    notes.recompute.version = value_.version();
     return std::move(*this).with_notes(std::move(notes));
   }
 

@@ -158,7 +158,7 @@ Tensor forward(const Tensor& x, const Tensor& kept, bool relu, bool past = true)
 
 // A ReLU's output is made again for the convolution behind it from this many channels on: that takes one pass over it,
 // and the convolution some hundred multiply-adds for each of its numbers.
-constexpr std::int64_t remade_channels = 64;
+constexpr std::int64_t recomputed_channels = 64;
 
 // Used at once, so it may stay in the caches.
 Tensor forward_with_relu(const Tensor& x, const Tensor& kept) { return forward(x, kept, true, false); }
@@ -278,8 +278,8 @@ Var batch_norm(const Var& x, const Var& scale, const Var& shift, BatchNormState&
       });
   if (detail::op_observer != nullptr && out.tracked() && !training)
     detail::op_observer->repeat(repeat_of(kept, state, options));
-  if (!relu || channels < remade_channels || !out.tracked()) return out;
-  return std::move(out).with_remake({.make = forward_with_relu, .from = x.value(), .terms = kept});
+  if (!relu || channels < recomputed_channels || !out.tracked()) return out;
+  return std::move(out).with_recompute({.make = forward_with_relu, .from = x.value(), .terms = kept});
 }
 
 }  // namespace ebb

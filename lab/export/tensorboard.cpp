@@ -40,21 +40,21 @@ EventValues of_step(const StepResult& step, double wall_time) {
   return out;
 }
 
-EventValues of_epoch(const EpochResult& epoch, std::int64_t step, const std::string& judged_on, double wall_time) {
+EventValues of_epoch(const EpochResult& epoch, std::int64_t step, const std::string& evaluated_on, double wall_time) {
   EventValues out{.wall_time = wall_time, .step = step};
   put(out, "loss/train", epoch.train_loss);
   put(out, "accuracy/train", epoch.train_accuracy);
-  put(out, "loss/" + judged_on, epoch.judged_loss);
-  put(out, "accuracy/" + judged_on, epoch.judged_accuracy);
+  put(out, "loss/" + evaluated_on, epoch.evaluation_loss);
+  put(out, "accuracy/" + evaluated_on, epoch.evaluation_accuracy);
   return out;
 }
 
 }  // namespace
 
-TensorBoard::TensorBoard(const Directory& run, Layer& model, std::int64_t next_step, std::string judged_on,
+TensorBoard::TensorBoard(const Directory& run, Layer& model, std::int64_t next_step, std::string evaluated_on,
                          std::function<Tensor()> filters)
     : model_(model),
-      judged_on_(std::move(judged_on)),
+      evaluated_on_(std::move(evaluated_on)),
       filters_(std::move(filters)),
       file_(std::make_unique<detail::EventFile>(folder_of(run), next_step)) {}
 
@@ -67,7 +67,7 @@ void TensorBoard::on_step(const Trainer&, const StepResult& step) {
 }
 
 void TensorBoard::on_epoch(const Trainer& trainer, const EpochResult& epoch) {
-  EventValues values = of_epoch(epoch, trainer.batches_done(), judged_on_, detail::wall_time());
+  EventValues values = of_epoch(epoch, trainer.batches_done(), evaluated_on_, detail::wall_time());
   for (const NamedParameter& p : model_.named_parameters()) {
     if (p.parameter->role() == Role::weight)
       values.histograms.emplace_back(printable_line("weights/" + p.path), p.parameter->value());
@@ -95,7 +95,7 @@ std::string tensorboard_events(const LogContents& log) {
     seconds += std::isfinite(epoch.seconds) ? epoch.seconds : 0;
     const auto end = log.ends.find(epoch.epoch);
     const std::int64_t at = end != log.ends.end() ? end->second : step == log.steps.begin() ? 0 : (step - 1)->step;
-    out += detail::event_record(of_epoch(epoch, at, log.judged_on, seconds));
+    out += detail::event_record(of_epoch(epoch, at, log.evaluated_on, seconds));
   }
   for (; step != log.steps.end(); ++step) out += detail::event_record(of_step(*step, seconds));
   return out;

@@ -37,10 +37,10 @@ class EventFile;
 class TensorBoard : public TrainObserver {
  public:
   /// \param run the run directory; the model must outlive this object.
-  /// \param next_step the number of the next batch. \param judged_on "test" or "validation".
+  /// \param next_step the number of the next batch. \param evaluated_on "test" or "validation".
   /// \param filters what is shown as "filters" after each epoch, u8 `[h, w, 1 or 3]`; none, or undefined: nothing.
   /// \throws Error naming file and cause.
-  TensorBoard(const Directory& run, Layer& model, std::int64_t next_step, std::string judged_on,
+  TensorBoard(const Directory& run, Layer& model, std::int64_t next_step, std::string evaluated_on,
               std::function<Tensor()> filters = {});
   ~TensorBoard() override;
   TensorBoard(const TensorBoard&) = delete;
@@ -55,7 +55,7 @@ class TensorBoard : public TrainObserver {
 
  private:
   Layer& model_;
-  std::string judged_on_;
+  std::string evaluated_on_;
   std::function<Tensor()> filters_;
   std::unique_ptr<detail::EventFile> file_;
 };

@@ -149,10 +149,10 @@ int verify_pictures(const std::string& what, std::ostream& out) {
   print_list(constant, "nearly constant pictures", out);
   print_list(broken, "pictures that cannot be read", out);
   const std::vector<std::string> not_learned = lacking(survey, survey.train);
-  const std::vector<std::string> not_judged = halves ? lacking(survey, survey.test) : std::vector<std::string>();
+  const std::vector<std::string> not_evaluated = halves ? lacking(survey, survey.test) : std::vector<std::string>();
   print_list(not_learned, halves ? "classes without a picture in train" : "classes without a picture", out);
-  if (halves) print_list(not_judged, "classes without a picture in test", out);
-  return broken.empty() && not_learned.empty() && not_judged.empty() ? 0 : 1;
+  if (halves) print_list(not_evaluated, "classes without a picture in test", out);
+  return broken.empty() && not_learned.empty() && not_evaluated.empty() ? 0 : 1;
 }
 
 ImageDataset some_pictures(const std::string& what, bool test, std::int64_t classes, std::int64_t of_each,

@@ -15,7 +15,7 @@ PredictCommandLine::PredictCommandLine(CLI::App& app, const std::shared_ptr<cons
   CLI::Option* const json = predict_->add_flag("--json", json_, "an object a line");
   predict_->add_flag("--csv", csv_, "a table (RFC 4180)")->excludes(json);
   pictures_.add_to(*predict_);
-  predict_->add_flag("--tta", tta_, "judge the mean over each picture and its mirror image");
+  predict_->add_flag("--tta", tta_, "evaluate the mean over each picture and its mirror image");
   model_.add_to(*summary_);
 }
 

@@ -13,10 +13,10 @@ namespace ebb {
 ProgressDisplay::ProgressDisplay() = default;
 ProgressDisplay::~ProgressDisplay() = default;
 
-void ProgressDisplay::print_head(const std::string& judged_on) const {
+void ProgressDisplay::print_head(const std::string& evaluated_on) const {
   std::printf("%5s  %8s  %10s  %9s  %10s  %9s  %9s  %8s\n", "epoch", "lr", "train loss", "train acc",
-              judged_on == "test" ? "test loss" : "val loss", judged_on == "test" ? "test acc" : "val acc", "images/s",
-              "seconds");
+              evaluated_on == "test" ? "test loss" : "val loss", evaluated_on == "test" ? "test acc" : "val acc",
+              "images/s", "seconds");
   std::fflush(stdout);
 }
 
@@ -34,10 +34,10 @@ void ProgressDisplay::on_step(const Trainer& trainer, const StepResult& step) {
 
 void ProgressDisplay::on_epoch(const Trainer&, const EpochResult& e) {
   wipe();
-  const char* const missing = std::isfinite(e.judged_accuracy) ? "not finite" : "-";  // an epoch without evaluation
+  const char* const missing = std::isfinite(e.evaluation_accuracy) ? "not finite" : "-";  // an epoch without evaluation
   std::printf("%5lld  %8.5f  %10s  %9s  %10s  %9s  %9s  %8.1f\n", static_cast<long long>(e.epoch), e.lr,
               decimal(e.train_loss, 4, "none").c_str(), percent(e.train_accuracy, 2, "none").c_str(),
-              decimal(e.judged_loss, 4, missing).c_str(), percent(e.judged_accuracy, 2, missing).c_str(),
+              decimal(e.evaluation_loss, 4, missing).c_str(), percent(e.evaluation_accuracy, 2, missing).c_str(),
               grouped(static_cast<std::int64_t>(e.images_per_second)).c_str(), e.seconds);
   std::fflush(stdout);
 }

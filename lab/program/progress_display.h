@@ -16,8 +16,8 @@ class ProgressDisplay : public TrainObserver {
   ~ProgressDisplay() override;
 
   // Prints the heads of the table's columns.
-  // \param judged_on what evaluations are made on: "test" or "validation".
-  void print_head(const std::string& judged_on) const;
+  // \param evaluated_on what evaluations are made on: "test" or "validation".
+  void print_head(const std::string& evaluated_on) const;
 
   void on_step(const Trainer& trainer, const StepResult& step) override;
   void on_epoch(const Trainer& trainer, const EpochResult& epoch) override;

@@ -46,12 +46,14 @@ fs::path directory_for(const Recipe& recipe, bool overwrite) {
 }
 
 SaveOptions save_options(const Session& session) {
-  return {.minutes = session.recipe.save_minutes, .steps = session.recipe.save_steps, .judged_on = session.judged_on()};
+  return {.minutes = session.recipe.save_minutes,
+          .steps = session.recipe.save_steps,
+          .evaluated_on = session.evaluated_on()};
 }
 
 // What would end the training later on ends it before anything is written.
 void require_what_it_takes(Session& session) {
-  require_last_batches(*session.model, session.train, session.judged);
+  require_last_batches(*session.model, session.train, session.evaluated);
   require_memory(*session.model, *session.optimizer, session.trainer.options(), session.train);
 }
 
@@ -202,7 +204,7 @@ int run(const ResumeCommand& command) {
   std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << ", "
             << (found ? text("resumed after batch ", session.trainer.batches_done()) : "begun anew: no checkpoint")
             << '\n'
-            << (session.trainer.done() ? "it is finished: nothing is left to train, it is judged again\n" : "")
+            << (session.trainer.done() ? "it is finished: nothing is left to train, it is evaluated again\n" : "")
             << printable(other) << printable(differences) << '\n'
             << std::flush;
   return train_in(session, directory);

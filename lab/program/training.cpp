@@ -62,11 +62,11 @@ int train_in(Session& session, RunDirectory& directory, const std::function<void
   // In front of the checkpoints: what stands behind one of them is taken back by who goes on from it.
   std::optional<TensorBoard> board;
   if (session.recipe.tensorboard)
-    trainer.add(board.emplace(directory.held(), *session.model, trainer.batches_done() + 1, session.judged_on(),
+    trainer.add(board.emplace(directory.held(), *session.model, trainer.batches_done() + 1, session.evaluated_on(),
                               picture_of_filters(session)));
   trainer.add(directory);
   for (const std::string& warning : session.warnings()) trainer.report({"warning", warning});
-  display.print_head(session.judged_on());
+  display.print_head(session.evaluated_on());
   for (const EpochResult& epoch : trainer.curve()) display.on_epoch(trainer, epoch);
   try {
     const StopSignal signals;

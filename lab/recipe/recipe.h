@@ -27,7 +27,7 @@ struct Recipe {
   std::string data = "fashion-mnist";       ///< Data set: a name, or a packed set's file.
   std::string data_dir;                     ///< Where its files are; empty: EBB_DATA, then the system's directory.
   PictureRecipe pictures;                   ///< Of a folder; its members are keys.
-  double validation = 0;                    ///< Share of the training half that is held out to judge by.
+  double validation = 0;                    ///< Share of the training half that is held out for evaluations.
   std::int64_t batch = 128;                 ///< Images in a step.
   std::int64_t train_samples = 0;           ///< Learn from so many, each class with its share; 0: from all.
   bool drop_last = false;                   ///< Leave out a last batch that is smaller than the others.
@@ -71,7 +71,7 @@ struct Recipe {
   std::vector<double> milestones;                   ///< Epochs of the steps of multi_step.
   double period_epochs = 10;                        ///< First period of cosine_restarts.
   double period_growth = 2;                         ///< Growth of its periods.
-  bool plateau = false;                             ///< Reduce the lr when the judged loss stops falling.
+  bool plateau = false;                             ///< Reduce the lr when the loss of evaluations stops falling.
   double plateau_factor = 0.1;                      ///< What it multiplies the lr by.
   std::int64_t plateau_patience = 5;                ///< Evaluations without improvement that it bears.
   std::string decay = "decoupled_lr";               ///< A name of decay_names().
@@ -92,8 +92,8 @@ struct Recipe {
   std::int64_t lookahead = 0;                       ///< Steps between the synchronisations of lookahead; 0: none.
   double lookahead_alpha = 0.5;                     ///< How far its slow weights go.
   std::int64_t evaluate_every = 1;                  ///< Epochs between evaluations; the last epoch always has one.
-  bool tta_flip = false;                            ///< Judge the mean over each image and its mirror image.
-  std::int64_t tta_translate = 0;                   ///< Judge the mean over shifts by this many pixels, too.
+  bool tta_flip = false;                            ///< Evaluate the mean over each image and its mirror image.
+  std::int64_t tta_translate = 0;                   ///< Evaluate the mean over shifts by this many pixels, too.
   bool use_best = false;                            ///< End with the weights of the best evaluation; needs validation.
   std::int64_t patience = 0;                        ///< Evaluations without improvement that end the run; 0: never.
   double min_improvement = 0;                       ///< Accuracy that counts as an improvement.

@@ -57,10 +57,10 @@ Plot by_key(const Conditions& conditions, Plot plot, const RunValue& value) {
 }  // namespace
 
 std::vector<Plot> compared_learning(const Conditions& conditions, std::span<const RunData> runs) {
-  const bool same =
-      std::ranges::all_of(runs, [&](const RunData& run) { return run.log.judged_on == runs.front().log.judged_on; });
+  const bool same = std::ranges::all_of(
+      runs, [&](const RunData& run) { return run.log.evaluated_on == runs.front().log.evaluated_on; });
   std::vector<Plot> plots;
-  for (const EpochQuantity& quantity : epoch_quantities(same ? runs.front().log.judged_on : "judged")) {
+  for (const EpochQuantity& quantity : epoch_quantities(same ? runs.front().log.evaluated_on : "evaluation")) {
     Plot plot = quantity.plot;
     for (const Condition& condition : conditions.all) {
       std::vector<Points> of_runs;

@@ -16,9 +16,9 @@ constexpr AxisOptions loss_axis{.from_zero = true, .settled = true};
 constexpr AxisOptions percent_axis{.most = 100, .settled = true};
 
 // "Test loss" of "test".
-std::string titled(std::string judged_on, const char* what) {
-  if (!judged_on.empty() && judged_on[0] >= 'a' && judged_on[0] <= 'z') judged_on[0] -= 'a' - 'A';
-  return judged_on + what;
+std::string titled(std::string evaluated_on, const char* what) {
+  if (!evaluated_on.empty() && evaluated_on[0] >= 'a' && evaluated_on[0] <= 'z') evaluated_on[0] -= 'a' - 'A';
+  return evaluated_on + what;
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ Points over_epochs(const RunData& run, const EpochQuantity& quantity) {
   Points out;
   for (const EpochResult& epoch : run.log.epochs)
     // Without an evaluation there is no accuracy either; a loss can be there and not finite.
-    if (!quantity.judged || std::isfinite(epoch.judged_accuracy))
+    if (!quantity.evaluated || std::isfinite(epoch.evaluation_accuracy))
       out.emplace_back(static_cast<double>(epoch.epoch), quantity.value(epoch));
   return out;
 }
@@ -55,13 +55,13 @@ Points over_steps(const RunData& run, const std::string& group, const GroupQuant
   return quantity.noisy ? smooth(out) : out;
 }
 
-std::vector<EpochQuantity> epoch_quantities(const std::string& judged_on) {
+std::vector<EpochQuantity> epoch_quantities(const std::string& evaluated_on) {
   return {
-      {{.title = titled(judged_on, " accuracy"), .unit = "in %", .curves = {}, .y_axis = percent_axis},
-       [](const EpochResult& e) { return 100 * e.judged_accuracy; },
+      {{.title = titled(evaluated_on, " accuracy"), .unit = "in %", .curves = {}, .y_axis = percent_axis},
+       [](const EpochResult& e) { return 100 * e.evaluation_accuracy; },
        true},
-      {{.title = titled(judged_on, " loss"), .unit = nats, .curves = {}, .y_axis = loss_axis},
-       [](const EpochResult& e) { return e.judged_loss; },
+      {{.title = titled(evaluated_on, " loss"), .unit = nats, .curves = {}, .y_axis = loss_axis},
+       [](const EpochResult& e) { return e.evaluation_loss; },
        true},
       {{.title = "Training accuracy", .unit = "in %", .curves = {}, .y_axis = percent_axis},
        [](const EpochResult& e) { return 100 * e.train_accuracy; }},
@@ -111,12 +111,12 @@ std::vector<std::string> group_names(std::span<const RunData> runs) {
 }
 
 std::vector<Plot> learning_plots(const RunData& run) {
-  const std::vector<EpochQuantity> all = epoch_quantities(run.log.judged_on);
-  const auto together = [&](const char* title, const EpochQuantity& judged, const EpochQuantity& training) {
-    Plot plot = judged.plot;
+  const std::vector<EpochQuantity> all = epoch_quantities(run.log.evaluated_on);
+  const auto together = [&](const char* title, const EpochQuantity& evaluated, const EpochQuantity& training) {
+    Plot plot = evaluated.plot;
     plot.title = title;
     plot.curves = {{.title = "training", .points = over_epochs(run, training), .dashed = true},
-                   {.title = run.log.judged_on, .points = over_epochs(run, judged), .colour = "var(--c1)"}};
+                   {.title = run.log.evaluated_on, .points = over_epochs(run, evaluated), .colour = "var(--c1)"}};
     return plot;
   };
   Plot steps{

@@ -21,7 +21,7 @@ Points smooth(const Points& points);
 struct EpochQuantity {
   Plot plot;  // without curves
   std::function<double(const EpochResult&)> value;
-  bool judged = false;  // of the evaluation: an epoch without one has no point
+  bool evaluated = false;  // of the evaluation: an epoch without one has no point
 };
 
 inline constexpr const char* shrink_title = "Shrink";
@@ -38,7 +38,7 @@ Points over_epochs(const RunData& run, const EpochQuantity& quantity);
 Points over_steps(const RunData& run, const std::string& group, const GroupQuantity& quantity);
 
 // Loss and accuracy in training and evaluation.
-std::vector<EpochQuantity> epoch_quantities(const std::string& judged_on);
+std::vector<EpochQuantity> epoch_quantities(const std::string& evaluated_on);
 
 // Learning rate, shrink, norms of weights and gradients.
 std::vector<GroupQuantity> group_quantities();

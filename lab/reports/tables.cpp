@@ -51,13 +51,13 @@ std::string steps_of(const std::vector<RunData>& runs, const std::vector<std::st
 }
 
 std::string epochs_of(const std::vector<RunData>& runs, const std::vector<std::string>& names) {
-  std::string out = csv_line({"run", "epoch", "lr", "train_loss", "train_accuracy", "judged_on", "judged_loss",
-                              "judged_accuracy", "seconds", "images_per_second"});
+  std::string out = csv_line({"run", "epoch", "lr", "train_loss", "train_accuracy", "evaluated_on", "evaluation_loss",
+                              "evaluation_accuracy", "seconds", "images_per_second"});
   for (std::size_t r = 0; r < runs.size(); ++r)
     for (const EpochResult& e : runs[r].log.epochs)
       out += csv_line({csv_field(names[r]), text(e.epoch), csv_field(e.lr), csv_field(e.train_loss),
-                       csv_field(e.train_accuracy), csv_field(runs[r].log.judged_on), csv_field(e.judged_loss),
-                       csv_field(e.judged_accuracy), csv_field(e.seconds), csv_field(e.images_per_second)});
+                       csv_field(e.train_accuracy), csv_field(runs[r].log.evaluated_on), csv_field(e.evaluation_loss),
+                       csv_field(e.evaluation_accuracy), csv_field(e.seconds), csv_field(e.images_per_second)});
   return out;
 }
 

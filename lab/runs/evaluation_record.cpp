@@ -54,14 +54,14 @@ EvaluationRecord make_record(const Evaluation& evaluation, const Dataset& data, 
                        .worst = {}};
   std::vector<std::size_t> wrong;
   for (std::size_t i = 0; i < evaluation.samples.size(); ++i)
-    if (const Judgement& s = evaluation.samples[i]; s.predicted && *s.predicted != s.truth) wrong.push_back(i);
+    if (const EvaluatedSample& s = evaluation.samples[i]; s.predicted && *s.predicted != s.truth) wrong.push_back(i);
   std::ranges::stable_sort(wrong, std::ranges::greater(),
                            [&](std::size_t i) { return evaluation.samples[i].confidence; });
   wrong.resize(std::min(wrong.size(), mistakes));
   for (const std::size_t i : wrong) {
-    const Judgement& judged = evaluation.samples[i];
+    const EvaluatedSample& evaluated = evaluation.samples[i];
     const auto index = static_cast<std::int64_t>(i);
-    out.worst.push_back({index, judged.truth, *judged.predicted, judged.confidence,
+    out.worst.push_back({index, evaluated.truth, *evaluated.predicted, evaluated.confidence,
                          is_picture(data.sample_shape()) ? base64(png(pixels_of(data, index))) : std::string()});
   }
   return out;

@@ -261,7 +261,7 @@ void RunDirectory::on_step(const Trainer& trainer, const StepResult& step) {
 void RunDirectory::on_epoch(const Trainer& trainer, const EpochResult& epoch) {
   look_for_directory(trainer);
   log_windows();
-  log().epoch(epoch, options_.judged_on, trainer.batches_done());
+  log().epoch(epoch, options_.evaluated_on, trainer.batches_done());
   due_ = true;
   if (trainer.can_save()) save(trainer);
 }

@@ -23,10 +23,10 @@ namespace ebb {
 
 /// When a RunDirectory saves within an epoch; it always does so at an epoch's end.
 struct SaveOptions {
-  double minutes = 5;              ///< Minutes between checkpoints; 0: none.
-  std::int64_t steps = 0;          ///< Batches between checkpoints; 0: none.
-  int keep = 3;                    ///< Newest checkpoints that stay, beside the best one.
-  std::string judged_on = "test";  ///< What the log calls the data of the evaluations: "test" or "validation".
+  double minutes = 5;                 ///< Minutes between checkpoints; 0: none.
+  std::int64_t steps = 0;             ///< Batches between checkpoints; 0: none.
+  int keep = 3;                       ///< Newest checkpoints that stay, beside the best one.
+  std::string evaluated_on = "test";  ///< What the log calls the data of the evaluations: "test" or "validation".
 };
 
 /// The directory of one run, locked while this object lives:

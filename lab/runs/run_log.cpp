@@ -38,13 +38,13 @@ StepResult step_from(const Json& json) {
   return step;
 }
 
-EpochResult epoch_from(const Json& json, const std::string& judged_on) {
+EpochResult epoch_from(const Json& json, const std::string& evaluated_on) {
   return {.epoch = json.at("epoch").get_ref<const std::int64_t&>(),
           .lr = number(json, "lr"),
           .train_loss = number(json, "train_loss"),
           .train_accuracy = number(json, "train_accuracy"),
-          .judged_loss = number(json, (judged_on + "_loss").c_str()),
-          .judged_accuracy = number(json, (judged_on + "_accuracy").c_str()),
+          .evaluation_loss = number(json, (evaluated_on + "_loss").c_str()),
+          .evaluation_accuracy = number(json, (evaluated_on + "_accuracy").c_str()),
           .seconds = number(json, "seconds"),
           .images_per_second = number(json, "images_per_s")};
 }
@@ -61,8 +61,8 @@ void add(LogContents& log, const Json& line) {
   if (kind == "diagnosis") return;  // diagnostics.csv has all of it
   if (kind == "step") return log.steps.push_back(step_from(line));
   if (kind == "epoch") {
-    log.judged_on = line.contains("validation_loss") ? "validation" : "test";
-    log.epochs.push_back(epoch_from(line, log.judged_on));
+    log.evaluated_on = line.contains("validation_loss") ? "validation" : "test";
+    log.epochs.push_back(epoch_from(line, log.evaluated_on));
     if (const auto end = line.find("step"); end != line.end() && end->is_number_integer())
       log.ends[log.epochs.back().epoch] = end->get_ref<const std::int64_t&>();
     return;
@@ -124,14 +124,14 @@ void RunLog::step(const StepResult& step) {
              .dump());
 }
 
-void RunLog::epoch(const EpochResult& e, const std::string& judged_on, std::int64_t step) {
+void RunLog::epoch(const EpochResult& e, const std::string& evaluated_on, std::int64_t step) {
   Json line{{"event", "epoch"},
             {"epoch", e.epoch},
             {"lr", e.lr},
             {"train_loss", e.train_loss},
             {"train_accuracy", e.train_accuracy},
-            {judged_on + "_loss", e.judged_loss},
-            {judged_on + "_accuracy", e.judged_accuracy},
+            {evaluated_on + "_loss", e.evaluation_loss},
+            {evaluated_on + "_accuracy", e.evaluation_accuracy},
             {"seconds", e.seconds},
             {"images_per_s", e.images_per_second}};
   if (step > 0) line["step"] = step;

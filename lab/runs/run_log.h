@@ -27,7 +27,7 @@ class RunLog {
 
   void step(const StepResult& step);  ///< `{"event": "step", ...}`
   /// `{"event": "epoch", ...}`. \param step batches so far; 0: not known.
-  void epoch(const EpochResult& epoch, const std::string& judged_on, std::int64_t step = 0);
+  void epoch(const EpochResult& epoch, const std::string& evaluated_on, std::int64_t step = 0);
   /// `{"event": "diagnosis", ...}`: the rows of one window in short.
   void diagnosis(std::span<const DiagnosisRow> window);
   /// `{"event": KIND, "step": ..., "epochs": ..., "text": ...}`, the state being that after `step` batches.
@@ -54,7 +54,7 @@ struct LogContents {
   std::vector<EpochResult> epochs;            ///< The curve.
   std::map<std::int64_t, std::int64_t> ends;  ///< By epoch, the batches at its end; logs of old do not say them.
   std::vector<TrainEvent> events;             ///< Everything else, in order.
-  std::string judged_on = "test";             ///< What the evaluations were made on.
+  std::string evaluated_on = "test";          ///< What the evaluations were made on.
 };
 
 /// Reads a log. Lines that do not parse (the last one of a killed process), are deeper than any of ours or longer than

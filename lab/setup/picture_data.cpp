@@ -83,7 +83,7 @@ PictureData read_picture_data(const Recipe& recipe, const PictureProgress& progr
 
 std::string lacking_note(const PictureSet& set) {
   const std::vector<std::string> lacking = lacking_classes(set.classes, set.test);
-  return lacking.empty() ? "" : text("classes without a test picture, not judged:", listed_offenders(lacking));
+  return lacking.empty() ? "" : text("classes without a test picture, not evaluated:", listed_offenders(lacking));
 }
 
 std::string skipped_list(const std::vector<SkippedPicture>& skipped) {

@@ -27,7 +27,7 @@ struct PictureFacts {
 /// Both halves, standardised as picture_statistics() says.
 struct PictureData {
   ImageDataset train;  ///< To learn from.
-  ImageDataset test;   ///< To judge by.
+  ImageDataset test;   ///< For evaluations.
   PictureFacts facts;  ///< See there.
 };
 
@@ -45,7 +45,7 @@ std::string size_remedy(const Recipe& recipe, const PictureSize& size);
 ///     share of the test half for a folder that has one; and for a packed set of another size or fit than it asks for.
 PictureData read_picture_data(const Recipe& recipe, const PictureProgress& progress = {});
 
-/// Names the classes that have no picture to be judged by; empty where all have.
+/// Names the classes that have no picture for evaluations; empty where all have.
 std::string lacking_note(const PictureSet& set);
 
 /// The lines of a file that lists what was left out; empty for nothing.

@@ -111,12 +111,12 @@ Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standard
                          .drop_last = recipe.drop_last,
                          .augment = recipe.augment,
                          .prefetch = recipe.prefetch}),
-      judged(data.validation ? data.validation : data.test, in_order(recipe)),
+      evaluated(data.validation ? data.validation : data.test, in_order(recipe)),
       test(data.test, in_order(recipe)),
       model(begun(model_for(recipe, data), recipe, standardisation.has_value())),
       optimizer(make_optimizer(recipe, *model, train.batches(),
                                [this] { return first_audit(recipe, train, *model, nullptr, few, false); })),
-      trainer(*model, *optimizer, train, judged, trainer_options(recipe)) {
+      trainer(*model, *optimizer, train, evaluated, trainer_options(recipe)) {
   // Another picture more would be another median: a run keeps the size that it began with.
   if (data.pictures) {
     recipe.pictures.image_size = data.pictures->size;
@@ -137,7 +137,7 @@ const Audit& Session::beginning() {
 }
 
 Evaluation Session::test_evaluation() {
-  // The last evaluation was just that, unless other data or other weights were judged.
+  // The last evaluation was just that, unless other data or other weights were evaluated.
   return data.validation || recipe.use_best ? trainer.evaluate_final(test) : trainer.evaluation();
 }
 
@@ -147,7 +147,7 @@ TrainSummary Session::summary(const Evaluation& tested) {
   out.data = recipe.data;
   out.model = recipe.model;
   out.seed = recipe.seed;
-  out.judged_on = judged_on();
+  out.evaluated_on = evaluated_on();
   out.test_accuracy = tested.accuracy;
   out.test_loss = tested.loss;
   return out;

@@ -39,14 +39,14 @@ struct Session {
   Recipe recipe;                         ///< As given.
   RecipeData data;                       ///< Data sets of the loaders.
   Loader train;                          ///< What is learned from.
-  Loader judged;                         ///< What evaluations are made on: validation data where there are any.
+  Loader evaluated;                      ///< What evaluations are made on: validation data where there are any.
   Loader test;                           ///< The test data.
   std::unique_ptr<Layer> model;          ///< Untrained at first.
   std::unique_ptr<Optimizer> optimizer;  ///< Of the model.
   Trainer trainer;                       ///< Of all these.
 
   /// "validation" or "test": what evaluations are made on.
-  std::string judged_on() const { return data.validation ? "validation" : "test"; }
+  std::string evaluated_on() const { return data.validation ? "validation" : "test"; }
 
   /// What the final weights do on the test data.
   Evaluation test_evaluation();

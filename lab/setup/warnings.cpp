@@ -51,15 +51,15 @@ std::vector<Moment> all_moments(const Recipe& recipe) {
 }
 
 // Evaluations without improvement that are borne, in a run of so many of them.
-void judge_patience(const char* key, std::int64_t patience, const Recipe& recipe, const char* never,
-                    std::vector<std::string>& out) {
+void warn_of_patience(const char* key, std::int64_t patience, const Recipe& recipe, const char* never,
+                      std::vector<std::string>& out) {
   const std::int64_t evaluations = (recipe.epochs + recipe.evaluate_every - 1) / recipe.evaluate_every;
   if (patience >= evaluations)
     out.push_back(text(key, " = ", patience, " in a run of ", evaluations,
                        evaluations == 1 ? " evaluation: " : " evaluations: ", never));
 }
 
-void judge_ema(const Recipe& recipe, std::int64_t updates, std::vector<std::string>& out) {
+void warn_of_ema(const Recipe& recipe, std::int64_t updates, std::vector<std::string>& out) {
   const double window = 1 / (1 - recipe.ema), run = static_cast<double>(updates);
   if (!(window > run)) return;
   const std::string end =
@@ -80,12 +80,12 @@ std::vector<std::string> run_warnings(const Recipe& recipe, const Optimizer& opt
     if (moment.epoch >= static_cast<double>(recipe.epochs))
       out.push_back(text(moment.key, ": epoch ", moment.epoch, " is not within the ", recipe.epochs,
                          " of the run: ", moment.never));
-  judge_ema(recipe, updates, out);
+  warn_of_ema(recipe, updates, out);
   if (recipe.lookahead > updates)
     out.push_back(text("lookahead = ", recipe.lookahead, " in a run of ", updates, " updates: it never synchronises"));
-  if (recipe.patience > 0) judge_patience("patience", recipe.patience, recipe, "it never ends the run", out);
+  if (recipe.patience > 0) warn_of_patience("patience", recipe.patience, recipe, "it never ends the run", out);
   if (recipe.plateau)
-    judge_patience("plateau_patience", recipe.plateau_patience, recipe, "the learning rate is never reduced", out);
+    warn_of_patience("plateau_patience", recipe.plateau_patience, recipe, "the learning rate is never reduced", out);
   if (recipe.evaluate_every > recipe.epochs)
     out.push_back(text("evaluate_every = ", recipe.evaluate_every, " in a run of ", recipe.epochs,
                        " epochs: one evaluation, at the end"));

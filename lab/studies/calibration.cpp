@@ -27,9 +27,9 @@ workloads::Batch noisy(std::int64_t n, const Rng& rng) {
   return out;
 }
 
-double share_right(const std::vector<Judgement>& samples) {
+double share_right(const std::vector<EvaluatedSample>& samples) {
   double right = 0;
-  for (const Judgement& s : samples) right += s.predicted == s.truth;
+  for (const EvaluatedSample& s : samples) right += s.predicted == s.truth;
   return right / static_cast<double>(samples.size());
 }
 
@@ -46,7 +46,7 @@ void temperatures(const Trial& trial, Record& record) {
   workloads::Batch batch = made_up({400, inputs}, classes, trial.rng().at("batch"));
   const Tensor plain = logits(trial, batch, 1, 1, 0);
   // Right six times of ten: what the net says, or a class at random.
-  const std::vector<Judgement> said = judgements(plain, batch.labels);
+  const std::vector<EvaluatedSample> said = evaluated_samples(plain, batch.labels);
   for (std::size_t i = 0; i < said.size(); ++i)
     batch.labels.mutable_data<std::int64_t>()[i] =
         trial.rng().at("right").uniform(i) < 0.5
@@ -56,9 +56,9 @@ void temperatures(const Trial& trial, Record& record) {
   Tensor cooled = plain.clone();
   scale(cooled, 0.125);
   put_exact(record, "head", toys::farthest(small, cooled), toys::farthest(plain, cooled));
-  const auto right = [&](const Tensor& of) { return share_right(judgements(of, batch.labels)); };
+  const auto right = [&](const Tensor& of) { return share_right(evaluated_samples(of, batch.labels)); };
   const auto error = [&](const Tensor& of, double t) {
-    return calibration_error_by_mass(judgements(of, batch.labels, t));
+    return calibration_error_by_mass(evaluated_samples(of, batch.labels, t));
   };
   const double fitted = fit_temperature(plain, batch.labels),
                of_third = fit_temperature(logits(trial, batch, 3, 1, 0), batch.labels);
@@ -93,7 +93,7 @@ Trained trained(const Trial& trial, double before, double behind) {
     optimizer.step();
   }
   const Tensor said = net(fresh.x).value();
-  const std::vector<Judgement> samples = judgements(said, fresh.labels);
+  const std::vector<EvaluatedSample> samples = evaluated_samples(said, fresh.labels);
   return {fit_temperature(said, fresh.labels), calibration_error_by_mass(samples), share_right(samples)};
 }
 

@@ -250,8 +250,8 @@ void put_identities(const Trial& trial, Record& record, const Loader& batches) {
 
 // Largest less smallest test loss of the last four epochs.
 double spread_at_the_end(const std::vector<EpochResult>& curve) {
-  const auto [low, high] = std::ranges::minmax_element(curve.end() - 4, curve.end(), {}, &EpochResult::judged_loss);
-  return high->judged_loss - low->judged_loss;
+  const auto [low, high] = std::ranges::minmax_element(curve.end() - 4, curve.end(), {}, &EpochResult::evaluation_loss);
+  return high->evaluation_loss - low->evaluation_loss;
 }
 
 void run(const Trial& trial, Record& record) {

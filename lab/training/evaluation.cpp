@@ -50,7 +50,7 @@ Tensor logits_of(const Network& network, const Tensor& images, const std::vector
 }
 
 template <class T>
-Judgement judge(const T* row, std::int64_t classes, std::int64_t truth) {
+EvaluatedSample evaluate_sample(const T* row, std::int64_t classes, std::int64_t truth) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   const std::optional<std::int64_t> predicted =
       predicted_class(std::span<const T>(row, static_cast<std::size_t>(classes)));
@@ -118,7 +118,7 @@ std::optional<Evaluation> evaluate_until(Layer& model, const Loader& batches, co
       const std::int64_t classes = logits.dim(1);
       const auto* row = logits.data<decltype(zero)>();
       for (const std::int64_t truth : truths) {
-        result.samples.push_back(judge(row, classes, truth));
+        result.samples.push_back(evaluate_sample(row, classes, truth));
         result.loss += result.samples.back().loss;
         row += classes;
       }
@@ -130,10 +130,10 @@ std::optional<Evaluation> evaluate_until(Layer& model, const Loader& batches, co
   return result;
 }
 
-double calibration_error(const std::vector<Judgement>& samples) {
+double calibration_error(const std::vector<EvaluatedSample>& samples) {
   constexpr int bins = 15;
   std::array<double, bins> gap{};  // sum of confidence minus number of right ones
-  for (const Judgement& sample : samples) {
+  for (const EvaluatedSample& sample : samples) {
     if (!sample.predicted) return std::numeric_limits<double>::quiet_NaN();
     const int bin = std::clamp(static_cast<int>(std::ceil(sample.confidence * bins)) - 1, 0, bins - 1);
     gap[static_cast<std::size_t>(bin)] += sample.confidence - (sample.predicted == sample.truth ? 1 : 0);

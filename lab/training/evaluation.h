@@ -13,8 +13,8 @@
 
 namespace ebb {
 
-/// How one sample was judged.
-struct Judgement {
+/// How one sample was evaluated.
+struct EvaluatedSample {
   std::int64_t truth = 0;                      ///< Its class.
   std::optional<std::int64_t> predicted = {};  ///< See predicted_class().
   double confidence = 0;                       ///< Probability of the predicted class; NaN when there is none.
@@ -23,12 +23,12 @@ struct Judgement {
 
 /// What a model does on a data set.
 struct Evaluation {
-  double loss = 0;                 ///< Mean negative log-likelihood (cross-entropy without label smoothing); NaN when
-                                   ///< some sample got no prediction.
-  double accuracy = 0;             ///< Share of right predictions, 0 to 1.
-  double calibration_error = 0;    ///< Expected calibration error: see calibration_error().
-  Confusion confusion;             ///< Counts by class.
-  std::vector<Judgement> samples;  ///< Of each sample, in the order of the loader.
+  double loss = 0;               ///< Mean negative log-likelihood (cross-entropy without label smoothing); NaN when
+                                 ///< some sample got no prediction.
+  double accuracy = 0;           ///< Share of right predictions, 0 to 1.
+  double calibration_error = 0;  ///< Expected calibration error: see calibration_error().
+  Confusion confusion;           ///< Counts by class.
+  std::vector<EvaluatedSample> samples;  ///< Of each sample, in the order of the loader.
 };
 
 /// Test-time augmentation: logits are averaged over views of an image.
@@ -59,7 +59,7 @@ Tensor view_logits(const std::function<Tensor(const Tensor&)>& network, const Te
 /// Expected calibration error: the mean of |accuracy - mean confidence| over 15 bins of equal width, weighted by their
 /// numbers of samples. Guo et al. 2017, https://arxiv.org/abs/1706.04599. 0 for no samples, NaN when one got no
 /// prediction.
-double calibration_error(const std::vector<Judgement>& samples);
+double calibration_error(const std::vector<EvaluatedSample>& samples);
 
 /// The images shifted by (rows, columns) pixels, down and to the right, border pixels repeated, and then mirrored left
 /// to right if asked.

@@ -33,10 +33,10 @@ void try_one(Layer& model, const Loader& loader, const char* whose, const char* 
 
 }  // namespace
 
-void require_last_batches(Layer& model, const Loader& train, const Loader& judged) {
+void require_last_batches(Layer& model, const Loader& train, const Loader& evaluated) {
   try_one(model, train, "the training data", "drop_last leaves it out;");
   const EvalMode mode(model);
-  try_one(model, judged, "the evaluation's data", "");
+  try_one(model, evaluated, "the evaluation's data", "");
 }
 
 }  // namespace ebb

@@ -16,8 +16,8 @@ std::string to_json(const TrainSummary& summary) {
                      {"lr", e.lr},
                      {"train_loss", e.train_loss},
                      {"train_accuracy", e.train_accuracy},
-                     {summary.judged_on + "_loss", e.judged_loss},
-                     {summary.judged_on + "_accuracy", e.judged_accuracy},
+                     {summary.evaluated_on + "_loss", e.evaluation_loss},
+                     {summary.evaluated_on + "_accuracy", e.evaluation_accuracy},
                      {"seconds", e.seconds},
                      {"images_per_s", e.images_per_second}});
   }
@@ -36,7 +36,7 @@ std::string to_json(const TrainSummary& summary) {
                      {"instruction_set", summary.instruction_set},
                      {"weights_sha256", summary.weights_sha256},
                      {"state_sha256", summary.state_sha256},
-                     {"judged_on", summary.judged_on},
+                     {"judged_on", summary.evaluated_on},
                      {"curve", curve}};
   // NaN and infinity, which JSON does not know, become null.
   return json.dump(2) + "\n";

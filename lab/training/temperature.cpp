@@ -104,10 +104,10 @@ double fit_temperature(const Tensor& logits, const Tensor& labels) {
   return 1 / high;
 }
 
-std::vector<Judgement> judgements(const Tensor& logits, const Tensor& labels, double temperature) {
-  require_positive("judgements()", temperature);
-  const Scored scored("judgements()", logits, labels);
-  std::vector<Judgement> out;
+std::vector<EvaluatedSample> evaluated_samples(const Tensor& logits, const Tensor& labels, double temperature) {
+  require_positive("evaluated_samples()", temperature);
+  const Scored scored("evaluated_samples()", logits, labels);
+  std::vector<EvaluatedSample> out;
   std::vector<double> p;
   for (std::size_t i = 0; i < scored.n; ++i) {
     const double loss = scored.loss(i, 1 / temperature, p);
@@ -121,10 +121,10 @@ std::vector<Judgement> judgements(const Tensor& logits, const Tensor& labels, do
   return out;
 }
 
-double calibration_error_by_mass(const std::vector<Judgement>& samples, int bins) {
+double calibration_error_by_mass(const std::vector<EvaluatedSample>& samples, int bins) {
   if (bins < 1) fail("calibration_error_by_mass()", text(bins, " bins"), "at least one");
   if (samples.empty()) return 0;
-  for (const Judgement& s : samples)
+  for (const EvaluatedSample& s : samples)
     if (!s.predicted) return std::numeric_limits<double>::quiet_NaN();
   std::vector<std::size_t> order(samples.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -134,7 +134,7 @@ double calibration_error_by_mass(const std::vector<Judgement>& samples, int bins
   for (std::size_t bin = 0; bin < count; ++bin) {
     double surplus = 0;  // confidence less what was right
     for (std::size_t k = bin * n / count; k < (bin + 1) * n / count; ++k) {
-      const Judgement& s = samples[order[k]];
+      const EvaluatedSample& s = samples[order[k]];
       surplus += s.confidence - (*s.predicted == s.truth ? 1 : 0);
     }
     error += std::abs(surplus) / static_cast<double>(n);

@@ -20,13 +20,13 @@ double negative_log_likelihood(const Tensor& logits, const Tensor& labels, doubl
 /// labels whose logits are no greater than the mean of their samples' for an infinite one.
 double fit_temperature(const Tensor& logits, const Tensor& labels);
 
-/// How each sample is judged at a temperature. Parameters and errors as of negative_log_likelihood().
-std::vector<Judgement> judgements(const Tensor& logits, const Tensor& labels, double temperature = 1);
+/// How each sample is evaluated at a temperature. Parameters and errors as of negative_log_likelihood().
+std::vector<EvaluatedSample> evaluated_samples(const Tensor& logits, const Tensor& labels, double temperature = 1);
 
 /// As calibration_error(), over bins of equal numbers of samples by confidence, of equal confidences in the order
 /// given: |accuracy - mean confidence|, weighted by the numbers of samples, which differ by one at most.
 /// Nixon et al. 2019, https://arxiv.org/abs/1904.01685. 0 for no samples, NaN when one got no prediction.
 /// \throws Error for fewer than one bin.
-double calibration_error_by_mass(const std::vector<Judgement>& samples, int bins = 15);
+double calibration_error_by_mass(const std::vector<EvaluatedSample>& samples, int bins = 15);
 
 }  // namespace ebb

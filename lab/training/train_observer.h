@@ -53,7 +53,7 @@ enum class TrainPhase : std::uint8_t {
   backward,    ///< its gradients,
   optimizer,   ///< and the update, with what is counted and measured for it.
   observers,   ///< Observers look on after a step, an epoch or an event: logs, displays.
-  evaluation,  ///< The weights are judged.
+  evaluation,  ///< The weights are evaluated.
   checkpoint,  ///< The state is saved.
 };
 

@@ -38,11 +38,12 @@ struct Trainer::Walk {
   Epoch::Iterator at;
 };
 
-Trainer::Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const Loader& judged, TrainerOptions options)
+Trainer::Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const Loader& evaluated,
+                 TrainerOptions options)
     : model_(model),
       optimizer_(optimizer),
       train_(train),
-      judged_(judged),
+      evaluated_(evaluated),
       options_(std::move(options)),
       buffers_(model),
       base_lr_(optimizer.common().lr),
@@ -106,7 +107,7 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
     return result;
   }
   if (!batches_tried_) {
-    require_last_batches(model_, train_, judged_);
+    require_last_batches(model_, train_, evaluated_);
     batches_tried_ = true;
   }
   const auto start = Clock::now();
@@ -239,30 +240,31 @@ void Trainer::finish_epoch(const std::function<bool()>& stop) {
   if (last && optimizer_.steps() == 0)
     fail("trainer", text("no update in ", batches_done(), " batches"), "one at least",
          "all batches were left out: see the guard's messages");
-  const bool judged = last || (counters_.epoch + 1) % options_.evaluate_every == 0;
-  if (judged) {
+  const bool evaluated = last || (counters_.epoch + 1) % options_.evaluate_every == 0;
+  if (evaluated) {
     enter(TrainPhase::evaluation);
     evaluation_ = evaluate_now(stop);
     enter(TrainPhase::observers);
   }
-  if (judged && !evaluation_) return;          // stopped: the next step makes it
-  if (judged && !accept_evaluation()) return;  // rolled back
+  if (evaluated && !evaluation_) return;          // stopped: the next step makes it
+  if (evaluated && !accept_evaluation()) return;  // rolled back
   EpochResult result{.epoch = counters_.epoch + 1,
                      .lr = counters_.lr_sum / static_cast<double>(train_.batches()),
                      .train_loss = mean(counters_.loss_sum, counters_.samples),
                      .train_accuracy = mean(static_cast<double>(counters_.hits), counters_.samples),
-                     .judged_loss = nan,
-                     .judged_accuracy = nan,
+                     .evaluation_loss = nan,
+                     .evaluation_accuracy = nan,
                      .seconds = counters_.epoch_seconds,
                      .images_per_second = counters_.epoch_seconds > 0
                                               ? static_cast<double>(counters_.samples) / counters_.epoch_seconds
                                               : 0};
   ++counters_.epoch;
   counters_.position = 0;
-  const bool better = judged && judge(result);
+  const bool better = evaluated && take_evaluation(result);
   counters_.seconds += result.seconds + seconds_since(start);
   counters_.curve.push_back(result);
-  if (done() && optimizer_.accumulating()) optimizer_.skip();  // patience ended it: the weights that were judged stay
+  if (done() && optimizer_.accumulating())
+    optimizer_.skip();  // patience ended it: the weights that were evaluated stay
   for (TrainObserver* const observer : observers_) observer->on_epoch(*this, result);
   if (options_.patience > 0 && !better && counters_.bad >= options_.patience && counters_.epoch < options_.epochs)
     report({"early stop",

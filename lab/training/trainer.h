@@ -52,9 +52,10 @@ struct TrainerOptions {
 class Trainer {
  public:
   /// The model, the optimizer and the loaders must outlive the trainer.
-  /// \param judged the data of the evaluations: validation or test data, not shuffled.
+  /// \param evaluated the data of the evaluations: validation or test data, not shuffled.
   /// \throws Error for options that make no sense.
-  Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const Loader& judged, TrainerOptions options = {});
+  Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const Loader& evaluated,
+          TrainerOptions options = {});
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -128,7 +129,7 @@ class Trainer {
   void leave_epoch();
   void finish_epoch(const std::function<bool()>& stop);
   bool learn(const Batch& batch, StepResult& result);
-  bool judge(EpochResult& result);
+  bool take_evaluation(EpochResult& result);
   void handle_non_finite(const Batch& batch, const std::string& what);
   bool accept_evaluation();
   std::string find_non_finite_evaluation();
@@ -142,7 +143,7 @@ class Trainer {
   Layer& model_;
   Optimizer& optimizer_;
   const Loader& train_;
-  const Loader& judged_;
+  const Loader& evaluated_;
   TrainerOptions options_;
   std::vector<TrainObserver*> observers_;
   std::unique_ptr<Walk> walk_;

@@ -80,8 +80,8 @@ constexpr std::array columns = {
     Column{"lr", &EpochResult::lr, a_sum},
     Column{"train_loss", &EpochResult::train_loss, {-largest, largest, false, true}},
     Column{"train_accuracy", &EpochResult::train_accuracy, {0, 1, false, true}},
-    Column{"judged_loss", &EpochResult::judged_loss, {-largest, largest, false, true}},
-    Column{"judged_accuracy", &EpochResult::judged_accuracy, {0, 1, false, true}},
+    Column{"judged_loss", &EpochResult::evaluation_loss, {-largest, largest, false, true}},
+    Column{"judged_accuracy", &EpochResult::evaluation_accuracy, {0, 1, false, true}},
     Column{"seconds", &EpochResult::seconds, time},
     Column{"images_per_second", &EpochResult::images_per_second, {0, many, false, false}},
 };

@@ -11,7 +11,7 @@ namespace ebb {
 
 std::optional<Evaluation> Trainer::evaluate_now(const std::function<bool()>& stop) {
   const LentWeights averages(ema_);
-  return evaluate_until(model_, judged_, options_.evaluation, stop);
+  return evaluate_until(model_, evaluated_, options_.evaluation, stop);
 }
 
 const Evaluation& Trainer::evaluation() {
@@ -20,17 +20,17 @@ const Evaluation& Trainer::evaluation() {
 }
 
 // Evaluates; true when it was the best so far.
-bool Trainer::judge(EpochResult& result) {
-  result.judged_loss = evaluation().loss;
-  result.judged_accuracy = evaluation().accuracy;
-  const bool finite = std::isfinite(result.judged_loss);
-  if (optimizer_.common().plateau && finite) optimizer_.observe(result.judged_loss);
+bool Trainer::take_evaluation(EpochResult& result) {
+  result.evaluation_loss = evaluation().loss;
+  result.evaluation_accuracy = evaluation().accuracy;
+  const bool finite = std::isfinite(result.evaluation_loss);
+  if (optimizer_.common().plateau && finite) optimizer_.observe(result.evaluation_loss);
   const bool better =
-      finite && (counters_.best_step == 0 || result.judged_accuracy > counters_.best + options_.min_improvement);
+      finite && (counters_.best_step == 0 || result.evaluation_accuracy > counters_.best + options_.min_improvement);
   if (better) counters_.bad = 0;
   else if (optimizer_.steps() > 0) ++counters_.bad;
   if (!better) return false;
-  counters_.best = result.judged_accuracy;
+  counters_.best = result.evaluation_accuracy;
   counters_.best_step = batches_done();
   if (options_.keep_best) best_weights_ = averaged_weights();
   return true;

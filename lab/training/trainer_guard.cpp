@@ -54,8 +54,8 @@ std::string Trainer::find_non_finite_evaluation() {
   const LentWeights averages(ema_);
   const EvalMode mode(model_);
   const auto& samples = evaluation_->samples;
-  const auto bad = std::ranges::find_if(samples, [](const Judgement& s) { return !std::isfinite(s.loss); });
-  const Batch batch = judged_.epoch(0)[(bad - samples.begin()) / judged_.options().batch];
+  const auto bad = std::ranges::find_if(samples, [](const EvaluatedSample& s) { return !std::isfinite(s.loss); });
+  const Batch batch = evaluated_.epoch(0)[(bad - samples.begin()) / evaluated_.options().batch];
   return find_non_finite(model_, batch.images,
                          [&] { return softmax_cross_entropy(model_(batch.images), batch.labels); });
 }

@@ -16,7 +16,7 @@ ebb_test(gradients
     framework/ops/gradient_rows_structure.cpp)
 ebb_test(normalization
   SOURCES framework/ops/batch_norm_fed_test.cpp framework/ops/batch_norm_test.cpp framework/ops/group_norm_test.cpp
-    framework/ops/layer_norm_test.cpp framework/ops/remake_test.cpp framework/kernels/normalization_test.cpp)
+    framework/ops/layer_norm_test.cpp framework/ops/recompute_test.cpp framework/kernels/normalization_test.cpp)
 ebb_test(losses
   SOURCES framework/kernels/dropout_test.cpp framework/ops/dropout_test.cpp framework/ops/loss_options_test.cpp
     framework/ops/loss_test.cpp framework/ops/pooling_test.cpp framework/ops/softmax_test.cpp)

@@ -21,7 +21,7 @@ Verdict run(const Bytes& input) {
     const LogContents got = read(text);
     const auto lines = static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1;
     require(got.steps.size() + got.epochs.size() + got.events.size() <= lines, "a line is one thing that happened");
-    require(got.judged_on == "test" || got.judged_on == "validation", "evaluations are made on one of two");
+    require(got.evaluated_on == "test" || got.evaluated_on == "validation", "evaluations are made on one of two");
     const LogContents back =
         read(text + "\n{\"event\": \"step\", \"st\n{\"event\":\"resume\",\"step\":-1,\"epochs\":-1,\"text\":\"\"}\n");
     for (const StepResult& step : back.steps) require(step.step <= -1, "a resume takes back the steps behind it");

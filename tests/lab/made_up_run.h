@@ -38,8 +38,8 @@ inline EpochResult made_up_epoch(const MadeUpRun& run, std::int64_t epoch, const
           .lr = run.recipe.lr * (1 - progress),
           .train_loss = loss,
           .train_accuracy = 1 - std::min(0.9, 0.4 * loss),
-          .judged_loss = 1.1 * loss + 0.02,
-          .judged_accuracy = 1 - std::min(0.9, 0.42 * loss + 0.002 * std::abs(jitter)),
+          .evaluation_loss = 1.1 * loss + 0.02,
+          .evaluation_accuracy = 1 - std::min(0.9, 0.42 * loss + 0.002 * std::abs(jitter)),
           .seconds = 12.5,
           .images_per_second = 4800};
 }
@@ -62,8 +62,8 @@ inline StepResult made_up_step(const MadeUpRun& run, std::int64_t step, const Rn
 inline EvaluationRecord made_up_evaluation(const MadeUpRun& run, const EpochResult& last) {
   const auto classes = static_cast<std::int64_t>(run.classes.size());
   EvaluationRecord out{.data = run.recipe.data,
-                       .loss = last.judged_loss,
-                       .accuracy = last.judged_accuracy,
+                       .loss = last.evaluation_loss,
+                       .accuracy = last.evaluation_accuracy,
                        .calibration_error = 0.012,
                        .classes = run.classes,
                        .confusion = Confusion(classes),
@@ -100,8 +100,8 @@ inline void write_made_up_run(const std::filesystem::path& directory, const Made
   summary.data = run.recipe.data;
   summary.model = run.recipe.model;
   summary.parameters = 61706;
-  summary.test_accuracy = last.judged_accuracy;
-  summary.test_loss = last.judged_loss;
+  summary.test_accuracy = last.evaluation_accuracy;
+  summary.test_loss = last.evaluation_loss;
   summary.images_per_second = 4812.345678901234;
   summary.seconds = 12.5 * static_cast<double>(run.epochs);
   summary.epochs = run.epochs;

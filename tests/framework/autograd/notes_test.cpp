@@ -25,11 +25,11 @@ BOOST_AUTO_TEST_CASE(a_value_has_none_or_what_was_attached) {
   const Tensor stats = Tensor::full({3, 1}, 7, DType::f64), from = Tensor::full({1}, 4);
   Var x = Tensor::full({1}, 8);
   BOOST_TEST(!x.channel_stats().defined());
-  BOOST_TEST(x.remake().make == nullptr);
+  BOOST_TEST(x.recompute().make == nullptr);
   x = std::move(x).with_channel_stats(stats);
-  x = std::move(x).with_remake({.make = doubled, .from = from, .terms = Tensor()});
+  x = std::move(x).with_recompute({.make = doubled, .from = from, .terms = Tensor()});
   BOOST_TEST(x.channel_stats().shares(stats));
-  const Remake way = x.remake();
+  const Recompute way = x.recompute();
   BOOST_TEST(way.version == x.value().version());
   BOOST_TEST(same_bits(way.make(way.from, way.terms), x.value()));
   BOOST_TEST(!x.detach().channel_stats().defined());

@@ -54,7 +54,7 @@ void compare_with_log(const ReadEvents& events, const LogContents& log) {
   for (const EpochResult& epoch : log.epochs) {
     const std::int64_t at = log.ends.at(epoch.epoch);
     BOOST_REQUIRE_MESSAGE(accuracy.contains(at), at);
-    BOOST_TEST(accuracy.at(at) == static_cast<float>(epoch.judged_accuracy));
+    BOOST_TEST(accuracy.at(at) == static_cast<float>(epoch.evaluation_accuracy));
   }
 }
 

@@ -111,12 +111,12 @@ BOOST_AUTO_TEST_CASE(a_packed_set_that_lacks_a_class_in_a_half_is_told_of) {
                                        (root / text("run", train)).string());
     BOOST_TEST(trained.status == (train ? 1 : 0), trained.output);
     BOOST_TEST(has(trained.output, train ? "classes without a picture to learn from:\n  dog"
-                                         : "classes without a test picture, not judged:\n  dog"),
+                                         : "classes without a test picture, not evaluated:\n  dog"),
                trained.output);
   }
   fs::remove_all(root / "in/test/dog");
   BOOST_TEST(has(succeeds("data pack " + (root / "in").string() + " --overwrite --out " + out).output,
-                 "classes without a test picture, not judged:\n  dog"));
+                 "classes without a test picture, not evaluated:\n  dog"));
 }
 
 BOOST_AUTO_TEST_CASE(a_picture_of_ones_own_is_not_replaced_unasked) {

@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(texts_open_no_tags_and_leave_no_attributes) {
   data.environment.emplace_back(hostile, hostile);
   data.summary.emplace_back(hostile, hostile);
   data.recipe.data = data.recipe.model = data.recipe.decay = data.recipe.decay_on = data.recipe.optimizer = hostile;
-  data.log.judged_on = hostile;
+  data.log.evaluated_on = hostile;
   data.audit = AuditRecord{.rows = {{.path = hostile + '.' + hostile,
                                      .granularity = hostile,
                                      .group = hostile,

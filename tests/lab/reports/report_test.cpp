@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(records_go_through_json_and_back) {
   BOOST_REQUIRE(record.worst.size() == 5u);
   for (std::size_t i = 1; i < 5; ++i) BOOST_TEST(record.worst[i].confidence <= record.worst[i - 1].confidence);
   for (const Mistake& m : record.worst) {
-    const Judgement& judged = e.samples[static_cast<std::size_t>(m.index)];
+    const EvaluatedSample& judged = e.samples[static_cast<std::size_t>(m.index)];
     BOOST_TEST(judged.predicted.value() != judged.truth);
     BOOST_TEST(m.predicted == judged.predicted.value());
     BOOST_TEST(m.picture.starts_with("iVBORw0KGgo"));

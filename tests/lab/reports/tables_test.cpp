@@ -117,8 +117,8 @@ BOOST_AUTO_TEST_CASE(epochs_of_all_runs_read_back_to_the_same_bits) {
       const std::vector<std::string>& row = rows[at++];
       BOOST_TEST(row[0] == run.name);
       BOOST_TEST(same(number(row[column(rows, "train_loss")]), epoch.train_loss));
-      BOOST_TEST(same(number(row[column(rows, "judged_accuracy")]), epoch.judged_accuracy));
-      BOOST_TEST(row[column(rows, "judged_on")] == "test");
+      BOOST_TEST(same(number(row[column(rows, "evaluation_accuracy")]), epoch.evaluation_accuracy));
+      BOOST_TEST(row[column(rows, "evaluated_on")] == "test");
     }
 }
 

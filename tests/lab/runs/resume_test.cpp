@@ -40,7 +40,7 @@ SmallTraining full_training(std::int64_t prefetch) {
 
 std::string fingerprint(const Trainer& trainer) {
   std::string losses;
-  for (const EpochResult& e : trainer.curve()) losses += text(e.train_loss, ' ', e.judged_loss, '\n');
+  for (const EpochResult& e : trainer.curve()) losses += text(e.train_loss, ' ', e.evaluation_loss, '\n');
   return sha256(trainer.save_state().tensors) + '\n' + losses;
 }
 
@@ -49,7 +49,7 @@ std::string losses_of(const fs::path& log) {
   std::string out;
   const LogContents contents = read_log(log);
   for (const StepResult& step : contents.steps) out += text(step.step, ' ', step.loss, '\n');
-  for (const EpochResult& epoch : contents.epochs) out += text(epoch.epoch, ' ', epoch.judged_loss, '\n');
+  for (const EpochResult& epoch : contents.epochs) out += text(epoch.epoch, ' ', epoch.evaluation_loss, '\n');
   return out;
 }
 
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(logs_forget_what_is_done_again_and_bear_torn_lines) {
   {
     RunLog log(there, "log.jsonl");
     for (std::int64_t n = 1; n <= 5; ++n) log.step(step(n));
-    log.epoch({.epoch = 1, .judged_loss = 0.25}, "validation");
+    log.epoch({.epoch = 1, .evaluation_loss = 0.25}, "validation");
   }
   { std::ofstream(path, std::ios::app) << "{\"event\": \"step\", \"st"; }
   {
@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(logs_forget_what_is_done_again_and_bear_torn_lines) {
   BOOST_REQUIRE(read.steps.size() == 4u);
   BOOST_TEST(read.steps.back().step == 4);
   BOOST_TEST(read.epochs.empty());
-  BOOST_TEST(read.judged_on == "validation");
+  BOOST_TEST(read.evaluated_on == "validation");
   BOOST_TEST(read.events.size() == 1u);
   BOOST_CHECK_THROW(read_log(folder / "none.jsonl"), Error);
 }

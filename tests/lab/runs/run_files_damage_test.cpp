@@ -38,7 +38,7 @@ std::string understood(const LogContents& log) {
     out += '\n';
   }
   for (const EpochResult& e : log.epochs)
-    out += text("epoch ", e.epoch, ' ', shown(e.train_loss), ' ', shown(e.judged_accuracy), '\n');
+    out += text("epoch ", e.epoch, ' ', shown(e.train_loss), ' ', shown(e.evaluation_accuracy), '\n');
   for (const TrainEvent& e : log.events) out += text(e.kind, ": ", e.text, '\n');
   return out;
 }

@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(numbers_are_those_of_the_definition) {
 
 BOOST_AUTO_TEST_CASE(calibration_of_known_samples) {
   // Two bins: 0.9 sure and right in 1 of 2; 0.5 sure and right in 1 of 2.
-  const std::vector<Judgement> samples{{0, 0, 0.9, 0}, {0, 1, 0.9, 0}, {0, 0, 0.5, 0}, {0, 1, 0.5, 0}};
+  const std::vector<EvaluatedSample> samples{{0, 0, 0.9, 0}, {0, 1, 0.9, 0}, {0, 0, 0.5, 0}, {0, 1, 0.5, 0}};
   BOOST_TEST(calibration_error(samples) == 0.2, boost::test_tools::tolerance(1e-12));
   BOOST_TEST(calibration_error({}) == 0);
   BOOST_TEST(calibration_error({{0, 0, 1.0, 0}}) == 0);

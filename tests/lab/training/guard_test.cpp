@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(the_last_update_before_an_evaluation_is_looked_at_too) {
     BOOST_REQUIRE(skip.notes.events.size() == 1u);
     BOOST_TEST(skip.notes.events[0].kind == "warning");
     BOOST_TEST(skip.notes.events[0].text.find("in the evaluation after epoch 1") != std::string::npos);
-    BOOST_TEST(std::isfinite(skip.notes.epochs.at(0).judged_loss) == !update);
+    BOOST_TEST(std::isfinite(skip.notes.epochs.at(0).evaluation_loss) == !update);
     BOOST_TEST(skip.trainer.best_step() == (update ? 0 : 7));
 
     BadLastUpdate back(OnNonFinite::rollback);
@@ -235,7 +235,7 @@ BOOST_AUTO_TEST_CASE(an_epoch_whose_batches_were_all_left_out_has_no_training_lo
   BOOST_TEST(std::isnan(t.notes.epochs[1].train_loss));
   BOOST_TEST(std::isnan(t.notes.epochs[1].train_accuracy));
   BOOST_TEST(t.notes.epochs[1].images_per_second == 0);
-  BOOST_TEST(t.notes.epochs[1].judged_accuracy > 0.3);
+  BOOST_TEST(t.notes.epochs[1].evaluation_accuracy > 0.3);
   BOOST_TEST(t.notes.epochs[2].train_loss > 0);
 }
 

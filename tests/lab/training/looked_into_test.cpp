@@ -211,8 +211,13 @@ BOOST_AUTO_TEST_CASE(counters_are_saved_and_loaded_by_their_table) {
   TrainerCounters c{.epoch = 2, .position = 3, .batches = 7, .epoch_samples = 70, .samples = 30, .hits = 21};
   c.loss_sum = 5.5, c.lr_sum = 0.125, c.epoch_seconds = 1.25, c.seconds = 9.75;
   c.best = 0.625, c.best_step = 14, c.bad = 1, c.rollbacks = 4;
-  c.curve = {{.epoch = 1, .lr = 0.5, .train_loss = 2, .train_accuracy = 0.25, .judged_loss = 3, .judged_accuracy = 0.5},
-             {.epoch = 2, .lr = 0.75, .train_loss = 1, .train_accuracy = 0.75, .judged_loss = 4, .seconds = 6}};
+  c.curve = {{.epoch = 1,
+              .lr = 0.5,
+              .train_loss = 2,
+              .train_accuracy = 0.25,
+              .evaluation_loss = 3,
+              .evaluation_accuracy = 0.5},
+             {.epoch = 2, .lr = 0.75, .train_loss = 1, .train_accuracy = 0.75, .evaluation_loss = 4, .seconds = 6}};
   const TrainerCounters back = counters_from_json(to_json(c), "test");
   BOOST_TEST(to_json(back) == to_json(c));
   BOOST_TEST((back.epoch == 2 && back.position == 3 && back.batches == 7 && back.epoch_samples == 70));

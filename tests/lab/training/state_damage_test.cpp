@@ -78,7 +78,7 @@ constexpr const char* prefixes[] = {"", "snapshot/"};
 
 // What each counter bears of the values below, beside numbers in its range: "n" null, "m" minus one.
 const std::map<std::string, std::string> borne{
-    {"train_loss", "nm"}, {"judged_loss", "nm"}, {"train_accuracy", "n"}, {"judged_accuracy", "n"}};
+    {"train_loss", "nm"}, {"evaluation_loss", "nm"}, {"train_accuracy", "n"}, {"evaluation_accuracy", "n"}};
 
 BOOST_AUTO_TEST_SUITE(damaged_states)
 
@@ -120,8 +120,9 @@ BOOST_FIXTURE_TEST_CASE(every_counter_is_checked_before_anything_changes, Damage
       expect(with(changed), prefix + name + " removed", true, name);
       if (name != "curve") try_all(name, Json::json_pointer("/" + name));
     }
-    const char* const columns[] = {"number",          "lr",      "train_loss",       "train_accuracy", "judged_loss",
-                                   "judged_accuracy", "seconds", "images_per_second"};
+    const char* const columns[] = {
+        "number",           "lr", "train_loss", "train_accuracy", "evaluation_loss", "evaluation_accuracy", "seconds",
+        "images_per_second"};
     for (std::size_t i = 0; i < std::size(columns); ++i) try_all(columns[i], Json::json_pointer(text("/curve/1/", i)));
     for (const auto& damage : std::vector<std::function<void(Json&)>>{
              [](Json& c) { c["curve"].erase(0); }, [](Json& c) { c["curve"].push_back(c["curve"][0]); },

@@ -24,7 +24,8 @@ std::string fingerprint(const Trainer& trainer) {
   const TrainState state = trainer.save_state();
   std::string losses;
   for (const EpochResult& e : trainer.curve())
-    losses += text(e.train_loss, ' ', e.train_accuracy, ' ', e.judged_loss, ' ', e.judged_accuracy, ' ', e.lr, '\n');
+    losses +=
+        text(e.train_loss, ' ', e.train_accuracy, ' ', e.evaluation_loss, ' ', e.evaluation_accuracy, ' ', e.lr, '\n');
   return sha256(state.tensors) + '\n' + losses;
 }
 
@@ -91,9 +92,9 @@ BOOST_AUTO_TEST_CASE(goes_step_by_step_and_tells_its_observers) {
   BOOST_TEST(notes.steps[3].groups[0].shrink == notes.steps[3].lr * 1e-2);
   BOOST_REQUIRE(notes.epochs.size() == 3u);
   // The second and the last epoch are judged.
-  BOOST_TEST(std::isnan(notes.epochs[0].judged_loss));
-  BOOST_TEST(notes.epochs[1].judged_accuracy > 0.5);
-  BOOST_TEST(notes.epochs[2].judged_accuracy > 0.5);
+  BOOST_TEST(std::isnan(notes.epochs[0].evaluation_loss));
+  BOOST_TEST(notes.epochs[1].evaluation_accuracy > 0.5);
+  BOOST_TEST(notes.epochs[2].evaluation_accuracy > 0.5);
   BOOST_TEST(notes.epochs[2].train_loss < notes.epochs[0].train_loss);
   BOOST_CHECK_THROW(t.trainer.step(), Error);
   SmallTraining none({.epochs = 0});
@@ -264,7 +265,7 @@ BOOST_AUTO_TEST_CASE(the_best_weights_are_kept_and_patience_ends_the_run) {
   BOOST_REQUIRE(!notes.events.empty());
   BOOST_TEST(notes.events.back().kind == "early stop");
   double best = 0;
-  for (const EpochResult& e : notes.epochs) best = std::max(best, e.judged_accuracy);
+  for (const EpochResult& e : notes.epochs) best = std::max(best, e.evaluation_accuracy);
   SmallTraining copy;
   copy.model.load_state(t.trainer.final_weights());
   BOOST_TEST(evaluate(copy.model, copy.judged).accuracy == best);
@@ -304,9 +305,10 @@ BOOST_AUTO_TEST_CASE(a_model_in_eval_mode_is_trained_so_and_said_once) {
 
 // 70 samples in batches of 23 leave one over.
 struct OneOver {
-  explicit OneOver(bool drop_last = false, std::int64_t judged_batch = 10, BatchNormLayerOptions norm = {.channels = 4})
+  explicit OneOver(bool drop_last = false, std::int64_t evaluation_batch = 10,
+                   BatchNormLayerOptions norm = {.channels = 4})
       : train(test::small_pictures(70, 1), {.batch = 23, .seed = 3, .drop_last = drop_last}),
-        judged(test::small_pictures(31, 2), {.batch = judged_batch, .shuffle = false}),
+        judged(test::small_pictures(31, 2), {.batch = evaluation_batch, .shuffle = false}),
         model(Rng(5)),
         optimizer(built(norm), {.lr = 0.05}),
         trainer(model, optimizer, train, judged, {.epochs = 1}) {}

@@ -31,7 +31,7 @@ Gradients gradients(std::int64_t channels, DType dtype, bool fused, bool edit = 
   const Var x = tape.input(images), scale = tape.input(gain), weight = tape.input(filters);
   const auto forward = [&] {
     Var y = batch_norm(x, scale, shift, state, {.activation = fused ? Activation::relu : Activation::none});
-    BOOST_TEST((y.remake().make != nullptr) == (fused && channels >= 64));
+    BOOST_TEST((y.recompute().make != nullptr) == (fused && channels >= 64));
     if (!fused) y = relu(y);
     if (edit) Tensor(y.value()).mutable_span<float>()[0] = 100;
     return conv2d(y, weight, {}, {.padding = {1, 1}});
