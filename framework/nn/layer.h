@@ -73,7 +73,9 @@ using OptionsOf = typename detail::OptionsOf<T>::type;
 
 /// Built as T(Options, const Rng&): layers with parameters or random numbers.
 template <class T>
-concept BuiltFromOptionsAndRng = std::is_constructible_v<T, OptionsOf<T>, const Rng&>;
+concept BuiltFromOptionsAndRng = requires(OptionsOf<T> options, const Rng& rng) {
+  T(std::move(options), rng);
+};
 
 /// Built as T(Options).
 template <class T>

@@ -1,5 +1,5 @@
 # Sanitized libraries need a sanitized user: these tests are about what is installed, so they run without.
-if(NOT EBB_SANITIZE)
+if(NOT EBB_SANITIZE AND NOT EBB_COVERAGE)
   add_test(NAME install.user_program COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR}
     -DSOURCE=${PROJECT_SOURCE_DIR}/tests/install -DWORK=${PROJECT_BINARY_DIR}/tests/install_trial
     -DCXX=${CMAKE_CXX_COMPILER} -P ${PROJECT_SOURCE_DIR}/tests/install/run.cmake)

@@ -90,9 +90,9 @@ if(EBB_BUILD_LAB)
   # Trainings that are killed, measured and starved of memory: instrumented programs are too slow and too large for it.
   # The library that is preloaded to make writes fail would have to come behind the sanitizer's.
   if(NOT EBB_SANITIZE)
-    target_sources(test_lab PRIVATE lab/reports/report_test.cpp lab/runs/resume_test.cpp lab/runs/write_faults_test.cpp)
-    if(NOT EBB_COVERAGE)  # whose counters need memory too
-      target_sources(test_lab PRIVATE lab/training/memory_test.cpp)
+    target_sources(test_lab PRIVATE lab/reports/report_test.cpp lab/runs/write_faults_test.cpp)
+    if(NOT EBB_COVERAGE)  # whose counters take time and memory
+      target_sources(test_lab PRIVATE lab/runs/resume_test.cpp lab/training/memory_test.cpp)
     endif()
     add_library(ebb_failing_memory MODULE support/failing_memory.cpp)
     add_library(ebb_failing_writes MODULE support/failing_writes.cpp)

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <boost/test/unit_test.hpp>
+#include <fstream>
 
 #include "framework/io/atomic_file.h"
 #include "framework/io/read_text.h"
@@ -131,7 +132,7 @@ BOOST_AUTO_TEST_CASE(are_read_up_to_a_limit) {
   BOOST_TEST(fails_with({path.c_str(), "10 bytes", "at most 9"}, [&] { read_text(path, 9); }));
   // It grows between the look at its size and the reading.
   FileSource source(path);
-  test::put_file(path, std::string(200'000, 'x'));
+  std::ofstream(path) << std::string(200'000, 'x');
   BOOST_TEST(fails_with({path.c_str(), "at most 100000"}, [&] { read_text(source, 100'000); }));
   // A terabyte of nothing is refused by its size.
   fs::resize_file(path, std::uintmax_t{1} << 40);
