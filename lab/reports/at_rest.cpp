@@ -139,7 +139,13 @@ AtRest at_rest(const std::vector<DiagnosisRow>& rows) {
   const std::vector<Window> windows = windows_of(rows);
   if (end.since > 0 || windows.empty()) return end;
   end.last_lr = windows.back().lr;
-  const auto last = std::find_if(windows.rbegin(), windows.rend(), [](const Window& w) { return w.rests(); });
+  // Of windows that rest those whose learning rate is within a tenth of the highest: means over a rate that falls would
+  // be of no rate, and errors of both signs would cancel in them.
+  double highest = 0;
+  for (const Window& w : windows)
+    if (w.rests()) highest = std::max(highest, w.lr);
+  const auto last = std::find_if(windows.rbegin(), windows.rend(),
+                                 [&](const Window& w) { return w.rests() && w.lr >= most * highest; });
   AtRest out;
   if (last != windows.rend() && end.last_lr < 0.9 * last->lr) {
     out = at_rest_to_the_end(rows_of(rows, windows, [&](const Window& w) { return w.step <= last->step; }));

@@ -25,8 +25,8 @@ struct AtRest {
   // Epoch of the first window from which on nine of ten layers and windows are at rest, as are nine of ten layers in
   // it and in the last one; 0: there is none.
   std::int64_t since = 0;
-  // Where layers were at rest until the learning rate fell, and are not at the end: epoch of the last window
-  // that rests; else 0. All numbers below are of the windows up to there.
+  // Where layers were at rest until the learning rate fell, and are not at the end: epoch of the last window that rests
+  // at a rate within a tenth of the highest at which one does; else 0. All numbers below are of the windows up to it.
   std::int64_t until = 0;
   double until_lr = 0;  // there, the highest of the layers
   // Where layers were never at rest and the learning rate fell faster than they can follow, to less than half within

@@ -144,15 +144,16 @@ std::string what_doubling_does(const AtRest& rest, const Lines& filters) {
   const char* const when = rest.peak        ? "Near the peak of the learning rate, at "
                            : rest.until > 0 ? "At the learning rate of that time, "
                                             : "At the learning rate of the last windows, ";
-  return text(when, significant(median(filters, [](const Line& r) { return r.lr; }), 2),
-              rest.until > 0 && !rest.peak && rest.windows > 1 ? " on average" : "",
-              ", filters at rest would with every lambda doubled turn by ", degrees(&Line::doubled_angle),
-              " a step in place of ", degrees(&Line::predicted_angle), " and rest at a norm of ",
-              norm(&Line::doubled_norm), " in place of the predicted ", norm(&Line::predicted_norm),
-              rest.until > 0 ? text("; the norm assumes gradients as they were in epoch ", rest.until)
-                             : std::string("; the norm assumes gradients as they were measured last"),
-              ". Expect such a rotation within 10 %, and such a norm within 20 %: it follows the gradients, which more "
-              "decay changes.");
+  return text(
+      when, significant(median(filters, [](const Line& r) { return r.lr; }), 2),
+      rest.until > 0 && !rest.peak && rest.windows > 1 ? " on average" : "",
+      ", filters at rest would with every lambda doubled turn by ", degrees(&Line::doubled_angle),
+      " a step in place of ", degrees(&Line::predicted_angle), " and rest at a norm of ", norm(&Line::doubled_norm),
+      " in place of the predicted ", norm(&Line::predicted_norm),
+      rest.until > 0 ? text("; the norm assumes gradients as they were in epoch ", rest.until)
+                     : std::string("; the norm assumes gradients as they were measured last"),
+      ". Expect the median of the layers within 10 % of it in rotation, and within 20 % in norm, which follows the "
+      "gradients that more decay changes.");
 }
 
 // A curve for each parameter, and its prediction dashed in the same colour.

@@ -209,6 +209,22 @@ BOOST_AUTO_TEST_CASE(say_that_filters_were_at_equilibrium_until_the_learning_rat
   BOOST_TEST(!has(all, "1,000,000 steps"), all);
 }
 
+BOOST_AUTO_TEST_CASE(errors_before_and_after_the_learning_rate_fell_do_not_cancel) {
+  std::vector<DiagnosisRow> rows;
+  for (std::int64_t window = 1; window <= 16; ++window)
+    for (const char* const name : {"a", "b"}) {
+      DiagnosisRow row = filter(name, window, window >= 4 && window <= 14);
+      row.lr = window <= 9 ? 0.1 : window <= 14 ? 0.05 : 0.001;
+      row.norm_ratio.median = window <= 9 ? 0.9 : 1.1;
+      row.relaxation = 800;
+      rows.push_back(row);
+    }
+  const std::string all = section(rows);
+  BOOST_TEST(has(all, "were at equilibrium from epoch 4 to 9"), all);
+  BOOST_TEST(has(all, "the learning rate fell from 0.1 to 0.001"), all);
+  BOOST_TEST(has(all, "they were at 0.9 times the predicted norm"), all);
+}
+
 BOOST_AUTO_TEST_CASE(say_how_far_from_the_prediction_filters_are_and_what_doubling_lambda_does) {
   const std::string all = section({filter("a", 1, true)});
   BOOST_TEST(has(all,
