@@ -17,6 +17,7 @@
 #include "framework/tensor/machine_error.h"
 #include "tests/data/picture_files.h"
 #include "tests/support/errors.h"
+#include "tests/support/instrumented.h"
 
 namespace ebb {
 namespace {
@@ -202,7 +203,7 @@ BOOST_AUTO_TEST_CASE(a_failure_of_the_machine_is_no_broken_picture) {
   const PictureSetOptions options{.size = PictureSize{8, 8}, .skip_broken = true};
   const PictureFolder folder = find_pictures(root.path());
   BOOST_TEST(read_pictures(folder, options).skipped.empty());
-  {
+  if (!test::instrumented) {  // UBSan needs descriptors of its own to look at what is thrown
     const NoDescriptors taken;
     BOOST_REQUIRE(taken.taken.size() > 100U);
     BOOST_CHECK_EXCEPTION(read_pictures(folder, options), MachineError, [](const MachineError& error) {
