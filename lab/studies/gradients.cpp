@@ -84,30 +84,11 @@ void run(const Trial& trial, Record& record) {
 }
 
 Plot sizes(const Results& results) {
-  Plot plot{.title = "Gradient of the logits at the weights of four layers",
-            .unit = "over that without decay",
-            .x = "lambda",
-            .curves = {}};
-  plot.x_names = results.levels("lambda");
-  plot.y_axis = {.scale = AxisOptions::Scale::log};
-  int colour = 0;
-  for (const std::string measure : {"gradient of a plain net", "gradient in front of norms"}) {
-    const std::string shade = "var(--c" + std::to_string(colour++) + ")";
-    Curve dots{.title = {}, .points = {}, .faint = true, .dots = true, .colour = shade};
-    Curve mean{.title = measure, .points = {}, .dots = true, .colour = shade};
-    const std::vector<double> first = results.values(measure, {{"lambda", plot.x_names[0]}});
-    for (std::size_t level = 0; level < plot.x_names.size(); ++level) {
-      const std::vector<double> values = results.values(measure, {{"lambda", plot.x_names[level]}});
-      double sum = 0;
-      for (std::size_t k = 0; k < values.size(); ++k) {
-        dots.points.emplace_back(static_cast<double>(level), values[k] / first[k]);
-        sum += std::log(values[k] / first[k]) / static_cast<double>(values.size());
-      }
-      mean.points.emplace_back(static_cast<double>(level), std::exp(sum));
-    }
-    plot.curves.push_back(std::move(dots)), plot.curves.push_back(std::move(mean));
-  }
-  return plot;
+  return over_first_level({.title = "Gradient of the logits at the weights of four layers",
+                           .unit = "over that without decay",
+                           .x = "lambda",
+                           .curves = {}},
+                          results, "lambda", {"gradient of a plain net", "gradient in front of norms"});
 }
 
 }  // namespace

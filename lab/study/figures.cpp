@@ -59,6 +59,32 @@ std::vector<Curve> course(const Results& results, const CourseOptions& options) 
   return out;
 }
 
+Plot over_first_level(Plot plot, const Results& results, const std::string& factor,
+                      const std::vector<std::string>& measures, double apart) {
+  plot.x_names = results.levels(factor);
+  plot.y_axis = {.scale = AxisOptions::Scale::log};
+  for (std::size_t number = 0; number < measures.size(); ++number) {
+    const std::string shade = text("var(--c", number, ')');
+    Curve dots{.title = {}, .points = {}, .faint = true, .dots = true, .colour = shade};
+    Curve mean{.title = measures[number], .points = {}, .dots = true, .colour = shade};
+    const double beside = apart * (static_cast<double>(number) - static_cast<double>(measures.size() - 1) / 2);
+    std::vector<double> first;
+    for (std::size_t level = 0; level < plot.x_names.size(); ++level) {
+      const std::vector<double> values = results.values(measures[number], {{factor, plot.x_names[level]}});
+      if (level == 0) first = values;
+      const double x = static_cast<double>(level) + beside;
+      double sum = 0;
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        dots.points.emplace_back(x, values[k] / first.at(k));
+        sum += std::log(values[k] / first[k]) / static_cast<double>(values.size());
+      }
+      mean.points.emplace_back(x, std::exp(sum));
+    }
+    plot.curves.push_back(std::move(dots)), plot.curves.push_back(std::move(mean));
+  }
+  return plot;
+}
+
 Plot against_prediction(Plot plot, const Results& results, const std::vector<Scatter>& points) {
   Points all;
   std::size_t colour = 0;

@@ -27,6 +27,14 @@ struct CourseOptions {
 /// Its curves, for Plot::curves. \throws Error when no trial has the measures.
 std::vector<Curve> course(const Results& results, const CourseOptions& options);
 
+/// Numbers over the levels of a factor, each over its number at the first level: every pair as faint dots, their
+/// geometric mean as dots, on a logarithmic axis.
+/// \param plot title, unit and x. \param measures numbers of each trial, all positive.
+/// \param apart by how much of a level the measures stand beside each other, so that dots do not hide dots.
+/// \throws Error when no trial has them.
+Plot over_first_level(Plot plot, const Results& results, const std::string& factor,
+                      const std::vector<std::string>& measures, double apart = 0);
+
 /// Points of measured against predicted numbers.
 struct Scatter {
   std::string title;      ///< In the legend.
