@@ -51,14 +51,14 @@ struct Ran {
   double minutes = 0;
 };
 
-struct EvaluatedSample {
+struct Judgement {
   std::string verdict;
   std::string row;  // of verdicts.csv
 };
 
 // The verdicts of a study's claims at T1 by id; none where its data are not there.
-std::map<std::string, EvaluatedSample> verdicts(const Study& study) {
-  std::map<std::string, EvaluatedSample> out;
+std::map<std::string, Judgement> verdicts(const Study& study) {
+  std::map<std::string, Judgement> out;
   std::ifstream in(Ran::all().of(study) / "verdicts.csv");
   const std::regex row(R"re(^"([^"]+)",[a-z]+,([a-z]+),.*)re");
   std::smatch found;
@@ -69,7 +69,7 @@ std::map<std::string, EvaluatedSample> verdicts(const Study& study) {
 
 // What is known beforehand comes out, wrong sentences of others included; identities were told from their broken twins.
 void require_verdicts_as_expected(const Study& study) {
-  const std::map<std::string, EvaluatedSample> seen = verdicts(study);
+  const std::map<std::string, Judgement> seen = verdicts(study);
   if (seen.empty() && !study.data.empty()) return;
   BOOST_REQUIRE_MESSAGE(!seen.empty(), study.name << " has no verdicts: " << Ran::all().output);
   for (const Claim& claim : study.claims) {
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(all_of_them_together_take_less_than_three_minutes) {
 }
 
 BOOST_AUTO_TEST_CASE(the_map_has_the_verdicts_of_the_studies) {
-  std::map<std::string, EvaluatedSample> judged;
+  std::map<std::string, Judgement> judged;
   std::set<std::string> answered, listed;
   for (const Study& study : built_in_studies()) {
     for (const auto& [claim, judgement] : verdicts(study)) judged[study.name + ' ' + claim] = judgement;
@@ -218,7 +218,13 @@ BOOST_AUTO_TEST_CASE(pages_in_docs_have_the_verdicts_of_the_studies) {
     const std::map<std::string, std::string> page = verdicts_on_page(study.name);
     if (page.empty() && study.least_tier > Tier::T1) continue;  // takes minutes, and was not run yet
     BOOST_TEST(!page.empty(), study.name << " has no page in docs/studies: ebb study report " << study.name);
-    const std::map<std::string, EvaluatedSample> seen = verdicts(study);
+    std::string named = study.name;
+    for (std::size_t at = 0; (at = named.find('_', at)) != std::string::npos; at += 2) named.insert(at, 1, '\\');
+    std::ifstream in(std::filesystem::path(EBB_SOURCE_DIR) / "docs" / "studies" / (study.name + ".md"));
+    const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    BOOST_TEST(text.find("| command | ebb study run " + named) != std::string::npos,
+               study.name << ": its page names another program: make it with one called ebb");
+    const std::map<std::string, Judgement> seen = verdicts(study);
     if (seen.empty()) continue;  // of another tier
     for (const auto& [id, judgement] : seen) {
       const auto row = page.find(id);
