@@ -3,6 +3,8 @@
 #include "data/cifar.h"
 #include "data/mnist.h"
 #include "data/optdigits.h"
+#include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 
 namespace ebb {
 
@@ -11,7 +13,8 @@ ImageDataset load(const PublishedSet& set, const std::filesystem::path& director
   if (set.name == "fashion-mnist") return FashionMnist(directory, split);
   if (set.name == "cifar-10") return Cifar10(directory, split);
   if (set.name == "cifar-100") return Cifar100(directory, split);
-  return Optdigits(directory, split);
+  if (set.name == "optdigits") return Optdigits(directory, split);
+  fail("load", in_quotes(set.name), "a set that has a reader", "add its line in lab/program/published_data.cpp");
 }
 
 }  // namespace ebb
