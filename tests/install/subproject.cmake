@@ -1,12 +1,12 @@
 # Configures, and with PROGRAM=ON also builds and runs, a user's project that has Ebb as a part of its own.
-# With SHARED=ON the libraries are shared ones.
-#   cmake -DEBB_SOURCE=tree -DWORK=folder -DCXX=compiler -DPROGRAM=OFF -DSHARED=OFF -P subproject.cmake
+# With SHARED=ON the libraries are shared ones, with FETCH=ON the project has Ebb by FetchContent.
+#   cmake -DEBB_SOURCE=tree -DWORK=folder -DCXX=compiler -DPROGRAM=OFF -DSHARED=OFF -DFETCH=OFF -P subproject.cmake
 include(${CMAKE_CURRENT_LIST_DIR}/run_command.cmake)
 
 # configure(TYPE): with that build type of the parent's.
 macro(configure type)
   run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/subproject -B ${WORK} -G Ninja -DCMAKE_CXX_COMPILER=${CXX}
-    -DEBB_SOURCE=${EBB_SOURCE} -DEBB_BASELINE_KERNELS=ON -DEBB_BUILD_LAB=OFF -DBUILD_SHARED_LIBS=${SHARED}
+    -DEBB_SOURCE=${EBB_SOURCE} -DEBB_BASELINE_KERNELS=ON -DEBB_BUILD_LAB=OFF -DBUILD_SHARED_LIBS=${SHARED} -DFETCH=${FETCH}
     "-DCMAKE_BUILD_TYPE=${type}")
 endmacro()
 
@@ -38,7 +38,7 @@ foreach(i RANGE ${last})
   endif()
   if(file MATCHES "tests/install/(main|everything)[.]cpp$")
     math(EXPR own "${own} + 1")
-    if(NOT command MATCHES "-I${WORK}/ebb/include" OR command MATCHES "-W|-O|-I${EBB_SOURCE} |-march|-fno-")
+    if(NOT command MATCHES "-I${WORK}/[^ ]*include" OR command MATCHES "-W|-O|-I${EBB_SOURCE} |-march|-fno-")
       message(FATAL_ERROR "options of Ebb for ${file}: ${command}")
     endif()
   elseif(NOT command MATCHES " -O[123] ")
@@ -52,7 +52,7 @@ endif()
 if(PROGRAM)
   run(${CMAKE_COMMAND} --build ${WORK} --target user)
   run(${WORK}/user)
-  file(GLOB_RECURSE shared ${WORK}/ebb/*.so)
+  file(GLOB_RECURSE shared ${WORK}/*.so)
   list(LENGTH shared count)
   if((SHARED AND count LESS 4) OR (NOT SHARED AND count GREATER 0))
     message(FATAL_ERROR "SHARED is ${SHARED}, but the shared libraries are: ${shared}")

@@ -9,17 +9,21 @@ if(NOT EBB_SANITIZE AND NOT EBB_COVERAGE)
     add_test(NAME install.own_things COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR} -DTREE=${PROJECT_SOURCE_DIR}
       -DCXX=${CMAKE_CXX_COMPILER} -P ${PROJECT_SOURCE_DIR}/tests/install/own.cmake)
     set_tests_properties(install.own_things PROPERTIES LABELS slow TIMEOUT 1200)
+    add_test(NAME install.own_things_shared COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR}/tests/shared_trial
+      -DTREE=${PROJECT_SOURCE_DIR} -DCXX=${CMAKE_CXX_COMPILER}
+      -P ${PROJECT_SOURCE_DIR}/tests/install/own_shared.cmake)
+    set_tests_properties(install.own_things_shared PROPERTIES LABELS slow TIMEOUT 3600)
   endif()
   # Ebb as a part of another project: configured, built, and built as shared libraries.
-  function(ebb_subproject name label program shared)
+  function(ebb_subproject name label program shared fetch)
     add_test(NAME install.${name} COMMAND ${CMAKE_COMMAND} -DEBB_SOURCE=${PROJECT_SOURCE_DIR}
       -DWORK=${PROJECT_BINARY_DIR}/tests/install.${name} -DCXX=${CMAKE_CXX_COMPILER} -DPROGRAM=${program}
-      -DSHARED=${shared} -P ${PROJECT_SOURCE_DIR}/tests/install/subproject.cmake)
+      -DSHARED=${shared} -DFETCH=${fetch} -P ${PROJECT_SOURCE_DIR}/tests/install/subproject.cmake)
     set_tests_properties(install.${name} PROPERTIES LABELS ${label} TIMEOUT 3600)
   endfunction()
-  ebb_subproject(subproject fast OFF OFF)
-  ebb_subproject(subproject_program slow ON OFF)
-  ebb_subproject(shared_libraries slow ON ON)
+  ebb_subproject(subproject fast OFF OFF OFF)
+  ebb_subproject(fetched slow ON OFF ON)
+  ebb_subproject(shared_libraries slow ON ON OFF)
   add_test(NAME install.headers COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/tests/install/headers.py
     ${CMAKE_CXX_COMPILER})
   set_tests_properties(install.headers PROPERTIES LABELS slow TIMEOUT 3600)

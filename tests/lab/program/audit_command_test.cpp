@@ -71,6 +71,7 @@ BOOST_AUTO_TEST_CASE(a_run_that_is_resumed_selects_the_same_parameters_by_positi
 }
 
 BOOST_AUTO_TEST_CASE(numbers_are_those_of_the_peak_and_the_run_as_in_the_header_of_the_training) {
+  if (test::instrumented) return;  // minutes, of code that the other cases run
   const std::string own =
       recipe("weights()") +
       " --set epochs=4 --set warmup_epochs=2 --set warmup_start=0 --set schedule=cosine --set lambda=1";
@@ -121,6 +122,7 @@ BOOST_AUTO_TEST_CASE(every_run_has_one_from_its_start_and_shows_it) {
 
 // Files that changed since would be standardised otherwise, and the checkpoint would not suit them.
 BOOST_AUTO_TEST_CASE(a_run_is_audited_with_the_standardisation_that_it_was_trained_with) {
+  if (test::instrumented) return;  // minutes, of code that the other cases run
   BOOST_REQUIRE(test::ebb(train("run", "--model resnet-8 --epochs 1 --set validation=0.2 --set lambda=0.01")).status ==
                 0);
   const Finished before = test::ebb("audit " + (root / "run").string());

@@ -19,10 +19,13 @@
 namespace ebb {
 namespace {
 
+// Under sanitizers each arm is run once: its code is looked at, and nothing is judged.
+constexpr bool judged = !test::instrumented;
+
 Results results_of(const Study& study) {
   Results results(study.factors);
   for (const Arm& arm : arms_of(study))
-    for (std::int64_t pair = 1; pair <= study.pairs; ++pair) {
+    for (std::int64_t pair = 1; pair <= (judged ? study.pairs : 1); ++pair) {
       const Trial trial{.arm = arm, .pair = static_cast<std::uint64_t>(pair), .tier = Tier::T1};
       Record record;
       study.run(trial, record);
@@ -35,7 +38,8 @@ Results results_of(const Study& study) {
 struct Ran {
   Ran() {
     const auto begin = std::chrono::steady_clock::now();
-    output = test::ebb(text("study run --tier T1 --jobs 2 --out ", out.path().string())).output;
+    output = test::ebb(text("study run --tier T1 --jobs 2 ", judged ? "" : "--pairs 1 ", "--out ", out.path().string()))
+                 .output;
     minutes = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / 60;
   }
   static const Ran& all() {
@@ -59,6 +63,7 @@ struct Judgement {
 // The verdicts of a study's claims at T1 by id; none where its data are not there.
 std::map<std::string, Judgement> verdicts(const Study& study) {
   std::map<std::string, Judgement> out;
+  if (!judged) return out;
   std::ifstream in(Ran::all().of(study) / "verdicts.csv");
   const std::regex row(R"re(^"([^"]+)",[a-z]+,([a-z]+),.*)re");
   std::smatch found;
@@ -71,6 +76,10 @@ std::map<std::string, Judgement> verdicts(const Study& study) {
 void require_verdicts_as_expected(const Study& study) {
   const std::map<std::string, Judgement> seen = verdicts(study);
   if (seen.empty() && !study.data.empty()) return;
+  if (!judged) {
+    BOOST_TEST(test::read(Ran::all().of(study) / "results.csv").size() > 100, study.name << ": " << Ran::all().output);
+    return;
+  }
   BOOST_REQUIRE_MESSAGE(!seen.empty(), study.name << " has no verdicts: " << Ran::all().output);
   for (const Claim& claim : study.claims) {
     const auto found = seen.find(claim.text.id);
@@ -185,22 +194,23 @@ BOOST_AUTO_TEST_CASE(all_of_them_together_take_less_than_three_minutes) {
 }
 
 BOOST_AUTO_TEST_CASE(the_map_has_the_verdicts_of_the_studies) {
-  std::map<std::string, Judgement> judged;
+  if (!judged) return;
+  std::map<std::string, Judgement> verdict_of;
   std::set<std::string> answered, listed;
   for (const Study& study : built_in_studies()) {
-    for (const auto& [claim, judgement] : verdicts(study)) judged[study.name + ' ' + claim] = judgement;
+    for (const auto& [claim, judgement] : verdicts(study)) verdict_of[study.name + ' ' + claim] = judgement;
     for (const Claim& claim : study.claims)
       for (const std::string& source : claim.text.answers)
         answered.insert(source + ": " + study.name + ' ' + claim.text.id);
   }
-  BOOST_TEST(!judged.empty());
+  BOOST_TEST(!verdict_of.empty());
   for (const Row& row : map_of_claims())
     for (const Row::Answer& answer : row.answers) {
       const std::string key = answer.study + ' ' + answer.claim, line = row.id + ": " + key;
       BOOST_TEST(listed.insert(line).second, line << " stands twice");
       BOOST_TEST(answered.contains(line), line << ": no such claim, or it does not answer " << row.id);
-      const auto found = judged.find(key);
-      if (found != judged.end()) {
+      const auto found = verdict_of.find(key);
+      if (found != verdict_of.end()) {
         BOOST_TEST(answer.verdict == found->second.verdict, line << " is " << found->second.row);
         continue;
       }
@@ -240,10 +250,10 @@ BOOST_AUTO_TEST_CASE(pages_in_docs_are_what_their_results_give) {
     const std::map<std::string, std::string> page = verdicts_on_page(study.name);
     if (page.empty() && study.least_tier > Tier::T1) continue;
     const Results results = results_in_docs(study);
-    for (const Judged& judged : judge(study.claims, results, study.tier)) {
-      const auto row = page.find(judged.claim->text.id);
-      BOOST_REQUIRE_MESSAGE(row != page.end(), study.name << ' ' << judged.claim->text.id << " is not in docs/studies");
-      BOOST_TEST(row->second == ebb::name(judged.verdict.is), study.name << ' ' << judged.claim->text.id);
+    for (const Judged& one : judge(study.claims, results, study.tier)) {
+      const auto row = page.find(one.claim->text.id);
+      BOOST_REQUIRE_MESSAGE(row != page.end(), study.name << ' ' << one.claim->text.id << " is not in docs/studies");
+      BOOST_TEST(row->second == ebb::name(one.verdict.is), study.name << ' ' << one.claim->text.id);
     }
   }
 }
