@@ -43,7 +43,7 @@ struct Data {
       : x(normals({32, 8}, rng.at("x"))), y{normals({32, 1}, rng.at("first")), normals({32, 1}, rng.at("second"))} {
     // What the tasks disagree about.
     for (std::int64_t i = 0; i < 32; ++i)
-      for (const std::size_t task : {0, 1}) {
+      for (std::size_t task = 0; task < y.size(); ++task) {
         double& to = y[task].mutable_data<double>()[i];
         to = 0.3 * to + (task == 0 ? 1 : -1) * x.at({i, 0}) + x.at({i, 1});
       }
