@@ -22,6 +22,7 @@ struct Repeat {
   /// Of a norm with constant statistics, f64 `[2, channels]`: y = x row 0 + row 1, and then the activation of its name.
   Tensor channel_map;
   std::array<Tensor, 2> statistics = {};  ///< Of such a norm: mean and variance as its state holds them, no copies.
+  Tensor condition = {};                  ///< Of where(), which alone is not computed again: what it chooses by.
 };
 
 /// What an op records of its settings: all of them while someone observes, else the first `few`, for which those ask

@@ -41,7 +41,7 @@ class Recorder : public OpObserver {
   }
 
   void repeat(const Repeat& repeat) override {
-    if (last_ < 0) return;
+    if (last_ < 0 || repeat.condition.defined()) return;  // what it chooses by may depend on the images
     graph_.ops[static_cast<std::size_t>(last_)].repeat = repeat;
     graph_.ops[static_cast<std::size_t>(last_)].repeatable = true;
   }

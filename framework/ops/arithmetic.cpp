@@ -140,11 +140,14 @@ Var where(const Tensor& condition, const Var& a, const Var& b) {
   const Shape shape = broadcast("where", condition.shape(), broadcast("where", a.shape(), b.shape()));
   const Tensor chosen = expand("where", condition, shape);
   Tensor y = select(chosen, expand("where", a.value(), shape), expand("where", b.value(), shape));
-  return record("where", {a, b}, std::move(y), [chosen = Saved(chosen)](const Tensor& dy, InputGrads& dx) {
+  Var result = record("where", {a, b}, std::move(y), [chosen = Saved(chosen)](const Tensor& dy, InputGrads& dx) {
     const Tensor zeros = Tensor::zeros(dy.shape(), dy.dtype());
     if (dx.wants(0)) dx.add(0, sum_to(select(*chosen, dy, zeros), dx.shape(0)));
     if (dx.wants(1)) dx.add(1, sum_to(select(*chosen, zeros, dy), dx.shape(1)));
   });
+  if (detail::op_observer != nullptr && result.tracked())
+    detail::op_observer->repeat({.again = {}, .convolution = {}, .channel_map = {}, .condition = condition});
+  return result;
 }
 
 Var add_relu(const Var& a, const Var& b) {

@@ -22,7 +22,7 @@ Lies OnnxStep::common() const {
     if (!v.in_graph()) return v.shape.rank() == 0 || v.shape[-1] == 1 || v.shape[-1] == image.size();
     return v.lies == Lies::flattened && v.image == image;
   };
-  return flat && !plain && std::ranges::all_of(inputs, fits) ? Lies::flattened : Lies::plain;
+  return flat && !plain && rank <= 2 && std::ranges::all_of(inputs, fits) ? Lies::flattened : Lies::plain;
 }
 
 Shape OnnxStep::flattened_image() const {

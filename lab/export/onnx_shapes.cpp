@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "framework/compute/basic.h"
 #include "framework/tensor/error.h"
 #include "lab/export/onnx_step.h"
 
@@ -118,6 +119,16 @@ OnnxValue along_axis(OnnxStep& s, const char* type) {
   return s.result(s.node(type, {s.in(0, lies)}, {{"axis", axis_in(lies, axis, s.op.shape.rank())}}), lies);
 }
 
+// Both values and what chooses between them lie alike.
+OnnxValue where(OnnxStep& s) {
+  constexpr std::int64_t to_bool = 9;
+  const Tensor& condition = s.op.condition;
+  s.inputs.push_back({.constant = cast(condition, DType::f32), .shape = condition.shape(), .other = condition.shape()});
+  const Lies lies = s.common();
+  const std::string chosen = s.node("Cast", {s.broadcast(2, lies)}, {{"to", to_bool}});
+  return s.result(s.node("Where", {chosen, s.broadcast(0, lies), s.broadcast(1, lies)}), lies, s.flattened_image());
+}
+
 }  // namespace
 
 std::vector<OnnxRow> onnx_shape_rows() {
@@ -128,6 +139,7 @@ std::vector<OnnxRow> onnx_shape_rows() {
       {"slice", slice},
       {"concat", concat},
       {"pad", pad},
+      {"where", where},
       {"sum", [](OnnxStep& s) { return reduced(s, "ReduceSum"); }},
       {"mean", [](OnnxStep& s) { return reduced(s, "ReduceMean"); }},
       {"max", [](OnnxStep& s) { return reduced(s, "ReduceMax"); }},

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "framework/tensor/error.h"
@@ -23,6 +24,9 @@ const OnnxOp* row_of(const std::vector<OnnxOp>& rows, const std::string& op) {
   return found == rows.end() ? nullptr : &*found;
 }
 
+constexpr std::array<std::string_view, 3> losses{"mse_loss", "softmax_cross_entropy",
+                                                 "binary_cross_entropy_with_logits"};
+
 }  // namespace
 
 OnnxValue write_onnx(OnnxStep& step, const std::vector<OnnxOp>& own) {
@@ -37,6 +41,9 @@ OnnxValue write_onnx(OnnxStep& step, const std::vector<OnnxOp>& own) {
   if (const OnnxOp* const op = row_of(own, step.op.op)) return write_by(*op, step);
   if (const OnnxOp* const op = row_of(elementwise, step.op.op)) return write_by(*op, step);
   if (const auto row = rows.find(step.op.op); row != rows.end()) return row->second(step);
+  if (std::ranges::find(losses, step.op.op) != losses.end())
+    step.refuse("a loss", "a network that gives logits",
+                "compute the loss outside of forward(): a graph has no labels to compare with");
   step.refuse(
       "an op that has no row in the table of ONNX exports", "one of the library's, or one that is registered",
       text("add an OnnxOp{.op = \"", step.op.op, "\", ...} to Extensions::onnx of ebb_main(), or to OnnxOptions::ops"));

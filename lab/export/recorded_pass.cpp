@@ -62,7 +62,9 @@ class PassRecorder : public OpObserver, public CallObserver {
   }
 
   void repeat(const Repeat& repeat) override {
-    if (last_ != nullptr) last_->statistics = repeat.statistics;
+    if (last_ == nullptr) return;
+    last_->statistics = repeat.statistics;
+    last_->condition = repeat.condition;
   }
 
   void backward(const char*, std::size_t, const Tensor&) override {}
@@ -148,6 +150,9 @@ RecordedPass recorded_pass(Layer& model, const Shape& image, std::int64_t batch)
            "the same steps for all images", remedy);
     if (!std::ranges::equal(op.constants, b.constants, same_numbers))
       fail(op.where(), "an input that no op made and that differs between images", "constants and parameters", remedy);
+    if (!same_numbers(op.condition, b.condition))
+      fail(op.where(), "a condition that differs between images", "one that is the same for all",
+           "choose between values that depend on the images by ops, as by relu() or clamp()");
     op.other = b.shape;
   }
   return pass;

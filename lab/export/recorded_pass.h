@@ -19,6 +19,7 @@ struct RecordedOp {
   std::vector<std::int32_t> inputs;       // Numbers of values that depend on the images; -1 for constants.
   std::vector<Tensor> constants;          // At the places of those; undefined where the op had none.
   std::array<Tensor, 2> statistics = {};  // Of a norm with constant ones: mean and variance.
+  Tensor condition = {};                  // Of where().
   Shape shape;                            // Of the value,
   Shape other;                            // and as another number of images makes it; the same where that is fixed.
 

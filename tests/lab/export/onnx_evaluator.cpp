@@ -277,6 +277,13 @@ const std::map<std::string, Run>& table() {
       {"Sqrt", unary([](double v) { return std::sqrt(v); })},
       {"Sub", binary(std::minus<>())},
       {"Tanh", unary([](double v) { return std::tanh(v); })},
+      {"Where",
+       [](const Node& n) {
+         // NaN takes no part where it is not chosen.
+         const Array first = both(n.in.at(0), n.in.at(1), [](double c, double a) { return c != 0 ? a : 0; });
+         const Array second = both(n.in.at(0), n.in.at(2), [](double c, double b) { return c != 0 ? 0 : b; });
+         return both(first, second, std::plus<>());
+       }},
       {"Transpose", [](const Node& n) { return transposed(n.in.at(0), n.ints("perm", {})); }},
   };
   return runs;

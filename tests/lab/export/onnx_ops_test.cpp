@@ -32,6 +32,14 @@ struct Case {
   Function::Forward forward;
 };
 
+// Of every number at an odd place the first is chosen.
+Tensor chessboard(const Shape& shape) {
+  Tensor out(shape, DType::u8);
+  for (std::int64_t i = 0; i < out.size(); ++i)
+    out.mutable_data<std::uint8_t>()[i] = static_cast<std::uint8_t>(3 * (i % 2));
+  return out;
+}
+
 #define CASE(expression)                                                                 \
   Case {                                                                                 \
 #expression, [](Function & self, const Var& x) -> Var { (void)self; return expression; } \
@@ -78,6 +86,7 @@ const std::vector<Case>& cases() {
       CASE(x + transpose(transpose(x, {0, 3, 1, 2}), {0, 2, 3, 1})),
       CASE(flatten(x) * 2 + Function::random({105}, 6)),
       CASE(flatten(x) + reshape(x, {x.dim(0), 105})),
+      CASE(flatten(x) + Function::random({2, 1, 105}, 6)),
       CASE(softmax(flatten(x))),
       CASE(slice(flatten(x), 1, 3, 50, 4)),
       CASE(reshape(flatten(x), {x.dim(0), 5, 21})),
@@ -124,6 +133,13 @@ const std::vector<Case>& cases() {
       CASE(slice(x, 3, 1, 3)),
       CASE(slice(x, 0, 0, x.dim(0))),
       CASE(pad(x, {{0, 0}, {1, 2}, {0, 3}, {2, 1}}, 0.5)),
+      CASE(where(chessboard({5, 7, 3}), x, x * 2)),
+      CASE(where(chessboard({5, 7, 1}), x, Function::random({3}, 6))),
+      CASE(where(chessboard({3}), Tensor::scalar(0.5), x)),
+      CASE(where(chessboard({1, 5, 7, 3}), mean(x, {1, 2}, keep_dims), x)),
+      CASE(where(chessboard({5, 7, 3}), reshape(mean(x, {1, 2}), {x.dim(0), 1, 1, 3}), Tensor::scalar(2))),
+      CASE(where(chessboard({105}), flatten(x), flatten(x) * 2)),
+      CASE(where(chessboard({2, 1, 105}), flatten(x), Tensor::scalar(1))),
       CASE(concat({x, x * 2, relu(x)}, 3)),
       CASE(concat({x, x}, 1)),
       CASE(transpose(x, {0, 3, 1, 2})),

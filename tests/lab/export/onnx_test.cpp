@@ -13,11 +13,14 @@
 #include "framework/ops/activation.h"
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/dropout.h"
+#include "framework/ops/embedding.h"
 #include "framework/ops/loss.h"
 #include "framework/ops/map.h"
 #include "framework/ops/matmul.h"
 #include "framework/ops/normalization.h"
 #include "framework/ops/pooling.h"
+#include "framework/ops/reduction.h"
+#include "framework/ops/shape.h"
 #include "models/registry.h"
 #include "tests/lab/export/exported.h"
 #include "tests/support/errors.h"
@@ -201,7 +204,32 @@ BOOST_AUTO_TEST_CASE(what_no_graph_can_say_is_refused) {
     return fails_with(parts, [&] { onnx_model(model, image, options); });
   };
   BOOST_TEST(refused({"dropout", "no row"}, [](Function&, const Var& x) { return dropout(x, 0.5, Rng(1)); }));
-  BOOST_TEST(refused({"mse_loss", "no row"}, [](Function&, const Var& x) { return mse_loss(x, x * 2); }));
+  const auto some_labels = [](const Var& x) { return Tensor::zeros({x.dim(0)}, DType::i64); };
+  BOOST_TEST(refused({"mse_loss", "a loss", "labels"}, [](Function&, const Var& x) { return mse_loss(x, x * 2); }));
+  for (const Reduction reduction : {Reduction::mean, Reduction::none}) {
+    BOOST_TEST(refused({"cross_entropy", "a loss"}, [&](Function&, const Var& x) {
+      return softmax_cross_entropy(flatten(x), some_labels(x), {.reduction = reduction});
+    }));
+    BOOST_TEST(refused({"binary_cross_entropy", "a loss"}, [&](Function&, const Var& x) {
+      return binary_cross_entropy_with_logits(x, Tensor::zeros(x.shape()), {.reduction = reduction});
+    }));
+  }
+  BOOST_TEST(refused({"where", "condition that differs"},
+                     [](Function&, const Var& x) {
+                       Tensor bright(x.shape(), DType::u8);
+                       for (std::int64_t i = 0; i < bright.size(); ++i)
+                         bright.mutable_data<std::uint8_t>()[i] = x.value().data<float>()[i] > 0 ? 1 : 0;
+                       return where(bright, x, Tensor::scalar(0.5));
+                     },
+                     {.batch = 2}));
+  BOOST_TEST(refused({"differs between images"},
+                     [](Function& self, const Var& x) {
+                       Tensor darkest({x.dim(0)}, DType::i64);
+                       for (std::int64_t i = 0; i < x.dim(0); ++i)
+                         darkest.mutable_data<std::int64_t>()[i] = x.value().data<float>()[48 * i] > 0 ? 1 : 0;
+                       return mean(x, {1, 2}) * slice(embedding(self.matrix, darkest), 1, 0, 3);
+                     },
+                     {.batch = 8}));
   BOOST_TEST(refused({"does not depend on the images"}, [](Function&, const Var& x) { return x.detach() * 2; }));
   BOOST_TEST(refused({"mul", "differs between images"}, [](Function&, const Var& x) { return x * x.detach(); }));
   BOOST_TEST(
@@ -226,6 +254,11 @@ BOOST_AUTO_TEST_CASE(what_no_graph_can_say_is_refused) {
   BOOST_TEST(fails_with({"height"}, [&] { onnx_model(model, {4, 4}); }));
   model.to(DType::f64);
   BOOST_TEST(fails_with({"filter", "f64", "to(DType::f32)"}, [&] { onnx_model(model, image); }));
+  // Rows that are looked up for all images alike, as of positions, are constants.
+  Function positions([](Function& self, const Var& x) {
+    return linear(x, self.matrix, {}) + embedding(self.matrix, Tensor::from<std::int64_t>({2, 0, 1, 1}, {4}));
+  });
+  BOOST_TEST(distance(positions, standardised(positions, image), some_images(image, 3)) < rounding);
   // With a number of images that is fixed, what depends on it alone is a constant.
   Function of_size([](Function&, const Var& x) { return x + Tensor::full({x.dim(0), 1, 1, 1}, 1); });
   BOOST_TEST(distance(of_size, standardised(of_size, image, {.batch = 2}), some_images(image, 2)) < rounding);
