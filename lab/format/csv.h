@@ -13,6 +13,10 @@ std::string csv_quoted(std::string_view field);
 // A field, in quotes where it needs them.
 std::string csv_field(std::string_view field);
 
+// A field of a text that others chose, as a name: where a spreadsheet would take it for a formula (it begins with = + -
+// @, tab or a line's end, and is no number), an apostrophe stands in front.
+std::string csv_text(std::string_view text);
+
 // Numbers read back to the same bits; what is not finite is an empty field.
 std::string csv_field(double number);
 

@@ -34,11 +34,11 @@ std::string steps_of(const std::vector<RunData>& runs, const std::vector<std::st
   const std::vector<std::string> groups = groups_of(runs);
   std::vector<std::string> head{"run", "step", "epoch", "loss", "lr"};
   for (const std::string& group : groups)
-    for (const Measure& measure : measures) head.push_back(csv_field(text(group, ' ', measure.name)));
+    for (const Measure& measure : measures) head.push_back(csv_text(text(group, ' ', measure.name)));
   std::string out = csv_line(head);
   for (std::size_t r = 0; r < runs.size(); ++r)
     for (const StepResult& step : runs[r].log.steps) {
-      std::vector<std::string> row{csv_field(names[r]), text(step.step), text(step.epoch), csv_field(step.loss),
+      std::vector<std::string> row{csv_text(names[r]), text(step.step), text(step.epoch), csv_field(step.loss),
                                    csv_field(step.lr)};
       for (const std::string& name : groups) {
         const auto group = std::ranges::find(step.groups, name, &GroupMeasure::name);
@@ -55,8 +55,8 @@ std::string epochs_of(const std::vector<RunData>& runs, const std::vector<std::s
                               "evaluation_accuracy", "seconds", "images_per_second"});
   for (std::size_t r = 0; r < runs.size(); ++r)
     for (const EpochResult& e : runs[r].log.epochs)
-      out += csv_line({csv_field(names[r]), text(e.epoch), csv_field(e.lr), csv_field(e.train_loss),
-                       csv_field(e.train_accuracy), csv_field(runs[r].log.evaluated_on), csv_field(e.evaluation_loss),
+      out += csv_line({csv_text(names[r]), text(e.epoch), csv_field(e.lr), csv_field(e.train_loss),
+                       csv_field(e.train_accuracy), csv_text(runs[r].log.evaluated_on), csv_field(e.evaluation_loss),
                        csv_field(e.evaluation_accuracy), csv_field(e.seconds), csv_field(e.images_per_second)});
   return out;
 }
@@ -67,7 +67,7 @@ std::string classes_of(const std::vector<RunData>& runs, const std::vector<std::
     if (!runs[r].evaluation) continue;
     const Confusion& confusion = runs[r].evaluation->confusion;
     for (std::int64_t c = 0; c < confusion.classes(); ++c)
-      out += csv_line({csv_field(names[r]), csv_field(runs[r].evaluation->classes[static_cast<std::size_t>(c)]),
+      out += csv_line({csv_text(names[r]), csv_text(runs[r].evaluation->classes[static_cast<std::size_t>(c)]),
                        text(confusion.samples(c)), text(confusion.unpredicted(c)), csv_field(confusion.recall(c)),
                        csv_field(confusion.precision(c))});
   }
@@ -79,11 +79,11 @@ std::string confusion_of(const std::vector<RunData>& runs, const std::vector<std
   for (std::size_t r = 0; r < runs.size(); ++r) {
     if (!runs[r].evaluation) continue;
     const EvaluationRecord& record = *runs[r].evaluation;
-    const auto name = [&](std::int64_t c) { return csv_field(record.classes[static_cast<std::size_t>(c)]); };
+    const auto name = [&](std::int64_t c) { return csv_text(record.classes[static_cast<std::size_t>(c)]); };
     for (std::int64_t truth = 0; truth < record.confusion.classes(); ++truth)
       for (std::int64_t other = 0; other < record.confusion.classes(); ++other)
         if (const std::int64_t count = record.confusion.count(truth, other); count > 0)
-          out += csv_line({csv_field(names[r]), name(truth), name(other), text(count)});
+          out += csv_line({csv_text(names[r]), name(truth), name(other), text(count)});
   }
   return out;
 }

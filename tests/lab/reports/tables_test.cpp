@@ -87,6 +87,37 @@ BOOST_AUTO_TEST_CASE(fields_and_lines_are_those_of_rfc_4180) {
   BOOST_TEST(csv_line({"", "a", ""}) == ",a,\r\n");
 }
 
+// A name that others chose is nothing that a spreadsheet computes.
+BOOST_AUTO_TEST_CASE(names_are_no_formulas) {
+  for (const char* const name : {"=1+1", "+a", "-a", "@a", "-1+1", "=", "-", "--1", "+cmd|' /C calc'!A0"})
+    BOOST_TEST(csv_text(name) == '\'' + std::string(name));
+  for (const char* const name : {"\ta", "\r=a"}) BOOST_TEST(csv_text(name) == csv_field('\'' + std::string(name)));
+  for (const char* const name : {"", "a", "a=1", "-1", "+1", "-2.5e3", "'a", "1-2"}) BOOST_TEST(csv_text(name) == name);
+  BOOST_TEST(csv_text("=a,\"b\"") == "\"'=a,\"\"b\"\"\"");
+  BOOST_TEST(csv_field(-0.5) == "-0.5");  // a number of ours
+  const test::TemporaryDirectory place;
+  const std::string link = "=HYPERLINK(\"http://x\")";
+  test::write_made_up_run(place / "=run", {.groups = {"@decayed", "no decay"}, .classes = {link, "-1", "+c"}});
+  std::map<std::string, Rows> tables;
+  for (const RunTable& table : run_tables({read_run(place / "=run")})) tables[table.file] = parsed(table.csv);
+  for (const auto& [file, rows] : tables)
+    for (const std::vector<std::string>& row : rows) {
+      const bool head = &row == &rows.front();
+      BOOST_TEST((head ? row[0] == "run" : row[0] == "'=run"), file);
+    }
+  BOOST_TEST(tables.at("steps.csv")[0][column(tables.at("steps.csv"), "'@decayed lr")] == "'@decayed lr");
+  const Rows& classes = tables.at("classes.csv");
+  BOOST_TEST(classes[1][1] == '\'' + link);
+  BOOST_TEST(classes[2][1] == "-1");
+  BOOST_TEST(classes[3][1] == "'+c");
+  bool seen = false;
+  for (const std::vector<std::string>& row : tables.at("confusion.csv")) {
+    seen = seen || row[2] == '\'' + link;
+    BOOST_TEST(row[2] != link);
+  }
+  BOOST_TEST(seen);
+}
+
 BOOST_AUTO_TEST_CASE(steps_of_all_runs_read_back_to_the_same_bits) {
   const Runs runs;
   const Rows& rows = runs.tables.at("steps.csv");
