@@ -51,13 +51,16 @@ void train(Layer& model, const Shape& image, std::int64_t batch, int steps) {
   model.eval();
 }
 
-// The graph, and what the model says of some images as the graph takes them.
+// The graph, and what the model says of some images as the graph takes them, in f32 and in f64. Leaves it in f64.
 void write(Layer& model, const Shape& image, std::int64_t count, const std::filesystem::path& name) {
   Tensor images(image.insert(0, count));
   fill_normal(images, Rng(4), 0, 1);
   export_onnx(model, image, name.string() + ".onnx", {.input = OnnxInput::standardised, .softmax = true});
-  save_safetensors(name.string() + ".safetensors",
-                   {{"images", detail::channels_first(images)}, {"logits", model(images).value()}});
+  const Tensor logits = model(images).value();
+  model.to(DType::f64);
+  save_safetensors(name.string() + ".safetensors", {{"images", detail::channels_first(images)},
+                                                    {"logits", logits},
+                                                    {"exact", model(cast(images, DType::f64)).value()}});
 }
 
 // The model with these options; null where it does not have them.
