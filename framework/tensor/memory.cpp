@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <mutex>
 #include <new>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "framework/tensor/error.h"
 #include "framework/tensor/machine_error.h"
 #include "framework/tensor/mapping.h"
+#include "framework/tensor/memory_bound.h"
 #include "framework/tensor/memory_limits.h"
 #include "framework/tensor/size_class.h"
 #include "framework/tensor/storage.h"
@@ -36,6 +38,8 @@ struct Pool {
   memory::Stats stats;
   bool poison = false;
   int guards = 0;
+  std::uint64_t most = std::numeric_limits<std::uint64_t>::max();  // bytes of a tensor, see Bound
+  const std::string* wanted = nullptr;
 };
 
 // Never destroyed: tensors with static lifetime may outlive everything else.
@@ -78,6 +82,7 @@ Storage* detail::acquire(std::size_t bytes) {
   const bool large = keep_blocks && head + bytes >= smallest_mapping;
   Pool& p = pool();
   const std::scoped_lock lock(p.mutex);
+  if (bytes > p.most) fail("memory", text("a tensor of ", bytes, " bytes"), *p.wanted);
   Storage* block = nullptr;
   if constexpr (keep_blocks) {
     if (!large) block = take_small(p, wanted);
@@ -157,6 +162,21 @@ memory::Guard::Guard() {
 memory::Guard::~Guard() {
   const std::scoped_lock lock(pool().mutex);
   --pool().guards;
+}
+
+memory::Bound::Bound(std::uint64_t most, std::string wanted) : wanted_(std::move(wanted)) {
+  const std::scoped_lock lock(pool().mutex);
+  most_before_ = pool().most;
+  wanted_before_ = pool().wanted;
+  if (most >= most_before_) return;
+  pool().most = most;
+  pool().wanted = &wanted_;
+}
+
+memory::Bound::~Bound() {
+  const std::scoped_lock lock(pool().mutex);
+  pool().most = most_before_;
+  pool().wanted = wanted_before_;
 }
 
 bool memory::pooled() { return keep_blocks; }

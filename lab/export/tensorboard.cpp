@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "framework/io/byte_source.h"
 #include "framework/tensor/printable.h"
 #include "lab/export/event_file.h"
 #include "lab/export/event_record.h"
@@ -23,6 +24,11 @@ Directory folder_of(const Directory& run) {
 // What is not finite is left out: a curve has a gap there.
 void put(EventValues& values, const std::string& tag, double number) {
   if (std::isfinite(number)) values.scalars.emplace_back(printable_line(tag), number);
+}
+
+void put(EventValues& values, const TensorBoard::Pictures& pictures) {
+  for (const auto& [name, picture] : pictures)
+    if (picture.defined()) values.pictures.emplace_back(name, picture);
 }
 
 EventValues of_step(const StepResult& step, double wall_time) {
@@ -51,12 +57,20 @@ EventValues of_epoch(const EpochResult& epoch, std::int64_t step, const std::str
 
 }  // namespace
 
-TensorBoard::TensorBoard(const Directory& run, Layer& model, std::int64_t next_step, std::string evaluated_on,
-                         std::function<Tensor()> filters)
+TensorBoard::TensorBoard(const Directory& run, Layer& model, const Place& place, std::string evaluated_on,
+                         std::function<Pictures(const EpochResult&)> pictures)
     : model_(model),
       evaluated_on_(std::move(evaluated_on)),
-      filters_(std::move(filters)),
-      file_(std::make_unique<detail::EventFile>(folder_of(run), next_step)) {}
+      pictures_(std::move(pictures)),
+      file_(std::make_unique<detail::EventFile>(folder_of(run), place.batches + (place.before_evaluation ? 0 : 1))) {
+  // An epoch's points stand at its last step. A process that wrote them may have been killed before its checkpoint:
+  // they are taken back with those of the step, which come again from the log.
+  if (!place.before_evaluation || run.entry(run_files::log.name) == Directory::Entry::nothing) return;
+  FileSource source(run, run_files::log.name);
+  const LogContents log = read_log(source);
+  if (!log.steps.empty() && log.steps.back().step == place.batches)
+    file_->append(detail::event_record(of_step(log.steps.back(), detail::wall_time())));
+}
 
 TensorBoard::~TensorBoard() = default;
 
@@ -72,8 +86,7 @@ void TensorBoard::on_epoch(const Trainer& trainer, const EpochResult& epoch) {
     if (p.parameter->role() == Role::weight)
       values.histograms.emplace_back(printable_line("weights/" + p.path), p.parameter->value());
   }
-  const Tensor filters = filters_ ? filters_() : Tensor();
-  if (filters.defined()) values.pictures.emplace_back("filters", filters);
+  if (pictures_) put(values, pictures_(epoch));
   file_->append(detail::event_record(values));
 }
 
@@ -81,7 +94,7 @@ void TensorBoard::on_event(const Trainer& trainer, const TrainEvent& event) {
   if (event.kind == "rollback") file_->append(detail::event_restart(detail::wall_time(), trainer.batches_done() + 1));
 }
 
-std::string tensorboard_events(const LogContents& log) {
+std::string tensorboard_events(const LogContents& log, const TensorBoard::Pictures& pictures) {
   std::string out = detail::event_head(0);
   double seconds = 0;
   auto step = log.steps.begin();
@@ -95,7 +108,9 @@ std::string tensorboard_events(const LogContents& log) {
     seconds += std::isfinite(epoch.seconds) ? epoch.seconds : 0;
     const auto end = log.ends.find(epoch.epoch);
     const std::int64_t at = end != log.ends.end() ? end->second : step == log.steps.begin() ? 0 : (step - 1)->step;
-    out += detail::event_record(of_epoch(epoch, at, log.evaluated_on, seconds));
+    EventValues values = of_epoch(epoch, at, log.evaluated_on, seconds);
+    if (&epoch == &log.epochs.back()) put(values, pictures);
+    out += detail::event_record(values);
   }
   for (; step != log.steps.end(); ++step) out += detail::event_record(of_step(*step, seconds));
   return out;

@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "framework/io/directory.h"
 #include "framework/nn/layer.h"
@@ -30,18 +32,27 @@ class EventFile;
 ///     loss/train, accuracy/train          over the epoch
 ///     loss/test, accuracy/test            or /validation
 ///     weights/PATH                        histograms of parameters whose role is weight
-///     filters                             a picture, where one was asked for
+///     and pictures that were asked for    by their names
 ///
 /// A training that goes on, and one that goes back, first tells the reader to forget what stood behind that step. A
 /// killed process leaves files that are readable up to the last whole record.
 class TensorBoard : public TrainObserver {
  public:
+  /// By name, u8 `[h, w, 1 or 3]`; those that are undefined are left out.
+  using Pictures = std::vector<std::pair<std::string, Tensor>>;
+
+  /// Where a training begins or goes on.
+  struct Place {
+    std::int64_t batches = 0;        ///< So far.
+    bool before_evaluation = false;  ///< Whether they end an epoch whose evaluation is still to come.
+  };
+
   /// \param run the run directory; the model must outlive this object.
-  /// \param next_step the number of the next batch. \param evaluated_on "test" or "validation".
-  /// \param filters what is shown as "filters" after each epoch, u8 `[h, w, 1 or 3]`; none, or undefined: nothing.
+  /// \param place where the training goes on. \param evaluated_on "test" or "validation".
+  /// \param pictures what is shown after each epoch; none: nothing.
   /// \throws Error naming file and cause.
-  TensorBoard(const Directory& run, Layer& model, std::int64_t next_step, std::string evaluated_on,
-              std::function<Tensor()> filters = {});
+  TensorBoard(const Directory& run, Layer& model, const Place& place, std::string evaluated_on,
+              std::function<Pictures(const EpochResult&)> pictures = {});
   ~TensorBoard() override;
   TensorBoard(const TensorBoard&) = delete;
   TensorBoard& operator=(const TensorBoard&) = delete;
@@ -56,12 +67,12 @@ class TensorBoard : public TrainObserver {
  private:
   Layer& model_;
   std::string evaluated_on_;
-  std::function<Tensor()> filters_;
+  std::function<Pictures(const EpochResult&)> pictures_;
   std::unique_ptr<detail::EventFile> file_;
 };
 
 /// The scalars of a run that was trained without, from its log: the bytes of an event file. Its times are those of the
-/// training alone, from 0 on.
-std::string tensorboard_events(const LogContents& log);
+/// training alone, from 0 on. \param pictures stand at the last epoch.
+std::string tensorboard_events(const LogContents& log, const TensorBoard::Pictures& pictures = {});
 
 }  // namespace ebb

@@ -31,6 +31,8 @@ void put_chunk(Bytes& out, std::string_view type, std::span<const std::byte> con
   put(out, crc32(std::span(out).subspan(begin)));
 }
 
+constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 }  // namespace
 
 Bytes png(const Tensor& pixels) {
@@ -68,7 +70,6 @@ Bytes png(const Tensor& pixels) {
 }
 
 std::string base64(const Bytes& bytes) {
-  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
@@ -78,6 +79,30 @@ std::string base64(const Bytes& bytes) {
       three = three << 8 | (k < count ? std::to_integer<std::uint32_t>(bytes[i + k]) : 0);
     for (std::size_t k = 0; k < 4; ++k) out += k <= count ? letters[three >> (18 - 6 * k) & 63] : '=';
   }
+  return out;
+}
+
+std::vector<std::byte> from_base64(std::string_view text_of_bytes) {
+  const auto refuse = [] { fail("base64", "a text that is none", "letters, digits, + and / in fours, = at the end"); };
+  if (text_of_bytes.size() % 4 != 0) refuse();
+  const std::string_view text = text_of_bytes.substr(0, text_of_bytes.find('='));
+  const std::size_t filled = text_of_bytes.size() - text.size();
+  if (filled > 2 || text_of_bytes.substr(text.size()).find_first_not_of('=') != std::string_view::npos) refuse();
+  Bytes out;
+  out.reserve(text.size() / 4 * 3 + 2);
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    const std::size_t value = letters.find(c);
+    if (value == std::string_view::npos) refuse();
+    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    out.push_back(static_cast<std::byte>(bits >> count));
+    bits &= (1U << count) - 1;
+  }
+  if (bits != 0) refuse();  // of what is not a whole byte
   return out;
 }
 

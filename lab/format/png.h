@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "framework/tensor/tensor.h"
@@ -16,5 +17,8 @@ std::vector<std::byte> png(const Tensor& pixels);
 
 // Bytes in base64 (RFC 4648), as data URIs need them.
 std::string base64(const std::vector<std::byte>& bytes);
+
+// The bytes again. \throws Error for what base64() does not write.
+std::vector<std::byte> from_base64(std::string_view text);
 
 }  // namespace ebb

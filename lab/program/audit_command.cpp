@@ -29,19 +29,12 @@ Recipe recipe_of(const AuditCommand& command) {
   return recipe;
 }
 
-// The recipe, or the files of a run.
-std::vector<std::filesystem::path> inputs_of(const AuditCommand& command) {
-  std::vector<std::filesystem::path> out = files_of_runs({command.what});
-  out.emplace_back(command.what);
-  return out;
-}
-
 }  // namespace
 
 int run(const AuditCommand& command) {
   require_two_files(command.json, command.svg);
   for (const std::string& file : {command.json, command.svg})
-    if (!file.empty()) require_destination(file, {.inputs = inputs_of(command)});
+    if (!file.empty()) require_destination(file, {.inputs = {command.what}, .runs = {command.what}});
   Recipe recipe = recipe_of(command);
   std::optional<TrainState> state;
   std::optional<PixelStatistics> standardisation;

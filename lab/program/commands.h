@@ -29,6 +29,9 @@ struct ResumeCommand {
   std::string directory = {};                         // Of the run.
   std::vector<std::string> settings = {};             // "key=value".
   bool allow_change = false;                          // Whether settings may change what is trained.
+  bool overwrite = false;                             // Replace a file that gets the trace.
+  std::string trace = {};                             // A file that gets a trace; empty: none.
+  std::int64_t trace_steps = 20;                      // Steps that stand in it in full.
   std::shared_ptr<const Extensions> extensions = {};  // Of the program.
 };
 

@@ -25,6 +25,21 @@ void require_directory(const std::string& file) {
                "check the path and its permissions");
 }
 
+bool same(const fs::path& a, const fs::path& b) {
+  std::error_code error;
+  return fs::equivalent(a, b, error) && !error;
+}
+
+// All files of a run but its page, which is made again of them.
+void require_no_file_of(const std::string& file, const fs::path& run) {
+  for (const RunFile& own : run_files::all)
+    if (std::string_view(own.name) != run_files::report.name && same(file, run / own.name))
+      fail(file, "the file that is read, or one of the same run", "another one", "choose another name");
+  for (const char* const own : {run_files::checkpoints, run_files::tensorboard})
+    if (same(directory_of(file), run / own))
+      fail(file, text("a place in ", (run / own).string()), "one outside of what the run keeps", "choose another name");
+}
+
 }  // namespace
 
 void require_destination(const std::string& file, const Destination& destination) {
@@ -35,10 +50,10 @@ void require_destination(const std::string& file, const Destination& destination
                  "check the path and its permissions");
   if (there && ::stat(file.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
     fail(file, "a directory", "the name of a file");
-  std::error_code error;
   for (const fs::path& input : destination.inputs)
-    if (there && fs::equivalent(file, input, error) && !error)
-      fail(file, "the file that is read", "another one", "choose another name");
+    if (there && same(file, input)) fail(file, "the file that is read", "another one", "choose another name");
+  for (const std::string& run : destination.runs)
+    if (!run.empty()) require_no_file_of(file, run);
   if (there && !destination.overwrite) fail(file, "a file that is there", "a name that is free", destination.remedy);
   if (destination.makes_directory) {
     require_place(directory_of(file), "choose another directory");
@@ -49,14 +64,6 @@ void require_destination(const std::string& file, const Destination& destination
   const std::string name = fs::path(file).filename().string();
   remove_stale_temporaries(Directory(directory_of(file)), [&](const std::string& ours) { return ours == name; });
   const AtomicFile tried(file);  // whether one can be made: nothing comes of it
-}
-
-std::vector<fs::path> files_of_runs(const std::vector<std::string>& runs) {
-  std::vector<fs::path> out;
-  for (const fs::path run : runs)
-    for (const RunFile& file : run_files::all)
-      if (std::string_view(file.name) != run_files::report.name) out.push_back(run / file.name);
-  return out;
 }
 
 void require_two_files(const std::string& a, const std::string& b) {

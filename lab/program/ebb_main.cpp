@@ -66,6 +66,11 @@ std::string footer(const Recipe& recipe) {
   return out;
 }
 
+void add_trace(CLI::App& command, std::string& file, std::int64_t& steps) {
+  command.add_option("--trace", file, "a file that gets what the first steps spend their time on, for Chrome");
+  command.add_option("--trace-steps", steps, "how many steps [20]")->check(whole_number(1, 1000));
+}
+
 int program(int argc, char** argv, const std::shared_ptr<const Extensions>& extensions,
             const std::vector<Study>& studies) {
   const Recipe blank = blank_recipe(extensions);
@@ -90,8 +95,7 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   train->add_flag("--diagnose", diagnose, help("diagnose"));
   train->add_flag("--print-recipe", training.print_recipe, "print the resolved recipe and stop");
   train->add_flag("--overwrite", training.overwrite, "replace the run that is in the run directory");
-  train->add_option("--trace", training.trace, "a file that gets what the first steps spend their time on, for Chrome");
-  train->add_option("--trace-steps", training.trace_steps, "how many steps [20]")->check(whole_number(1, 1000));
+  add_trace(*train, training.trace, training.trace_steps);
   train->footer([&] { return footer(blank); });
   DataCommandLine data(app);
 
@@ -103,6 +107,8 @@ int program(int argc, char** argv, const std::shared_ptr<const Extensions>& exte
   std::string threads, data_dir;
   resume->add_option("--threads", threads, help("threads"));
   resume->add_flag("--allow-change", resuming.allow_change, "accept other keys, which make it another training");
+  add_trace(*resume, resuming.trace, resuming.trace_steps);
+  resume->add_flag("--overwrite", resuming.overwrite, "replace the file of --trace that is there")->needs("--trace");
 
   ReportCommand reporting;
   CLI::App* const report = app.add_subcommand("report", "Writes the page of a run, or one that compares several");

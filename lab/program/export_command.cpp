@@ -19,9 +19,9 @@
 #include "lab/runs/checkpoints.h"
 #include "lab/runs/run_files.h"
 #include "lab/runs/version.h"
-#include "lab/setup/build.h"
 #include "lab/setup/extensions.h"
 #include "lab/use/completed_card.h"
+#include "lab/use/mistake_sheet.h"
 
 namespace ebb {
 namespace {
@@ -42,7 +42,7 @@ struct Written {
 
 // All of them, once it is sure that none is in the way.
 void write_all(const std::vector<Written>& files, const std::vector<std::string>& runs, bool overwrite) {
-  const Destination destination{.inputs = files_of_runs(runs), .overwrite = overwrite, .makes_directory = true};
+  const Destination destination{.runs = runs, .overwrite = overwrite, .makes_directory = true};
   for (const Written& w : files) require_destination(w.file.string(), destination);
   for (const Written& w : files) {
     std::error_code error;
@@ -50,6 +50,13 @@ void write_all(const std::vector<Written>& files, const std::vector<std::string>
     write_file(w.file, w.contents, overwrite ? Existing::replace : Existing::refuse);
     std::cout << printable_line(w.file.string()) << '\n';
   }
+}
+
+// What TensorBoard shows of a run's end.
+TensorBoard::Pictures pictures_of(const RunData& run) {
+  if (!run.evaluation) return {};
+  return {{"filters", run.evaluation->filters ? picture_from(run.evaluation->filters->picture) : Tensor()},
+          {"worst_mistakes", mistake_sheet(*run.evaluation)}};
 }
 
 // The newest state that a run can go on from.
@@ -115,8 +122,7 @@ void ExportCommandLine::export_model() {
   require_two_files(onnx_, npz_);
   require_two_files(torch_, npz_);
   for (const std::string& file : {onnx_, torch_, npz_})
-    if (!file.empty())
-      require_destination(file, {.inputs = {from, fs::path(from) / run_files::model.name}, .overwrite = overwrite_});
+    if (!file.empty()) require_destination(file, {.inputs = {from}, .runs = {from}, .overwrite = overwrite_});
   Predictor predictor(from, options);
   const ModelCard& card = predictor.card();
   onnx.standardisation = *card.standardisation;
@@ -144,7 +150,7 @@ void ExportCommandLine::export_training() const {
   const fs::path run = from_.front();
   PredictorOptions options{.extensions = extensions_};
   model_.take(options);
-  require_destination(torch_, {.inputs = files_of_runs({run.string()}), .overwrite = overwrite_});
+  require_destination(torch_, {.runs = {run.string()}, .overwrite = overwrite_});
   const TrainState state = newest_state(run.string());
   ModelCard card{.model = blank_recipe(extensions_)};
   if (fs::exists(run / run_files::model.name)) {
@@ -155,9 +161,9 @@ void ExportCommandLine::export_training() const {
   if (!card.standardisation) card.standardisation = statistics_from(state.metadata, run.string());
   card = detail::completed(std::move(card), options, true, run.string());
   if (card.version.empty()) card.version = version();
-  const std::unique_ptr<Layer> model =
-      make_model(card.model, *card.image, static_cast<std::int64_t>(card.classes.size()));
-  model->load_state(part_of(state, "model/").tensors);
+  const State weights = part_of(state, "model/").tensors;
+  const std::unique_ptr<Layer> model = detail::network_of(card, weights, run.string());
+  model->load_state(weights);
   model->eval();
   (*model)(Var(Tensor::zeros(card.image->insert(0, 1))));  // Flatten learns its image
   const TrainState optimizer = part_of(state, "optimizer/");
@@ -177,7 +183,7 @@ void ExportCommandLine::export_runs() {
     const std::vector<std::string> names = distinct_names(runs);
     for (std::size_t r = 0; r < runs.size(); ++r)
       files.push_back({fs::path(tensorboard_) / names[r] / (std::string(run_files::event_file) + "0000000000.ebb"),
-                       tensorboard_events(runs[r].log)});
+                       tensorboard_events(runs[r].log, pictures_of(runs[r]))});
   }
   write_all(files, from_, overwrite_);
 }

@@ -11,9 +11,8 @@
 #include "framework/tensor/printable.h"
 #include "lab/export/torch_training.h"
 #include "lab/program/destination.h"
-#include "lab/runs/run_files.h"
+#include "lab/program/import_training.h"
 #include "lab/runs/version.h"
-#include "lab/setup/build.h"
 #include "lab/use/completed_card.h"
 
 namespace ebb {
@@ -35,10 +34,17 @@ ImportCommandLine::ImportCommandLine(CLI::App& app, const std::shared_ptr<const 
       extensions_(extensions) {
   CLI::Option* const torch =
       command_->add_option("--torch", torch_, "a state dict of PyTorch's, as safetensors (ebb export --torch)");
+  command_
+      ->add_flag("--with-optimizer", with_optimizer_,
+                 "take the optimizer over too: --out is a run directory then, for ebb resume")
+      ->needs(torch);
   command_->add_option("--npz", npz_, "a file of NumPy's, with Ebb's names and layouts (ebb export --npz)")
       ->excludes(torch);
-  command_->add_option("--out", out_, "the model.safetensors that is written")->required();
-  command_->add_option("--like", like_, "a run or model.safetensors: the network is built and used as that one");
+  command_->add_option("--out", out_, "the model.safetensors that is written; with --with-optimizer a run directory")
+      ->required();
+  command_->add_option("--like", like_,
+                       "a run or model.safetensors: the network is built and used as that one; with "
+                       "--with-optimizer a run or a recipe");
   model_.add_facts_to(*command_);
   CLI::Option* const mean =
       command_->add_option("--mean", mean_, "of each channel of pixels from 0 to 1, as 0.1307 or 0.49,0.48,0.45 [0]");
@@ -67,21 +73,38 @@ ModelCard ImportCommandLine::card(const std::map<std::string, std::string>& meta
   return out;
 }
 
+int ImportCommandLine::import_training() const {
+  if (like_.empty())
+    fail("--with-optimizer", "no recipe to go on with", "--like RUN, or a recipe as ebb train takes it",
+         "add --like: a file of tensors does not say data, batch and schedule");
+  if (!mean_.empty())
+    fail("--with-optimizer", "--mean and --deviation", "the standardisation of the run, or of the data",
+         "leave them out");
+  PredictorOptions options;
+  model_.take(options);
+  if (!options.image.empty() || !options.classes.empty())
+    fail("--with-optimizer", "--image or --classes", "those of the data", "leave them out");
+  return ebb::run(TrainingImport{.file = torch_,
+                                 .like = like_,
+                                 .out = out_,
+                                 .settings = options.settings,
+                                 .overwrite = overwrite_,
+                                 .extensions = extensions_});
+}
+
 int ImportCommandLine::run() {
   if (torch_.empty() && npz_.empty())
     fail("import", "no file", "--torch FILE or --npz FILE", "see `ebb import --help`");
+  if (with_optimizer_) return import_training();
   const std::string& from = torch_.empty() ? npz_ : torch_;
-  std::vector<fs::path> read{from};
-  if (!like_.empty()) read.insert(read.end(), {like_, fs::path(like_) / run_files::model.name});
-  require_destination(out_, {.inputs = read, .overwrite = overwrite_});
+  require_destination(out_, {.inputs = {from, like_}, .runs = {like_}, .overwrite = overwrite_});
   const memory::Guard guard;
   TensorFile file;
   if (torch_.empty()) file.tensors = load_npz(npz_);
   else file = load_safetensors(torch_);
   const ModelCard complete = card(file.metadata, from);
   const Shape& image = *complete.image;
-  const std::unique_ptr<Layer> model =
-      make_model(complete.model, image, static_cast<std::int64_t>(complete.classes.size()));
+  const std::unique_ptr<Layer> model = detail::network_of(complete, file.tensors, from);
   model->eval();
   if (torch_.empty()) {
     model->load_state(in_f32(std::move(file.tensors)));

@@ -21,13 +21,14 @@ class ImportCommandLine {
   int run();
 
  private:
+  int import_training() const;
   ModelCard card(const std::map<std::string, std::string>& metadata, const std::string& where) const;
 
   CLI::App* command_;
   ModelArguments model_;
   std::shared_ptr<const Extensions> extensions_;
   std::string torch_, npz_, out_, like_, mean_, deviation_;
-  bool overwrite_ = false;
+  bool with_optimizer_ = false, overwrite_ = false;
 };
 
 }  // namespace ebb

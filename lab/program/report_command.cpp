@@ -21,7 +21,7 @@
 namespace ebb {
 int run(const ReportCommand& command) {
   const bool comparison = command.runs.size() > 1;
-  if (!command.out.empty()) require_destination(command.out, {.inputs = files_of_runs(command.runs)});
+  if (!command.out.empty()) require_destination(command.out, {.runs = command.runs});
   std::vector<RunData> runs;
   std::vector<std::string> left_out;
   for (const std::string& directory : command.runs) {

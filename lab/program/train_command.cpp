@@ -7,11 +7,10 @@
 #include "framework/io/atomic_file.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
-#include "lab/audit/audit_record.h"
 #include "lab/program/commands.h"
-#include "lab/program/destination.h"
 #include "lab/program/program_name.h"
 #include "lab/program/progress.h"
+#include "lab/program/run_beginning.h"
 #include "lab/program/training.h"
 #include "lab/recipe/names.h"
 #include "lab/runs/environment.h"
@@ -20,7 +19,6 @@
 #include "lab/setup/extensions.h"
 #include "lab/training/last_batch.h"
 #include "lab/training/memory_estimate.h"
-#include "lab/training/train_trace.h"
 
 namespace ebb {
 namespace {
@@ -45,32 +43,10 @@ fs::path directory_for(const Recipe& recipe, bool overwrite) {
   return free;
 }
 
-SaveOptions save_options(const Session& session) {
-  return {.minutes = session.recipe.save_minutes,
-          .steps = session.recipe.save_steps,
-          .evaluated_on = session.evaluated_on()};
-}
-
 // What would end the training later on ends it before anything is written.
 void require_what_it_takes(Session& session) {
   require_last_batches(*session.model, session.train, session.evaluated);
   require_memory(*session.model, *session.optimizer, session.trainer.options(), session.train);
-}
-
-RunProgram this_program(const Recipe& recipe) {
-  return {printable_line(program_name()), recipe.extensions ? own_things(*recipe.extensions) : ""};
-}
-
-std::string environment_of(const Session& session) {
-  return environment_json(dataset_sha256(*session.data.train), dataset_sha256(*session.data.test),
-                          this_program(session.recipe));
-}
-
-// What decay meets in the network; what is wrong with it is said before the first step.
-std::string audit_of(Session& session) {
-  const AuditFile file = audit_file([&] { return session.beginning(); });
-  for (const std::string& problem : file.problems) std::cout << "audit: " << printable_line(problem) << '\n';
-  return file.json;
 }
 
 // The recipe of a run and how its images are standardised.
@@ -133,21 +109,6 @@ void tell_of_changes(const fs::path& recipe) {
   for (const RecipeChange& change : changed.changes) std::cerr << printable(in_words(change));
 }
 
-// False when it cannot: the training's results do not depend on it.
-bool write_trace(const TrainTrace& trace, const fs::path& file, Existing existing) {
-  try {
-    std::error_code error;
-    if (file.has_parent_path())
-      fs::create_directories(file.parent_path(), error);  // where that fails, writing says why
-    write_file(file, trace.json(), existing);
-  } catch (const Error& error) {
-    complain() << printable(error.what()) << '\n';
-    return false;
-  }
-  std::cout << "trace in " << printable_line(file.string()) << '\n';
-  return true;
-}
-
 }  // namespace
 
 int run(const TrainCommand& command) {
@@ -162,29 +123,23 @@ int run(const TrainCommand& command) {
   const fs::path place = directory_for(recipe, command.overwrite);
   const auto how = command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh;
   RunDirectory::require_place(place, how);
-  if (!command.trace.empty())
-    require_destination(command.trace, {.overwrite = command.overwrite, .makes_directory = true});
+  const TraceFile trace{.path = command.trace, .steps = command.trace_steps, .overwrite = command.overwrite};
+  require_place(trace, place.string());
   Session session(recipe, {}, reading_progress());
   require_what_it_takes(session);
   const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
   const std::string audit = audit_of(session);
   RunDirectory directory(place, how, save_options(session));
   if (diagnostics) directory.follow(*diagnostics);
-  const std::string skipped = session.data.pictures ? skipped_list(session.data.pictures->skipped) : "";
-  directory.describe(session.recipe, environment_of(session), audit, skipped);
+  directory.describe(session.recipe, environment_of(session), audit, skipped_pictures(session));
   std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << "\n\n"
             << std::flush;
-  if (command.trace.empty()) return train_in(session, directory);
-  TrainTrace trace(*session.model, session.train, command.trace_steps);
-  session.trainer.add(trace);
-  bool written = true;
-  const int status = train_in(session, directory, [&] {
-    written = write_trace(trace, command.trace, command.overwrite ? Existing::replace : Existing::refuse);
-  });
-  return status == 0 && !written ? 1 : status;
+  return train_in(session, directory, trace);
 }
 
 int run(const ResumeCommand& command) {
+  const TraceFile trace{.path = command.trace, .steps = command.trace_steps, .overwrite = command.overwrite};
+  require_place(trace, command.directory);
   const auto [begun, standardisation] = beginning_of(command.directory);
   Recipe recipe = for_program(begun.now, command.extensions);
   apply_settings(recipe, command.settings);
@@ -207,7 +162,7 @@ int run(const ResumeCommand& command) {
             << (session.trainer.done() ? "it is finished: nothing is left to train, it is evaluated again\n" : "")
             << printable(other) << printable(differences) << '\n'
             << std::flush;
-  return train_in(session, directory);
+  return train_in(session, directory, trace);
 }
 
 }  // namespace ebb

@@ -5,12 +5,14 @@
 #include <iostream>
 #include <optional>
 
+#include "framework/io/atomic_file.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory_limits.h"
 #include "framework/tensor/printable.h"
 #include "lab/export/tensorboard.h"
 #include "lab/format/numbers.h"
 #include "lab/format/shell_word.h"
+#include "lab/program/destination.h"
 #include "lab/program/program_name.h"
 #include "lab/program/progress.h"
 #include "lab/program/progress_display.h"
@@ -19,9 +21,11 @@
 #include "lab/reports/report.h"
 #include "lab/runs/evaluation_record.h"
 #include "lab/training/confusion.h"
+#include "lab/training/train_trace.h"
 #include "lab/use/filter_record.h"
 #include "lab/use/filter_sheet.h"
 #include "lab/use/filters.h"
+#include "lab/use/mistake_sheet.h"
 
 namespace ebb {
 namespace {
@@ -41,6 +45,33 @@ std::function<Tensor()> picture_of_filters(Session& session) {
   return {};
 }
 
+// What the evaluation of an epoch found, if there was one.
+Tensor picture_of_mistakes(Session& session, const EpochResult& epoch) {
+  if (std::isnan(epoch.evaluation_accuracy)) return {};
+  return mistake_sheet(make_record(session.trainer.evaluation(), session.evaluated.dataset(), session.recipe.data));
+}
+
+TensorBoard::Place place_of(const Session& session) {
+  const std::int64_t batches = session.trainer.batches_done(), of_epoch = session.train.batches();
+  return {.batches = batches, .before_evaluation = batches - session.trainer.epoch() * of_epoch == of_epoch};
+}
+
+// False when it cannot: the training's results do not depend on it.
+bool write_trace(const TrainTrace& trace, const TraceFile& wanted) {
+  const std::filesystem::path file = wanted.path;
+  try {
+    std::error_code error;
+    if (file.has_parent_path())
+      std::filesystem::create_directories(file.parent_path(), error);  // where that fails, writing says why
+    write_file(file, trace.json(), wanted.overwrite ? Existing::replace : Existing::refuse);
+  } catch (const Error& error) {
+    complain() << printable(error.what()) << '\n';
+    return false;
+  }
+  std::cout << "trace in " << printable_line(file.string()) << '\n';
+  return true;
+}
+
 int stopped(Session& session, RunDirectory& directory, int signal) {
   const Trainer& trainer = session.trainer;
   trainer.report({"stop", text("stopped by signal ", signal, " after batch ", trainer.batches_done())});
@@ -51,9 +82,8 @@ int stopped(Session& session, RunDirectory& directory, int signal) {
   return 128 + signal;
 }
 
-}  // namespace
-
-int train_in(Session& session, RunDirectory& directory, const std::function<void()>& trained) {
+// \param trained is called when the training is done or was stopped, before its results are written.
+int train_to_the_end(Session& session, RunDirectory& directory, const std::function<void()>& trained) {
   Trainer& trainer = session.trainer;
   ProgressDisplay display;
   LostOutput lost;
@@ -62,8 +92,11 @@ int train_in(Session& session, RunDirectory& directory, const std::function<void
   // In front of the checkpoints: what stands behind one of them is taken back by who goes on from it.
   std::optional<TensorBoard> board;
   if (session.recipe.tensorboard)
-    trainer.add(board.emplace(directory.held(), *session.model, trainer.batches_done() + 1, session.evaluated_on(),
-                              picture_of_filters(session)));
+    trainer.add(board.emplace(directory.held(), *session.model, place_of(session), session.evaluated_on(),
+                              [&session, filters = picture_of_filters(session)](const EpochResult& epoch) {
+                                return TensorBoard::Pictures{{"filters", filters ? filters() : Tensor()},
+                                                             {"worst_mistakes", picture_of_mistakes(session, epoch)}};
+                              }));
   trainer.add(directory);
   for (const std::string& warning : session.warnings()) trainer.report({"warning", warning});
   display.print_head(session.evaluated_on());
@@ -107,6 +140,22 @@ int train_in(Session& session, RunDirectory& directory, const std::function<void
   if (problems.empty()) return 0;
   complain() << "not everything could be written: " << printable(problems) << '\n';
   return 1;
+}
+
+}  // namespace
+
+void require_place(const TraceFile& trace, const std::string& run) {
+  if (!trace.path.empty())
+    require_destination(trace.path, {.runs = {run}, .overwrite = trace.overwrite, .makes_directory = true});
+}
+
+int train_in(Session& session, RunDirectory& directory, const TraceFile& file) {
+  if (file.path.empty()) return train_to_the_end(session, directory, {});
+  TrainTrace trace(*session.model, session.train, file.steps);
+  session.trainer.add(trace);
+  bool written = true;
+  const int status = train_to_the_end(session, directory, [&] { written = write_trace(trace, file); });
+  return status == 0 && !written ? 1 : status;
 }
 
 }  // namespace ebb

@@ -77,7 +77,7 @@ struct Column {
 };
 
 constexpr std::array columns = {
-    Column{"lr", &EpochResult::lr, a_sum},
+    Column{"lr", &EpochResult::lr, {a_sum.low, a_sum.high, false, true}},
     Column{"train_loss", &EpochResult::train_loss, {-largest, largest, false, true}},
     Column{"train_accuracy", &EpochResult::train_accuracy, {0, 1, false, true}},
     Column{"judged_loss", &EpochResult::evaluation_loss, {-largest, largest, false, true}},

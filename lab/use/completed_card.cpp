@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "framework/tensor/error.h"
+#include "framework/tensor/memory_bound.h"
 #include "lab/runs/evaluation_record.h"
 #include "lab/runs/recipe_changes.h"
 #include "lab/runs/run_files.h"
+#include "lab/setup/build.h"
 #include "lab/setup/extensions.h"
 
 namespace ebb::detail {
@@ -52,6 +54,17 @@ ModelCard completed(ModelCard card, const PredictorOptions& options, bool named,
     card.standardisation = PixelStatistics{std::vector<double>(channels, 0.0), std::vector<double>(channels, 1.0)};
   }
   return card;
+}
+
+std::unique_ptr<Layer> network_of(const ModelCard& card, const State& weights, const std::string& where) {
+  constexpr std::uint64_t small = 1 << 20, room = 4;  // what initialisers need beside a weight
+  std::uint64_t largest = 0;
+  for (const auto& entry : weights) largest = std::max<std::uint64_t>(largest, entry.second.bytes().size());
+  const Shape& image = *card.image;
+  const memory::Bound bound(room * largest + small, text("sizes as in ", where, ", whose largest tensor has ", largest,
+                                                         " bytes: images of ", image, ", ", card.classes.size(),
+                                                         " classes or the model's keys are not those of its weights"));
+  return make_model(card.model, image, static_cast<std::int64_t>(card.classes.size()));
 }
 
 }  // namespace ebb::detail

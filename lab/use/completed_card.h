@@ -18,4 +18,8 @@ void take_from_run(ModelCard& card, const std::filesystem::path& run,
 // \throws Error naming what is still missing, and the option that supplies it.
 ModelCard completed(ModelCard card, const PredictorOptions& options, bool named, const std::string& where);
 
+// The network of a complete card, untrained, for these weights. Sizes that cannot be theirs are refused before it is
+// made: a card is a text of a file, or of a command line. \param where the name of the weights. \throws Error
+std::unique_ptr<Layer> network_of(const ModelCard& card, const State& weights, const std::string& where);
+
 }  // namespace ebb::detail

@@ -9,7 +9,6 @@
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory.h"
 #include "lab/runs/run_files.h"
-#include "lab/setup/build.h"
 #include "lab/training/evaluation.h"
 #include "lab/use/completed_card.h"
 
@@ -42,7 +41,7 @@ Predictor::Predictor(const fs::path& path, const PredictorOptions& options)
   if (!tells_all)
     detail::take_from_run(card_, weights.has_parent_path() ? weights.parent_path() : ".", options.extensions);
   card_ = detail::completed(std::move(card_), options, file.metadata.contains("model"), where);
-  model_ = make_model(card_.model, *card_.image, static_cast<std::int64_t>(card_.classes.size()));
+  model_ = detail::network_of(card_, file.tensors, where);
   model_->load_state(file.tensors);
   model_->eval();
 }

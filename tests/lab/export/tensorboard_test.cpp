@@ -11,10 +11,13 @@
 #include "data/picture.h"
 #include "framework/compute/basic.h"
 #include "framework/io/byte_source.h"
+#include "framework/io/safetensors.h"
 #include "lab/export/event_file.h"
 #include "lab/export/event_record.h"
 #include "lab/format/png.h"
+#include "lab/runs/evaluation_record.h"
 #include "lab/runs/run_log.h"
+#include "lab/use/mistake_sheet.h"
 #include "tests/lab/export/event_reader.h"
 #include "tests/lab/program.h"
 #include "tests/support/instrumented.h"
@@ -56,6 +59,12 @@ void compare_with_log(const ReadEvents& events, const LogContents& log) {
     BOOST_REQUIRE_MESSAGE(accuracy.contains(at), at);
     BOOST_TEST(accuracy.at(at) == static_cast<float>(epoch.evaluation_accuracy));
   }
+}
+
+bool same_picture(const std::string& bytes, const Tensor& wanted) {
+  MemorySource source(std::as_bytes(std::span(bytes)), "the picture");
+  const Tensor got = read_picture(source);
+  return got.shape() == wanted.shape() && std::ranges::equal(got.bytes(), wanted.bytes());
 }
 
 BOOST_AUTO_TEST_SUITE(tensorboard)
@@ -178,7 +187,7 @@ BOOST_AUTO_TEST_CASE(a_training_is_shown_while_it_runs_and_afterwards) {
   const test::SmallData data;
   const std::string run = (data.root / "run").string();
   const Finished trained =
-      test::ebb(data.train("run", "--epochs 2 --model lenet --set tensorboard=true --set log_every=3"));
+      test::ebb(data.train("run", "--epochs 2 --model lenet --set lr=1e-3 --set tensorboard=true --set log_every=3"));
   BOOST_REQUIRE_MESSAGE(trained.status == 0, trained.output);
   const LogContents log = read_log(data.root / "run/log.jsonl");
   BOOST_REQUIRE(log.steps.size() == 13);
@@ -200,16 +209,26 @@ BOOST_AUTO_TEST_CASE(a_training_is_shown_while_it_runs_and_afterwards) {
   MemorySource source(std::as_bytes(std::span(picture)), "the picture");
   BOOST_TEST(read_picture(source).dim(2) == 1);
   BOOST_TEST(live.pictures.at("filters").at(40) != picture);
+  BOOST_TEST(live.pictures.at("worst_mistakes").size() == 2);
+  const EvaluationRecord record = record_from_json(test::read(data.root / "run/evaluation.json"), "evaluation.json");
+  BOOST_TEST(!record.worst.empty());
+  BOOST_TEST(same_picture(live.pictures.at("worst_mistakes").at(40), mistake_sheet(record)));
+  BOOST_TEST(!same_picture(live.pictures.at("worst_mistakes").at(20), mistake_sheet(record)));
 
   // From the log alone, the same points.
   const Finished exported = test::ebb("export " + run + " --tensorboard " + (data.root / "board").string());
   BOOST_REQUIRE_MESSAGE(exported.status == 0, exported.output);
   const ReadEvents later = test::read_events(data.root / "board/run");
   BOOST_TEST((later.scalars == live.scalars));
+  for (const std::string name : {"filters", "worst_mistakes"}) {
+    BOOST_TEST(later.pictures.at(name).size() == 1, name);
+    BOOST_TEST((later.pictures.at(name).at(40) == live.pictures.at(name).at(40)), name);
+  }
   BOOST_TEST(test::ebb("export " + run + " --tensorboard " + (data.root / "board").string()).status == 1);
 
   // Who looks on changes nothing.
-  BOOST_REQUIRE(test::ebb(data.train("unseen", "--epochs 2 --model lenet --set log_every=3")).status == 0);
+  BOOST_REQUIRE(test::ebb(data.train("unseen", "--epochs 2 --model lenet --set lr=1e-3 --set log_every=3")).status ==
+                0);
   BOOST_TEST(!fs::exists(data.root / "unseen/tensorboard"));
   BOOST_TEST(data.summary("unseen")["weights_sha256"].get<std::string>() ==
              data.summary("run")["weights_sha256"].get<std::string>());
@@ -233,6 +252,60 @@ BOOST_AUTO_TEST_CASE(a_link_in_place_of_the_directory_is_refused) {
     BOOST_TEST(test::read(data.root / "elsewhere/events.out.tfevents.1.theirs") == "theirs");
     BOOST_TEST(std::distance(fs::directory_iterator(data.root / "elsewhere"), fs::directory_iterator()) == 1);
   }
+}
+
+// A training that was stopped in an evaluation, went on, and was killed between the epoch's points and the checkpoint.
+BOOST_AUTO_TEST_CASE(an_epoch_whose_checkpoint_is_missing_is_shown_once) {
+  const test::SmallData data(200);
+  BOOST_REQUIRE(
+      test::ebb(data.train("run", "--epochs 1 --model lenet --set tensorboard=true --set log_every=1")).status == 0);
+  const fs::path checkpoint = data.root / "run/checkpoints/step-00000010.safetensors";
+  TensorFile state = load_safetensors(checkpoint);
+  auto counters = nlohmann::json::parse(state.metadata.at("trainer"));
+  for (const auto& [name, value] : {std::pair{"epoch", 0}, {"position", 10}, {"best", -1}, {"best_step", 0}})
+    counters[name] = value;
+  counters["curve"] = nlohmann::json::array();
+  state.metadata["trainer"] = counters.dump();
+  save_safetensors(checkpoint, state.tensors, state.metadata);
+  const Finished resumed = test::ebb(data.resume("run"));
+  BOOST_REQUIRE_MESSAGE(resumed.status == 0, resumed.output);
+  const LogContents log = read_log(data.root / "run/log.jsonl");
+  BOOST_TEST(log.steps.size() == 10);
+  const ReadEvents events = test::read_events(data.root / "run/tensorboard");
+  BOOST_TEST(events.restarts == 1);
+  compare_with_log(events, log);
+}
+
+BOOST_AUTO_TEST_CASE(mistakes_stand_in_rows_with_what_they_were_taken_for) {
+  EvaluationRecord record;
+  record.classes = {"cat", "a class of many letters"};
+  BOOST_TEST(!mistake_sheet(record).defined());
+  record.worst.push_back({0, 0, 1, 0.9, ""});           // no picture,
+  record.worst.push_back({1, 0, 1, 0.9, "no base64"});  // and none that can be read
+  record.worst.push_back({2, 0, 1, 0.9, base64({std::byte{1}, std::byte{2}})});
+  BOOST_TEST(!mistake_sheet(record).defined());
+  record.worst.push_back({3, 0, 1, 0.9, base64(png(Tensor::zeros({12, 12, 1}, DType::u8)))});
+  const Tensor one = mistake_sheet(record);
+  BOOST_TEST(one.dim(2) == 1);
+  BOOST_TEST(one.at({8, 8, 0}) == 0);  // the picture, six times as large
+  BOOST_TEST(one.at({8 + 71, 8 + 71, 0}) == 0);
+  BOOST_TEST(one.at({8 + 72, 8 + 72, 0}) == 255);
+  for (int i = 0; i < 40; ++i) record.worst.push_back(record.worst.back());
+  BOOST_TEST(mistake_sheet(record).shape() == Shape({3 * (one.dim(0) - 8) + 8, 8 * (one.dim(1) - 8) + 8, 1}));
+  record.worst.assign(1, {0, 1, 0, 1, base64(png(Tensor::zeros({1000, 10, 3}, DType::u8)))});
+  BOOST_TEST(mistake_sheet(record).dim(0) < 300);
+  BOOST_TEST(mistake_sheet(record).dim(2) == 3);
+}
+
+BOOST_AUTO_TEST_CASE(base64_reads_back) {
+  for (std::size_t size = 0; size < 9; ++size) {
+    std::vector<std::byte> bytes;
+    for (std::size_t i = 0; i < size; ++i) bytes.push_back(static_cast<std::byte>(251 * i + 3));
+    BOOST_TEST((from_base64(base64(bytes)) == bytes), size);
+  }
+  BOOST_TEST((from_base64("Zm9v") == std::vector{std::byte{'f'}, std::byte{'o'}, std::byte{'o'}}));  // RFC 4648
+  for (const char* const bad : {"Zm9", "Zm9vY", "Z===", "====", "Zm=v", "Zm9v\n", "Zm9vZh==", "Zm9*"})
+    BOOST_CHECK_THROW(from_base64(bad), Error);
 }
 
 // Whatever the moment, no step stands twice and none is missing.

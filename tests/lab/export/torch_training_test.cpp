@@ -239,6 +239,109 @@ BOOST_AUTO_TEST_CASE(a_run_gives_its_newest_checkpoint) {
   BOOST_TEST(!fs::exists(data.root / "x"));
 }
 
+// A run that is taken to PyTorch's format after its first epoch, and back from there.
+struct Detour : test::SmallData {
+  Detour() {
+    const test::Finished whole = test::ebb(train("run", "--epochs 2 --model lenet --set schedule=cosine"));
+    BOOST_REQUIRE_MESSAGE(whole.status == 0, whole.output);
+    fs::copy(root / "run", root / "half", fs::copy_options::recursive);
+    fs::remove(root / "half/checkpoints/step-00000040.safetensors");
+    const test::Finished out = ebb("export half --torch half.safetensors --with-optimizer");
+    BOOST_REQUIRE_MESSAGE(out.status == 0, out.output);
+  }
+  test::Finished ebb(const std::string& arguments) const {
+    return test::shell("cd " + root.string() + " && " + test::program() + arguments);
+  }
+  void put(const std::string& file, const State& tensors) const { save_safetensors(root / file, tensors); }
+  State half() const { return load_safetensors(root / "half.safetensors").tensors; }
+  std::string weights(const std::string& run) const { return summary(run)["weights_sha256"].get<std::string>(); }
+};
+
+BOOST_FIXTURE_TEST_CASE(a_training_that_comes_back_goes_on_to_the_same_weights, Detour) {
+  const test::Finished back = ebb("import --torch half.safetensors --with-optimizer --like half --out back");
+  BOOST_REQUIRE_MESSAGE(back.status == 0, back.output);
+  BOOST_TEST(test::has(back.output, "after batch 20 of 40"), back.output);
+  BOOST_TEST(test::has(back.output, "resume back"), back.output);
+  const test::Finished resumed = ebb("resume back");
+  BOOST_REQUIRE_MESSAGE(resumed.status == 0, resumed.output);
+  BOOST_TEST(weights("back") == weights("run"));
+  BOOST_TEST(ebb("report back").status == 0);
+  // With the weights alone it is another training.
+  State bare = half();
+  for (auto& [name, value] : bare)
+    if (name.ends_with("momentum_buffer")) value = Tensor::zeros(value.shape());
+  put("bare.safetensors", bare);
+  BOOST_REQUIRE(ebb("import --torch bare.safetensors --with-optimizer --like half --out bare").status == 0);
+  BOOST_REQUIRE(ebb("resume bare").status == 0);
+  BOOST_TEST(weights("bare") != weights("run"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_training_that_came_further_goes_on_from_there, Detour) {
+  State further = half();
+  for (auto& [name, value] : further)
+    if (name.ends_with(".step")) value = Tensor::scalar(27, DType::f64);
+  put("further.safetensors", further);
+  const test::Finished there = ebb("import --torch further.safetensors --with-optimizer --like half --out further");
+  BOOST_REQUIRE_MESSAGE(there.status == 0, there.output);
+  BOOST_TEST(test::has(there.output, "after batch 27 of 40"), there.output);
+  BOOST_TEST(ebb("resume further").status == 0);
+  BOOST_TEST(summary("further")["steps"] == 40);
+  BOOST_TEST(summary("further")["epochs"] == 2);
+  // What the recipe's epochs do not hold, more of them do.
+  for (auto& [name, value] : further)
+    if (name.ends_with(".step")) value = Tensor::scalar(41, DType::f64);
+  put("further.safetensors", further);
+  const std::string more = "import --torch further.safetensors --with-optimizer --like half --out more";
+  const test::Finished refused = ebb(more);
+  BOOST_TEST(refused.status == 1);
+  BOOST_TEST(test::has(refused.output, "--set epochs="), refused.output);
+  BOOST_TEST(!fs::exists(root / "more"));
+  BOOST_TEST(ebb(more + " --set epochs=3").status == 0);
+  BOOST_TEST(ebb("resume more").status == 0);
+  BOOST_TEST(summary("more")["steps"] == 60);
+}
+
+BOOST_FIXTURE_TEST_CASE(averages_and_diagnosis_of_a_training_that_comes_back_begin_anew, Detour) {
+  const test::Finished back =
+      ebb("import --torch half.safetensors --with-optimizer --like half --out averaged --set ema=0.9 --set lookahead=5 "
+          "--set diagnose=true");
+  BOOST_REQUIRE_MESSAGE(back.status == 0, back.output);
+  const State checkpoint = load_safetensors(root / "averaged/checkpoints/step-00000020.safetensors").tensors;
+  const State ours = part(checkpoint, "model/"), averages = part(checkpoint, "ema/");
+  BOOST_REQUIRE(averages.contains("conv1.weight"));
+  BOOST_TEST(same(averages.at("conv1.weight"), ours.at("conv1.weight")));
+  BOOST_TEST(ebb("resume averaged").status == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_training_that_cannot_come_back_leaves_nothing_behind, Detour) {
+  const std::string all = "import --torch half.safetensors --with-optimizer ";
+  const auto refused = [&](const std::string& arguments, const std::string& part) {
+    const test::Finished done = ebb(arguments);
+    BOOST_TEST(done.status != 0, arguments);
+    BOOST_TEST(test::has(done.output, part), done.output);
+    BOOST_TEST(!fs::exists(root / "new"), arguments);
+  };
+  refused(all + "--out new", "--like");
+  refused(all + "--out new --like half --image 28x28x1", "--image");
+  refused(all + "--out new --like half --mean 0.1 --deviation 1", "--mean");
+  refused(all + "--out new --like nowhere", "nowhere");
+  refused(all + "--out new --like half --set optimizer=lion --set momentum=default --set nesterov=default", "lion");
+  refused(all + "--out new --like half --set model=mlp", "half.safetensors");
+  refused("import --npz half.safetensors --with-optimizer --out new --like half", "--torch");
+  refused("export run --torch alone.safetensors && " + test::program() +
+              "import --torch alone.safetensors --with-optimizer --out new --like half",
+          "no state of an optimizer");
+  fs::copy(root / "half.safetensors", root / "run/mine.safetensors");
+  refused("import --torch run/mine.safetensors --with-optimizer --out run --like half --overwrite", "which is read");
+  refused(all + "--out half --like half --overwrite", "which is read");
+  BOOST_TEST(test::has(ebb(all + "--out run --like half").output, "a finished run"));
+  BOOST_TEST(fs::exists(root / "run/model.safetensors"));
+  BOOST_TEST(fs::exists(root / "half/checkpoints/step-00000020.safetensors"));
+  // A place that is not the directory above is no such place.
+  BOOST_TEST(ebb(all + "--out half2 --like half").status == 0);
+  BOOST_TEST(ebb(all + "--out half2 --like half --overwrite").status == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -98,6 +98,18 @@ BOOST_AUTO_TEST_CASE(what_a_command_reads_is_never_replaced) {
   };
   for (const char* const file : {"model.safetensors", "log.jsonl", "recipe.toml", "summary.json"})
     kept(text("run/", file), text("report ", at, "run --out ", at, "run/../run/", file));
+  // Checkpoints are what a run goes on from, and another file beside them would be taken for one.
+  const std::string checkpoint = "run/checkpoints/step-00000003.safetensors";
+  for (const std::string& command :
+       {text("report ", at, "run --out "), text("audit ", at, "run --json "),
+        text("resume ", at, "run --overwrite --trace "), text("export ", at, "run --overwrite --onnx "),
+        text("export ", at, "run --overwrite --with-optimizer --torch "),
+        text("import --torch ", at, "run/model.safetensors --like ", at, "run --overwrite --out ")}) {
+    kept(checkpoint, command + at + checkpoint);
+    kept("run/log.jsonl", command + at + "run/log.jsonl");
+    refused(command + at + "run/checkpoints/step-00000009.safetensors", "run/checkpoints");
+  }
+  BOOST_TEST(!fs::exists(data.root / "run/checkpoints/step-00000009.safetensors"));
   kept("my.toml", "audit " + at + "my.toml --data " + at + "data --json " + at + "my.toml");
   kept("run/model.safetensors", "audit " + at + "run --svg " + at + "run/model.safetensors");
   kept("run/model.safetensors", "export " + at + "run --overwrite --onnx " + at + "run/model.safetensors");

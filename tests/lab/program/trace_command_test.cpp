@@ -52,6 +52,31 @@ BOOST_AUTO_TEST_CASE(no_file_is_lost_for_a_trace) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_training_that_goes_on_leaves_one_too) {
+  const std::string file = (root / "trace.json").string();
+  BOOST_REQUIRE(test::ebb(train("run", "--epochs 2")).status == 0);
+  std::filesystem::remove(root / "run/checkpoints/step-00000040.safetensors");
+  const std::string whole = summary("run")["weights_sha256"].get<std::string>();
+  std::ofstream(file) << "mine";
+  const std::string log = test::read(root / "run/log.jsonl");
+  for (const std::string& arguments : {"--trace " + file, "--overwrite --trace " + (root / "run/log.jsonl").string()}) {
+    const Finished refused = test::ebb(resume("run", arguments));
+    BOOST_TEST(refused.status == 1);
+    BOOST_TEST(test::read(file) == "mine");
+    BOOST_TEST(test::read(root / "run/log.jsonl") == log);
+  }
+  const Finished resumed = test::ebb(resume("run", "--overwrite --trace-steps 2 --trace " + file));
+  BOOST_REQUIRE_MESSAGE(resumed.status == 0, resumed.output);
+  BOOST_TEST(has(resumed.output, "trace in " + file), resumed.output);
+  const std::string trace = test::read(file);
+  BOOST_TEST(nlohmann::json::parse(trace).contains("traceEvents"));
+  for (const auto& [step, there] :
+       {std::pair{"step 20", false}, {"step 21", true}, {"step 22", true}, {"step 23", false}})
+    BOOST_TEST(has(trace, text('"', step, '"')) == there, step);
+  BOOST_TEST(summary("run")["weights_sha256"].get<std::string>() == whole);
+  BOOST_TEST(test::ebb(resume("run", "--overwrite")).status != 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

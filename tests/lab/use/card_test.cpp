@@ -2,10 +2,13 @@
 #include <boost/test/unit_test.hpp>
 
 #include "data/dataset.h"
+#include "framework/io/safetensors.h"
+#include "framework/tensor/memory_bound.h"
 #include "lab/runs/model_card.h"
 #include "lab/setup/build.h"
 #include "lab/use/predictor.h"
 #include "tests/support/errors.h"
+#include "tests/support/temporary_directory.h"
 
 namespace ebb {
 namespace {
@@ -55,6 +58,41 @@ BOOST_AUTO_TEST_CASE(names_of_classes_may_be_any_text) {
   ModelCard card = card_of({});
   card.classes = {"a,b", "\"quoted\"", "grüße", "line\nfeed"};
   BOOST_TEST(card_from(to_metadata(card), "file").classes == card.classes, boost::test_tools::per_element());
+}
+
+// 8 GB of weights by the words of a file of 250 kB.
+BOOST_AUTO_TEST_CASE(a_card_cannot_make_a_network_that_its_weights_are_not_of) {
+  const test::TemporaryDirectory place;
+  ModelCard card = card_of({"model=lenet"});
+  const auto classes = static_cast<std::int64_t>(card.classes.size());
+  const State weights = make_model(card.model, {28, 28, 1}, classes)->state();
+  card.standardisation.reset();
+  for (const Shape& image : {Shape{4096, 4096, 1}, Shape{300, 300, 3}}) {
+    card.image = image;
+    save_safetensors(place / "model.safetensors", weights, to_metadata(card));
+    memory::reset_peak();
+    const std::size_t before = memory::stats().peak_bytes;
+    BOOST_TEST(fails_with({"a tensor of", "model.safetensors", "192000 bytes", text(image), "not those of its weights"},
+                          [&] { Predictor(place / "model.safetensors"); }));
+    BOOST_TEST(memory::stats().peak_bytes - before < std::size_t{8} << 20);
+  }
+  // A size that is only a little off gets the names of what does not fit.
+  card.image = Shape{32, 32, 1};
+  save_safetensors(place / "model.safetensors", weights, to_metadata(card));
+  BOOST_TEST(fails_with({"fc1.weight"}, [&] { Predictor(place / "model.safetensors"); }));
+  card.image = Shape{28, 28, 1};
+  save_safetensors(place / "model.safetensors", weights, to_metadata(card));
+  BOOST_TEST(Predictor(place / "model.safetensors").image() == Shape({28, 28, 1}));
+  // Bounds stand within each other and end.
+  const memory::Bound outer(1 << 20, "little");
+  {
+    const memory::Bound inner(1 << 10, "less");
+    BOOST_TEST(fails_with({"2000 bytes", "less"}, [] { Tensor({500}); }));
+    const memory::Bound wide(1 << 30, "more");
+    BOOST_TEST(fails_with({"less"}, [] { Tensor({500}); }));
+  }
+  BOOST_TEST(Tensor({500}).size() == 500);
+  BOOST_TEST(fails_with({"little"}, [] { Tensor({500, 1000}); }));
 }
 
 BOOST_AUTO_TEST_CASE(damaged_cards_are_refused) {
