@@ -4,8 +4,11 @@
 
 #include <algorithm>
 
+#include "framework/io/descriptor.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "lab/program/program_name.h"
+#include "lab/use/picture_list.h"
 
 namespace ebb {
 namespace {
@@ -15,7 +18,7 @@ class StandardInput : public ByteSource {
  public:
   StandardInput() : ByteSource("standard input") {}
   std::size_t read(std::span<std::byte> out) override {
-    const ssize_t count = ::read(STDIN_FILENO, out.data(), out.size());
+    const ssize_t count = retried([&] { return ::read(STDIN_FILENO, out.data(), out.size()); });
     if (count < 0) fail(name(), "an error while reading", "a picture");
     return static_cast<std::size_t>(count);
   }
@@ -38,6 +41,17 @@ Tensor inverted(const Tensor& picture) {
 }
 
 }  // namespace
+
+std::vector<std::string> listed_pictures(const std::vector<std::string>& paths, bool& all) {
+  PictureList list = pictures_of(paths);
+  for (const std::string& problem : list.problems) complain() << printable(problem) << '\n';
+  all = all && list.problems.empty();
+  return std::move(list.pictures);
+}
+
+Error no_class(const std::string& path) {
+  return Error(path, "logits that are not finite", "a class", "a network's weights that are not finite give none");
+}
 
 PictureReader::PictureReader(const Predictor& predictor, const PictureReading& reading)
     : predictor_(predictor), reading_(reading), far_(predictor.card()) {

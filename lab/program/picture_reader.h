@@ -4,8 +4,10 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/picture.h"
+#include "framework/tensor/error.h"
 #include "lab/use/far_pictures.h"
 #include "lab/use/predictor.h"
 
@@ -18,6 +20,12 @@ struct PictureReading {
   PictureOptions file = {};     ///< How files are read.
   bool invert = false;          ///< Light for dark before anything else.
 };
+
+/// pictures_of(), which complains of its problems. \param all becomes false where there are some.
+std::vector<std::string> listed_pictures(const std::vector<std::string>& paths, bool& all);
+
+/// That a network answers a picture by logits of which no class follows; see predicted_class().
+Error no_class(const std::string& path);
 
 /// Reads pictures for a network, and complains of those that are unlike what it was trained on.
 class PictureReader {

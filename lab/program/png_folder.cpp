@@ -49,7 +49,9 @@ std::string PngFolder::write(const std::string& name, const Tensor& pixels) {
     directory_.emplace(path_);
   }
   const std::vector<std::byte> bytes = png(pixels);
-  write_file(*directory_, name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, Sync::no);
+  // A file of this name may have come since it was looked for, as of another such command.
+  if (!overwrite_) write_file(path_ / name, bytes, Existing::refuse);
+  else write_file(*directory_, name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, Sync::no);
   return (path_ / name).string();
 }
 

@@ -1,5 +1,7 @@
 #include "lab/program/predict_command.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <iostream>
@@ -15,7 +17,7 @@
 #include "lab/format/text_table.h"
 #include "lab/program/program_name.h"
 #include "lab/program/standard_streams.h"
-#include "lab/use/picture_list.h"
+#include "lab/training/confusion.h"
 
 namespace ebb {
 namespace {
@@ -39,7 +41,7 @@ class Writer {
     std::cout << "picture,class,probability";
     for (std::size_t i = 2; i <= top_; ++i) std::cout << ",class " << i << ",probability " << i;
     if (command.probabilities)
-      for (const std::string& name : classes) std::cout << ',' << csv_field(name);
+      for (const std::string& name : classes) std::cout << ',' << csv_name(name);
     std::cout << "\r\n";
   }
 
@@ -76,12 +78,15 @@ class Writer {
         out["probabilities"].push_back(said.probabilities[c]);
         out["logits"].push_back(said.logits[c]);
       }
-    std::cout << out.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    std::cout << out.dump(-1, ' ', terminal_, Json::error_handler_t::replace) << '\n';
   }
 
+  // A file or a pipe gets names as they are, a terminal nothing that it would obey.
+  std::string csv_name(const std::string& name) const { return csv_text(terminal_ ? printable_line(name) : name); }
+
   void write_csv(const Said& said, const std::vector<std::size_t>& order) const {
-    std::cout << csv_field(said.path);
-    for (const std::size_t c : order) std::cout << ',' << csv_field(classes_[c]) << ',' << text(said.probabilities[c]);
+    std::cout << csv_name(said.path);
+    for (const std::size_t c : order) std::cout << ',' << csv_name(classes_[c]) << ',' << text(said.probabilities[c]);
     if (command_.probabilities)
       for (const float p : said.probabilities) std::cout << ',' << text(p);
     std::cout << "\r\n";
@@ -90,6 +95,7 @@ class Writer {
   const PredictCommand& command_;
   const std::vector<std::string>& classes_;
   std::size_t top_;
+  bool terminal_ = ::isatty(STDOUT_FILENO) == 1;
 };
 
 // Pictures in the network's size that wait for their batch.
@@ -108,19 +114,26 @@ struct Waiting {
 }  // namespace
 
 int run(const PredictCommand& command) {
-  const std::vector<std::string> paths = pictures_of(command.pictures);
+  bool all_read = true;
+  const std::vector<std::string> paths = listed_pictures(command.pictures, all_read);
+  if (paths.empty()) return 1;
   Predictor predictor(command.model, command.options);
   const Writer writer(command, predictor.classes());
   PictureReader reader(predictor, command.reading);
   Waiting waiting;
-  bool all_read = true;
   const auto predict_waiting = [&] {
     if (waiting.paths.empty()) return;
     const Tensor logits = predictor.logits(waiting.stacked(predictor.image())), chances = probabilities(logits);
     const auto classes = predictor.classes().size();
-    for (std::size_t i = 0; i < waiting.paths.size(); ++i)
-      writer.write({waiting.paths[i], logits.span<float>().subspan(i * classes, classes),
-                    chances.span<float>().subspan(i * classes, classes)});
+    for (std::size_t i = 0; i < waiting.paths.size(); ++i) {
+      const auto row = logits.span<float>().subspan(i * classes, classes);
+      if (predicted_class(row)) {
+        writer.write({waiting.paths[i], row, chances.span<float>().subspan(i * classes, classes)});
+      } else {
+        complain() << printable(no_class(waiting.paths[i]).what()) << '\n';
+        all_read = false;
+      }
+    }
     waiting = {};
   };
   for (const std::string& path : paths) {

@@ -10,12 +10,12 @@
 #include "lab/format/numbers.h"
 #include "lab/program/png_folder.h"
 #include "lab/program/program_name.h"
+#include "lab/training/confusion.h"
 #include "lab/use/called_layers.h"
 #include "lab/use/feature_maps.h"
 #include "lab/use/filter_sheet.h"
 #include "lab/use/grad_cam.h"
 #include "lab/use/inside_sheets.h"
-#include "lab/use/picture_list.h"
 #include "lab/use/saliency.h"
 
 namespace ebb {
@@ -63,14 +63,15 @@ class Show {
         layer_(chosen_layer()) {}
 
   // What a picture becomes. \param fitted u8 of the network's image.
-  Tensor sheet(const Tensor& fitted) {
+  Tensor sheet(const std::string& path, const Tensor& fitted) {
     const Tensor pixels = fitted.reshape(fitted.shape().insert(0, 1)), images = predictor_.standardised(pixels);
-    const Tensor chances = predictor_.predict(pixels);
-    const auto row = chances.span<float>();
-    const std::int64_t best = std::ranges::max_element(row) - row.begin();
-    said_ = text(predictor_.classes()[static_cast<std::size_t>(best)], ' ',
-                 percent(row[static_cast<std::size_t>(best)], 1));
-    const Tensor classes = Tensor::from({best}, {1});
+    const Tensor logits = predictor_.logits(pixels);
+    const std::optional<std::int64_t> best = predicted_class(logits.span<float>());
+    if (!best && command_.what != Inside::maps) throw no_class(path);
+    const auto number = static_cast<std::size_t>(best.value_or(0));
+    said_ = best ? text(predictor_.classes()[number], ' ', percent(probabilities(logits).span<float>()[number], 1))
+                 : "no class: logits that are not finite";
+    const Tensor classes = Tensor::from({best.value_or(0)}, {1});
     Layer& model = predictor_.model();
     switch (command_.what) {
       case Inside::maps: return map_sheet(feature_maps(model, images, layer_));
@@ -119,16 +120,17 @@ int show_pictures(const ShowCommand& command) {
     fail("show", text(command.models.size(), " networks for ", what), "one", "filters are shown side by side");
   if (command.pictures.empty())
     fail("show", text("no picture for ", what), "one at least", "name PNG or JPEG files, or directories of them");
-  const std::vector<std::string> paths = pictures_of(command.pictures);
+  bool all_shown = true;
+  const std::vector<std::string> paths = listed_pictures(command.pictures, all_shown);
+  if (paths.empty()) return 1;
   PngFolder folder(command.out, command.overwrite, paths);
   Show show(command);
   std::vector<std::string> names;
   for (const std::string& path : paths) names.push_back(folder.name_for(stem_of(path), show.kind()));
   PictureReader reader(show.predictor(), command.reading);
-  bool all_shown = true;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     try {
-      const Tensor sheet = show.sheet(reader.read(paths[i]));
+      const Tensor sheet = show.sheet(paths[i], reader.read(paths[i]));
       const std::string written = folder.write(names[i], sheet);
       std::cout << printable_line(paths[i]) << "  " << printable_line(show.said()) << "  " << printable_line(written)
                 << '\n';

@@ -6,6 +6,7 @@
 
 #include "data/mnist.h"
 #include "data/picture.h"
+#include "framework/io/safetensors.h"
 #include "lab/format/png.h"
 #include "lab/training/evaluation.h"
 #include "lab/use/far_pictures.h"
@@ -143,9 +144,51 @@ BOOST_AUTO_TEST_CASE(what_is_no_picture_costs_the_others_nothing) {
   BOOST_TEST(has(said.output, "nowhere.png"));
   BOOST_TEST(has(said.output, good + "  "));
   std::filesystem::create_directory(trained().data.root / "empty");
+  const Finished beside =
+      test::ebb("predict " + trained().run() + (trained().data.root / "empty").string() + ' ' + good);
+  BOOST_TEST(beside.status == 1);
+  BOOST_TEST(has(beside.output, "a directory without a picture"), beside.output);
+  BOOST_TEST(has(beside.output, good + "  "), beside.output);
   const Finished none = test::ebb("predict " + trained().run() + (trained().data.root / "empty").string());
   BOOST_TEST(none.status == 1);
   BOOST_TEST(has(none.output, "a directory without a picture"));
+}
+
+// As an evaluation counts it: no class follows from such logits.
+BOOST_AUTO_TEST_CASE(a_network_of_numbers_that_are_not_finite_gives_no_class) {
+  const std::filesystem::path file = trained().data.root / "nan.safetensors";
+  TensorFile model = load_safetensors(trained().data.root / "run" / "model.safetensors");
+  for (auto& entry : model.tensors) entry.second = Tensor::full(entry.second.shape(), std::nan(""));
+  save_safetensors(file, model.tensors, model.metadata);
+  for (const std::string format : {"", "--json", "--csv", "--probabilities"}) {
+    const Finished said =
+        test::ebb("predict " + file.string() + ' ' + (trained().folder() / "1000.png").string() + ' ' + format);
+    BOOST_TEST(said.status == 1, format);
+    BOOST_TEST(has(said.output, "1000.png] got logits that are not finite"), said.output);
+    BOOST_TEST(!has(said.output, "1000.png,"), said.output);
+    BOOST_TEST(!has(said.output, "{"), said.output);
+  }
+}
+
+// A name with a command for the terminal, as a file that came from elsewhere may have.
+BOOST_AUTO_TEST_CASE(a_terminal_gets_nothing_that_it_would_obey) {
+  const std::string name =
+      "\x1b]0;title\x07\xc2\x9b"
+      "31m.png";
+  std::filesystem::copy_file(trained().folder() / "1000.png", trained().data.root / name);
+  for (const std::string format : {"", "--json", "--csv"}) {
+    const std::string command = text("cd ", trained().data.root.string(), " && ", test::program(), "predict run ",
+                                     format, " \"$(printf '\\033]0;title\\007\\302\\23331m.png')\"");
+    test::put_file(trained().data.root / "command.sh", command);
+    const std::string script = (trained().data.root / "command.sh").string();
+    const Finished terminal = test::shell("script -qec 'sh " + script + "' /dev/null");
+    BOOST_REQUIRE_MESSAGE(terminal.status == 0, terminal.output);
+    BOOST_TEST(has(terminal.output, "title"), terminal.output);
+    BOOST_TEST(!has(terminal.output, "\x1b"), format);
+    BOOST_TEST(!has(terminal.output, "\xc2\x9b"), format);
+    const Finished piped = test::shell("sh " + script);
+    BOOST_TEST(has(piped.output, name) == (format == "--csv"), format);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(all_forms_of_output) {

@@ -1,5 +1,6 @@
 // `ebb show`: which files it writes, what it says, and what it leaves alone.
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 
 #include "data/mnist.h"
 #include "data/picture.h"
@@ -151,10 +152,45 @@ BOOST_AUTO_TEST_CASE(bad_pictures_cost_the_others_nothing) {
   BOOST_TEST(has(said.output, "a GIF"), said.output);
   BOOST_TEST(has(said.output, "nowhere.png"), said.output);
   BOOST_TEST(fs::exists(out / "out/0-maps-conv1.png"));
+  fs::create_directory(out / "empty");
+  const Finished beside =
+      show(trained().run("a") + " maps " + (out / "empty").string() + ' ' + trained().picture(1), out / "o2");
+  BOOST_TEST(beside.status == 1);
+  BOOST_TEST(has(beside.output, "a directory without a picture"), beside.output);
+  BOOST_TEST(fs::exists(out / "o2/1-maps-conv1.png"));
   const Finished piped = test::shell("(cat " + trained().picture(0) + " | " + test::program() + "show " +
                                      trained().run("a") + " maps - --out " + (out / "out").string() + ")");
   BOOST_TEST(piped.status == 0, piped.output);
   BOOST_TEST(fs::exists(out / "out/standard-input-maps-conv1.png"));
+}
+
+// All of them find the names free when they begin.
+BOOST_AUTO_TEST_CASE(of_commands_that_write_the_same_picture_one_wins) {
+  const test::TemporaryDirectory out;
+  const std::string command = test::program() + "show " + trained().run("a") + " cam " + trained().picture(0) +
+                              " --out " + (out / "shown").string();
+  std::string all = "(";
+  for (int i = 0; i < 6; ++i) all += text("(", command, "; echo status $?) & ");
+  const std::string said = test::shell(all + "wait)").output;
+  std::size_t won = 0, refused = 0;
+  for (std::size_t at = 0; (at = said.find("status 0", at)) != std::string::npos; ++at) ++won;
+  for (std::size_t at = 0; (at = said.find("a file that is there", at)) != std::string::npos; ++at) ++refused;
+  BOOST_TEST(won == 1U, said);
+  BOOST_TEST(refused == 5U, said);
+  BOOST_TEST(fs::exists(out / "shown/0-cam-conv2.png"));
+}
+
+BOOST_AUTO_TEST_CASE(numbers_that_are_not_finite_have_maps_and_no_class) {
+  const test::TemporaryDirectory out;
+  TensorFile model = load_safetensors(fs::path(trained().run("a")) / "model.safetensors");
+  for (auto& entry : model.tensors) entry.second = Tensor::full(entry.second.shape(), std::nan(""));
+  save_safetensors(out / "nan.safetensors", model.tensors, model.metadata);
+  for (const std::string what : {"maps", "saliency", "cam"}) {
+    const Finished said =
+        show((out / "nan.safetensors").string() + ' ' + what + ' ' + trained().picture(0), out / what);
+    BOOST_TEST(has(said.output, "logits that are not finite"), said.output);
+    BOOST_TEST((said.status == 0) == (what == "maps"), what);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(what_makes_no_sense_is_refused_with_a_sentence) {
