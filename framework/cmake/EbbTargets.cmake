@@ -16,6 +16,7 @@ if(EBB_BUILD_LAB)
   find_package(CLI11 REQUIRED)
   find_package(tomlplusplus REQUIRED)
   find_package(Protobuf REQUIRED)
+  find_package(Eigen3 REQUIRED NO_MODULE)
 endif()
 
 set(EBB_WARNINGS -Wall -Wextra -Wconversion -Wshadow)

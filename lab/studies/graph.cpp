@@ -63,7 +63,7 @@ struct Graph {
   }
   Numbers solved(std::size_t labelled, double lambda, double rho, double offset = 0) const {
     auto [m, right] = equations(labelled, lambda, rho, offset);
-    return solve(std::move(m), std::move(right));
+    return solve(m, right);
   }
   double roughness(const Numbers& w) const { return product(w, rough, w) / product(w, all, w); }
 

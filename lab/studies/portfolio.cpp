@@ -59,7 +59,7 @@ Market market(const Rng& rng) {
 // (Sigma + lambda)^-1 mu
 Numbers shrunk(Numbers covariance, const Numbers& mu, double lambda) {
   for (std::size_t i = 0; i < n; ++i) covariance[i * n + i] += lambda;
-  return solve(std::move(covariance), mu);
+  return solve(covariance, mu);
 }
 
 // Where descent on w' Sigma w / 2 - mu' w comes to rest.

@@ -42,7 +42,7 @@ void solve_side(Numbers& out, const Numbers& other, const std::vector<Rating>& r
     };
     Numbers m = at(a, d * d);
     for (std::size_t i = 0; i < d; ++i) m[i * d + i] += lambda;
-    std::ranges::copy(solve(std::move(m), at(b, d)), out.begin() + static_cast<std::ptrdiff_t>(row * d));
+    std::ranges::copy(solve(m, at(b, d)), out.begin() + static_cast<std::ptrdiff_t>(row * d));
   }
 }
 

@@ -6,34 +6,14 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "lab/study/toys.h"
 
 namespace ebb::toys {
 
-/// The solution of a x = b, a `[n, n]` by rows: elimination with pivots.
-inline std::vector<double> solve(std::vector<double> a, std::vector<double> b) {
-  const std::size_t n = b.size();
-  for (std::size_t k = 0; k < n; ++k) {
-    std::size_t pivot = k;
-    for (std::size_t i = k + 1; i < n; ++i)
-      if (std::abs(a[i * n + k]) > std::abs(a[pivot * n + k])) pivot = i;
-    for (std::size_t j = 0; j < n; ++j) std::swap(a[k * n + j], a[pivot * n + j]);
-    std::swap(b[k], b[pivot]);
-    for (std::size_t i = k + 1; i < n; ++i) {
-      const double by = a[i * n + k] / a[k * n + k];
-      for (std::size_t j = k; j < n; ++j) a[i * n + j] -= by * a[k * n + j];
-      b[i] -= by * b[k];
-    }
-  }
-  for (std::size_t k = n; k-- > 0;) {
-    for (std::size_t j = k + 1; j < n; ++j) b[k] -= a[k * n + j] * b[j];
-    b[k] /= a[k * n + k];
-  }
-  return b;
-}
+/// The solution of a x = b, a `[n, n]` by rows.
+std::vector<double> solve(const std::vector<double>& a, const std::vector<double>& b);
 
 /// Least squares: 1/(2n) |X w - y|^2 by its second moments.
 struct LeastSquares {
@@ -63,7 +43,7 @@ struct LeastSquares {
   std::vector<double> ridge(const std::vector<double>& penalty) const {
     std::vector<double> a = moments();
     for (std::size_t j = 0; j < d; ++j) a[j * d + j] += penalty[j];
-    return solve(std::move(a), correlations());
+    return solve(a, correlations());
   }
 
   /// As above with one strength.

@@ -1,5 +1,6 @@
 #include "lab/training/curvature.h"
 
+#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 
@@ -52,33 +53,15 @@ class KeptValues {
   std::vector<Tensor> start_;
 };
 
-// Eigenvalues of a tridiagonal symmetric matrix, each by halving what Sturm's count allows. Golub, Van Loan 2013,
-// section 8.4.1.
+// Eigenvalues of a tridiagonal symmetric matrix, ascending.
 Numbers tridiagonal_eigenvalues(const Numbers& diagonal, const Numbers& beside) {
-  const std::size_t n = diagonal.size();
-  double bound = 0;
-  for (std::size_t i = 0; i < n; ++i)
-    bound = std::max(
-        bound, std::abs(diagonal[i]) + (i > 0 ? std::abs(beside[i - 1]) : 0) + (i + 1 < n ? std::abs(beside[i]) : 0));
-  const auto below = [&](double x) {
-    std::size_t count = 0;
-    double pivot = 1;
-    for (std::size_t i = 0; i < n; ++i) {
-      const double square = i > 0 ? beside[i - 1] * beside[i - 1] : 0;
-      pivot = diagonal[i] - x - (i > 0 ? square / pivot : 0);
-      if (pivot == 0) pivot = -1e-300;
-      count += pivot < 0;
-    }
-    return count;
+  using Vector = Eigen::VectorXd;
+  const auto map = [](const Numbers& numbers) {
+    return Eigen::Map<const Vector>(numbers.data(), static_cast<Eigen::Index>(numbers.size()));
   };
-  Numbers out;
-  for (std::size_t k = 0; k < n; ++k) {
-    double low = -bound, high = bound;
-    for (double middle = 0; low < middle && middle < high; middle = low + (high - low) / 2)
-      (below(middle) > k ? high : low) = middle;
-    out.push_back(low + (high - low) / 2);
-  }
-  return out;
+  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver;
+  solver.computeFromTridiagonal(map(diagonal), map(beside), Eigen::EigenvaluesOnly);
+  return {solver.eigenvalues().begin(), solver.eigenvalues().end()};
 }
 
 }  // namespace

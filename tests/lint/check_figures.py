@@ -20,7 +20,7 @@ PACKAGES = {
     "zlib1g-dev": (r"zlib\.h", "zlib"), "libstb-dev": (r"stb/stb_image\.h", "stb_image"), "libarchive-dev": (r"archive\.h", "libarchive"),
     "libboost-dev": (r"boost/math/", "Boost.Math"), "libssl-dev": (r"openssl/", "libcrypto"),
     "libcli11-dev": (r"CLI/", "CLI11"), "libtomlplusplus-dev": (r"toml(?:\+\+/|\.hpp)", "toml++"),
-    "libprotobuf-dev": (r"google/protobuf/|\w+\.pb\.h", "protobuf"),
+    "libeigen3-dev": (r"Eigen/", "Eigen"), "libprotobuf-dev": (r"google/protobuf/|\w+\.pb\.h", "protobuf"),
     "libboost-test-dev": (r"boost/test/", "Boost.Test"), "curl": (None, "curl"), "gnuplot-nox": (None, "gnuplot"),
 }
 

@@ -58,11 +58,12 @@ THIRD_PARTY = {
     "CLI11": (r"CLI/", ["lab/", "tests/", "examples/"]),
     "toml++": (r"toml\+\+/|toml\.hpp", ["lab/", "tests/"]),
     "Boost.Math": (r"boost/math/", ["lab/study/"]),
+    "Eigen": (r"Eigen/", ["lab/study/least_squares.cpp", "lab/training/curvature.cpp"]),
     "Boost.CRC": (r"boost/crc\.hpp", ["lab/export/event_record.cpp", "tests/"]),
     "Boost.Test": (r"boost/", ["tests/"]),
     "Google Benchmark": (r"benchmark/", ["tests/bench/"]),
 }
-THIRD_PARTY_NAMES = re.compile(r"\b(tbb|oneapi|xt|xtl|xsimd|nlohmann|CLI|toml|boost)\s*::|\b__m\d+\w?\b")
+THIRD_PARTY_NAMES = re.compile(r"\b(tbb|oneapi|xt|xtl|xsimd|nlohmann|CLI|toml|boost|Eigen)\s*::|\b__m\d+\w?\b")
 C_HEADERS = re.compile(r"(assert|ctype|errno|fenv|float|inttypes|limits|locale|math|setjmp|signal|stdarg|stdbool|"
                        r"stddef|"
                        r"stdint|stdio|stdlib|string|time)\.h")
