@@ -1,9 +1,12 @@
 // Least squares under decay, L1, elastic net and dropout: where training rests, and what that means.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "lab/study/choice.h"
 #include "lab/study/exact.h"
 #include "lab/study/least_squares.h"
+#include "lab/study/number_text.h"
 #include "lab/study/study.h"
 #include "lab/study/toys.h"
 #include "optim/sgd.h"
@@ -23,11 +26,9 @@ Numbers trained(const LeastSquares& task, Decay decay, int steps = 4000, Numbers
       task, [&](Groups table) { return Sgd(std::move(table), {.lr = eta, .decay = decay}); }, steps, start);
 }
 
-double length(const Numbers& w) {
-  double sum = 0;
-  for (const double x : w) sum += x * x;
-  return std::sqrt(sum);
-}
+double dot(const Numbers& a, const Numbers& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
+
+double length(const Numbers& w) { return std::sqrt(dot(w, w)); }
 
 // Gradient descent from 0 in the eigenbasis: w(t) = c / (s + lambda) (1 - (1 - eta (s + lambda))^t), at every t.
 void on_the_way(const Trial& trial, Record& record) {
@@ -159,6 +160,65 @@ void dropout(const LeastSquares& task, Record& record) {
             farthest(masked(task, p), task.ridge(strength)));
 }
 
+double minus_loss(const Numbers& w, const LeastSquares& samples) { return -samples.loss(w); }
+
+// Columns at right angles: one number a row, so that X'X/n = I and ridge is c / (1 + lambda), c = X'y/n.
+LeastSquares one_number_a_row(const Numbers& truth, const Rng& rng) {
+  constexpr std::size_t rows = 2;
+  LeastSquares out{rows * truth.size(), truth.size(), Numbers(rows * truth.size() * truth.size(), 0.0), {}};
+  const double size = std::sqrt(static_cast<double>(truth.size()));
+  for (std::size_t i = 0; i < out.n; ++i) {
+    const std::size_t j = i % out.d;
+    out.x[i * out.d + j] = size;
+    out.y.push_back(size * (truth[j] + rng.normal(i)));
+  }
+  return out;
+}
+
+// With v = X'y/n of the validation data their loss is |c / (1 + lambda) - v|^2 / 2 and a constant, which is least at
+// 1 / (1 + lambda) = c'v / |c|^2: the level nearest to it is to be chosen, whatever the test data are.
+void choice(const Trial& trial, Record& record) {
+  const Rng rng = trial.rng().at("choice");
+  std::vector<std::string> levels;
+  for (int i = -16; i <= 16; ++i) levels.push_back(exact_text(std::pow(2, i / 4.0)));
+  Numbers truth;
+  for (std::size_t j = 0; j < 20; ++j) truth.push_back(rng.at("truth").normal(j));
+  const auto parts = [&](double tests) {
+    return drawn_parts(rng, [&, tests](const Rng& own, Part part) {
+      LeastSquares out = one_number_a_row(truth, own);
+      if (part == Part::test)
+        for (double& y : out.y) y *= tests;
+      return out;
+    });
+  };
+  const auto at = [](const std::string& level) { return std::log2(std::stod(level)); };
+  const auto weights = [](const LeastSquares& train, const std::string& level) {
+    return trained(train, decoupled_lr(std::stod(level)), 300);
+  };
+  const auto chosen_of = [&](const DrawnParts<LeastSquares>& of) {
+    return choose(levels,
+                  [&](const std::string& level) { return score(weights(of.train, level), of.validation, minus_loss); });
+  };
+  // The level of least loss on samples that no choice can be made by.
+  const auto least = [&](const LeastSquares& train, const LeastSquares& samples) {
+    return *std::ranges::min_element(levels, {}, [&](const std::string& l) { return samples.loss(weights(train, l)); });
+  };
+  const DrawnParts<LeastSquares> given = parts(1), others = parts(-1);
+  const Chosen chosen = chosen_of(given);
+  const Numbers c = given.train.correlations(), v = given.validation.samples().correlations();
+  const double best = dot(c, v) / dot(c, c);
+  const std::string foreseen = *std::ranges::min_element(
+      levels, {}, [&](const std::string& level) { return std::abs(1 / (1 + std::stod(level)) - best); });
+  record.put_chosen("lambda", chosen);
+  put_exact(record, "lambda by validation", at(chosen.level()) - at(foreseen),
+            at(least(given.train, given.train)) - at(foreseen));
+  put_exact(record, "lambda with other test data", at(chosen_of(others).level()) - at(chosen.level()),
+            at(least(others.train, others.test.samples())) - at(chosen.level()));
+  const auto tested = [&](const std::string& level) { return given.test.samples().loss(weights(given.train, level)); };
+  record.put("test loss of the choice over the least",
+             tested(chosen.level()) / tested(least(given.train, given.test.samples())));
+}
+
 void run(const Trial& trial, Record& record) {
   const LeastSquares task = regression(40, {1, -2, 0.5, 0, 0.1, 0}, 0.5, trial.rng().at("task"));
   on_the_way(trial, record);
@@ -169,6 +229,7 @@ void run(const Trial& trial, Record& record) {
   zeros(task, record);
   twins(trial, record);
   dropout(task, record);
+  choice(trial, record);
 }
 
 // Each pair has its own spectrum: the one whose weights end farthest from each other, so that none hides another.
@@ -211,7 +272,7 @@ Study ridge() {
           .pairs = 8,
           .tier = Tier::T1,
           .minutes = 0.1,
-          .version = 2,
+          .version = 3,
           .run = run,
           .claims = {exact({"1", "gradient descent goes the way of the formula, at every step"}, "path", 1e-12),
                      exact({"2", "it rests at (X'X/n + lambda I)^-1 X'y/n"}, "ridge", 1e-12),
@@ -237,7 +298,12 @@ Study ridge() {
                      exact({"11", "dropout on the inputs is ridge weighted by second moments", {"G7"}},
                            "dropout by all masks", 1e-12),
                      exact({"12", "with equal second moments it is ridge of one strength", {"G7"}},
-                           "dropout with equal second moments", 1e-12)},
+                           "dropout with equal second moments", 1e-12),
+                     exact({"13", "validation chooses the lambda of c'v = |c|^2 / (1 + lambda), of 33 levels"},
+                           "lambda by validation", 0),
+                     exact({"14", "other test data leave the choice where it was"}, "lambda with other test data", 0),
+                     estimate({"15", "the test loss of the choice over the least of all levels"},
+                              "test loss of the choice over the least")},
           .figures = {{"path", "Under decay gradient descent goes the way of the formula.", paths}}};
 }
 

@@ -14,10 +14,6 @@ double accuracy_on(Layer& model, const Dataset& samples) {
   return evaluate(model, Loader(shared, {.batch = 500, .shuffle = false, .prefetch = 0})).accuracy;
 }
 
-ValidationScore score(Layer& model, const ValidationSet& validation, double (*measure)(Layer&, const Dataset&)) {
-  return ValidationScore(measure(model, validation.images()));
-}
-
 Chosen::Chosen(const std::vector<Candidate>& candidates)
     : score_(std::numeric_limits<double>::quiet_NaN()), tries_(static_cast<std::int64_t>(candidates.size())) {
   for (const Candidate& candidate : candidates) {

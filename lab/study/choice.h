@@ -1,41 +1,26 @@
 /// \file
 /// Hyper-parameters are chosen on validation data, by type: a Chosen is made of ValidationScores, a ValidationScore of
-/// a ValidationSet, and nothing makes either of test data.
+/// samples of Part::validation, and nothing makes either of test data.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "data/image_dataset.h"
 #include "framework/nn/layer.h"
+#include "lab/study/held_out.h"
 
 namespace ebb {
 
-/// Samples that choices are made by. Only StudyData makes them.
-class ValidationSet {
- public:
-  const ImageDataset& images() const { return *images_; }  ///< Standardised as the training set is.
+/// Images that choices are made by.
+using ValidationSet = HeldOut<ImageDataset, Part::validation>;
 
- private:
-  friend class StudyData;
-  explicit ValidationSet(std::shared_ptr<const ImageDataset> images) : images_(std::move(images)) {}
-  std::shared_ptr<const ImageDataset> images_;
-};
-
-/// Samples that results are reported on; no choice can be made by them. Only StudyData makes them.
-class TestSet {
- public:
-  const ImageDataset& images() const { return *images_; }  ///< Standardised as the training set is.
-
- private:
-  friend class StudyData;
-  explicit TestSet(std::shared_ptr<const ImageDataset> images) : images_(std::move(images)) {}
-  std::shared_ptr<const ImageDataset> images_;
-};
+/// Images that results are reported on; no choice can be made by them.
+using TestSet = HeldOut<ImageDataset, Part::test>;
 
 /// How good a model is on validation data: higher is better.
 class ValidationScore {
@@ -43,18 +28,27 @@ class ValidationScore {
   double value() const { return value_; }  ///< NaN for a model that gives none.
 
  private:
-  friend ValidationScore score(Layer& model, const ValidationSet& validation,
-                               double (*measure)(Layer&, const Dataset&));
+  template <class Model, class Samples, class Seen>
+  friend ValidationScore score(std::type_identity_t<Model>& model, const HeldOut<Samples, Part::validation>& validation,
+                               double (*measure)(Model&, const Seen&));
   explicit ValidationScore(double value) : value_(value) {}
   double value_;
 };
 
+/// A model on validation data. \param measure a function, which has no data but what it is given.
+template <class Model, class Samples, class Seen>
+ValidationScore score(std::type_identity_t<Model>& model, const HeldOut<Samples, Part::validation>& validation,
+                      double (*measure)(Model&, const Seen&)) {
+  return ValidationScore(measure(model, validation.samples()));
+}
+
 /// The share of samples that a model classifies right, 0 to 1.
 double accuracy_on(Layer& model, const Dataset& samples);
 
-/// A model on validation data. \param measure a function, which has no data but what it is given.
-ValidationScore score(Layer& model, const ValidationSet& validation,
-                      double (*measure)(Layer&, const Dataset&) = accuracy_on);
+/// The accuracy of a model on validation data.
+inline ValidationScore score(Layer& model, const ValidationSet& validation) {
+  return score(model, validation, accuracy_on);
+}
 
 class Results;
 

@@ -32,6 +32,17 @@ static_assert(!std::is_constructible_v<ValidationSet, TestSet> &&
               !std::is_constructible_v<ValidationSet, std::shared_ptr<const ImageDataset>>);
 static_assert(!std::is_invocable_v<decltype(&Record::put_validation), Record&, std::string, double>);
 
+// Nor by test data that a study makes up.
+double sum_on(const double& model, const double& samples) { return model + samples; }
+template <Part part>
+concept drawn_can_be_scored = requires(const double& model, const HeldOut<double, part>& samples) {
+  score(model, samples, sum_on);
+};
+static_assert(drawn_can_be_scored<Part::validation> && !drawn_can_be_scored<Part::test>);
+static_assert(!std::is_constructible_v<HeldOut<double, Part::validation>, HeldOut<double, Part::test>> &&
+              !std::is_constructible_v<HeldOut<double, Part::validation>, std::shared_ptr<const double>> &&
+              !std::is_constructible_v<HeldOut<double, Part::validation>, double>);
+
 // A model that always says the same class.
 struct Stubborn : Layer {
   explicit Stubborn(std::int64_t answer) : answer_(answer) {}
@@ -200,6 +211,25 @@ BOOST_AUTO_TEST_CASE(choices_are_made_by_validation_and_say_how_many_tries_there
       judge({estimate({"1", ""}, "test", ArmChoice({}, "level", "accuracy"), Arm{{"level", other}})}, results)[0]
           .verdict;
   BOOST_TEST(verdict.sentence == text("level=", best, " of 2 by validation"));
+}
+
+BOOST_AUTO_TEST_CASE(parts_that_a_study_makes_up_are_three_drawings_and_choices_are_made_by_one) {
+  const auto draw = [](double tests) {
+    return drawn_parts(Rng(5), [tests](const Rng& rng, Part part) {
+      return part == Part::test ? tests : part == Part::validation ? 10 + rng.uniform(0) : rng.uniform(0);
+    });
+  };
+  const DrawnParts<double> parts = draw(20), others = draw(-20);
+  BOOST_TEST((parts.train > 0 && parts.train < 1));
+  BOOST_TEST((parts.validation.samples() > 10 && parts.validation.samples() < 11));
+  BOOST_TEST(parts.validation.samples() - 10 != parts.train);
+  BOOST_TEST(parts.test.samples() == 20);
+  BOOST_TEST(parts.validation.samples() == others.validation.samples());
+  BOOST_TEST(parts.train == others.train);
+  const Chosen chosen = choose(
+      {"1", "3", "2"}, [&](const std::string& level) { return score(std::stod(level), parts.validation, sum_on); });
+  BOOST_TEST(chosen.level() == "3");
+  BOOST_TEST(chosen.score() == 3 + parts.validation.samples());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
