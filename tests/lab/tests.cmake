@@ -65,16 +65,29 @@ if(EBB_BUILD_LAB)
   target_compile_definitions(test_diagnose PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_diagnose ebb)
   ebb_test(study
-    SOURCES lab/study/claims_test.cpp lab/study/pages_test.cpp lab/study/runner_test.cpp lab/study/statistics_test.cpp
+    SOURCES lab/study/added_study_test.cpp lab/study/claims_test.cpp lab/study/pages_test.cpp lab/study/runner_test.cpp lab/study/statistics_test.cpp
       lab/study/studies_test.cpp lab/study/study_test.cpp lab/training/curvature_test.cpp
       lab/training/temperature_test.cpp support/mutate.cpp support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   add_executable(ebb_study_program support/study_program.cpp)
   target_include_directories(ebb_study_program PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(ebb_study_program PRIVATE ebb_options ebb::lab ebb_glue_options)
+  # The program with a study more: a copy of lab/studies into which one file was put.
+  set(more ${CMAKE_CURRENT_BINARY_DIR}/more_studies)
+  file(REMOVE_RECURSE ${more}/copy)
+  file(COPY ${PROJECT_SOURCE_DIR}/lab/studies/ DESTINATION ${more}/copy)
+  file(COPY_FILE support/added_study.cpp ${more}/copy/decay_alone.cpp)
+  file(GLOB all_studies ${more}/copy/*.cpp)
+  ebb_studies(${more}/studies.cpp ${all_studies})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS support/added_study.cpp)
+  add_executable(ebb_more_studies ${PROJECT_SOURCE_DIR}/lab/program/ebb.cpp ${more}/studies.cpp
+    ${more}/copy/decay_alone.cpp)
+  target_include_directories(ebb_more_studies PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(ebb_more_studies PRIVATE ebb_options ebb::lab ebb_glue_options)
   target_compile_definitions(test_study PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>"
-    EBB_STUDY_PROGRAM="$<TARGET_FILE:ebb_study_program>" EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  add_dependencies(test_study ebb ebb_study_program)
+    EBB_STUDY_PROGRAM="$<TARGET_FILE:ebb_study_program>" EBB_MORE_STUDIES="$<TARGET_FILE:ebb_more_studies>"
+    EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_dependencies(test_study ebb ebb_study_program ebb_more_studies)
   ebb_test(reports
     SOURCES lab/reports/axis_test.cpp lab/reports/browser_test.cpp lab/reports/comparison_test.cpp
       lab/reports/diagnosis_section_test.cpp
