@@ -167,6 +167,23 @@ std::vector<Claim> claims() {
   return out;
 }
 
+// By how much inputs times c move the solution, with lambda to match: 0 for the power of c that an optimizer asks for.
+Plot units(const Results& results) {
+  Plot plot{.title = "Inputs times c", .unit = "distance of the weights in units of the first", .x = "c", .curves = {}};
+  const auto draw = [&](const std::string& optimizer, const std::string& what, const std::string& measure,
+                        const std::string& colour) {
+    Curve curve{.title = optimizer + ", " + what, .points = {}, .dots = true, .colour = colour};
+    for (const char* const c : {"0.5", "2", "3", "4"})
+      curve.points.emplace_back(std::stod(c), mean_of(results.values(measure, {{"optimizer", optimizer}, {"c", c}})));
+    plot.curves.push_back(std::move(curve));
+  };
+  draw("sgd", "lambda c^2", "lambda c^2: error", "var(--c0)");
+  draw("sgd", "lambda c", "lambda c^2: effect", "var(--c1)");
+  draw("adam", "lambda c^2", "lambda c^2: error", "var(--c2)");
+  draw("adam", "lambda c", "lambda c: error", "var(--c3)");
+  return plot;
+}
+
 }  // namespace
 
 Study no_ops() {
@@ -180,7 +197,8 @@ Study no_ops() {
           .tier = Tier::T1,
           .minutes = 0.2,
           .run = run,
-          .claims = claims()};
+          .claims = claims(),
+          .figures = {{"units", "Inputs times c ask for lambda c^2 under SGD and for lambda c under AdamW.", units}}};
 }
 
 }  // namespace ebb::studies

@@ -4,6 +4,7 @@
 #include "framework/ops/activation.h"
 #include "framework/ops/normalization.h"
 #include "lab/study/exact.h"
+#include "lab/study/figures.h"
 #include "lab/study/statistics.h"
 #include "lab/study/study.h"
 #include "lab/study/toys.h"
@@ -126,8 +127,11 @@ void function_unchanged(const Trial& trial, Record& record) {
             at(1, true, 1e-5).first - at(2, true, 1e-5).first);
   std::vector<double> x, y;
   for (const double c : {0.5, 1.0, 2.0, 3.0, 7.0}) {
+    const double gradient = at(c, false, 0).second, times = gradient / at(1, false, 0).second;
     x.push_back(std::log(c));
-    y.push_back(std::log(at(c, false, 0).second));
+    y.push_back(std::log(gradient));
+    record.put("gradient by hundredths of the norm", std::lround(100 * c), times);
+    record.put("foretold by hundredths of the norm", std::lround(100 * c), 1 / c);
   }
   put_exact(record, "slope of the gradient on the norm", line(x, y).slope + 1, 1);
 }
@@ -162,6 +166,7 @@ void tracers(const Trial& trial, Record& record) {
   constexpr double lr = 0.05, lambda = 0.1;
   struct Seen {
     double head = 0, moved = 0, dead = 0;
+    std::vector<double> course, foretold;  // of the weight without a gradient, as shares of its start
   };
   const auto trained = [&](auto make) {
     BnMlp net({.in = 12, .hidden = 16, .classes = 4}, trial.rng().at("mlp"));
@@ -176,6 +181,7 @@ void tracers(const Trial& trial, Record& record) {
     for (std::int64_t row = 0; row < 17; ++row) start[static_cast<std::size_t>(row)] = mean(row);
     const double dead = net.fc1->weight.value().at({11, 3});
     auto optimizer = make(net);
+    Seen seen;
     double product = 1;
     for (int step = 0; step < steps; ++step) {
       Batch batch = made_up({16, 12}, 4, trial.rng().at("batch").at(static_cast<std::uint64_t>(step)));
@@ -183,8 +189,9 @@ void tracers(const Trial& trial, Record& record) {
       gradients(net, batch);
       product *= 1 - optimizer.terms().shrink;
       optimizer.step();
+      seen.course.push_back(net.fc1->weight.value().at({11, 3}) / dead);
+      seen.foretold.push_back(product);
     }
-    Seen seen;
     for (std::int64_t row = 0; row < 17; ++row) {
       seen.head = std::max(seen.head, std::abs(mean(row) - product * start[static_cast<std::size_t>(row)]));
       seen.moved = std::max(seen.moved, std::abs((1 - product) * start[static_cast<std::size_t>(row)]));
@@ -203,6 +210,12 @@ void tracers(const Trial& trial, Record& record) {
   put_exact(record, "class mean under momentum", sgd.head, std::min(sgd.moved, adamw.head));
   record.put("class mean under AdamW", adamw.head);
   put_exact(record, "weights without a gradient under AdamW", adamw.dead, coupled.dead);
+  for (std::size_t step = 24; step < steps; step += 25) {
+    const auto at = static_cast<std::int64_t>(step) + 1;
+    record.put("left under AdamW", at, adamw.course[step]);
+    record.put("left as foretold", at, adamw.foretold[step]);
+    record.put("left under Adam with L2", at, coupled.course[step]);
+  }
 }
 
 // Q = |w_in|^2 + b^2 - |w_out|^2 of each unit of a plain net: Q' = (1 - eta lambda)^2 Q + eta^2 (the same of
@@ -250,6 +263,27 @@ void run(const Trial& trial, Record& record) {
   rescaling(trial, record);
 }
 
+Plot falls(const Results& results) {
+  Plot plot{.title = "Gradient in front of a norm", .unit = "times that at |w|", .x = "times |w|", .curves = {}};
+  for (Curve& curve : course(results, {.title = "measured",
+                                      .measured = "gradient by hundredths of the norm",
+                                      .predicted = "foretold by hundredths of the norm",
+                                      .step = 0.01}))
+    plot.curves.push_back(std::move(curve));
+  return plot;
+}
+
+Plot left(const Results& results) {
+  Plot plot{.title = "Weight without a gradient", .unit = "of its start", .x = "step", .curves = {}};
+  for (Curve& curve :
+       course(results, {.title = "AdamW", .measured = "left under AdamW", .predicted = "left as foretold"}))
+    plot.curves.push_back(std::move(curve));
+  for (Curve& curve :
+       course(results, {.title = "Adam with L2", .measured = "left under Adam with L2", .colour = "var(--c1)"}))
+    plot.curves.push_back(std::move(curve));
+  return plot;
+}
+
 }  // namespace
 
 Study symmetries() {
@@ -263,27 +297,30 @@ Study symmetries() {
       .pairs = 4,
       .tier = Tier::T1,
       .minutes = 0.1,
+      .version = 2,
       .run = run,
-      .claims = {
-          exact({"1", "<W_k, g_k> = eps/(s2_k + eps) gamma_k dL/dgamma_k in front of batch norms"}, "batch norm",
-                1e-10),
-          exact({"2", "a bias in front of a batch norm has no gradient"}, "bias before batch norm", 1e-13),
-          exact({"3", "<W, g> + <b, g_b> = 0 in front of a layer norm without eps"}, "layer norm by the whole", 1e-12),
-          at_least({"4", "by channel it is not 0"}, "layer norm by channel", 1e-3),
-          exact({"5", "what all columns share has no gradient in front of a layer norm"},
-                "column mean before layer norm", 1e-13),
-          exact({"6", "in front of a group norm the same by group"}, "group norm by group", 1e-12),
-          exact({"7", "the loss is the same to the bit at 2^20 and 2^21 times the weight in front of a norm", {"B10"}},
-                "loss at 2^20 and 2^21", 0),
-          exact({"8", "its gradient falls as 1/|w|", {"B10", "B11"}}, "slope of the gradient on the norm", 1e-6),
-          exact({"9", "H w = -g"}, "H w = -g", 1e-9),
-          exact({"10", "the class mean of a head shrinks by prod(1 - shrink): SGD with momentum"},
-                "class mean under momentum", 1e-12),
-          at_least({"11", "under AdamW gradients move it, too"}, "class mean under AdamW", 1e-3),
-          exact({"12", "AdamW shrinks what has no gradient by prod(1 - shrink)", {"A4"}},
-                "weights without a gradient under AdamW", 1e-12),
-          exact({"13", "|w_in|^2 + b^2 - |w_out|^2 of units without norm follows its law"}, "law of rescaling",
-                1e-12)}};
+      .claims =
+          {exact({"1", "<W_k, g_k> = eps/(s2_k + eps) gamma_k dL/dgamma_k in front of batch norms"}, "batch norm",
+                 1e-10),
+           exact({"2", "a bias in front of a batch norm has no gradient"}, "bias before batch norm", 1e-13),
+           exact({"3", "<W, g> + <b, g_b> = 0 in front of a layer norm without eps"}, "layer norm by the whole", 1e-12),
+           at_least({"4", "by channel it is not 0"}, "layer norm by channel", 1e-3),
+           exact({"5", "what all columns share has no gradient in front of a layer norm"},
+                 "column mean before layer norm", 1e-13),
+           exact({"6", "in front of a group norm the same by group"}, "group norm by group", 1e-12),
+           exact({"7", "the loss is the same to the bit at 2^20 and 2^21 times the weight in front of a norm", {"B10"}},
+                 "loss at 2^20 and 2^21", 0),
+           exact({"8", "its gradient falls as 1/|w|", {"B10", "B11"}}, "slope of the gradient on the norm", 1e-6),
+           exact({"9", "H w = -g"}, "H w = -g", 1e-9),
+           exact({"10", "the class mean of a head shrinks by prod(1 - shrink): SGD with momentum"},
+                 "class mean under momentum", 1e-12),
+           at_least({"11", "under AdamW gradients move it, too"}, "class mean under AdamW", 1e-3),
+           exact({"12", "AdamW shrinks what has no gradient by prod(1 - shrink)", {"A4"}},
+                 "weights without a gradient under AdamW", 1e-12),
+           exact({"13", "|w_in|^2 + b^2 - |w_out|^2 of units without norm follows its law"}, "law of rescaling",
+                 1e-12)},
+      .figures = {{"gradient", "In front of a norm the gradient falls as 1/|w|.", falls},
+                  {"left", "AdamW shrinks what has no gradient by prod(1 - shrink); Adam with L2 does not.", left}}};
 }
 
 }  // namespace ebb::studies

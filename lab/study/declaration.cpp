@@ -48,6 +48,13 @@ std::string study_key(const StudyPlan& plan) {
   return sha256(std::as_bytes(std::span(text)));
 }
 
+std::string study_revision(const Study& study) {
+  Json json = declaration({.study = &study});
+  for (const char* const of_a_run : {"tier", "data", "ebb", "instruction_set"}) json.erase(of_a_run);
+  const std::string text = dumped(json);
+  return sha256(std::as_bytes(std::span(text)));
+}
+
 std::string study_json(const StudyPlan& plan) {
   const Study& study = *plan.study;
   Json json = declaration(plan);

@@ -21,6 +21,10 @@ struct StudyPlan {
 // version of Ebb and the instruction set. Another key makes a trial stale.
 std::string study_key(const StudyPlan& plan);
 
+// What a page was made of: SHA-256 of the declaration alone, whatever tier, data and build. Another bound or band of a
+// claim, another factor or another version gives another one.
+std::string study_revision(const Study& study);
+
 // study.json: the declaration, pairs, data, and the surroundings.
 std::string study_json(const StudyPlan& plan);
 

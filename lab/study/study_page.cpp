@@ -44,6 +44,24 @@ std::string of_environment(const StudyRecord& record, const std::string& wanted)
   return {};
 }
 
+// The command that makes such a page.
+std::string command(const StudyPlan& plan) {
+  const Study& study = *plan.study;
+  std::string out = text(plan.program, " run ", study.name);
+  if (plan.tier < study.tier) out += text(" --tier ", name(plan.tier));
+  if (plan.pairs.front() != 1 || plan.pairs.back() != static_cast<std::uint64_t>(study.pairs))
+    out += text(" --pairs ", plan.pairs.front(), '-', plan.pairs.back());
+  return out;
+}
+
+// What the page was made of: the study as it was declared, and the commit of the directory that it was run in.
+std::string revision(const Study& study, const StudyRecord& record) {
+  constexpr std::size_t digits = 12;
+  const std::string commit = of_environment(record, "git_revision");
+  return text("version ", study.version, ", declaration ", study_revision(study).substr(0, digits),
+              commit.empty() ? "" : text(", commit ", commit));
+}
+
 std::string measured(const Verdict& verdict) {
   const Interval& of = verdict.measured;
   if (of.low == of.high) return significant(of.estimate);
@@ -82,7 +100,7 @@ StudyPage page_of(const StudyPlan& plan, const StudyRecord& record, const std::v
     if (!what.empty()) page.conditions.emplace_back(name, what);
   };
   add("arms", factor_list(study));
-  add("pairs", text(pair_list(plan.pairs), plan.pairs.size() == 1 ? " (one seed)" : ""));
+  add("pairs, which are seeds", text(pair_list(plan.pairs), plan.pairs.size() == 1 ? " (one seed)" : ""));
   add("data", study.data.empty() ? "made by the study" : joined(study.data));
   add("checksums (train, validation, test)", record.checksums);
   add("tier", name(plan.tier));
@@ -90,9 +108,8 @@ StudyPage page_of(const StudyPlan& plan, const StudyRecord& record, const std::v
   add("budget", text(trials.size(), " trials, ", clock_text(seconds), " of computing"));
   add("tries", tries(results));
   add("reference", study.reference);
-  add("command",
-      text(plan.program, " run ", study.name, plan.tier < study.tier ? text(" --tier ", name(plan.tier)) : ""));
-  add("revision", of_environment(record, "git_revision"));
+  add("command", command(plan));
+  add("revision", revision(study, record));
   add("version", text("Ebb ", of_environment(record, "ebb"), ", ", of_environment(record, "compiler"), ", ",
                       of_environment(record, "instruction_set")));
   return page;

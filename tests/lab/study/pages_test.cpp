@@ -60,8 +60,10 @@ BOOST_AUTO_TEST_CASE(pages_have_their_parts_in_order_and_refuted_claims_among_th
                              "It shows nothing.",
                              "## How it was run\n",
                              "6 arms",
-                             "1 to 8",
-                             "ebb\\_study\\_program run small"}),
+                             "| pairs, which are seeds | 1 to 8 |",
+                             "| tier | T1 |",
+                             "| command | ebb\\_study\\_program run small |",
+                             "| revision | version 1, declaration "}),
              page);
   const std::string html = read(folder / "small" / "report.html");
   BOOST_TEST(
@@ -92,6 +94,38 @@ BOOST_AUTO_TEST_CASE(pages_have_their_parts_in_order_and_refuted_claims_among_th
   test::studies(text("report small --runs ", folder.path().string(), " --out ", (folder / "pages").string()));
   BOOST_TEST(read(folder / "pages" / "index.md") == index);
   BOOST_TEST(read(folder / "pages" / "small.md") == page);
+}
+
+// The row of a page that begins with a word.
+std::string row_of(const std::string& page, const std::string& word) {
+  const std::size_t at = page.find("| " + word);
+  return at == std::string::npos ? std::string() : page.substr(at, page.find('\n', at) - at);
+}
+
+// A page is made again by what stands on it: the command with its pairs and its tier, and the declaration, whose bounds
+// were stated before. The same study run elsewhere, at another time and with other jobs has the same revision.
+BOOST_AUTO_TEST_CASE(pages_name_the_pairs_the_tier_and_a_revision_that_only_the_declaration_changes) {
+  const TemporaryDirectory folder;
+  const auto page_of = [&](const std::string& where, const std::string& options, const std::string& environment = {},
+                           const std::string& tier = {}) {
+    const std::filesystem::path runs = folder / where;
+    BOOST_TEST(test::studies(text("run small ", options, tier, " --out ", runs.string()), environment).status == 0);
+    BOOST_TEST(
+        test::studies(text("report small", tier, " --runs ", runs.string(), " --out ", (runs / "pages").string()),
+                      environment)
+            .status == 0);
+    return read(runs / "pages" / "small.md");
+  };
+  const std::string page = page_of("a", "--jobs 1"), again = page_of("b", "--jobs 2"),
+                    fewer = page_of("c", "--pairs 2-8", {}, " --tier T0"), other = page_of("d", "", "STUDY_VERSION=2");
+  BOOST_TEST(row_of(page, "revision").size() > std::string("| revision | version 1, declaration ").size() + 12);
+  BOOST_TEST(row_of(again, "revision") == row_of(page, "revision"));
+  BOOST_TEST(row_of(fewer, "revision") == row_of(page, "revision"));
+  BOOST_TEST(has(row_of(other, "revision"), "version 2, declaration "));
+  const auto declaration = [](const std::string& of) { return of.substr(of.find("declaration ")); };
+  BOOST_TEST(declaration(row_of(other, "revision")) != declaration(row_of(page, "revision")));
+  BOOST_TEST(row_of(page, "command") == "| command | ebb\\_study\\_program run small |");
+  BOOST_TEST(row_of(fewer, "command") == "| command | ebb\\_study\\_program run small --tier T0 --pairs 2-8 |");
 }
 
 // Two pairs with a course and its prediction, and a number with its prediction.

@@ -2,6 +2,7 @@
 // verdicts must be theirs.
 #include "lab/studies/studies.h"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <fstream>
@@ -10,7 +11,9 @@
 #include <set>
 #include <sstream>
 
+#include "lab/study/declaration.h"
 #include "lab/study/runner.h"
+#include "lab/study/trial_file.h"
 #include "tests/lab/program.h"
 #include "tests/support/instrumented.h"
 #include "tests/support/temporary_directory.h"
@@ -22,11 +25,12 @@ namespace {
 // Under sanitizers each arm is run once: its code is looked at, and nothing is judged.
 constexpr bool judged = !test::instrumented;
 
-Results results_of(const Study& study) {
+Results results_of(const Study& study, const StudyData* data = nullptr) {
   Results results(study.factors);
   for (const Arm& arm : arms_of(study))
     for (std::int64_t pair = 1; pair <= (judged ? study.pairs : 1); ++pair) {
-      const Trial trial{.arm = arm, .pair = static_cast<std::uint64_t>(pair), .tier = Tier::T1};
+      const Trial trial{
+          .arm = arm, .pair = static_cast<std::uint64_t>(pair), .tier = std::min(study.tier, Tier::T1), .data = data};
       Record record;
       study.run(trial, record);
       results.add(arm, trial.pair, record);
@@ -97,13 +101,15 @@ struct Row {
     std::string study, claim, verdict;
   };
   std::vector<Answer> answers;
+  std::vector<std::string> links;  // targets, from docs
 };
 
 std::vector<Row> map_of_claims() {
   std::ifstream in(EBB_SOURCE_DIR "/docs/weight-decay-map.md");
   BOOST_REQUIRE(in.good());
   std::vector<Row> out;
-  const std::regex row(R"(^\| ([ABDGH][0-9]+) \|.*\| (`[^|]*) \|$)"), study(R"(`([a-z_]+)`([^`]*))"),
+  const std::regex row(R"(^\| ([ABDGH][0-9]+) \|.*\| (\[`[^|]*) \| ([^|]*) \|$)"),
+      study(R"(\[`([a-z_]+)`\]\(([^)]*)\)([^\[]*))"), figure(R"(\[[^\]]*\]\(([^)]*)\))"),
       answer(R"(([0-9]+) (confirmed|refuted|undecided|reported|not run))");
   std::smatch found;
   for (std::string line; std::getline(in, line);) {
@@ -111,22 +117,30 @@ std::vector<Row> map_of_claims() {
       BOOST_TEST(!std::regex_search(line, std::regex(R"(^\| [ABDGH][0-9])")), "a row without answers: " << line);
       continue;
     }
-    Row one{found[1], {}};
-    const std::string cell = found[2];
+    Row one{found[1], {}, {}};
+    const std::string cell = found[2], figures = found[3];
     for (std::sregex_iterator s(cell.begin(), cell.end(), study), end; s != end; ++s) {
-      const std::string claims = (*s)[2];
+      one.links.push_back((*s)[2]);
+      const std::string claims = (*s)[3];
       for (std::sregex_iterator a(claims.begin(), claims.end(), answer); a != end; ++a)
         one.answers.push_back({(*s)[1], (*a)[1], (*a)[2]});
     }
+    for (std::sregex_iterator f(figures.begin(), figures.end(), figure), end; f != end; ++f)
+      one.links.push_back((*f)[1]);
     BOOST_TEST(!one.answers.empty(), line);
     out.push_back(one);
   }
   return out;
 }
 
+// A page of docs/studies; empty where there is none.
+std::string page_in_docs(const std::string& study) {
+  return test::read(std::filesystem::path(EBB_SOURCE_DIR) / "docs" / "studies" / (study + ".md"));
+}
+
 // The verdicts on a page of docs/studies by the number of the claim.
 std::map<std::string, std::string> verdicts_on_page(const std::string& study) {
-  std::ifstream in(EBB_SOURCE_DIR "/docs/studies/" + study + ".md");
+  std::istringstream in(page_in_docs(study));
   const std::regex row(R"(^\| ([0-9]+): .*\| (confirmed|refuted|undecided|reported)[^|]*\| [^|]*\|$)");
   std::map<std::string, std::string> out;
   std::smatch found;
@@ -139,20 +153,19 @@ std::map<std::string, std::string> verdicts_on_page(const std::string& study) {
 Results results_in_docs(const Study& study) {
   std::ifstream in(EBB_SOURCE_DIR "/docs/studies/" + study.name + ".csv");
   BOOST_REQUIRE_MESSAGE(in.good(), study.name << " has no results in docs/studies");
-  std::map<std::pair<std::string, std::uint64_t>, Record> records;
+  std::map<std::pair<std::string, std::uint64_t>, std::vector<Measured>> trials;
   std::string line, arm, pair, measure, step, value;
   std::getline(in, line);
   while (std::getline(in, line)) {
     std::istringstream fields(line);
     for (std::string* const field : {&arm, &pair, &measure, &step, &value}) std::getline(fields, *field, ',');
-    Record& record = records[{arm, std::stoull(pair)}];
-    if (step.empty()) record.put(measure, std::stod(value));
-    else record.put(measure, std::stoll(step), std::stod(value));
+    trials[{arm, std::stoull(pair)}].push_back(
+        {.measure = measure, .step = step.empty() ? -1 : std::stoll(step), .value = std::stod(value)});
   }
   Results out(study.factors);
   for (const Arm& one : arms_of(study))
-    for (const auto& [place, record] : records)
-      if (place.first == arm_text(one)) out.add(one, place.second, record);
+    for (const auto& [place, numbers] : trials)
+      if (place.first == arm_text(one)) out.add(one, place.second, restored(numbers));
   return out;
 }
 
@@ -223,6 +236,32 @@ BOOST_AUTO_TEST_CASE(the_map_has_the_verdicts_of_the_studies) {
   for (const std::string& line : answered) BOOST_TEST(listed.contains(line), line << " is missing in the map");
 }
 
+// Links lead to the page of every study that a row names, and to figures that stand on these pages.
+BOOST_AUTO_TEST_CASE(the_map_links_each_claim_to_the_pages_and_to_a_figure_of_its_studies) {
+  const std::vector<Row> rows = map_of_claims();
+  BOOST_TEST(rows.size() >= 26u);
+  for (const Row& row : rows) {
+    std::set<std::string> named;
+    std::string pages;
+    for (const Row::Answer& answer : row.answers)
+      if (named.insert(answer.study).second) pages += page_in_docs(answer.study);
+    std::size_t figures = 0;
+    for (const std::string& link : row.links) {
+      BOOST_TEST(std::filesystem::is_regular_file(std::filesystem::path(EBB_SOURCE_DIR) / "docs" / link),
+                 row.id << " links to " << link << ", which is not there");
+      if (link.ends_with(".md")) {
+        BOOST_TEST(named.erase(std::filesystem::path(link).stem()) == 1u, row.id << " links to " << link);
+        continue;
+      }
+      ++figures;
+      const std::string on_page = text("](", std::filesystem::path(link).filename().string(), ')');
+      BOOST_TEST(test::has(pages, on_page), row.id << ": " << link << " is on no page of its studies");
+    }
+    BOOST_TEST(named.empty(), row.id << " does not link to the page of " << (named.empty() ? "" : *named.begin()));
+    BOOST_TEST(figures > 0u, row.id << " has no figure");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(pages_in_docs_have_the_verdicts_of_the_studies) {
   for (const Study& study : built_in_studies()) {
     const std::map<std::string, std::string> page = verdicts_on_page(study.name);
@@ -230,9 +269,7 @@ BOOST_AUTO_TEST_CASE(pages_in_docs_have_the_verdicts_of_the_studies) {
     BOOST_TEST(!page.empty(), study.name << " has no page in docs/studies: ebb study report " << study.name);
     std::string named = study.name;
     for (std::size_t at = 0; (at = named.find('_', at)) != std::string::npos; at += 2) named.insert(at, 1, '\\');
-    std::ifstream in(std::filesystem::path(EBB_SOURCE_DIR) / "docs" / "studies" / (study.name + ".md"));
-    const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    BOOST_TEST(text.find("| command | ebb study run " + named) != std::string::npos,
+    BOOST_TEST(page_in_docs(study.name).find("| command | ebb study run " + named) != std::string::npos,
                study.name << ": its page names another program: make it with one called ebb");
     const std::map<std::string, Judgement> seen = verdicts(study);
     if (seen.empty()) continue;  // of another tier
@@ -243,6 +280,21 @@ BOOST_AUTO_TEST_CASE(pages_in_docs_have_the_verdicts_of_the_studies) {
     }
     BOOST_TEST(page.size() == study.claims.size(), study.name);
   }
+}
+
+// A bound that is changed after the run makes another declaration.
+BOOST_AUTO_TEST_CASE(pages_in_docs_are_of_the_studies_as_they_are_declared) {
+  int told = 0;
+  for (const Study& study : built_in_studies()) {
+    const std::string page = page_in_docs(study.name);
+    if (page.empty() && study.least_tier > Tier::T1) continue;
+    const std::string revision =
+        text("| revision | version ", study.version, ", declaration ", study_revision(study).substr(0, 12));
+    BOOST_TEST(page.find(revision) != std::string::npos,
+               study.name << ": its page is of another declaration: ebb study run, ebb study report " << study.name);
+    ++told;
+  }
+  BOOST_TEST(told >= 7);
 }
 
 BOOST_AUTO_TEST_CASE(pages_in_docs_are_what_their_results_give) {
@@ -266,6 +318,25 @@ BOOST_AUTO_TEST_CASE(threads_change_no_bit_of_the_results) {
     const test::Threads three(3);
     BOOST_TEST((results_of(study).csv() == alone), study.name);
   }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(studies_with_threads_slow)
+
+// Of every study whose data are there; with one job and two see study_runner_slow.
+BOOST_AUTO_TEST_CASE(no_study_has_other_bits_with_two_threads_than_with_one) {
+  int compared = 0;
+  for (const Study& study : built_in_studies()) {
+    const StudyData data({}, study.data);
+    if (study.least_tier > Tier::T1 || !data.missing().empty()) continue;
+    const std::string alone = test::read(Ran::all().of(study) / "results.csv");  // workers have one thread each
+    BOOST_TEST(!alone.empty(), study.name);
+    const test::Threads two(2);
+    BOOST_TEST((results_of(study, &data).csv() == alone), study.name);
+    ++compared;
+  }
+  BOOST_TEST(compared >= 7);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
