@@ -1,12 +1,13 @@
 #include "lab/reports/svg.h"
 
 #include <array>
-#include <atomic>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <optional>
+#include <span>
 
+#include "framework/io/checksum.h"
 #include "framework/tensor/error.h"
 #include "lab/reports/html.h"
 
@@ -75,7 +76,6 @@ std::string ink(std::size_t number, double opacity) {
 }
 
 std::string for_page(std::string_view picture, const std::vector<std::string>& palette, std::string_view label) {
-  static std::atomic<int> count{0};
   const std::size_t head = picture.find("<svg"), begin = head == picture.npos ? head : picture.find('>', head);
   const std::size_t end = picture.rfind("</svg>");
   if (begin == picture.npos || end == picture.npos || end < begin) return {};
@@ -83,7 +83,8 @@ std::string for_page(std::string_view picture, const std::vector<std::string>& p
   while (cut(body, "<title>", "</title>") || cut(body, "<desc>", "</desc>")) {
   }
   if (body.find("<use ") == std::string::npos) cut(body, "<defs>", "</defs>");
-  const std::string own = text('g', ++count, '-');
+  constexpr std::size_t digits = 12;
+  const std::string own = text('g', sha256(std::as_bytes(std::span(body))).substr(0, digits), '-');
   for (const char quote : {'\'', '"'}) replace_all(body, text("id=", quote), text("id=", quote, own));
   replace_all(body, "href='#", text("href='#", own));
   return text("<svg class=\"plot\" viewBox=\"0 0 400 230\" role=\"img\" aria-label=\"", html::escape(label), "\">",

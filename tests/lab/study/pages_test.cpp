@@ -187,6 +187,14 @@ BOOST_AUTO_TEST_CASE(pictures_stand_by_themselves) {
                             "stroke-dasharray", "predicted", "<path", "step", "</svg>"}),
              svg);
   BOOST_TEST(!has(svg, "<Title>"));
+  // Drawn again, after another one: the same bytes, and names of its own.
+  Plot other = plot;
+  other.curves[0].points = {{0, 1}, {1, 0}};
+  const auto canvas = [](const std::string& of) {
+    return of.substr(of.find("<g id="), of.find("gnuplot_canvas") - of.find("<g id="));
+  };
+  BOOST_TEST(canvas(svg_file(other)) != canvas(svg));
+  BOOST_TEST((svg_file(plot) == svg));
 }
 
 // The numbers of gnuplot's shapes in a picture, one for each mark.
