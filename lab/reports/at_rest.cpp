@@ -38,10 +38,23 @@ std::vector<Window> windows_of(const std::vector<DiagnosisRow>& rows) {
   return out;
 }
 
+// Whether layers are at rest in the last window or over the last relaxation time: drift in one short window is noise.
+bool rest_at_the_end(const std::vector<Window>& windows) {
+  if (windows.empty()) return false;
+  if (windows.back().rests()) return true;
+  double layers = 0, resting = 0;
+  for (std::size_t i = windows.size(); i-- > 0;) {
+    layers += windows[i].layers;
+    resting += windows[i].resting;
+    if (i == 0 || static_cast<double>(windows.back().step - windows[i - 1].step) >= windows.back().relaxation()) break;
+  }
+  return resting >= most * layers;
+}
+
 // The first window of those at rest to the end; as many as there are: none.
 std::size_t first_at_rest(const std::vector<Window>& windows) {
   std::size_t first = windows.size();
-  if (windows.empty() || !windows.back().rests()) return first;
+  if (!rest_at_the_end(windows)) return first;
   double layers = 0, resting = 0;
   for (std::size_t i = windows.size(); i-- > 0;) {
     layers += windows[i].layers;
@@ -67,6 +80,8 @@ DiagnosisRow averaged(const DiagnosisRow& last, const std::vector<DiagnosisRow>&
   for (const auto spread : {&DiagnosisRow::norm, &DiagnosisRow::norm_ratio, &DiagnosisRow::angle})
     average(
         out, own, [=](auto& row) -> auto& { return (row.*spread).median; });
+  const auto resting = std::ranges::count_if(own, [](const DiagnosisRow* row) { return row->at_rest; });
+  out.at_rest = 2 * static_cast<std::size_t>(resting) >= own.size();
   for (const auto number : {&DiagnosisRow::lr, &DiagnosisRow::predicted_norm, &DiagnosisRow::predicted_angle,
                             &DiagnosisRow::doubled_norm, &DiagnosisRow::doubled_angle})
     average(
@@ -80,8 +95,6 @@ AtRest at_rest_to_the_end(const std::vector<DiagnosisRow>& rows) {
   const std::vector<Window> windows = windows_of(rows);
   if (windows.empty()) return out;
   const std::int64_t end = windows.back().step;
-  for (const DiagnosisRow& row : rows)
-    if (row.step == end && has_equilibrium(row) && !row.at_rest) out.moving.push_back(row);
   const std::size_t all = windows.size(), rest = first_at_rest(windows);
   const std::size_t settled = rest < all ? rest : 0;
   std::size_t from = all - (all - settled + 3) / 4;
@@ -94,6 +107,13 @@ AtRest at_rest_to_the_end(const std::vector<DiagnosisRow>& rows) {
   out.steps = end - (from > 0 ? windows[from - 1].step : 0);
   for (const DiagnosisRow& row : rows)
     if (row.step == end && has_equilibrium(row)) out.layers.push_back(averaged(row, rows, windows[from].step));
+  for (const DiagnosisRow& layer : out.layers) {
+    if (layer.at_rest) continue;
+    const auto moved = std::find_if(rows.rbegin(), rows.rend(), [&](const DiagnosisRow& row) {
+      return row.parameter == layer.parameter && has_equilibrium(row) && !row.at_rest;
+    });
+    out.moving.push_back(*moved);
+  }
   return out;
 }
 
@@ -156,8 +176,11 @@ AtRest at_rest(const std::vector<DiagnosisRow>& rows) {
   } else {
     return end;
   }
+  // Left behind, layers are what they are in the last window.
   out.last_lr = end.last_lr;
-  out.moving = std::move(end.moving);
+  out.moving.clear();
+  for (const DiagnosisRow& row : rows)
+    if (row.step == windows.back().step && has_equilibrium(row) && !row.at_rest) out.moving.push_back(row);
   return out;
 }
 

@@ -97,8 +97,10 @@ std::string what_doubling_does(const std::vector<const AuditRow*>& decayed, bool
               "balance, at a norm of about ",
               number(&AuditRow::predicted_norm), " a channel, and turn by ", number(&AuditRow::predicted_angle),
               "° a step (medians of the layers); with every lambda doubled at ", number(&AuditRow::doubled_norm),
-              ", turning by ", number(&AuditRow::doubled_angle),
-              "°. Gradients change as a network learns, and norms at rest follow them: ",
+              ", turning by ", number(&AuditRow::doubled_angle), "°. ",
+              follows_gradients(median(known, &AuditRow::predicted_norm), median(known, &AuditRow::doubled_norm))
+                  ? "Gradients change as a network learns, and norms at rest follow them: "
+                  : "Updates are divided by the size of gradients, on which norms at rest then do not depend: ",
               diagnosed ? "<i>What decay did</i> has those of the training."
                         : "a run that is diagnosed (<code>--diagnose</code>) compares with measured ones.");
 }

@@ -26,6 +26,11 @@ std::string where_decay_acts(const Counted& filters, const Counted& function, co
   return out;
 }
 
+bool follows_gradients(double predicted_norm, double doubled_norm) {
+  constexpr double between = 0.75;  // the square root and the third root
+  return !(doubled_norm / predicted_norm < between);
+}
+
 std::string share_in_words(double share) {
   if (share > 0.999 && share < 1) return "more than 99.9 %";
   if (share > 0 && share < 0.001) return "less than 0.1 %";

@@ -48,7 +48,7 @@ std::string cards(const RunData& run) {
     out += card(grouped(last.epoch), last.epoch == 1 ? "epoch" : "epochs");
     double seconds = 0;
     for (const EpochResult& epoch : run.log.epochs) seconds += epoch.seconds;
-    out += card(clock_text(seconds), seconds < 3600 ? "time, min:s" : "time, h:min:s");
+    out += card(clock_text(seconds), seconds < 3600 ? "in training, min:s" : "in training, h:min:s");
     out += card(whole(last.images_per_second), "images a second");
   }
   if (const std::string* const n = summary_value(run, "parameters")) {

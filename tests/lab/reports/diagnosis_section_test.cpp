@@ -1,6 +1,7 @@
 // The sentences of "What decay did", from rows whose numbers are known.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 
 #include "lab/reports/plot.h"
 #include "lab/reports/run_sections.h"
@@ -77,7 +78,10 @@ BOOST_AUTO_TEST_CASE(say_since_when_all_filters_are_at_equilibrium) {
     }
     return section(rows);
   };
-  BOOST_TEST(has(of({{true, true}, {true, true}}), "at equilibrium since epoch 1:"));
+  BOOST_TEST(
+      has(of({{true, true}, {true, true}}),
+          "at equilibrium since epoch 1: decay takes what updates add to their norm; the relaxation time, in which "
+          "63 % of a distance from it goes, is 80 steps."));
   BOOST_TEST(has(of({{true, true}, {false, true}, {true, true}}), "at equilibrium since epoch 3:"));
   BOOST_TEST(has(of({{true, false}, {true, false}, {true, true}, {true, true}}), "at equilibrium since epoch 3:"));
   BOOST_TEST(has(of({{false, false}, {false, true}, {true, true}}), "at equilibrium since epoch 3:"));
@@ -87,7 +91,7 @@ BOOST_AUTO_TEST_CASE(say_since_when_all_filters_are_at_equilibrium) {
   BOOST_TEST(
       has(moving, "; at these settings the relaxation time, in which 63 % of a distance from it goes, is 80 steps."),
       moving);
-  BOOST_TEST(!has(moving, "nearly all"), moving);
+  BOOST_TEST(!has(moving, "too few or too briefly"), moving);
   BOOST_TEST(!has(moving, "since epoch"), moving);
 }
 
@@ -111,11 +115,65 @@ BOOST_AUTO_TEST_CASE(one_layer_that_moves_in_one_window_does_not_restart_the_clo
   for (const int moving : {3, 5}) {
     const std::string said = text("<p>", 20 - moving, " of 20 layers of filters, ");
     BOOST_TEST(has(of(moving), said), of(moving));
-    BOOST_TEST(has(of(moving), "are at equilibrium, nearly all: "), of(moving));
+    BOOST_TEST(has(of(moving), "norm, too few or too briefly to name an epoch since when; at these settings "),
+               of(moving));
   }
-  BOOST_TEST(!has(of(6), "nearly all"), of(6));
+  BOOST_TEST(!has(of(6), "too few or too briefly"), of(6));
   BOOST_TEST(has(of(7), "end: conv0 (0.14), conv1 (0.14), conv2 (0.14), conv3 (0.14), conv4 (0.14) and 2 more."),
              of(7));
+}
+
+// A window much shorter than the relaxation time is noise.
+BOOST_AUTO_TEST_CASE(layers_are_at_rest_at_the_end_by_the_last_relaxation_time) {
+  const auto of = [](double relaxation, const std::vector<std::int64_t>& moving) {
+    std::vector<DiagnosisRow> rows;
+    for (std::int64_t window = 1; window <= 12; ++window)
+      for (const char* const name : {"a", "b", "c"}) {
+        const bool moves = std::ranges::find(moving, window) != moving.end() && name[0] == 'b';
+        rows.push_back(filter(name, window, window > 3 && !moves));
+        rows.back().relaxation = relaxation;
+      }
+    return section(rows);
+  };
+  BOOST_TEST(has(of(400, {12}), "at equilibrium since epoch 4:"), of(400, {12}));  // one of twelve
+  BOOST_TEST(!has(of(400, {12}), "Not at rest at the end"));
+  BOOST_TEST(!has(of(100, {12}), "since epoch 4"), of(100, {12}));  // one window is a whole relaxation time then
+  BOOST_TEST(has(of(400, {11, 12}), "<p>2 of 3 layers of filters"), of(400, {11, 12}));
+  BOOST_TEST(has(of(400, {11, 12}), "Not at rest at the end: b (0.14)."), of(400, {11, 12}));
+}
+
+BOOST_AUTO_TEST_CASE(a_drift_that_is_barely_too_large_is_not_shown_as_what_counts_as_rest) {
+  DiagnosisRow row = filter("conv", 1, false);
+  row.drift = -0.1031;
+  BOOST_TEST(has(section({row}), "conv (0.103). In brackets"), section({row}));
+}
+
+BOOST_AUTO_TEST_CASE(name_layers_at_rest_that_are_far_from_the_predicted_norm) {
+  std::vector<DiagnosisRow> rows;
+  for (const auto& [name, ratio] : std::vector<std::pair<const char*, double>>{{"a", 0.652}, {"b", 1.1}, {"c", 1.34}}) {
+    rows.push_back(filter(name, 1, true));
+    rows.back().norm_ratio.median = ratio;
+  }
+  rows.push_back(filter("d", 1, false));
+  rows.back().norm_ratio.median = 3;
+  const std::string all = section(rows);
+  BOOST_TEST(has(all, "At rest, but more than 20 % from the predicted norm: a (0.652), c (1.34). Something"), all);
+  BOOST_TEST(has(all, "Median relative error of the predicted norm over the 3 layers at rest: 34.0 %"), all);
+  BOOST_TEST(!has(section({filter("a", 1, true)}), "from the predicted norm"));
+}
+
+// lr / |w|² is 0.1 / 0.81 and lr / |w| is 0.1 / 0.9. Norms fall by the fourth root of two, or by its square root.
+BOOST_AUTO_TEST_CASE(say_what_norms_at_rest_and_effective_learning_rates_depend_on) {
+  DiagnosisRow row = filter("conv", 1, true);
+  row.effective_lr.median = 0.1235;
+  std::string all = section({row});
+  BOOST_TEST(has(all, "of their directions is lr / |w|² = 0.12 at the end."), all);
+  BOOST_TEST(has(all, "; the norm assumes gradients as they were measured last."), all);
+  row.effective_lr.median = 0.1111;
+  row.doubled_norm = 0.70711;
+  all = section({row});
+  BOOST_TEST(has(all, "of their directions is lr / |w| = 0.11 at the end."), all);
+  BOOST_TEST(has(all, "; the norm does not depend on the size of gradients, by which updates are divided."), all);
 }
 
 BOOST_AUTO_TEST_CASE(say_why_a_layer_is_not_at_rest) {
@@ -205,8 +263,20 @@ BOOST_AUTO_TEST_CASE(say_that_filters_were_at_equilibrium_until_the_learning_rat
   BOOST_TEST(has(all, "gradients as they were in epoch 9"), all);
   BOOST_TEST(has(all, "At the learning rate of that time, 0.1 on average, filters at rest would with every lambda"),
              all);
-  BOOST_TEST(has(all, "Median relative error of the predicted norm: 10.0 %"), all);
+  BOOST_TEST(has(all, "Median relative error of the predicted norm over the 2 layers at rest: 10.0 %"), all);
   BOOST_TEST(!has(all, "1,000,000 steps"), all);
+}
+
+// What is left behind in the last of many windows counts, though the layers rested in most of the last quarter.
+BOOST_AUTO_TEST_CASE(layers_at_the_end_of_a_falling_learning_rate_are_those_of_the_last_window) {
+  std::vector<DiagnosisRow> rows;
+  for (std::int64_t window = 1; window <= 20; ++window)
+    for (const char* const name : {"a", "b"}) {
+      rows.push_back(filter(name, window, window >= 4 && window <= 18));
+      rows.back().lr = window <= 18 ? 0.1 : 0.001;
+    }
+  BOOST_TEST(has(section(rows), "from epoch 4 to 18"), section(rows));
+  BOOST_TEST(has(section(rows), "faster than they follow: at the end 0 of 2 layers are. "), section(rows));
 }
 
 BOOST_AUTO_TEST_CASE(errors_before_and_after_the_learning_rate_fell_do_not_cancel) {
@@ -231,9 +301,11 @@ BOOST_AUTO_TEST_CASE(say_how_far_from_the_prediction_filters_are_and_what_doubli
                  "In the last window they are at 0.9 times the predicted norm and turn by 1.3° a step, where 1.5° is "
                  "predicted"),
              all);
-  BOOST_TEST(has(all, "effective learning rate of their directions is 0.5 at the end"), all);
-  BOOST_TEST(has(all, "turn by 2.3° a step in place of 1.5° and rest at a norm of 0.84 in place of the predicted 1"),
+  BOOST_TEST(has(all,
+                 "turn by 2.3° a step in place of the predicted 1.5° (measured: 1.3°) and rest at a norm of 0.84 in "
+                 "place of the predicted 1 (measured: 0.9); "),
              all);
+  BOOST_TEST(has(all, "<td>1.26°</td><td>1.5°</td><td>0.9</td><td>1</td><td>0.9</td><td>yes</td>"), all);
 }
 
 BOOST_AUTO_TEST_CASE(quote_means_over_the_last_relaxation_time_with_the_range_of_the_layers) {
@@ -266,15 +338,18 @@ BOOST_AUTO_TEST_CASE(say_what_decay_would_have_taken_of_the_head_and_where_its_n
   }
   const auto said = [&] { return diagnosis_section(run).content; };
   BOOST_TEST(has(said(),
-                 "taken more than 99.9 % off the head; with them the norm of fc went from 6 in the first window to 7."),
+                 "taken more than 99.9 % off the head; with them the norm of fc went from 6 in the first window to 7: "
+                 "they put back more than decay took."),
              said());
   AuditRow start;
   start.path = "fc";
   start.norm = 1.5;
   run.audit.emplace().rows = {start};
-  BOOST_TEST(has(said(), "off the head; with them the norm of fc went from 3 to 7."), said());
+  BOOST_TEST(has(said(), "off the head; with them the norm of fc went from 3 to 7: they "), said());
   run.audit->rows[0].granularity = "whole";  // then the audit has the norm of all channels together
-  BOOST_TEST(has(said(), "the norm of fc went from 1.5 to 7."), said());
+  BOOST_TEST(has(said(), "the norm of fc went from 1.5 to 7: they put back more "), said());
+  run.audit->rows[0].norm = 8;
+  BOOST_TEST(has(said(), "the norm of fc went from 8 to 7: decay took more than they put back."), said());
   for (const auto& [left, words] : std::vector<std::pair<double, const char*>>{
            {0.004, " 99.6 % off"}, {0.37, " 63 % off"}, {0.9996, " less than 0.1 % off"}, {0.995, " 0.5 % off"}}) {
     run.diagnosis.back().left = left;
@@ -303,6 +378,9 @@ BOOST_AUTO_TEST_CASE(the_audit_of_a_diagnosed_run_keeps_its_prediction_and_says_
   }
   BOOST_TEST(has(diagnosed, "<i>What decay did</i> has those of the training."), diagnosed);
   BOOST_TEST(has(plain, "--diagnose"), plain);
+  BOOST_TEST(has(plain, "norms at rest follow them"), plain);
+  run.audit->rows[0].doubled_norm = 1.5 / std::sqrt(2.0);
+  BOOST_TEST(has(audit_section(run).content, "the size of gradients, on which norms at rest then do not depend"));
 }
 
 BOOST_AUTO_TEST_CASE(dots_have_a_dot_in_their_legend) {
