@@ -44,6 +44,8 @@ Predictor::Predictor(const fs::path& path, const PredictorOptions& options)
   model_ = detail::network_of(card_, file.tensors, where);
   model_->load_state(file.tensors);
   model_->eval();
+  for (const Parameter* const parameter : model_->parameters()) numbers_.push_back(&parameter->value());
+  for (const NamedBuffer& buffer : model_->named_buffers()) numbers_.push_back(&buffer.buffer->value());
 }
 
 Tensor Predictor::fitted(const Tensor& picture, const ResizeOptions& options) const {
@@ -78,8 +80,7 @@ std::uint64_t Predictor::state() const {
     for (const std::uint64_t part : {reinterpret_cast<std::uint64_t>(tensor.bytes().data()), tensor.version()})
       out = (out ^ part) * 0x9e3779b97f4a7c15U + (out >> 29);
   };
-  for (const Parameter* const parameter : model_->parameters()) mix(parameter->value());
-  for (const NamedBuffer& buffer : model_->named_buffers()) mix(buffer.buffer->value());
+  for (const Tensor* const numbers : numbers_) mix(*numbers);
   for (const char c : instruction_set()) out = out * 31 + static_cast<unsigned char>(c);
   return out;
 }

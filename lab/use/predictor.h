@@ -56,7 +56,7 @@ class Predictor {
   /// Names of the classes.
   const std::vector<std::string>& classes() const { return card_.classes; }
 
-  /// The network itself, in eval mode.
+  /// The network itself, in eval mode. What its weights and buffers hold may change between calls, its layers stay.
   Layer& model() { return *model_; }
 
   /// A picture of any size in the size and the channels that the network takes.
@@ -81,6 +81,7 @@ class Predictor {
 
   ModelCard card_;
   std::unique_ptr<Layer> model_;
+  std::vector<const Tensor*> numbers_;  // all that it holds
   std::uint64_t seen_ = 0;            // state of the model at the last call
   std::optional<Prepared> prepared_;  // of that state
   bool flip_;
