@@ -82,8 +82,8 @@ class Predictor {
   ModelCard card_;
   std::unique_ptr<Layer> model_;
   std::vector<const Tensor*> numbers_;  // all that it holds
-  std::uint64_t seen_ = 0;            // state of the model at the last call
-  std::optional<Prepared> prepared_;  // of that state
+  std::uint64_t seen_ = 0;              // state of the model at the last call
+  std::optional<Prepared> prepared_;    // of that state
   bool flip_;
   std::int64_t translate_;
 };
