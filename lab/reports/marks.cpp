@@ -27,8 +27,9 @@ constexpr std::array<Shape, 8> shapes{{{7, "", false},
 
 const Shape& shape(std::size_t number) { return shapes.at(number % shapes.size()); }
 
+// Faint ones are too pale to tell a curve by.
 bool has_dots(const Plot& plot, const std::string& colour) {
-  return std::ranges::any_of(plot.curves, [&](const Curve& c) { return c.dots && c.colour == colour; });
+  return std::ranges::any_of(plot.curves, [&](const Curve& c) { return c.dots && !c.faint && c.colour == colour; });
 }
 
 }  // namespace

@@ -16,17 +16,6 @@ using namespace workloads;
 
 constexpr std::int64_t inputs = 12, classes = 4;
 
-// Samples a fifth of whose labels are drawn at random.
-workloads::Batch noisy(std::int64_t n, const Rng& rng) {
-  workloads::Batch out = made_up({n, inputs}, classes, rng.at("samples"));
-  for (std::int64_t i = 0; i < n; ++i) {
-    const auto place = static_cast<std::uint64_t>(i);
-    if (rng.at("noise").uniform(place) < 0.2)
-      out.labels.mutable_data<std::int64_t>()[i] = static_cast<std::int64_t>(rng.at("label").below(classes, place));
-  }
-  return out;
-}
-
 double share_right(const std::vector<EvaluatedSample>& samples) {
   double right = 0;
   for (const EvaluatedSample& s : samples) right += s.predicted == s.truth;
@@ -84,7 +73,8 @@ struct Trained {
 Trained trained(const Trial& trial, double before, double behind) {
   BnMlp net({.in = inputs, .hidden = 32, .classes = classes}, trial.rng().at("net"));
   net.to(DType::f64);
-  const workloads::Batch all = noisy(300, trial.rng().at("training")), fresh = noisy(2000, trial.rng().at("fresh"));
+  const workloads::Batch all = made_up_noisy({300, inputs}, classes, 0.2, trial.rng().at("training")),
+                         fresh = made_up_noisy({2000, inputs}, classes, 0.2, trial.rng().at("fresh"));
   Sgd optimizer(groups(net, {{"before the norm", path("fc1.weight"), {.decay = decoupled_lr(before)}},
                              {"rest", everything_else(), {.decay = decoupled_lr(behind)}}}),
                 {.lr = 0.1, .momentum = 0.9, .schedule = cosine(250)});

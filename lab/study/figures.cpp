@@ -59,28 +59,43 @@ std::vector<Curve> course(const Results& results, const CourseOptions& options) 
   return out;
 }
 
-Plot over_first_level(Plot plot, const Results& results, const std::string& factor,
-                      const std::vector<std::string>& measures, double apart) {
+Plot over_levels(Plot plot, const Results& results, const std::string& factor, const std::vector<std::string>& measures,
+                 double apart) {
   plot.x_names = results.levels(factor);
-  plot.y_axis = {.scale = AxisOptions::Scale::log};
   for (std::size_t number = 0; number < measures.size(); ++number) {
     const std::string shade = text("var(--c", number, ')');
     Curve dots{.title = {}, .points = {}, .faint = true, .dots = true, .colour = shade};
     Curve mean{.title = measures[number], .points = {}, .dots = true, .colour = shade};
     const double beside = apart * (static_cast<double>(number) - static_cast<double>(measures.size() - 1) / 2);
-    std::vector<double> first;
     for (std::size_t level = 0; level < plot.x_names.size(); ++level) {
-      const std::vector<double> values = results.values(measures[number], {{factor, plot.x_names[level]}});
-      if (level == 0) first = values;
+      const Arm arm{{factor, plot.x_names[level]}};
+      if (!results.has(measures[number], arm)) continue;
+      const std::vector<double> values = results.values(measures[number], arm);
       const double x = static_cast<double>(level) + beside;
-      double sum = 0;
-      for (std::size_t k = 0; k < values.size(); ++k) {
-        dots.points.emplace_back(x, values[k] / first.at(k));
-        sum += std::log(values[k] / first[k]) / static_cast<double>(values.size());
-      }
-      mean.points.emplace_back(x, std::exp(sum));
+      for (const double value : values) dots.points.emplace_back(x, value);
+      mean.points.emplace_back(x, mean_or_nan(values));
     }
     plot.curves.push_back(std::move(dots)), plot.curves.push_back(std::move(mean));
+  }
+  return plot;
+}
+
+Plot over_first_level(Plot plot, const Results& results, const std::string& factor,
+                      const std::vector<std::string>& measures, double apart) {
+  plot = over_levels(std::move(plot), results, factor, measures, apart);
+  plot.y_axis = {.scale = AxisOptions::Scale::log};
+  for (std::size_t number = 0; number < measures.size(); ++number) {
+    const std::vector<double> first = results.values(measures[number], {{factor, plot.x_names[0]}});
+    Curve &dots = plot.curves[2 * number], &mean = plot.curves[2 * number + 1];
+    for (std::size_t level = 0; level < plot.x_names.size(); ++level) {
+      double sum = 0;
+      for (std::size_t k = 0; k < first.size(); ++k) {
+        double& value = dots.points.at(level * first.size() + k).second;
+        value /= first[k];
+        sum += std::log(value) / static_cast<double>(first.size());
+      }
+      mean.points[level].second = std::exp(sum);
+    }
   }
   return plot;
 }

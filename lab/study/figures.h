@@ -35,6 +35,10 @@ std::vector<Curve> course(const Results& results, const CourseOptions& options);
 Plot over_first_level(Plot plot, const Results& results, const std::string& factor,
                       const std::vector<std::string>& measures, double apart = 0);
 
+/// As over_first_level(), the numbers themselves with their mean, on a linear axis.
+Plot over_levels(Plot plot, const Results& results, const std::string& factor, const std::vector<std::string>& measures,
+                 double apart = 0);
+
 /// Points of measured against predicted numbers.
 struct Scatter {
   std::string title;      ///< In the legend.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/compute/basic.h"
 #include "framework/ops/activation.h"
 #include "framework/ops/loss.h"
 #include "framework/ops/pooling.h"
@@ -44,6 +45,28 @@ Batch made_up(const Shape& shape, std::int64_t classes, const Rng& rng) {
     out.labels.mutable_data<std::int64_t>()[i] = std::max_element(row, row + classes) - row;
   }
   return out;
+}
+
+Batch made_up_noisy(const Shape& shape, std::int64_t classes, double share, const Rng& rng) {
+  Batch out = made_up(shape, classes, rng.at("samples"));
+  for (std::int64_t i = 0; i < shape[0]; ++i) {
+    const auto place = static_cast<std::uint64_t>(i);
+    if (rng.at("noise").uniform(place) < share)
+      out.labels.mutable_data<std::int64_t>()[i] =
+          static_cast<std::int64_t>(rng.at("label").below(static_cast<std::uint64_t>(classes), place));
+  }
+  return out;
+}
+
+double accuracy(const Tensor& logits, const Tensor& labels) {
+  const Tensor numbers = logits.dtype() == DType::f64 ? logits : cast(logits, DType::f64);
+  const std::int64_t n = numbers.dim(0), classes = numbers.dim(1);
+  double right = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double* const row = numbers.data<double>() + i * classes;
+    right += std::max_element(row, row + classes) - row == labels.data<std::int64_t>()[i];
+  }
+  return right / static_cast<double>(n);
 }
 
 double gradients(Layer& model, const Batch& batch) {

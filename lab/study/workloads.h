@@ -73,6 +73,12 @@ struct Batch {
 /// \param shape of the inputs, the number of samples first.
 Batch made_up(const Shape& shape, std::int64_t classes, const Rng& rng);
 
+/// The same, a share of whose labels is drawn at random.
+Batch made_up_noisy(const Shape& shape, std::int64_t classes, double share, const Rng& rng);
+
+/// The share of samples whose greatest logit is that of their label.
+double accuracy(const Tensor& logits, const Tensor& labels);
+
 /// Cross-entropy and its gradients, which replace those there are. \returns the loss.
 double gradients(Layer& model, const Batch& batch);
 

@@ -7,6 +7,7 @@
 #include "lab/reports/comparison_curves.h"
 #include "lab/reports/conditions.h"
 #include "lab/reports/figures.h"
+#include "lab/reports/marks.h"
 #include "lab/reports/report.h"
 #include "tests/lab/made_up_run.h"
 #include "tests/lab/program.h"
@@ -217,6 +218,22 @@ BOOST_AUTO_TEST_CASE(colours_of_one_mark_differ_in_lightness) {
     return 0.299 * red + 0.587 * green + 0.114 * blue;
   };
   for (std::size_t i = 0; i + 8 < 24; ++i) BOOST_TEST(grey(i + 8) - grey(i) > 12, i);
+}
+
+// Pale dots behind a line are too faint to tell it by; dots beside it that are not faint do.
+BOOST_AUTO_TEST_CASE(faint_dots_take_no_mark_from_the_line_of_their_colour) {
+  const auto of = [](const char* colour, bool faint, bool dots) {
+    return Curve{.title = {}, .points = {{0, 1}, {1, 2}}, .faint = faint, .dots = dots, .colour = colour};
+  };
+  Plot plot{.title = "t", .unit = "u", .curves = {}};
+  for (const char* colour : {"var(--c0)", "var(--c1)"})
+    plot.curves.insert(plot.curves.end(), {of(colour, true, true), of(colour, false, false)});
+  for (const std::size_t line : {1U, 3U}) {
+    BOOST_TEST(marks::on_line(plot, plot.curves[line]));
+    BOOST_TEST(marks::look_of(plot, plot.curves[line], marks::colours_of(plot)).marked);
+  }
+  plot.curves[0].faint = plot.curves[2].faint = false;
+  for (const std::size_t line : {1U, 3U}) BOOST_TEST(!marks::on_line(plot, plot.curves[line]));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
