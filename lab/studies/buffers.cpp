@@ -138,7 +138,7 @@ void on_a_net(const Trial& trial, Record& record) {
       optimizer.step();
     }
     accuracy[place] = 100 * workloads::accuracy(net(fresh.x).value(), fresh.labels);
-    record.put("accuracy with it in " + place, accuracy[place]);
+    record.put("accuracy with the penalty in " + place, accuracy[place]);
   }
   record.put("what the mean gives beyond the squares", accuracy["mean"] - accuracy["squares"]);
 }
@@ -151,8 +151,10 @@ void run(const Trial& trial, Record& record) {
 Plot accuracies(const Results& results) {
   Plot plot =
       over_levels({.title = "Accuracy on fresh samples", .unit = "%", .x = "lambda", .curves = {}}, results, "lambda",
-                  {"accuracy with it in both", "accuracy with it in mean", "accuracy with it in squares"}, 0.1);
-  const double none = mean_of(results.values("accuracy with it in neither"));
+                  {"accuracy with the penalty in both", "accuracy with the penalty in mean",
+                   "accuracy with the penalty in squares"},
+                  0.1);
+  const double none = mean_of(results.values("accuracy with the penalty in neither"));
   plot.curves.push_back({.title = "no decay",
                          .points = {{0, none}, {static_cast<double>(plot.x_names.size()) - 1, none}},
                          .dashed = true,
@@ -165,7 +167,7 @@ Plot accuracies(const Results& results) {
 Study buffers() {
   const Arm first{{"lambda", "0.01"}};
   const auto accuracy = [](ClaimText text, const std::string& place, const std::string& lambda) {
-    return estimate(std::move(text), "accuracy with it in " + place, Arm{{"lambda", lambda}});
+    return estimate(std::move(text), "accuracy with the penalty in " + place, Arm{{"lambda", lambda}});
   };
   return {
       .name = "buffers",
@@ -196,14 +198,17 @@ Study buffers() {
                  accuracy({"9", "with a penalty of 0.03 in both"}, "both", "0.03"),
                  accuracy({"10", "in the mean of gradients alone"}, "mean", "0.03"),
                  accuracy({"11", "in that of squares alone"}, "squares", "0.03")},
-      .figures = {{"accuracy", "A penalty that enters the mean of squares alone does little of what decay does.",
+      .figures = {{"accuracy",
+                   "A penalty that enters the mean of squares alone helps where it is large, and less than decay.",
                    accuracies}},
       .pilot =
           "Pairs 101 to 104: at lambda 0.03 accuracies were 69 % without decay, 83 % with the penalty in both means or "
-          "in "
-          "that of gradients alone, and 71 % with it in that of squares alone. Claim 7 was added after that; the "
-          "others had "
-          "been stated before."};
+          "in that of gradients alone, and 71 % with it in that of squares alone. Claim 7 was added after that; the "
+          "others had been stated before.",
+      .explanation =
+          "In the mean of squares a penalty makes steps of large weights shorter, and nothing else. That it helps this "
+          "net at lambda 0.1 is what a smaller learning rate over the same 300 steps would do, too; the two were not "
+          "told apart."};
 }
 
 }  // namespace ebb::studies
