@@ -7,6 +7,7 @@
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
 #include "lab/reports/figures.h"
+#include "lab/study/number_text.h"
 
 namespace ebb {
 namespace {
