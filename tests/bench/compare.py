@@ -208,6 +208,11 @@ def main():
     print("\n".join(small))
     steps = [] if options.models else profile(options)
     print("\n".join(steps))
+    looks = []
+    if not options.models:
+        import diagnose_pairs  # which stands on this file
+        looks = diagnose_pairs.section(os.path.join(os.path.dirname(options.bench), "observed_steps"), 40, 1, 0.5)
+        print("\n".join(looks))
     if options.write:
         processor = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if "model name" in line),
                          platform.machine())
@@ -258,7 +263,11 @@ Training, as a factor; Ebb's two are measured in turns in one process (`ebb-benc
 `ebb-bench --profile`: bytes are those of the tensors that an op reads and writes, each counted once, in both directions together;
 what a convolution does is counted as direct arithmetic, of which Winograd's method needs less.
 
-""" + "\n".join(steps) + "\n")
+""" + "\n".join(steps) + """
+
+## What looking on costs
+
+""" + "\n".join(looks) + "\n")
 
 
 if __name__ == "__main__":
