@@ -151,17 +151,19 @@ class Auditor {
   }
 
   void probe(const LossOf& loss) {
-    Probe probe(model_, loss, out_.network);
     std::vector<Symmetry> known;
-    for (AuditedSymmetry& s : out_.symmetries) {
-      known.push_back(s.symmetry);
-      s.probe = probe.confirm(s.symmetry);
+    for (const AuditedSymmetry& s : out_.symmetries) known.push_back(s.symmetry);
+    Probe probe(model_, loss, out_.network, std::move(known), options_.travel);
+    std::vector<ProbeResult> seen = probe.confirm_all();
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      AuditedSymmetry& s = out_.symmetries[i];
+      s.probe = std::move(seen[i]);
       if (!s.probe->confirmed && s.probe->reason.empty())
         out_.problems.push_back(ebb::text(ebb::text(s.symmetry),
-                                          ": travel calls it a symmetry, but the loss changes by ", s.probe->change,
-                                          " of itself"));
+                                          ": travel calls it a symmetry, but the loss changes by ",
+                                          rounded(s.probe->change, 3), " of itself"));
     }
-    for (std::string& sentence : probe.missed(known)) out_.problems.push_back(std::move(sentence));
+    for (std::string& sentence : probe.missed()) out_.problems.push_back(std::move(sentence));
   }
 
   // Whether something is taken for the eps of a norm, and a symmetry was not confirmed.
@@ -244,7 +246,7 @@ class Auditor {
       out_.problems.push_back(ebb::text(row.path, " has no path to the loss: it gets no gradient"));
     if (row.shrink > 0 && row.shrink < 0x1p-25 && parameter.value().dtype() == DType::f32)
       out_.problems.push_back(
-          ebb::text(row.path, " shrinks by ", row.shrink, " a step, which rounds to nothing in f32"));
+          ebb::text(row.path, " shrinks by ", rounded(row.shrink, 3), " a step, which rounds to nothing in f32"));
     if (row.position == Position::cancelled && row.decayed)
       out_.warnings.push_back(
           ebb::text(row.path, " is decayed, but the norm behind it removes it: decay only moves it to 0"));

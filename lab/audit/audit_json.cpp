@@ -55,7 +55,7 @@ Json to_json(const AuditedSymmetry& s) {
            {"units", s.symmetry.units.size()},
            {"law", s.law},
            {"confirmed", s.probe ? Json(s.probe->confirmed) : Json(nullptr)}};
-  if (s.probe) out["change"] = or_null(s.probe->change);
+  if (s.probe) out["exact"] = s.probe->exact, out["change"] = or_null(s.probe->change);
   for (const Symmetry::Part& part : s.symmetry.parts)
     out["parts"].push_back({{"path", part.path}, {"power", part.power}, {"rows", part.rows}});
   return out;

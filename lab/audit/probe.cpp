@@ -3,64 +3,35 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <set>
 
-#include "framework/autograd/observing.h"
 #include "framework/compute/basic.h"
 #include "framework/tensor/error.h"
 #include "lab/audit/in_f64.h"
 #include "lab/audit/op_kind.h"
+#include "lab/audit/rounding.h"
 
 namespace ebb {
 namespace {
 
 constexpr int least_exponent = 10, greatest_exponent = 34;
-// A bias that a norm removes is rounded away with the scale of what it is added to: the last bits may differ. What is
-// no invariance differs by 2^-34 or more.
+// Of ops that round a scaled number otherwise. What is no invariance differs by 2^-34 or more.
 constexpr double last_bits = 0x1p-46;
-
-// Sums of some thousand products are rounded.
-constexpr double roundings = 1e4 * 0x1p-53;
-
+// Sums of some thousand numbers are rounded where something is added to them.
+constexpr double roundings = 1e3 * 0x1p-53;
 // By how many times eps / variance, of the smallest variance, an invariant loss may move when a scale doubles: a
-// hundredth of it is common.
-constexpr double eps_margin = 0.25;
-
+// hundredth of it is common. Halving it moves the loss four times as much; the next doubling a quarter as much, but for
+// terms of second order.
+constexpr double eps_margin = 0.25, eps_of_halving = 4, second_order = 16;
 // As much for the share of an eps in the sums of norms that are written out. It is a mean and no largest one, and a
 // loss near 0 changes by several times as much as what it is made of.
 constexpr double share_margin = 16;
-
-// The least variance that a norm meets in a pass. Groups are made of channels: theirs is no smaller.
-class LeastVariance : public detail::OpObserver {
- public:
-  void forward(const char* op, std::size_t, std::span<const Var> inputs, const Tensor&) override {
-    if (detail::kind_of(op) != detail::OpKind::norm || inputs[0].dtype() != DType::f64) return;
-    const Tensor& x = inputs[0].value();
-    const std::int64_t width = x.dim(-1), rows = x.size() / std::max<std::int64_t>(1, width);
-    const bool by_row = std::string_view(op) == "layer_norm";
-    for (std::int64_t i = 0; i < (by_row ? rows : width); ++i)
-      by_row ? take(x.data<double>() + i * width, width, 1) : take(x.data<double>() + i, rows, width);
-  }
-  void backward(const char*, std::size_t, const Tensor&) override {}
-
-  double value = 1;
-
- private:
-  detail::Observing<detail::OpObserver> observing_{detail::op_observer, this};
-  void take(const double* x, std::int64_t count, std::int64_t stride) {
-    double sum = 0, squares = 0;
-    for (std::int64_t i = 0; i < count; ++i) sum += x[i * stride];
-    const double mean = sum / static_cast<double>(count);
-    for (std::int64_t i = 0; i < count; ++i) squares += (x[i * stride] - mean) * (x[i * stride] - mean);
-    const double variance = squares / static_cast<double>(count);
-    // What is constant but for rounding comes out as 0, whatever eps is.
-    if (variance > 1e-24 * mean * mean && variance > 0) value = std::min(value, variance);
-  }
-};
-
 // The slope of a loss along a scale that eps alone makes is a few times what a doubling makes of it; the rest is
 // rounding.
 constexpr double eps_of_slope = 16, last_of_slope = 1e-9;
+// An eps of this share of a variance is rounded away.
+constexpr double void_eps = 0x1p-55;
 
 // What eps makes of a doubling falls by four with each, but for so much: a variance may lie below eps.
 constexpr double fades_at_first = 4;
@@ -71,7 +42,9 @@ double change_of(double loss, double from) { return std::abs(loss - from) / std:
 
 class Probe::Point {
  public:
-  Point(Module& model, const LossOf& loss, const Network& network) : f64_(model), loss_(loss), network_(network) {
+  Point(Module& model, const LossOf& loss, const Network& network, const std::vector<Symmetry>& known,
+        const TravelRules& own)
+      : inert(inert_parameters(network, known)), own_(own), f64_(model), loss_(loss), network_(network) {
     std::uint64_t number = 0;
     for (const NamedParameter& p : network.parameters) {
       Tensor& value = p.parameter->value();
@@ -84,34 +57,58 @@ class Probe::Point {
       axpy(1, noise, value);
       values_.push_back(value.clone());
     }
-    base_ = loss_here();
-    take_gradients();
-    double eps = 0;
-    for (const NetworkValue& v : network.values) eps = std::max(eps, v.setting("eps"));
-    f64_.reset_buffers();
-    const LeastVariance least;
-    const Tape tape;
-    loss_(DType::f64);
-    felt_eps = roundings + eps_margin * eps / least.value;
+    for (const NetworkValue& v : network.values)
+      if (v.to_loss) eps = std::max(eps, v.setting("eps"));
+    const double least = arrive();
     for (const NetworkValue& v : network.values)
       if (v.to_loss) felt_constants += share_margin * v.eps_share;
     // Added to a root, an eps vanishes with 2^-k only.
     if (felt_constants > 0) exponent = greatest_exponent;
-    while (exponent <= greatest_exponent && eps / std::ldexp(least.value, 2 * exponent) >= 0x1p-55) ++exponent;
+    while (exponent <= greatest_exponent && eps / std::ldexp(least, 2 * exponent) >= void_eps)
+      exponent += detail::powers_apart;
+  }
+
+  // Goes where only norms whose scalings are not known feel their eps.
+  void go_up(const std::vector<Symmetry>& known) {
+    if (eps == 0) return;
+    lift(known, {});
+    for (const int p : changed_) values_[static_cast<std::size_t>(p)] = value(p).clone();
+    changed_.clear();
+    arrive();
+  }
+
+  // Whether a norm's scale or shift is part of it.
+  bool has_gain(const Symmetry& symmetry) const {
+    return std::ranges::any_of(symmetry.parts, [&](const Symmetry::Part& part) {
+      const Role role = network_.parameters[static_cast<std::size_t>(part.parameter)].parameter->role();
+      return role == Role::norm_scale || role == Role::norm_shift;
+    });
+  }
+
+  // All that scalings may change but these by 2^exponent: no norm behind it feels its eps any more.
+  void lift(const std::vector<Symmetry>& known, const Group& except) {
+    const auto excepted = [&](const Symmetry& s) {
+      return std::ranges::any_of(except, [&](const Symmetry* e) { return e == &s || text(*e) == text(s); });
+    };
+    for (const Symmetry& s : known)
+      if (s.kind == Symmetry::Kind::scale && !excepted(s)) scale(s, exponent, 0, 0);
+  }
+
+  bool rounds_alike(const Group& group) const {
+    return std::ranges::all_of(group, [&](const Symmetry* s) { return detail::rounds_alike(network_, *s, own_); });
+  }
+
+  // Biases that norms remove are 0: a sum with them rounds by its scale.
+  void without_inert() {
+    for (std::size_t p = 0; p < inert.size(); ++p)
+      if (inert[p]) edit({.parameter = static_cast<int>(p)}, [](double, std::size_t, std::int64_t) { return 0.0; });
   }
 
   // The same of what a shift adds to the numbers, or to the columns, of a parameter.
   bool feels_shift(int p, const std::function<double(std::int64_t row)>& added) const {
     const Tensor& gradient = gradients_[static_cast<std::size_t>(p)];
-    if (!gradient.defined()) return false;
-    const std::int64_t columns = gradient.rank() == 0 ? 1 : gradient.dim(-1);
-    double along = 0, size = 0;
-    for (std::int64_t i = 0; i < gradient.size(); ++i) {
-      const double product = added(i / columns) * gradient.data<double>()[i];
-      along += product;
-      size += std::abs(product);
-    }
-    return std::abs(along) > last_of_slope * size;
+    const detail::Along along = gradient.defined() ? detail::along_shift(gradient, added) : detail::Along{};
+    return std::abs(along.sum) > last_of_slope * along.size;
   }
 
   // The loss after a change of the parameters, which is undone.
@@ -125,75 +122,114 @@ class Probe::Point {
     return result;
   }
 
+  // The least variance in front of a norm after a change likewise.
+  template <class Change>
+  double least_variance(const Change& change) {
+    const detail::LeastVariance least;
+    const Tape tape;
+    loss(change);
+    return least.value;
+  }
+
   double base() const { return base_; }
 
   // Whether the loss moves, to first order, with the scale of these channels of parameters: an invariant one does not
   // but for eps. Where there is no gradient the answer is no.
   bool feels_scale(const std::vector<int>& parameters, const std::vector<std::int64_t>& channels) const {
-    double along = 0, size = 0;
+    detail::Along all;
     for (const int p : parameters) {
       const Tensor& gradient = gradients_[static_cast<std::size_t>(p)];
       if (!gradient.defined()) return false;
-      const Tensor& w = values_[static_cast<std::size_t>(p)];
-      const std::int64_t columns = w.rank() == 0 ? 1 : w.dim(-1);
-      for (std::int64_t i = 0; i < w.size(); ++i) {
-        if (!channels.empty() && std::ranges::find(channels, i % columns) == channels.end()) continue;
-        const double product = w.data<double>()[i] * gradient.data<double>()[i];
-        along += product;
-        size += std::abs(product);
-      }
+      const detail::Along one = detail::along_scale(values_[static_cast<std::size_t>(p)], gradient, channels);
+      all = {all.sum + one.sum, all.size + one.size};
     }
-    return std::abs(along) > eps_of_slope * felt_eps * std::abs(base_) + last_of_slope * size;
+    return std::abs(all.sum) > eps_of_slope * felt_eps * std::abs(base_) + last_of_slope * all.size;
   }
 
+  bool dead(int p) const {
+    const Tensor& gradient = gradients_[static_cast<std::size_t>(p)];
+    return gradient.defined() && sum_abs(gradient) == 0;
+  }
   const Network& network() const { return network_; }
   const Shape& shape(int p) const { return network_.parameters[static_cast<std::size_t>(p)].parameter->shape(); }
 
-  // w = f(w, row) on channels of a parameter; an empty list stands for all of them.
+  // w = f(w, channel, row) for all numbers of a parameter.
   template <class F>
-  void edit(const Symmetry::Part& part, const std::vector<std::int64_t>& channels, F f) {
+  void edit(const Symmetry::Part& part, F f) {
     Tensor& w = value(part.parameter);
     changed_.insert(part.parameter);
     double* const numbers = w.mutable_data<double>();
     const std::int64_t columns = w.rank() == 0 ? 1 : w.dim(-1), rows = w.rank() < 2 ? 1 : w.dim(-2);
-    const std::set<std::int64_t> chosen(channels.begin(), channels.end());
-    for (std::int64_t i = 0; i < w.size(); ++i)
-      if (chosen.empty() || chosen.contains(part.rows ? i / columns % rows : i % columns))
-        numbers[i] = f(numbers[i], i / columns);
+    for (std::int64_t row = 0; row < w.size() / std::max<std::int64_t>(1, columns); ++row)
+      for (std::int64_t c = 0; c < columns; ++c) {
+        double& number = numbers[row * columns + c];
+        number = f(number, static_cast<std::size_t>(part.rows ? row % rows : c), row);
+      }
   }
 
   // Each unit of a scaling or rescaling by 2^first or 2^(first + step), at random but for draw 0.
   void scale(const Symmetry& symmetry, int first, int step, std::uint64_t draw) {
-    for (std::size_t u = 0; u < symmetry.units.size(); ++u) {
+    const auto factor = [&](std::size_t u, const Symmetry::Part& part) {
       const int chosen = draw == 0 ? 0 : static_cast<int>(Rng(draw).below(2, u));
-      for (std::size_t i = 0; i < symmetry.parts.size(); ++i) {
-        const double factor = std::exp2((first + step * chosen) * symmetry.parts[i].power);
-        edit(symmetry.parts[i], symmetry.units[u][i], [factor](double w, std::int64_t) { return w * factor; });
-      }
+      return std::exp2((first + step * chosen) * part.power);
+    };
+    for (std::size_t i = 0; i < symmetry.parts.size(); ++i) {
+      const Symmetry::Part& part = symmetry.parts[i];
+      const std::vector<double> factors = detail::by_channel(
+          symmetry, i, shape(part.parameter), 1, [&](double of, std::size_t u) { return of * factor(u, part); });
+      edit(part, [&](double w, std::size_t channel, std::int64_t) { return w * factors[channel]; });
     }
   }
 
-  // 1 or -1 added to each unit of a shift, at random; to the columns of a weight a normal vector.
+  // 1 or -1 added to each unit of a shift, at random; to the columns of a weight a normal vector of about that length.
   void shift(const Symmetry& symmetry, std::uint64_t draw) {
-    for (std::size_t u = 0; u < symmetry.units.size(); ++u)
-      for (std::size_t i = 0; i < symmetry.parts.size(); ++i) {
-        const double t = Rng(draw).below(2, u) == 0 ? 1 : -1;
-        const bool matrix = shape(symmetry.parts[i].parameter).rank() >= 2;
-        edit(symmetry.parts[i], symmetry.units[u][i], [=](double w, std::int64_t row) {
-          return w + (matrix ? Rng(draw).normal(static_cast<std::uint64_t>(row)) : t);
-        });
-      }
+    for (std::size_t i = 0; i < symmetry.parts.size(); ++i) {
+      const int p = symmetry.parts[i].parameter;
+      const std::vector<double> sizes = detail::by_channel(
+          symmetry, i, shape(p), 0, [&](double, std::size_t u) { return Rng(draw).below(2, u) == 0 ? 1.0 : -1.0; });
+      edit(symmetry.parts[i],
+           [&](double w, std::size_t channel, std::int64_t row) { return w + sizes[channel] * common(p, draw, row); });
+    }
   }
 
+  // What is added to a row of a parameter when all its columns get the same.
+  double common(int p, std::uint64_t draw, std::int64_t row) const {
+    const Shape& of = shape(p);
+    if (of.rank() < 2) return 1;
+    return Rng(draw).normal(static_cast<std::uint64_t>(row)) / std::sqrt(static_cast<double>(of.size() / of[-1]));
+  }
+
+  // As above for all of a group, each by draws of its own.
+  void scale(const Group& group, int first, int step, std::uint64_t draw) {
+    for (const Symmetry* const s : group) scale(*s, first, step, draw), draw += draw == 0 ? 0 : 16;
+  }
+  void shift(const Group& group, std::uint64_t draw) {
+    for (const Symmetry* const s : group) shift(*s, draw), draw += 16;
+  }
+
+  const std::vector<bool> inert;  // parameters
   int exponent = least_exponent;
+  double eps = 0;             // the largest of the norms
+  double eps_of_least = 0;    // the largest eps of a norm over the least variance
   double felt_eps = 0;        // bound on what eps makes of a doubled scale
   double felt_constants = 0;  // likewise of the eps of norms that are written out
 
  private:
   Tensor& value(int p) const { return network_.parameters[static_cast<std::size_t>(p)].parameter->value(); }
 
+  // Looks around: the loss, its gradients, and how much an eps matters. \returns the least variance, at most 1.
+  double arrive() {
+    base_ = loss_here();
+    take_gradients();
+    const double least = least_variance([](Point&) {});
+    eps_of_least = eps / least;
+    felt_eps = roundings + eps_margin * eps_of_least;
+    return std::min(1.0, least);
+  }
+
   void take_gradients() {
     f64_.reset_buffers();
+    gradients_.clear();
     {
       Tape tape;
       tape.backward(loss_(DType::f64));
@@ -209,6 +245,7 @@ class Probe::Point {
     return loss_(DType::f64).item();
   }
 
+  const TravelRules& own_;
   InF64 f64_;
   const LossOf& loss_;
   const Network& network_;
@@ -217,62 +254,113 @@ class Probe::Point {
   double base_ = 0;
 };
 
-Probe::Probe(Module& model, const LossOf& loss, const Network& network)
-    : point_(std::make_unique<Point>(model, loss, network)) {}
+Probe::Probe(Module& model, const LossOf& loss, const Network& network, std::vector<Symmetry> known,
+             const TravelRules& own)
+    : point_(std::make_unique<Point>(model, loss, network, known, own)),
+      known_(std::move(known)),
+      together_(own.empty()) {}
 
 Probe::~Probe() = default;
-
 int Probe::exponent() const { return point_->exponent; }
-
-ProbeResult Probe::confirm(const Symmetry& symmetry) {
-  if (symmetry.kind == Symmetry::Kind::scale && point_->exponent > greatest_exponent)
-    return {.confirmed = false,
-            .change = 0,
-            .reason = text("a variance in front of a norm is so small that scalings beyond 2^", greatest_exponent,
-                           " would be needed")};
-  if (symmetry.kind == Symmetry::Kind::scale) {
-    // What saturates, a sigmoid say, ignores large scales too, but feels a small one.
-    const double doubled = point_->loss([&](Point& point) { point.scale(symmetry, 1, 0, 0); });
-    const double change = change_of(doubled, point_->base());
-    if (!(change <= point_->felt_eps + point_->felt_constants))
-      return {.confirmed = false, .change = change, .reason = {}};
-    return to_the_bit(symmetry, point_->exponent);
+std::vector<ProbeResult> Probe::confirm_all() {
+  std::vector<std::vector<std::size_t>> groups(4);
+  for (std::size_t i = 0; i < known_.size(); ++i) {
+    const bool scaling = known_[i].kind == Symmetry::Kind::scale, gain = scaling && point_->has_gain(known_[i]);
+    groups[gain ? 0 : scaling ? 1 : known_[i].kind == Symmetry::Kind::rescale ? 2 : 3].push_back(i);
   }
-  const bool shift = symmetry.kind == Symmetry::Kind::shift;
-  ProbeResult result{.confirmed = true, .change = 0, .reason = {}};
+  std::vector<ProbeResult> out(known_.size());
+  for (const std::vector<std::size_t>& numbers : groups) {
+    Group group;
+    for (const std::size_t i : numbers) group.push_back(&known_[i]);
+    const ProbeResult all = group.empty() || !together_ ? ProbeResult{} : confirm(group);
+    for (const std::size_t i : numbers) out[i] = all.confirmed ? all : confirm(known_[i]);
+  }
+  return out;
+}
+
+ProbeResult Probe::confirm(const Symmetry& symmetry) { return confirm(Group{&symmetry}); }
+
+ProbeResult Probe::confirm(const Group& group) {
+  if (group[0]->kind == Symmetry::Kind::shift) return confirm_shifts(group);
+  const bool scaling = group[0]->kind == Symmetry::Kind::scale;
+  if (point_->exponent > greatest_exponent) {
+    ProbeResult untried;
+    untried.reason = text("a variance in front of a norm is so small that scalings beyond 2^", greatest_exponent,
+                          " would be needed");
+    return untried;
+  }
+  // Near the model's own numbers, in front of norms whose eps others make void.
+  ProbeResult near = tried(group, scaling ? 0 : -1, true);
+  if (near.confirmed || eps_is_void(group)) return near;
+  // What saturates, a sigmoid say, ignores large scales too, but feels a small one more than an eps would.
+  const double felt = scaling ? felt_as_eps(group) : near.change / eps_of_halving;
+  if (!(felt <= point_->felt_eps + point_->felt_constants)) return near;
+  const ProbeResult far = tried(group, point_->exponent, false);
+  return scaling || far.confirmed ? far : tried(group, -point_->exponent, false);
+}
+
+ProbeResult Probe::confirm_shifts(const Group& group) {
+  ProbeResult result;
   for (const std::uint64_t draw : {std::uint64_t{1}, std::uint64_t{2}}) {
-    const double loss =
-        point_->loss([&](Point& point) { shift ? point.shift(symmetry, draw) : point.scale(symmetry, -1, 2, draw); });
+    const double loss = point_->loss([&](Point& point) { point.shift(group, draw); });
     result.change = std::max(result.change, change_of(loss, point_->base()));
   }
+  result.exact = result.change == 0;
   result.confirmed = result.change <= roundings;
-  // Where a part also feeds a norm, its eps is felt at small factors.
-  for (const int k : {point_->exponent, -point_->exponent})
-    if (!shift && !result.confirmed && to_the_bit(symmetry, k).confirmed)
-      return {.confirmed = true, .change = 0, .reason = {}};
   return result;
 }
 
-ProbeResult Probe::to_the_bit(const Symmetry& symmetry, int exponent) {
-  ProbeResult result{.confirmed = true, .change = 0, .reason = {}};
-  const auto drawn = [&](std::uint64_t draw) {
-    return point_->loss([&](Point& point) { point.scale(symmetry, exponent, exponent > 0 ? 1 : -1, draw); });
+// Whether no norm feels its eps while all else that scalings may change is large.
+bool Probe::eps_is_void(const Group& group) {
+  const auto lifted = [&](Point& point) { point.lift(known_, group); };
+  return point_->felt_constants == 0 && point_->eps / point_->least_variance(lifted) < void_eps;
+}
+
+// By how much the loss changes when all units are doubled; infinite where the next doubling does not change it by a
+// quarter of that, as an eps would: by a half at most where it may stand beside a root.
+double Probe::felt_as_eps(const Group& group) {
+  const auto at = [&](int power) {
+    return point_->loss([&](Point& point) {
+      point.without_inert();
+      point.scale(group, power, 0, 0);
+    });
   };
-  const double from = drawn(0), last = last_bits + std::ldexp(point_->felt_constants, -std::abs(exponent));
-  for (const std::uint64_t draw : {std::uint64_t{1}, std::uint64_t{2}}) {
-    const double loss = drawn(draw);
-    result.change = std::max(result.change, change_of(loss, from));
-    result.confirmed = result.confirmed && change_of(loss, from) <= last;
-  }
+  const double once = at(0), twice = at(1), again = at(2), size = std::abs(once);
+  const double first = (twice - once) / size, second = (again - twice) / size;
+  const bool fades =
+      point_->felt_constants > 0
+          ? std::abs(second) <= 0.51 * std::abs(first) + roundings
+          : std::abs(second - first / 4) <= second_order * point_->eps_of_least * point_->felt_eps + roundings;
+  return fades ? std::abs(first) : std::numeric_limits<double>::infinity();
+}
+
+ProbeResult Probe::tried(const Group& group, int from, bool lifted) {
+  const bool scaling = group[0]->kind == Symmetry::Kind::scale;
+  const int step = scaling ? detail::powers_apart : from < 0 ? 2 : 1;
+  const auto drawn = [&](std::uint64_t draw) {
+    return point_->loss([&](Point& point) {
+      point.without_inert();
+      if (lifted) point.lift(known_, group);
+      point.scale(group, from, step, draw);
+    });
+  };
+  ProbeResult result;
+  const double first = drawn(0);
+  for (const std::uint64_t draw : {std::uint64_t{1}, std::uint64_t{2}})
+    result.change = std::max(result.change, change_of(drawn(draw), first));
+  result.exact = result.change == 0;
+  const double constants = lifted ? 0 : std::ldexp(point_->felt_constants, -std::abs(from));
+  result.confirmed = result.exact || (!point_->rounds_alike(group) && result.change <= last_bits + constants);
   return result;
 }
 
-std::vector<std::string> Probe::missed(const std::vector<Symmetry>& known) {
+std::vector<std::string> Probe::missed() {
   std::vector<std::string> found;
   const Network& network = point_->network();
+  point_->go_up(known_);
   // Parameters that some scaling changes by themselves, and those that a shift does.
   std::set<std::vector<int>> scaled, shifted;
-  for (const Symmetry& s : known) {
+  for (const Symmetry& s : known_) {
     std::vector<int> parameters;
     for (const Symmetry::Part& part : s.parts) parameters.push_back(part.parameter);
     if (s.kind == Symmetry::Kind::scale) scaled.insert(parameters);
@@ -283,7 +371,10 @@ std::vector<std::string> Probe::missed(const std::vector<Symmetry>& known) {
                                double c) {
     return point_->loss([&](Point& point) {
       for (const int p : parameters)
-        point.edit({.parameter = p}, channels, [c](double w, std::int64_t) { return w * c; });
+        point.edit({.parameter = p}, [&](double w, std::size_t channel, std::int64_t) {
+          const auto at = static_cast<std::int64_t>(channel);
+          return channels.empty() || std::ranges::find(channels, at) != channels.end() ? w * c : w;
+        });
     });
   };
   // Each doubling divides what eps makes of the next by four; what saturates ignores large scales alone, and comes to
@@ -309,7 +400,10 @@ std::vector<std::string> Probe::missed(const std::vector<Symmetry>& known) {
     const bool used =
         std::ranges::any_of(network.values, [&](const NetworkValue& v) { return v.parameter == p && v.to_loss; });
     if (shape.size() == 0 || !used || shifted.contains({p})) continue;
-    if (!point_->feels_scale({p}, {}) && scaled_loss({p}, {}, 2) == point_->base()) continue;
+    // What has no effect at all, as behind a unit that is never on, is no symmetry of the network.
+    if (point_->dead(p) ||
+        (!scaled.contains({p}) && !point_->feels_scale({p}, {}) && scaled_loss({p}, {}, 2) == point_->base()))
+      continue;
     const std::int64_t channels = shape.rank() == 0 ? 1 : shape[-1];
     if (scalings && !scaled.contains({p})) {
       if (invariant({p}, {})) found.push_back(text(path(p), ": the loss ignores its scale, which travel did not find"));
@@ -318,12 +412,10 @@ std::vector<std::string> Probe::missed(const std::vector<Symmetry>& known) {
         if (channels > 1 && invariant({p}, {c}))
           found.push_back(text(path(p), ": the loss ignores the scale of channel ", c, ", which travel did not find"));
     }
-    const auto added = [&](std::int64_t row) {
-      return shape.rank() < 2 ? 1 : Rng(3).normal(static_cast<std::uint64_t>(row));
-    };
+    const auto added = [&](std::int64_t row) { return point_->common(p, 3, row); };
     if (point_->feels_shift(p, added)) continue;
     const double moved = point_->loss([&](Point& point) {
-      point.edit({.parameter = p}, {}, [&](double w, std::int64_t row) { return w + added(row); });
+      point.edit({.parameter = p}, [&](double w, std::size_t, std::int64_t row) { return w + added(row); });
     });
     if (change_of(moved, point_->base()) <= roundings)
       found.push_back(text(path(p), ": the loss ignores what its ", shape.rank() < 2 ? "numbers" : "columns",

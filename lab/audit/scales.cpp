@@ -350,13 +350,20 @@ std::vector<Symmetry> walked(const Network& network, const std::vector<bool>& in
 
 }  // namespace
 
+std::vector<bool> inert_parameters(const Network& network, const std::vector<Symmetry>& known) {
+  std::vector<bool> inert(network.parameters.size(), false);
+  for (const Symmetry& s : known) {
+    const auto p = static_cast<std::size_t>(s.parts[0].parameter);
+    if (s.kind == Symmetry::Kind::shift && network.parameters[p].parameter->shape().rank() < 2 &&
+        s.granularity() == "channel")
+      inert[p] = true;
+  }
+  return inert;
+}
+
 std::vector<Symmetry> scale_symmetries(const Network& network, const std::vector<Symmetry>& shifts,
                                        const TravelRules& own) {
-  std::vector<bool> inert(network.parameters.size(), false);
-  for (const Symmetry& shift : shifts)
-    if (network.parameters[static_cast<std::size_t>(shift.parts[0].parameter)].parameter->shape().rank() < 2 &&
-        shift.granularity() == "channel")
-      inert[static_cast<std::size_t>(shift.parts[0].parameter)] = true;
+  const std::vector<bool> inert = inert_parameters(network, shifts);
   std::vector<Symmetry> found;
   for (Symmetry& s : walked(network, inert, own, false))
     if (s.kind == Symmetry::Kind::scale) found.push_back(std::move(s));

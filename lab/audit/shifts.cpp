@@ -126,8 +126,12 @@ class ShiftWalk {
     } else if (value.op == "layer_norm") {
       y = x == Added::constant || x == Added::common ? Added::nothing : Added::something;
     } else {
+      // What all channels of a place share differs from place to place, of which a group of channels has all.
       const bool alone = value.setting("groups") == static_cast<double>(value.shape[-1]);
-      y = x == Added::constant || (x == Added::channels && alone) ? Added::nothing : Added::something;
+      const bool one_place = value.shape.size() == value.shape[0] * value.shape[-1];
+      y = x == Added::constant || (x == Added::channels && alone) || (x == Added::common && one_place)
+              ? Added::nothing
+              : Added::something;
     }
     return both(y, shift);
   }

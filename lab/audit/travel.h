@@ -26,6 +26,10 @@ using TravelRules = std::map<std::string, Travel>;
 /// weight have in common, in front of a softmax or a layer norm.
 std::vector<Symmetry> shift_symmetries(const Network& network, const TravelRules& own = {});
 
+/// Which parameters of the network are biases that a norm removes channel by channel, by what shift_symmetries() found:
+/// what they are does not matter. \param known other symmetries are passed over.
+std::vector<bool> inert_parameters(const Network& network, const std::vector<Symmetry>& known);
+
 /// Scalings that leave the loss as it is, and rescalings of units. They are the solutions of linear equations between
 /// the logarithms of the factors of all channels; each unit of the result is one of a basis of them. \param shifts what
 /// shift_symmetries() found: biases that do not matter may have any scale.

@@ -164,6 +164,19 @@ BOOST_AUTO_TEST_CASE(name_what_is_in_no_group_and_groups_without_parameters) {
   BOOST_TEST(has(found.problems, "conv.weight shrinks by 1e-09 a step, which rounds to nothing in f32"));
 }
 
+// 3e-7 x 0.0003 is 8.999999999999999e-11.
+BOOST_AUTO_TEST_CASE(say_numbers_as_people_do_and_keep_them_whole_in_json) {
+  Small small;
+  const Sgd optimizer(small.net, {.lr = 3e-7, .decay = decoupled_lr(3e-4)});
+  const Audit found = audit(small.net, small.images, small.labels, &optimizer);
+  BOOST_TEST(has(found.problems, "conv.weight shrinks by 9e-11 a step, which rounds to nothing in f32"));
+  BOOST_TEST(nlohmann::json::parse(found.json())["parameters"][0]["shrink"].get<double>() == 3e-7 * 3e-4);
+  const std::string words = found.text();
+  std::size_t longest = 0, digits = 0;
+  for (const char c : words) digits = c >= '0' && c <= '9' ? digits + 1 : 0, longest = std::max(longest, digits);
+  BOOST_TEST(longest <= 8u, words);
+}
+
 BOOST_AUTO_TEST_CASE(give_selectors) {
   Small small;
   const Audit found = audit(small.net, small.images, small.labels, nullptr, {.probe = false});

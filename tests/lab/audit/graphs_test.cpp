@@ -164,6 +164,28 @@ BOOST_AUTO_TEST_CASE(group_norm_takes_groups_of_channels) {
   BOOST_TEST(answer(found).find("conv.weight feeds_norm, group of 2\n") == 0u, answer(found));
 }
 
+// Of one place a group has what all its channels share; of pictures it does not.
+BOOST_AUTO_TEST_CASE(group_norm_of_vectors_takes_what_their_columns_share) {
+  Net net;
+  const Rng rng(1);
+  Child<Linear> fc1{net, "fc1", {.in = 50, .out = 4}, rng}, fc2{net, "fc2", {.in = 4, .out = classes}, rng};
+  Child<GroupNorm> gn{net, "gn", {.groups = 2, .channels = 4}};
+  net.body = [&](const Var& x) { return fc2(relu(gn(fc1(flatten(x, 1))))); };
+  const Audit found = sound_audit(net);
+  BOOST_TEST(symmetries(found) ==
+             "fc1.weight x c, fc1.bias x c, by group of 2 (2)\n"
+             "fc1.weight + t, as a whole\n"
+             "fc1.bias + t, as a whole\n"
+             "fc2.weight + t, as a whole\n"
+             "fc2.bias + t, as a whole\n");
+  Net pictures;
+  Child<Conv2d> stem{pictures, "stem", conv(2, 4, true), rng};
+  Child<GroupNorm> norm{pictures, "norm", {.groups = 2, .channels = 4}};
+  Child<Linear> fc{pictures, "fc", {.in = 4, .out = classes}, rng};
+  pictures.body = [&](const Var& x) { return fc(mean(relu(norm(stem(x))), {1, 2})); };
+  BOOST_TEST(symmetries(sound_audit(pictures)).find("stem.weight + t") == std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_depthwise_convolution_keeps_channels_apart) {
   Sequential net{Rng(1)};
   net.add<Conv2d>("conv", conv(2, 4));

@@ -11,7 +11,10 @@
 #include "framework/nn/linear.h"
 #include "framework/nn/pooling.h"
 #include "framework/nn/sequential.h"
+#include "framework/ops/activation.h"
+#include "framework/ops/arithmetic.h"
 #include "framework/ops/loss.h"
+#include "framework/ops/reduction.h"
 #include "lab/audit/audit.h"
 #include "lab/audit/in_f64.h"
 #include "models/registry.h"
@@ -114,6 +117,81 @@ BOOST_AUTO_TEST_CASE(of_a_batch_norm_with_its_eps) {
     const double wanted = eps / (s2 + eps) * gamma.value().data<double>()[k] * gamma.grad().data<double>()[k];
     BOOST_TEST(std::abs(wg - wanted) < 1e-10 * size);
     BOOST_TEST(std::abs(wanted) > 1e-7 * size);  // what a test without the eps would miss
+  }
+}
+
+// What eps leaves of the scale of what a batch norm sees: eps / (s2_k + eps) gamma_k dL/dgamma_k of a channel.
+std::vector<double> felt_by_eps(const Tensor& in, const Pass& pass, const std::string& norm, double eps) {
+  const Parameter& gamma = pass.of(norm + ".scale");
+  const std::int64_t width = gamma.shape()[0], rows = in.size() / width;
+  std::vector<double> out;
+  for (std::int64_t k = 0; k < width; ++k) {
+    double sum = 0, squares = 0;
+    for (std::int64_t i = 0; i < rows; ++i) sum += in.data<double>()[i * width + k];
+    for (std::int64_t i = 0; i < rows; ++i)
+      squares += std::pow(in.data<double>()[i * width + k] - sum / static_cast<double>(rows), 2);
+    out.push_back(eps / (squares / static_cast<double>(rows) + eps) * gamma.value().data<double>()[k] *
+                  gamma.grad().data<double>()[k]);
+  }
+  return out;
+}
+
+// <gamma, g> + <beta, g> of a whole layer in front of ReLU, a convolution with a bias and a norm is what that norm's
+// eps leaves; neither half of it is, and no channel of its own is.
+BOOST_AUTO_TEST_CASE(of_a_joint_gain_over_its_layer) {
+  constexpr double eps = 1e-2;
+  Sequential net{Rng(1)};
+  net.add<Conv2d>("conv1", {.in = 2, .out = 5, .bias = false});
+  net.add<BatchNorm2d>("bn1", {.channels = 5, .eps = eps});
+  net.add<ReLU>("relu1");
+  net.add<Conv2d>("conv2", {.in = 5, .out = 4});
+  net.add<BatchNorm2d>("bn2", {.channels = 4, .eps = eps});
+  net.add<ReLU>("relu2");
+  net.add<GlobalAvgPool2d>("pool");
+  net.add<Linear>("fc", {.in = 4, .out = 4});
+  const Tensor x = numbers({4, 8, 8, 2}, 9);
+  const Audit found = audit(net, cast(x, DType::f32), labels, nullptr, {.probe = false});
+  BOOST_TEST(std::ranges::any_of(found.symmetries, [](const AuditedSymmetry& s) {
+    return text(s.symmetry) == "bn1.scale x c, bn1.shift x c, as a whole";
+  }));
+  const Pass pass(net, x);
+  Var y = x;
+  for (const char* const layer : {"conv1", "bn1", "relu1", "conv2"})
+    for (const NamedModule& m : net.named_modules())
+      if (m.path == layer) y = (*dynamic_cast<Layer*>(m.module))(y);
+  double wanted = 0;
+  for (const double of_channel : felt_by_eps(y.value(), pass, "bn2", eps)) wanted += of_channel;
+  const Sums scale = sums(pass, {.path = "bn1.scale"}, {}), shift = sums(pass, {.path = "bn1.shift"}, {});
+  const double size = scale.terms + shift.terms;
+  BOOST_TEST(std::abs(scale.wg + shift.wg - wanted) < 1e-10 * size);
+  BOOST_TEST(std::abs(wanted) > 1e-7 * size);
+  BOOST_TEST(std::abs(scale.wg - wanted) > 1e-7 * size);
+  for (std::int64_t k = 0; k < 5; ++k) {
+    const double channel = sums(pass, {.path = "bn1.scale"}, {k}).wg + sums(pass, {.path = "bn1.shift"}, {k}).wg;
+    BOOST_TEST(std::abs(channel) > 1e-7 * size);
+  }
+}
+
+// Two convolutions whose sum a norm sees are invariant together, channel by channel.
+BOOST_AUTO_TEST_CASE(of_all_weights_that_feed_a_norm_together) {
+  constexpr double eps = 1e-2;
+  struct Branches : Layer {
+    Var forward(const Var& x) override { return fc(mean(relu(bn(seen(x))), {1, 2})); }
+    Var seen(const Var& x) { return left(x) + right(x); }
+    Child<Conv2d> left{*this, "left", {.in = 2, .out = 5, .bias = false}, Rng(1)};
+    Child<Conv2d> right{*this, "right", {.in = 2, .out = 5, .bias = false}, Rng(2)};
+    Child<BatchNorm2d> bn{*this, "bn", {.channels = 5, .eps = eps}};
+    Child<Linear> fc{*this, "fc", {.in = 5, .out = 4}, Rng(3)};
+  } net;
+  const Tensor x = numbers({4, 6, 6, 2}, 9);
+  const Pass pass(net, x);
+  const std::vector<double> wanted = felt_by_eps(net.seen(x).value(), pass, "bn", eps);
+  for (std::int64_t k = 0; k < 5; ++k) {
+    const Sums left = sums(pass, {.path = "left.weight"}, {k}), right = sums(pass, {.path = "right.weight"}, {k});
+    const double size = left.terms + right.terms, want = wanted[static_cast<std::size_t>(k)];
+    BOOST_TEST(std::abs(left.wg + right.wg - want) < 1e-10 * size);
+    BOOST_TEST(std::abs(want) > 1e-7 * size);
+    BOOST_TEST(std::abs(left.wg - want) > 1e-7 * size);
   }
 }
 
