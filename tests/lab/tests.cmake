@@ -52,15 +52,15 @@ if(EBB_BUILD_LAB)
     SOURCES lab/audit/audit_file_test.cpp lab/audit/audit_test.cpp lab/audit/decayed_set_test.cpp
       lab/audit/drawing_test.cpp lab/audit/graphs_test.cpp lab/audit/hostile_networks_test.cpp
       lab/audit/identities_test.cpp lab/audit/position_words_test.cpp lab/audit/predict_test.cpp
-      lab/audit/windows_test.cpp lab/audit/written_out_norms_test.cpp lab/audit/zoo_test.cpp
-      support/allocations.cpp support/mutate.cpp
+      lab/audit/probe_test.cpp lab/audit/rescalings_test.cpp lab/audit/windows_test.cpp
+      lab/audit/written_out_norms_test.cpp lab/audit/zoo_test.cpp support/allocations.cpp support/mutate.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   ebb_test(audit_command SOURCES lab/program/audit_command_test.cpp LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   target_compile_definitions(test_audit_command PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_audit_command ebb)
   ebb_test(diagnose
     SOURCES lab/diagnose/command_test.cpp lab/diagnose/diagnosed_training_test.cpp lab/diagnose/diagnosis_test.cpp
-      lab/diagnose/diagnostics_test.cpp
+      lab/diagnose/diagnostics_test.cpp lab/diagnose/unchanged_bits_test.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   target_compile_definitions(test_diagnose PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_diagnose ebb)

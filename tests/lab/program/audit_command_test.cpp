@@ -47,6 +47,17 @@ BOOST_AUTO_TEST_CASE(prints_writes_json_and_draws) {
   for (const AuditRow& row : got.rows) BOOST_TEST(has(svg, row.path + ": "), row.path);
 }
 
+BOOST_AUTO_TEST_CASE(ends_with_1_when_there_is_a_problem_and_names_it) {
+  const std::string files = " --json " + (root / "a.json").string();
+  const Finished done = test::ebb("audit " + recipe("feeds_norm()") + " --set lr=3e-7 --set lambda=0.0003" + files);
+  BOOST_TEST(done.status == 1, done.output);
+  BOOST_TEST(has(done.output, "problem: conv1.weight shrinks by 9e-11 a step, which rounds to nothing in f32\n"),
+             done.output);
+  const AuditRecord got = audit_record_from_json(test::read(root / "a.json"), "a.json");
+  BOOST_TEST(got.problems.size() == 9u);
+  BOOST_TEST(got.rows[0].shrink == 3e-7 * 0.0003);
+}
+
 BOOST_AUTO_TEST_CASE(a_run_that_is_resumed_selects_the_same_parameters_by_position) {
   const std::string own = recipe("feeds_norm() && !path(\\\"conv1*\\\")");
   const auto run = [&](const std::string& out, const std::string& more) {

@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 
+#include "lab/diagnose/diagnosis.h"
 #include "tests/lab/program.h"
 #include "tests/support/temporary_directory.h"
 
@@ -73,6 +74,35 @@ BOOST_AUTO_TEST_CASE(a_run_is_trained_evaluated_reported_and_audited) {
   BOOST_TEST(audited.status == 0, audited.output);
   BOOST_TEST(has(audited.output, "norm1.scale"), audited.output);
   BOOST_TEST(has(audited.output, "feeds_norm"), audited.output);
+}
+
+// Positions, predictions and the page are those of a network, a norm and a decay that Ebb does not know.
+BOOST_AUTO_TEST_CASE(a_network_of_ones_own_is_diagnosed) {
+  BOOST_REQUIRE(train("plain").status == 0);
+  const Finished done = train("seen", "--diagnose");
+  BOOST_REQUIRE_MESSAGE(done.status == 0, done.output);
+  BOOST_TEST(weights("seen") == weights("plain"));
+  BOOST_TEST(!fs::exists(root.path() / "plain" / "diagnostics.csv"));
+  const std::vector<DiagnosisRow> rows =
+      diagnosis_from_csv(test::read(root.path() / "seen" / "diagnostics.csv"), "diagnostics.csv");
+  BOOST_REQUIRE(!rows.empty());
+  int in_front_of_norms = 0, norms = 0;
+  for (const DiagnosisRow& row : rows) {
+    BOOST_TEST(row.norm.median > 0, row.parameter);
+    if (row.parameter == "norm1.scale") ++norms;
+    if (row.position != "feeds_norm") continue;
+    ++in_front_of_norms;
+    BOOST_TEST((row.parameter == "conv1.weight" || row.parameter == "conv2.weight"), row.parameter);
+    BOOST_TEST(row.predicted_norm > 0, row.parameter);
+    BOOST_TEST(row.angle.median > 0, row.parameter);
+  }
+  BOOST_TEST(norms > 0);
+  BOOST_TEST(in_front_of_norms == 2 * norms);
+  BOOST_REQUIRE(own("report " + path("seen")).status == 0);
+  const std::string page = test::read(root.path() / "seen" / "report.html");
+  for (const char* const said : {"What decay did", "conv2.weight", "with every lambda doubled"})
+    BOOST_TEST(has(page, said), said);
+  BOOST_TEST(page.substr(page.find("<h2"), 60).find("What decay did") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_stopped_run_goes_on_to_the_same_bits) {
