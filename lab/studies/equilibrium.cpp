@@ -4,6 +4,7 @@
 #include "lab/study/study.h"
 #include "lab/study/toys.h"
 #include "optim/adam.h"
+#include "optim/lion.h"
 #include "optim/sgd.h"
 
 namespace ebb::studies {
@@ -23,6 +24,7 @@ std::unique_ptr<Optimizer> optimizer_of(const std::string& name, Parameter& w) {
   if (name == "decoupled momentum") return sgd(0.9, false, decoupled_lr(0.2));
   if (name == "nesterov") return sgd(0.9, true, coupled_l2(0.02));
   if (name == "adamw") return adam(0.9, decoupled_lr(0.5));
+  if (name == "lion") return std::make_unique<Lion>(alone(w), LionOptions{.lr = 1e-3, .decay = decoupled_lr(2)});
   return adam(0, coupled_l2(0.02));
 }
 
@@ -30,7 +32,8 @@ std::unique_ptr<Optimizer> optimizer_of(const std::string& name, Parameter& w) {
 void run(const Trial& trial, Record& record) {
   constexpr std::int64_t n = 64;
   // Five times what Adam's second moment remembers.
-  constexpr int burn_in = 5000, steps = 6000;
+  constexpr int burn_in = 5000;
+  const int steps = trial.word("optimizer") == "lion" ? 24000 : 6000;
   const double size = trial.number("size");
   Parameter w("w", Role::weight, Tensor::full({n}, 0.25, DType::f64));
   const std::unique_ptr<Optimizer> optimizer = optimizer_of(trial.word("optimizer"), w);
@@ -53,7 +56,7 @@ void run(const Trial& trial, Record& record) {
   }
   const auto predicted =
       equilibrium(optimizer->update_model(), optimizer->terms(), optimizer->lr(), std::sqrt(gradient), n);
-  const bool linear = trial.word("optimizer").find("adam") == std::string::npos;
+  const bool linear = optimizer->update_model().kind == UpdateModel::Kind::linear;
   record.put("norm", linear ? std::pow(fourth, 0.25) : std::sqrt(square_sum));
   record.put("predicted norm", predicted->norm);
   record.put("angle", std::sqrt(turn));
@@ -74,8 +77,8 @@ Plot agreement(const Results& results, const std::string& what, const std::strin
 Study equilibrium() {
   std::vector<Claim> claims;
   int number = 1;
-  const std::vector<std::string> optimizers{"sgd",   "coupled momentum", "decoupled momentum", "nesterov",
-                                            "adamw", "adam + l2"};
+  std::vector<std::string> optimizers{"sgd",   "coupled momentum", "decoupled momentum", "nesterov",
+                                      "adamw", "adam + l2"};
   for (const std::string& optimizer : optimizers) {
     const double tolerance = optimizer == "adam + l2" ? 0.02 : 0.01;
     const Arm arm{{"optimizer", optimizer}};
@@ -92,12 +95,26 @@ Study equilibrium() {
                          "angle", "size", -1.0 / 3, 0.02, {{"optimizer", "adam + l2"}}));
   claims.push_back(slope({std::to_string(number++), "under AdamW all turn alike", {"B13"}}, "angle", "size", 0, 0.001,
                          {{"optimizer", "adamw"}}));
+  for (const std::string optimizer : {"adam + l2", "lion"})
+    for (const std::string what : {"norm", "angle"}) {
+      ClaimText said{std::to_string(number++), optimizer + ": the " + what +
+                                                   " is the predicted one within 1 %, a claim that was added when 1 to "
+                                                   "15 had been judged"};
+      if (optimizer == "lion" && what == "angle") said.expected = Verdict::Is::undecided;
+      claims.push_back(within(std::move(said), what, "predicted " + what, 0.01, {{"optimizer", optimizer}}));
+    }
+  optimizers.emplace_back("lion");
   return {
       .name = "equilibrium",
       .title = "Norm and rotation at equilibrium",
       .statement = "In front of a norm, decay and updates balance at a norm and a rotation that are known beforehand.",
       .reference = "Wan et al. 2021; Kosson et al. 2024",
-      .limits = "Random gradients at right angles to one weight: real nets have gradients that depend on each other.",
+      .limits =
+          "Random gradients at right angles to one weight: real nets have gradients that depend on each other. Lion is "
+          "measured for 24,000 steps, the others for 6,000: in as many both of its claims had been undecided, with a "
+          "norm of 1.006 [1.001, 1.011] and an angle of 0.992 [0.987, 0.998] of the predicted. Its law takes the "
+          "momentum for a normal number; the norm comes out 0.7 % longer and the angle 0.9 % smaller, which a band of "
+          "1 % does not decide.",
       .factors = {{"optimizer", optimizers}, {"size", {"1", "8"}}},
       .pairs = 6,
       .tier = Tier::T1,

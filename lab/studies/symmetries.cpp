@@ -1,8 +1,7 @@
 // Changes of parameters that the loss does not feel: what gradients say of them, and what decay does along them.
-#include "framework/nn/group_norm.h"
-#include "framework/nn/layer_norm.h"
 #include "framework/ops/activation.h"
-#include "framework/ops/normalization.h"
+#include "lab/audit/audit.h"
+#include "lab/study/along.h"
 #include "lab/study/exact.h"
 #include "lab/study/figures.h"
 #include "lab/study/statistics.h"
@@ -18,24 +17,6 @@ namespace {
 
 using namespace toys;
 using namespace workloads;
-
-// Linear, a norm of whole samples or of groups of channels, ReLU, linear.
-struct SampleNormNet : Layer {
-  SampleNormNet(std::int64_t groups, double eps, const Rng& rng)
-      : fc1{*this, "fc1", {.in = 12, .out = 16}, rng}, fc2{*this, "fc2", {.in = 16, .out = 4}, rng} {
-    if (groups > 0) group.emplace(*this, "group", GroupNormOptions{.groups = groups, .channels = 16, .eps = eps});
-    else layer.emplace(*this, "layer", LayerNormOptions{.size = 16, .eps = eps});
-    to(DType::f64);
-  }
-  Var forward(const Var& x) override {
-    const Var y = fc1(x);
-    return fc2(relu(group ? (*group)(y) : (*layer)(y)));
-  }
-  Child<Linear> fc1;
-  std::optional<Child<LayerNorm>> layer;
-  std::optional<Child<GroupNorm>> group;
-  Child<Linear> fc2;
-};
 
 // <w, g> of each output channel.
 std::vector<double> along(const Parameter& w) {
@@ -78,10 +59,15 @@ void before_a_norm(const Trial& trial, Record& record) {
   gradients(cnn, made_up({8, 8, 8, 1}, 4, trial.rng().at("images")));
   batch_norm_identity(cnn.conv1->weight, *cnn.bn1, missed);
   batch_norm_identity(cnn.conv2->weight, *cnn.bn2, missed);
+  ResidualNet residual(0.05, trial.rng().at("residual"));
+  gradients(residual, made_up({8, 8, 8, 1}, 4, trial.rng().at("images")));
+  batch_norm_identity(residual.stem->weight, *residual.bn0, missed);
+  batch_norm_identity(residual.conv1->weight, *residual.bn1, missed);
+  batch_norm_identity(residual.conv2->weight, *residual.bn2, missed);
   put_exact(record, "batch norm", missed.error, missed.without_eps);
 
   const Batch batch = made_up({32, 12}, 4, trial.rng().at("batch"));
-  SampleNormNet layer(0, 0, trial.rng().at("layer"));
+  SampleNormNet layer({.groups = 0, .eps = 0}, trial.rng().at("layer"));
   gradients(layer, batch);
   const Parameter& w = layer.fc1->weight;
   double channel = 0;
@@ -98,7 +84,7 @@ void before_a_norm(const Trial& trial, Record& record) {
     common = std::max(common, std::abs(sum));
   }
   put_exact(record, "column mean before layer norm", common / sum_abs(w.grad()), max_abs(w.grad()) / sum_abs(w.grad()));
-  SampleNormNet group(2, 0, trial.rng().at("group"));
+  SampleNormNet group({.groups = 2, .eps = 0}, trial.rng().at("group"));
   gradients(group, batch);
   const std::vector<double> of_weight = along(group.fc1->weight);
   double error = 0, effect = 0;
@@ -255,12 +241,83 @@ void rescaling(const Trial& trial, Record& record) {
   put_exact(record, "law of rescaling", worst(0), worst(0.9));
 }
 
+void of_the_audit(const Trial& trial, Record& record) {
+  const Batch rows = made_up({32, 12}, 4, trial.rng().at("batch"));
+  const Batch images = made_up({8, 8, 8, 1}, 4, trial.rng().at("images"));
+  const auto all = [&](double eps) {
+    BnMlp mlp({.in = 12, .hidden = 16, .classes = 4, .eps = eps, .bias = true}, trial.rng().at("mlp"));
+    SmallCnn cnn({.side = 8, .classes = 4, .eps = eps}, trial.rng().at("cnn"));
+    ResidualNet residual(eps, trial.rng().at("residual"));
+    SampleNormNet layer({.groups = 0, .eps = eps}, trial.rng().at("layer"));
+    SampleNormNet group({.groups = 2, .eps = eps}, trial.rng().at("group"));
+    Along worst;
+    for (Layer* const net : std::initializer_list<Layer*>{&mlp, &cnn, &residual, &layer, &group}) {
+      net->to(DType::f64);
+      const Along one = along_symmetries(*net, net == &cnn || net == &residual ? images : rows);
+      worst.scalings = std::max(worst.scalings, one.scalings);
+      worst.shifts = std::max(worst.shifts, one.shifts);
+      worst.confirmed += one.confirmed;
+      worst.symmetries += one.symmetries;
+    }
+    return worst;
+  };
+  const Along exact = all(0), with_eps = all(0.05);
+  ResidualNet net(0, trial.rng().at("residual"));
+  gradients(net, images);
+  double column = 0, sizes = 0;
+  for (std::int64_t i = 0; i < 4; ++i) column += net.fc->weight.grad().at({i, 0});
+  for (const Parameter* const p : net.parameters()) sizes += sum_abs(p->grad());
+  put_exact(record, "gradient along scalings", exact.scalings, with_eps.scalings);
+  put_exact(record, "gradient along shifts", exact.shifts, column / sizes);
+  record.put("share of symmetries that the probe confirms",
+             (exact.confirmed + with_eps.confirmed) / (exact.symmetries + with_eps.symmetries));
+}
+
+// 500 steps with a cosine of a net with a skip: every shift that the audit finds is a tracer.
+void tracers_of_the_audit(const Trial& trial, Record& record) {
+  constexpr int steps = 500;
+  struct Seen {
+    double error = 0, moved = 0;
+  };
+  const auto trained = [&](auto make) {
+    ResidualNet net(1e-5, trial.rng().at("residual"));
+    const auto batch = [&](int step) {
+      return made_up({4, 8, 8, 1}, 4, trial.rng().at("steps").at(static_cast<std::uint64_t>(step)));
+    };
+    const Batch first = batch(0);
+    const Audit found = audit(net, first.x, first.labels, nullptr, {.probe = false});
+    const std::vector<double> start = tracers_of(net, found);
+    auto optimizer = make(net);
+    double left = 1;
+    for (int step = 0; step < steps; ++step) {
+      gradients(net, batch(step));
+      left *= 1 - optimizer.terms().shrink;
+      optimizer.step();
+    }
+    Seen seen;
+    const std::vector<double> end = tracers_of(net, found);
+    for (std::size_t i = 0; i < end.size(); ++i) {
+      seen.error = std::max(seen.error, std::abs(end[i] - left * start[i]));
+      seen.moved = std::max(seen.moved, std::abs((1 - left) * start[i]));
+    }
+    return seen;
+  };
+  const Seen sgd = trained([&](Layer& net) {
+    return Sgd(net, {.lr = 0.05, .momentum = 0.9, .schedule = cosine(steps), .decay = decoupled_lr(0.1)});
+  });
+  const Seen adamw = trained(
+      [&](Layer& net) { return AdamW(net, {.lr = 0.005, .schedule = cosine(steps), .decay = decoupled_lr(0.1)}); });
+  put_exact(record, "tracers of a net with a skip", sgd.error, std::min(sgd.moved, adamw.error));
+}
+
 void run(const Trial& trial, Record& record) {
   before_a_norm(trial, record);
   function_unchanged(trial, record);
   curvature(trial, record);
   tracers(trial, record);
   rescaling(trial, record);
+  of_the_audit(trial, record);
+  tracers_of_the_audit(trial, record);
 }
 
 Plot falls(const Results& results) {
@@ -296,8 +353,8 @@ Study symmetries() {
       .limits = "Small nets on made-up data, in f64.",
       .pairs = 4,
       .tier = Tier::T1,
-      .minutes = 0.1,
-      .version = 2,
+      .minutes = 0.2,
+      .version = 3,
       .run = run,
       .claims =
           {exact({"1", "<W_k, g_k> = eps/(s2_k + eps) gamma_k dL/dgamma_k in front of batch norms"}, "batch norm",
@@ -317,8 +374,17 @@ Study symmetries() {
            at_least({"11", "under AdamW gradients move it, too"}, "class mean under AdamW", 1e-3),
            exact({"12", "AdamW shrinks what has no gradient by prod(1 - shrink)", {"A4"}},
                  "weights without a gradient under AdamW", 1e-12),
-           exact({"13", "|w_in|^2 + b^2 - |w_out|^2 of units without norm follows its law"}, "law of rescaling",
-                 1e-12)},
+           exact({"13", "|w_in|^2 + b^2 - |w_out|^2 of units without norm follows its law"}, "law of rescaling", 1e-12),
+           exact({"14",
+                  "along every scaling and rescaling that the audit finds in five nets, one of them with a skip, the "
+                  "gradient is 0"},
+                 "gradient along scalings", 1e-12),
+           exact({"15", "along every shift that it finds there, too"}, "gradient along shifts", 1e-12),
+           at_least({"16", "its probe confirms all of them, scalings to the bit"},
+                    "share of symmetries that the probe confirms", 1),
+           exact(
+               {"17", "every shift that it finds in a net with a skip shrinks by prod(1 - shrink): SGD with momentum"},
+               "tracers of a net with a skip", 1e-12)},
       .figures = {{"gradient", "In front of a norm the gradient falls as 1/|w|.", falls},
                   {"left", "AdamW shrinks what has no gradient by prod(1 - shrink); Adam with L2 does not.", left}}};
 }

@@ -4,8 +4,10 @@
 
 #include "framework/compute/basic.h"
 #include "framework/ops/activation.h"
+#include "framework/ops/arithmetic.h"
 #include "framework/ops/loss.h"
 #include "framework/ops/pooling.h"
+#include "framework/ops/reduction.h"
 #include "framework/ops/shape.h"
 
 namespace ebb::workloads {
@@ -33,6 +35,34 @@ Var SmallCnn::forward(const Var& x) {
   const Var first = max_pool2d(bn1(conv1(x)), {.kernel = {2, 2}});
   const Var second = max_pool2d(bn2(conv2(first)), {.kernel = {2, 2}});
   return fc(reshape(second, {second.dim(0), -1}));
+}
+
+SampleNormNet::SampleNormNet(const SampleNormNetOptions& o, const Rng& rng)
+    : fc1{*this, "fc1", {.in = 12, .out = 16}, rng}, fc2{*this, "fc2", {.in = 16, .out = 4}, rng} {
+  if (o.groups > 0) group.emplace(*this, "group", GroupNormOptions{.groups = o.groups, .channels = 16, .eps = o.eps});
+  else layer.emplace(*this, "layer", LayerNormOptions{.size = 16, .eps = o.eps});
+  to(DType::f64);
+}
+
+Var SampleNormNet::forward(const Var& x) {
+  const Var y = fc1(x);
+  return fc2(relu(group ? (*group)(y) : (*layer)(y)));
+}
+
+ResidualNet::ResidualNet(double eps, const Rng& rng)
+    : stem{*this, "stem", {.in = 1, .out = 4, .padding = {1, 1}}, rng},
+      bn0{*this, "bn0", {.channels = 4, .eps = eps}},
+      conv1{*this, "conv1", {.in = 4, .out = 4, .padding = {1, 1}}, rng},
+      bn1{*this, "bn1", {.channels = 4, .eps = eps}},
+      conv2{*this, "conv2", {.in = 4, .out = 4, .padding = {1, 1}}, rng},
+      bn2{*this, "bn2", {.channels = 4, .eps = eps}},
+      fc{*this, "fc", {.in = 4, .out = 4}, rng} {
+  to(DType::f64);
+}
+
+Var ResidualNet::forward(const Var& x) {
+  const Var stream = relu(bn0(stem(x)));
+  return fc(mean(relu(stream + bn2(conv2(relu(bn1(conv1(stream)))))), {1, 2}));
 }
 
 Batch made_up(const Shape& shape, std::int64_t classes, const Rng& rng) {

@@ -4,10 +4,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "framework/nn/batch_norm.h"
 #include "framework/nn/conv2d.h"
+#include "framework/nn/group_norm.h"
 #include "framework/nn/layer.h"
+#include "framework/nn/layer_norm.h"
 #include "framework/nn/linear.h"
 
 namespace ebb::workloads {
@@ -61,6 +64,40 @@ class SmallCnn : public Layer {
   Child<BatchNorm2d> bn1;  ///< With ReLU.
   Child<Conv2d> conv2;     ///< In front of bn2.
   Child<BatchNorm2d> bn2;  ///< With ReLU.
+  Child<Linear> fc;        ///< The head.
+};
+
+/// Options of SampleNormNet.
+struct SampleNormNetOptions {
+  std::int64_t groups = 0;  ///< Of channels that are normalised together; 0: a layer norm, of all of them.
+  double eps = 1e-5;        ///< Of the norm.
+};
+
+/// Linear 12 to 16, a norm of single samples, ReLU, linear to 4.
+class SampleNormNet : public Layer {
+ public:
+  SampleNormNet(const SampleNormNetOptions& options, const Rng& rng);  ///< Of f64 numbers.
+  Var forward(const Var& x) override;
+
+  Child<Linear> fc1;                      ///< In front of the norm.
+  std::optional<Child<LayerNorm>> layer;  ///< One of the two is there.
+  std::optional<Child<GroupNorm>> group;  ///< The other one.
+  Child<Linear> fc2;                      ///< The head.
+};
+
+/// Convolution to 4 channels, a block with a skip around two of them, mean, linear to 4; each convolution has a bias
+/// and stands in front of a batch norm.
+class ResidualNet : public Layer {
+ public:
+  ResidualNet(double eps, const Rng& rng);  ///< Of f64 numbers, for grey images.
+  Var forward(const Var& x) override;
+
+  Child<Conv2d> stem;      ///< In front of bn0.
+  Child<BatchNorm2d> bn0;  ///< With ReLU; the skip begins behind it.
+  Child<Conv2d> conv1;     ///< In front of bn1.
+  Child<BatchNorm2d> bn1;  ///< With ReLU.
+  Child<Conv2d> conv2;     ///< In front of bn2.
+  Child<BatchNorm2d> bn2;  ///< In front of the sum.
   Child<Linear> fc;        ///< The head.
 };
 

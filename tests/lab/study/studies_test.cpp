@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE(showing_a_study_says_which_claims_are_expected_to_be_refute
       const bool refuted = claim.kind != Claim::Kind::estimate && claim.text.expected == Verdict::Is::refuted;
       BOOST_TEST((column != std::string::npos && line.find("refuted", column) == column) == refuted,
                  study.name << ": " << line);
-      any = any || refuted;
+      any = any || (claim.kind != Claim::Kind::estimate && claim.text.expected != Verdict::Is::confirmed);
       told += refuted ? 1 : 0;
     }
     BOOST_TEST((column != std::string::npos) == any, study.name);
