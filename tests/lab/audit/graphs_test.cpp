@@ -97,6 +97,33 @@ BOOST_AUTO_TEST_CASE(a_skip_around_convolution_and_norm) {
              "fc.weight head, whole\nfc.bias head, whole\n");
 }
 
+// What is behind a convolution is weighed by that, and a parameter that is added is no branch.
+BOOST_AUTO_TEST_CASE(a_norm_in_front_of_a_convolution_or_of_a_bias_weighs_no_branch) {
+  const Rng rng(1);
+  const auto position = [](Net& net) {
+    for (const AuditRow& row : sound_audit(net).rows)
+      if (row.path == "bn.scale") return std::string(name(row.position));
+    return std::string("missing");
+  };
+  Net weighed;
+  Child<Conv2d> stem{weighed, "stem", conv(2, 4), rng}, conv2{weighed, "conv2", conv(4, 4), rng},
+      side{weighed, "side", conv(2, 4), rng};
+  Child<BatchNorm2d> bn{weighed, "bn", {.channels = 4}};
+  Child<Linear> fc{weighed, "fc", {.in = 4, .out = classes}, rng};
+  weighed.body = [&](const Var& x) { return fc(mean(sigmoid(conv2(sigmoid(bn(stem(x)))) + side(x)), {1, 2})); };
+  BOOST_TEST(position(weighed) == "plain");
+  weighed.body = [&](const Var& x) { return fc(mean(sigmoid(sigmoid(bn(stem(x))) + conv2(side(x))), {1, 2})); };
+  BOOST_TEST(position(weighed) == "residual_gain");
+
+  Net biased;
+  Child<Conv2d> first{biased, "first", conv(2, 4), rng};
+  Child<BatchNorm2d> norm{biased, "bn", {.channels = 4}};
+  Parameter bias{biased, "bias", Role::bias, Tensor::full({4}, 0.25)};
+  Child<Linear> head{biased, "head", {.in = 4, .out = classes}, rng};
+  biased.body = [&](const Var& x) { return head(mean(sigmoid(sigmoid(norm(first(x))) + Var(bias)), {1, 2})); };
+  BOOST_TEST(position(biased) == "plain");
+}
+
 BOOST_AUTO_TEST_CASE(branches_added_before_a_norm_are_invariant_together_only) {
   Net net;
   const Rng rng(1);

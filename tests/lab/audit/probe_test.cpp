@@ -190,6 +190,15 @@ BOOST_AUTO_TEST_CASE(what_feels_an_eps_directly_is_refused_unless_it_is_as_small
   BOOST_TEST(some < 1e-5);
 }
 
+BOOST_AUTO_TEST_CASE(a_shift_that_the_loss_feels_is_refused) {
+  Gain net(
+      1e-5, [](const Var& x) { return relu(x); }, true);
+  BOOST_TEST(claimed(net, {"conv1.bias"}, Symmetry::Kind::shift).confirmed);
+  const ProbeResult felt = claimed(net, {"bn1.shift"}, Symmetry::Kind::shift);
+  BOOST_TEST(!felt.confirmed);
+  BOOST_TEST(felt.change > 1e-6, felt.change);
+}
+
 // f(c x) / c of a tanh goes to x as c falls: bits agree far away, not near.
 BOOST_AUTO_TEST_CASE(a_rescaling_that_holds_far_away_alone_is_refused) {
   Net net;

@@ -275,6 +275,29 @@ BOOST_AUTO_TEST_CASE(tell_a_run_on_its_way_from_a_formula_that_is_wrong) {
   BOOST_TEST(alike.norm_ratio.median > 1.2);
 }
 
+// A weight that begins with its norm at equilibrium, and gets gradients at right angles to it and to each other, keeps
+// it.
+BOOST_AUTO_TEST_CASE(call_nothing_at_rest_before_it_was_watched_for_a_relaxation_time) {
+  constexpr double lr = 0.1, shrink = 0.01, g = 0.3;
+  Toy toy(2, lr * g / std::sqrt(1 - (1 - shrink) * (1 - shrink)));
+  Sgd sgd({{&toy.w}}, {.lr = lr, .decay = decoupled_lr(shrink / lr)});
+  Diagnostics diagnostics(sgd, by_hand(toy.w), {.every = 1, .window = 4});
+  for (std::int64_t t = 1; t <= 100; ++t) {
+    toy.give([&](std::int64_t i, std::int64_t) { return g * hadamard(t, i); });
+    sgd.step();
+  }
+  int early = 0, late = 0;
+  for (const DiagnosisRow& row : diagnostics.rows()) {
+    BOOST_TEST(std::abs(row.drift) < 1e-9, row.step << ": " << row.drift);
+    BOOST_TEST((row.relaxation > 40 && row.relaxation < 60), row.relaxation);
+    const bool watched = static_cast<double>(row.step) >= row.relaxation;
+    BOOST_TEST(row.at_rest == watched, row.step);
+    ++(watched ? late : early);
+  }
+  BOOST_TEST(early >= 9);
+  BOOST_TEST(late >= 9);
+}
+
 BOOST_AUTO_TEST_CASE(do_not_predict_what_has_no_equilibrium) {
   for (const Position position : {Position::plain, Position::head, Position::joint_gain}) {
     Toy toy(2, 0.1);
