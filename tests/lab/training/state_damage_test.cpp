@@ -77,8 +77,11 @@ struct Damage {
 constexpr const char* prefixes[] = {"", "snapshot/"};
 
 // What each counter bears of the values below, beside numbers in its range: "n" null, "m" minus one.
-const std::map<std::string, std::string> borne{
-    {"train_loss", "nm"}, {"evaluation_loss", "nm"}, {"train_accuracy", "n"}, {"evaluation_accuracy", "n"}};
+const std::map<std::string, std::string> borne{{"train_loss", "nm"},
+                                               {"evaluation_loss", "nm"},
+                                               {"train_accuracy", "n"},
+                                               {"lr", "n"},  // of epochs that another program made
+                                               {"evaluation_accuracy", "n"}};
 
 BOOST_AUTO_TEST_SUITE(damaged_states)
 
