@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
   const Work work = make_work(argv[1], batch);
   // Any other rate would soon fit the one batch.
   Sgd optimizer(*work.model, {.lr = 0, .momentum = 0.9, .decay = coupled_l2(1e-4)});
-  const Audit positions = audit(*work.model, work.images, work.labels, &optimizer, {.probe = false});
+  const Audit audited = audit(*work.model, work.images, work.labels, &optimizer, {.probe = false});
   const DiagnoseOptions options{.step_work = step_work(work)};
   const std::int64_t every = interval_for(optimizer, options);
 
@@ -68,7 +68,7 @@ int main(int argc, char** argv) {
       Idle idle;
       if (arm == 1) optimizer.add(idle);
       std::unique_ptr<Diagnostics> diagnostics;
-      if (arm == 2) diagnostics = std::make_unique<Diagnostics>(optimizer, positions, options);
+      if (arm == 2) diagnostics = std::make_unique<Diagnostics>(optimizer, audited, options);
       seconds[static_cast<std::size_t>(arm)] = step_seconds();
       optimizer.remove(idle);
     }

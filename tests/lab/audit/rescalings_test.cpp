@@ -171,8 +171,8 @@ BOOST_AUTO_TEST_CASE(through_what_is_homogeneous) {
       {"a slope written out", [](const Var& x) { return relu(x) + 0.25 * (x - relu(x)); }},
       {"a number", [](const Var& x) { return relu(x * 3.0) / 7; }},
       {"a row that is dropped", [](const Var& x) { return relu(slice(x, 1, 0, 4)); }}};
-  for (const auto& [what, op] : between) BOOST_TEST_CONTEXT(what) {
-      net.body = [&](const Var& x) { return net.fc(mean(op(net.conv2(op(net.conv1(x)))), {1, 2})); };
+  for (const auto& [what, made_of] : between) BOOST_TEST_CONTEXT(what) {
+      net.body = [&, op = made_of](const Var& x) { return net.fc(mean(op(net.conv2(op(net.conv1(x)))), {1, 2})); };
       BOOST_TEST(rescalings(net) == both);
     }
 }
@@ -185,8 +185,8 @@ BOOST_AUTO_TEST_CASE(not_through_what_is_not) {
       {"softplus", [](const Var& x) { return softplus(x); }},  {"elu", [](const Var& x) { return elu(x); }},
       {"relu6", [](const Var& x) { return relu6(x); }},        {"1 added", [](const Var& x) { return relu(x) + 1.0; }},
       {"a square", [](const Var& x) { return square(x) + x; }}};
-  for (const auto& [what, op] : between) BOOST_TEST_CONTEXT(what) {
-      net.body = [&](const Var& x) { return net.fc(mean(op(net.conv2(op(net.conv1(x)))), {1, 2})); };
+  for (const auto& [what, made_of] : between) BOOST_TEST_CONTEXT(what) {
+      net.body = [&, op = made_of](const Var& x) { return net.fc(mean(op(net.conv2(op(net.conv1(x)))), {1, 2})); };
       BOOST_TEST(rescalings(net).empty());
     }
 }
