@@ -38,9 +38,14 @@ struct Pool {
   memory::Stats stats;
   bool poison = false;
   int guards = 0;
-  std::uint64_t most = std::numeric_limits<std::uint64_t>::max();  // bytes of a tensor, see Bound
+};
+
+// Of the bound that holds in this thread.
+struct Bounded {
+  std::uint64_t most = std::numeric_limits<std::uint64_t>::max();  // bytes of a tensor
   const std::string* wanted = nullptr;
 };
+thread_local Bounded bounded;
 
 // Never destroyed: tensors with static lifetime may outlive everything else.
 Pool& pool() {
@@ -80,9 +85,9 @@ Storage* detail::acquire(std::size_t bytes) {
   if (wanted >= size_classes)
     fail("memory", text("a request of ", bytes, " bytes"), "at most 2^56 bytes", "use less of it");
   const bool large = keep_blocks && head + bytes >= smallest_mapping;
+  if (bytes > bounded.most) fail("memory", text("a tensor of ", bytes, " bytes"), *bounded.wanted);
   Pool& p = pool();
   const std::scoped_lock lock(p.mutex);
-  if (bytes > p.most) fail("memory", text("a tensor of ", bytes, " bytes"), *p.wanted);
   Storage* block = nullptr;
   if constexpr (keep_blocks) {
     if (!large) block = take_small(p, wanted);
@@ -164,20 +169,12 @@ memory::Guard::~Guard() {
   --pool().guards;
 }
 
-memory::Bound::Bound(std::uint64_t most, std::string wanted) : wanted_(std::move(wanted)) {
-  const std::scoped_lock lock(pool().mutex);
-  most_before_ = pool().most;
-  wanted_before_ = pool().wanted;
-  if (most >= most_before_) return;
-  pool().most = most;
-  pool().wanted = &wanted_;
+memory::Bound::Bound(std::uint64_t most, std::string wanted)
+    : wanted_(std::move(wanted)), most_before_(bounded.most), wanted_before_(bounded.wanted) {
+  if (most < most_before_) bounded = {.most = most, .wanted = &wanted_};
 }
 
-memory::Bound::~Bound() {
-  const std::scoped_lock lock(pool().mutex);
-  pool().most = most_before_;
-  pool().wanted = wanted_before_;
-}
+memory::Bound::~Bound() { bounded = {.most = most_before_, .wanted = wanted_before_}; }
 
 bool memory::pooled() { return keep_blocks; }
 

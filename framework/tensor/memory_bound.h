@@ -9,9 +9,9 @@
 
 namespace ebb::memory {
 
-/// While one lives, a tensor of more than `most` bytes is an Error before there is memory for it, in all threads. For
-/// what is built by the words of a file: a network whose weights cannot be those of the file is refused at once, where
-/// making it would take long. Bounds may stand within each other.
+/// While one lives, a tensor of more than `most` bytes that its thread asks for is an Error before there is memory for
+/// it. For what is built by the words of a file: a network whose weights cannot be those of the file is refused at
+/// once, where making it would take long. Bounds may stand within each other, and end in the thread that they began in.
 class Bound {
  public:
   /// \param wanted what the message says of it: "at most four times the file's largest tensor".

@@ -45,8 +45,7 @@ struct ProbeResult {
 /// - `pow`, the square root in a rescaling, powers that are no whole numbers and ops of your own may round a scaled
 ///   number otherwise: 2^-46 is granted, 128 roundings.
 /// - An eps of a norm that is written out may be added to a root and vanish with 2^-k only: 2^-46 is granted, and 2^-k
-/// of
-///   16 times its share.
+///   of 16 times its share.
 class Probe {
  public:
   /// \param network as recorded from `loss`, for the parameters' order.

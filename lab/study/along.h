@@ -12,7 +12,7 @@ namespace ebb {
 /// What an audit finds in a network, and what gradients say of it.
 struct Along {
   double scalings = 0;    ///< The largest |sum w g| over sum |w g| of a unit of a scaling or rescaling.
-  double shifts = 0;      ///< The largest |sum g| over sum |g| of a unit of a shift.
+  double shifts = 0;      ///< The largest |sum g| of a unit of a shift, over sum |g| of all parameters.
   double symmetries = 0;  ///< How many the audit finds.
   double confirmed = 0;   ///< Those that the probe confirms, scalings to the bit; 0 if the audit has problems.
 };

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstdint>
+#include <latch>
 #include <new>
 #include <stdexcept>
 #include <thread>
@@ -10,6 +11,7 @@
 
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/memory_bound.h"
 #include "framework/tensor/memory_limits.h"
 #include "framework/tensor/tensor.h"
 #include "tests/support/errors.h"
@@ -262,6 +264,45 @@ BOOST_AUTO_TEST_CASE(a_guard_refuses_what_the_machine_has_no_room_for) {
   const memory::Guard guard;
   BOOST_TEST(Tensor({10 * mib}).size() == 10 * mib);
   BOOST_TEST(test::fails_with({"no memory for", " available"}, [&] { Tensor({std::int64_t{1} << 44}); }));
+}
+
+// Files are read by several threads at once: the bound of one must not outlive it in another.
+BOOST_AUTO_TEST_CASE(a_bound_holds_in_its_thread_and_ends_with_it) {
+  const auto fits = [](std::int64_t bytes) {
+    try {
+      const Tensor t({bytes}, DType::u8);
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  bool free = false, bound = true;
+  std::latch begun(1), ended(1);
+  std::jthread other;
+  {
+    const memory::Bound first(4096, "at most 4096 bytes, as the file says");
+    BOOST_TEST(fits(4096));
+    BOOST_TEST(!fits(4097));
+    {
+      const memory::Bound larger(1 << 20, "at most a MiB"), smaller(512, "at most 512 bytes");
+      BOOST_TEST(!fits(513));
+    }
+    BOOST_TEST(!fits(4097));
+    other = std::jthread([&] {
+      free = fits(1 << 20);
+      const memory::Bound own(8192, "at most 8192 bytes");
+      begun.count_down();
+      ended.wait();
+      bound = !fits(8193);
+    });
+    begun.wait();
+  }
+  BOOST_TEST(fits(1 << 20));  // while the other thread is bound
+  ended.count_down();
+  other.join();
+  BOOST_TEST(free);
+  BOOST_TEST(bound);
+  BOOST_TEST(fits(1 << 20));
 }
 
 BOOST_AUTO_TEST_CASE(no_memory_is_told_from_other_errors) {
