@@ -30,7 +30,8 @@ namespace ebb {
 ///
 /// Near the equilibrium |w|^2 comes back by a share of its distance in each step. At fixed coefficients that would be
 /// 1 - f^2 for the slowest factor f of the response. But a weight that is too long also meets smaller gradients in a
-/// linear update, which doubles the rate, and relatively stronger coupled decay in a normalised one, half as much again:
+/// linear update, which doubles the rate, and relatively stronger coupled decay in a normalised one, half as much
+/// again:
 ///
 ///     linear      2 (1 - f^2): exact for plain SGD, 4 lr lambda to leading order
 ///     normalised  1 - f^2, with coupled decay 3/2 (1 - f^2)

@@ -226,7 +226,7 @@ std::vector<Claim> claims() {
                              Verdict::Is::confirmed, {"B13"}),
                         layer + " norm", layer + " gradient over lambda", 1.0 / 3, 0.1, {{"optimizer", "adam + l2"}}));
   out.push_back(greater(said("layers turn at rates that differ more under Adam with L2 than under AdamW",
-                              Verdict::Is::confirmed, {"B13"}),
+                             Verdict::Is::confirmed, {"B13"}),
                         "spread of rotation", Arm{{"optimizer", "adam + l2"}, {"lambda", "1"}},
                         Arm{{"optimizer", "adamw"}, {"lambda", "1"}}));
   out.push_back(estimate(said("the nets learn: test accuracy in percent, all arms"), "test accuracy"));
@@ -282,10 +282,13 @@ Study equilibrium_net() {
           "20 and 30 % that is 1.25 times as wide as the "
           "pilot's mean was off. Bands of 10 % for norms and 5 % for rotation under any momentum had been "
           "stated before the pilot, which spoke against them in six places: these claims are kept, and "
-          "expected to be refuted; pairs 1 to 8 refute four and leave two undecided. conv1 under AdamW and Lion was not at rest (mean drift 0.25 and 0.59), and "
+          "expected to be refuted; pairs 1 to 8 refute four and leave two undecided. conv1 under AdamW and Lion was "
+          "not at rest (mean drift 0.25 and 0.59), and "
           "has no claim. Claims 39 to 41 were added when pairs 1 to 8 had been run and judged: rotation within 3 % for "
-          "plain SGD and within 5 % for momentum, which another net had suggested before. No other band was changed. The relaxation time in which drift is "
-          "counted was corrected after that run, to a half under SGD and two thirds under Adam with L2, by theory alone; no "
+          "plain SGD and within 5 % for momentum, which another net had suggested before. No other band was changed. "
+          "The relaxation time in which drift is "
+          "counted was corrected after that run, to a half under SGD and two thirds under Adam with L2, by theory "
+          "alone; no "
           "verdict changed. Claim 40 was expected to hold and does not: the command ends with status 3 for it.",
       .explanation =
           "The formula takes gradients for uncorrelated in time. Over the ten steps that momentum remembers they "

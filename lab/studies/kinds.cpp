@@ -352,8 +352,8 @@ Study kinds() {
            within({"11", "coupled decay turns them towards the axis of small gradients", {"A6"}, Verdict::Is::refuted},
                   "turn to the quiet axis", 7.5e-4, 0.05),
            within({"12", "it turns them away from it", {"A6"}}, "turn to the quiet axis", -7.5e-4, 0.05),
-           exact({"13", "thirteen ways to decay rest where their formulas say", {"A8", "H4", "H5", "H6"}}, "fixed points",
-                 1e-12),
+           exact({"13", "thirteen ways to decay rest where their formulas say", {"A8", "H4", "H5", "H6"}},
+                 "fixed points", 1e-12),
            exact({"14", "decoupled decay rests at alpha = lambda / lr: without the lr in it", {"A8", "H4", "H5", "H6"}},
                  "lambda / eta without lr in it", 1e-12),
            exact({"15", "and with the lr in it", {"A8", "H4", "H5", "H6"}, Verdict::Is::refuted},
@@ -377,10 +377,10 @@ Study kinds() {
                     "cautious decay from the minimum in chatters"),
            exact({"27", "with the lr in the decay the rest does not depend on the lr, over a factor of 8", {"H6"}},
                  "one rest at every lr with the lr in the decay", 1e-12),
-           exact({"28", "without the lr in it neither", {"H6"}, Verdict::Is::refuted}, "one rest at every lr without it",
-                 1e-12),
-           exact({"29", "it rests at alpha = lambda / lr, over a factor of 8", {"H6"}}, "a rest for every lr without it",
-                 1e-12)},
+           exact({"28", "without the lr in it neither", {"H6"}, Verdict::Is::refuted},
+                 "one rest at every lr without it", 1e-12),
+           exact({"29", "it rests at alpha = lambda / lr, over a factor of 8", {"H6"}},
+                 "a rest for every lr without it", 1e-12)},
       .figures = {
           {"rests", "Adam with L2 rests where ridge does; AdamW stays at the minimum until it meets its box.", rests}}};
 }

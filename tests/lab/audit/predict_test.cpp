@@ -65,8 +65,8 @@ BOOST_AUTO_TEST_CASE(of_adamw_and_of_adam_with_l2) {
 }
 
 // What is left of a small distance of E |w|^2 from its equilibrium when the relaxation time has passed. The second
-// moments p = E w^2, q = E w b, r = E b^2 are taken from step to step, with gradients of norm g / |w| in linear updates and
-// of unit variance in normalised ones, of which coupled decay is a part in the units of their scale.
+// moments p = E w^2, q = E w b, r = E b^2 are taken from step to step, with gradients of norm g / |w| in linear updates
+// and of unit variance in normalised ones, of which coupled decay is a part in the units of their scale.
 double left_after_relaxation(const UpdateModel& u, const DecayTerms& terms, double lr, double g, double values) {
   const Equilibrium rest = equilibrium(u, terms, lr, g, values).value();
   const bool linear = u.kind == Kind::linear;
