@@ -51,9 +51,11 @@ std::optional<Response> response(const UpdateModel& u, const DecayTerms& terms, 
   return Response{.variance = p, .lagged = a * p + b * q, .slowest = slowest};
 }
 
-Equilibrium from(const Response& r, double norm) {
-  return {
-      .norm = norm, .angle = std::acos(std::min(1.0, r.lagged / r.variance)), .relaxation = 1 - r.slowest * r.slowest};
+// \param feedback what the norm does to its own growth and decay multiplies the rate by this.
+Equilibrium from(const Response& r, double norm, double feedback) {
+  return {.norm = norm,
+          .angle = std::acos(std::min(1.0, r.lagged / r.variance)),
+          .relaxation = std::min(1.0, feedback * (1 - r.slowest * r.slowest))};
 }
 
 // |w|^2 = V(l2 |w| sqrt(values) / g~) values has one root, since V falls with the strength of decay.
@@ -76,7 +78,7 @@ std::optional<Equilibrium> coupled_and_normalised(const UpdateModel& u, const De
   const double norm = std::exp(low);
   const std::optional<Response> r = at(norm);
   if (!r) return {};
-  return from(*r, norm);
+  return from(*r, norm, 1.5);
 }
 
 std::optional<Equilibrium> signs(const UpdateModel& u, const DecayTerms& terms, double lr, double values) {
@@ -113,13 +115,13 @@ std::optional<Equilibrium> equilibrium(const UpdateModel& update, const DecayTer
     case Kind::linear: {
       const std::optional<Response> r = response(update, terms, lr, terms.l2_gradient, memory);
       if (!r) return {};
-      return from(*r, std::sqrt(std::sqrt(r->variance) * gradient_at_unit_norm));
+      return from(*r, std::sqrt(std::sqrt(r->variance) * gradient_at_unit_norm), 2);
     }
     case Kind::normalised: {
       if (terms.l2_gradient != 0) return coupled_and_normalised(update, terms, lr, gradient_at_unit_norm, values);
       const std::optional<Response> r = response(update, terms, lr, 0);
       if (!r) return {};
-      return from(*r, std::sqrt(r->variance * values));
+      return from(*r, std::sqrt(r->variance * values), 1);
     }
     case Kind::sign: return signs(update, terms, lr, values);
     case Kind::orthogonal:

@@ -28,11 +28,21 @@ namespace ebb {
 /// sum, plain SGD, nothing does. (The variance of a sum of correlated numbers, V with their autocorrelation in it, is
 /// another thing: it forgets that the weight is made of those gradients.)
 ///
+/// Near the equilibrium |w|^2 comes back by a share of its distance in each step. At fixed coefficients that would be
+/// 1 - f^2 for the slowest factor f of the response. But a weight that is too long also meets smaller gradients in a
+/// linear update, which doubles the rate, and relatively stronger coupled decay in a normalised one, half as much again:
+///
+///     linear      2 (1 - f^2): exact for plain SGD, 4 lr lambda to leading order
+///     normalised  1 - f^2, with coupled decay 3/2 (1 - f^2)
+///     sign        1 - f^2
+///
+/// Far from it the time is another: a weight much too long loses half of that rate under linear updates.
+///
 /// Kosson et al. 2024, https://arxiv.org/abs/2305.17212, for the plain cases.
 struct Equilibrium {
   double norm = 0;        ///< |w|, root mean square.
   double angle = 0;       ///< By which the weight turns in a step, radians, root mean square.
-  double relaxation = 0;  ///< Rate at which |w|^2 comes back, per step: 1 - (slowest factor of the response)^2.
+  double relaxation = 0;  ///< Rate at which |w|^2 comes back when it is near, per step; 1 at most.
 };
 
 /// The equilibrium at the coefficients of one step.

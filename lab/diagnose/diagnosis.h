@@ -62,7 +62,7 @@ struct DiagnosisRow {
   double doubled_angle = missing;       ///< predicted_angle at twice the lambda.
   ChannelSpread norm_ratio;             ///< norm / predicted_norm, channel by channel.
   ChannelSpread angle_ratio;            ///< angle / predicted_angle, channel by channel.
-  double relaxation = missing;          ///< Steps in which |w|^2 comes back to its equilibrium.
+  double relaxation = missing;          ///< Steps in which 63 % of a small distance of |w|^2 goes.
   double drift = missing;               ///< (|w'|^2 - |w|^2) / (steps |w|^2) * relaxation, over that many steps.
   double balance = missing;             ///< Of plain SGD: what decay takes of |w|^2 over what updates add.
   bool at_rest = false;                 ///< Whether it has drifted by at most a tenth over a whole relaxation time.

@@ -121,7 +121,7 @@ Study equilibrium() {
       .minutes = 0.2,
       .run = run,
       .claims = std::move(claims),
-      .figures = {{"norm", "Norms settle where updates and decay balance, for every optimizer.",
+      .figures = {{"norm", "Norms settle where updates and decay balance, for seven optimizers.",
                    [](const Results& r) { return agreement(r, "norm", "|w|"); }},
                   {"angle", "Rotation is the predicted one, too.",
                    [](const Results& r) { return agreement(r, "angle", "radians a step"); }}}};

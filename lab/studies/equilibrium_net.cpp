@@ -202,8 +202,9 @@ const std::vector<Bands>& added() {
 
 std::vector<Claim> claims() {
   std::vector<Claim> out;
-  const auto said = [&](const std::string& statement, Verdict::Is expected = Verdict::Is::confirmed) {
-    return ClaimText{std::to_string(out.size() + 1), statement, {}, expected};
+  const auto said = [&](const std::string& statement, Verdict::Is expected = Verdict::Is::confirmed,
+                        std::vector<std::string> answers = {}) {
+    return ClaimText{std::to_string(out.size() + 1), statement, std::move(answers), expected};
   };
   for (const Bands& of : bands()) {
     const Arm arm{{"optimizer", of.optimizer}, {"lambda", "1"}};
@@ -221,9 +222,11 @@ std::vector<Claim> claims() {
       out.push_back(doubled(said(text("sgd, ", layer, ": twice the lambda brings the", what, " foretold at lambda")),
                             layer + what, band, {{"optimizer", "sgd"}}));
   for (const std::string layer : {"conv1", "conv2"})
-    out.push_back(slope(said(text("adam + l2, ", layer, ": norms follow g~ / lambda by its cube root")),
+    out.push_back(slope(said(text("adam + l2, ", layer, ": norms follow g~ / lambda by its cube root"),
+                             Verdict::Is::confirmed, {"B13"}),
                         layer + " norm", layer + " gradient over lambda", 1.0 / 3, 0.1, {{"optimizer", "adam + l2"}}));
-  out.push_back(greater(said("layers turn at rates that differ more under Adam with L2 than under AdamW"),
+  out.push_back(greater(said("layers turn at rates that differ more under Adam with L2 than under AdamW",
+                              Verdict::Is::confirmed, {"B13"}),
                         "spread of rotation", Arm{{"optimizer", "adam + l2"}, {"lambda", "1"}},
                         Arm{{"optimizer", "adamw"}, {"lambda", "1"}}));
   out.push_back(estimate(said("the nets learn: test accuracy in percent, all arms"), "test accuracy"));
@@ -265,8 +268,8 @@ Study equilibrium_net() {
       .arms = std::move(arms),
       .data = {images},
       .pairs = 8,
-      .tier = Tier::T2,
-      .minutes = 6,
+      .tier = Tier::T3,
+      .minutes = 15,
       .run = run,
       .claims = claims(),
       .figures = {{"course", "Filters come to the predicted norm in some epochs and then follow it.", norms},

@@ -57,9 +57,11 @@ Tensor logits(const Trial& trial, Change change, int steps) {
   return net(workloads::made_up({32, 12}, 4, trial.rng().at("test")).x).value();
 }
 
+int steps_of(const Trial& trial) { return trial.word("c") == "3" ? 100 : 200; }
+
 void on_a_net(const Trial& trial, Record& record) {
   const double c = trial.number("c");
-  const int steps = c == 3 ? 100 : 200;
+  const int steps = steps_of(trial);
   const Tensor as_is = logits(trial, {1}, steps);
   double effect = INFINITY;
   const auto differs = [&](const char* what, Twin twin, const Tensor& from) {
@@ -76,6 +78,7 @@ void on_a_net(const Trial& trial, Record& record) {
 
 // Least squares on inputs c x from weights w / c; in units of the first. \param power of c in lambda.
 std::vector<double> in_units(const Trial& trial, double c, int power) {
+  const int steps = steps_of(trial);
   LeastSquares task = regression(30, {1, -2, 0.5, 0.25}, 0.5, trial.rng().at("task"));
   for (double& x : task.x) x *= c;
   std::vector<double> start{0.5 / c, 0.25 / c, -1 / c, 2 / c};
@@ -88,7 +91,7 @@ std::vector<double> in_units(const Trial& trial, double c, int power) {
         [&](Groups table) {
           return Adam(std::move(table), {.lr = 0.015625 / c, .eps = 0.0009765625 * c, .decay = decoupled_lr(strength)});
         },
-        100, start);
+        steps, start);
   } else {
     const double mu = trial.word("optimizer") == "momentum" ? 0.875 : 0;
     w = descend(
@@ -96,7 +99,7 @@ std::vector<double> in_units(const Trial& trial, double c, int power) {
         [&](Groups table) {
           return Sgd(std::move(table), {.lr = 0.0625 / (c * c), .momentum = mu, .decay = coupled_l2(strength)});
         },
-        100, start);
+        steps, start);
   }
   for (double& x : w) x *= c;
   return w;
@@ -174,9 +177,11 @@ Plot units(const Results& results) {
                         const std::string& colour) {
     Curve curve{.title = optimizer + ", " + what, .points = {}, .dots = true, .colour = colour};
     for (const char* const c : {"0.5", "2", "3", "4"})
-      curve.points.emplace_back(std::stod(c), mean_of(results.values(measure, {{"optimizer", optimizer}, {"c", c}})));
+      for (const double value : results.values(measure, {{"optimizer", optimizer}, {"c", c}}))
+        curve.points.emplace_back(std::stod(c), value);
     plot.curves.push_back(std::move(curve));
   };
+  plot.curves.push_back({.title = "where nothing changes", .points = {{0.5, 0}, {4, 0}}, .dashed = true, .colour = "var(--c4)"});
   draw("sgd", "lambda c^2", "lambda c^2: error", "var(--c0)");
   draw("sgd", "lambda c", "lambda c^2: effect", "var(--c1)");
   draw("adam", "lambda c^2", "lambda c^2: error", "var(--c2)");
@@ -196,6 +201,7 @@ Study no_ops() {
           .pairs = 2,
           .tier = Tier::T1,
           .minutes = 0.2,
+          .version = 2,
           .run = run,
           .claims = claims(),
           .figures = {{"units", "Inputs times c ask for lambda c^2 under SGD and for lambda c under AdamW.", units}}};

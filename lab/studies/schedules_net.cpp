@@ -138,7 +138,7 @@ std::map<std::int64_t, double> foreseen_norms(const Optimizer& optimizer, const 
   for (std::int64_t step = (middle - 1) * batches + batches / 2; step < epochs * batches; ++step) {
     const std::int64_t epoch = step / batches + 1;
     if (const auto rest = at_step(optimizer, step, rows.at(static_cast<std::size_t>(epoch - 1))))
-      now += (linear ? 2 : 1) * rest->relaxation * (std::pow(rest->norm, power) - now);
+      now += rest->relaxation * (std::pow(rest->norm, power) - now);
     if (epoch > middle) out[epoch] += std::pow(now, 2 / power) / static_cast<double>(batches);
   }
   for (auto& [epoch, square] : out) square = std::sqrt(square);

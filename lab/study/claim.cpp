@@ -11,7 +11,7 @@ namespace ebb {
 namespace {
 
 constexpr std::int64_t least_pairs = 6, least_for_equivalence = 16;
-constexpr double significance = 0.05, missed_bounds = 1000;
+constexpr double significance = 0.05, missed_bounds = 1000, least_effect = 1e-6;
 
 bool all_finite(std::span<const double> values) {
   return std::ranges::all_of(values, [](double v) { return std::isfinite(v); });
@@ -161,9 +161,15 @@ Claim identity(ClaimText claim, const std::string& measure, double bound, Quanti
               for (const double v : results.every(effect.measure, where)) missed = std::min(missed, std::abs(v));
             }
             verdict.sentence = text("were it wrong: ", significant(missed));
-            if (!(worst <= bound)) verdict.is = Verdict::Is::refuted;
-            else if (missed >= missed_bounds * bound && missed > 0) verdict.is = Verdict::Is::confirmed;
-            else verdict.sentence += text(", which is below ", missed_bounds, " bounds: the test could not tell");
+            const double least = bound > 0 ? missed_bounds * bound : least_effect;
+            if (!(worst <= bound)) {
+              verdict.is = Verdict::Is::refuted;
+              verdict.sentence.clear();
+            } else if (missed >= least) {
+              verdict.is = Verdict::Is::confirmed;
+            } else {
+              verdict.sentence += text(", which is below ", significant(least), ": the test could not tell");
+            }
             return verdict;
           }};
 }

@@ -83,8 +83,8 @@ struct ArmChoice {
 };
 
 /// |measure| <= bound for every arm that agrees with `where`, every pair and step.
-/// \param effect what the number would be were the claim wrong: at least 1000 bounds, or the test could not tell and
-/// the claim is undecided.
+/// \param effect what the number would be were the claim wrong: at least 1000 bounds, and 1e-6 where the bound is 0, or
+/// the test could not tell and the claim is undecided.
 Claim identity(ClaimText text, const std::string& measure, double bound, Quantity effect, Arm where = {});
 
 /// The mean over pairs of measured / predicted is 1 within `relative`, in every arm that agrees with `where`.

@@ -211,7 +211,7 @@ def main():
     looks = []
     if not options.models:
         import diagnose_pairs  # which stands on this file
-        looks = diagnose_pairs.section(os.path.join(os.path.dirname(options.bench), "observed_steps"), 40, 1, 0.5)
+        looks = diagnose_pairs.section(os.path.join(os.path.dirname(options.bench), "observed_steps"), 200, 1, 0.1)
         print("\n".join(looks))
     if options.write:
         processor = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if "model name" in line),

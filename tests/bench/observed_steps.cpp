@@ -2,13 +2,14 @@
 // diagnosis, in turns: observed_steps MODEL BATCH ROUNDS [THREADS] [SECONDS of a turn]
 //
 // A line of JSON for each round, with the seconds of a step of each; observers come and go between turns of one
-// training, so that all see the same memory.
+// training, so that all see the same memory. Other guests of a machine slow it for seconds at a time: turns are short.
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <memory>
+#include <vector>
 
 #include "framework/nn/summary.h"
 #include "framework/parallel/parallel.h"
@@ -23,7 +24,17 @@ struct Idle : StepObserver {
   bool wants(std::int64_t /*step*/) override { return false; }
 };
 
-double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
 
 // As `ebb train --diagnose` counts it.
 double step_work(const Work& work) {
@@ -49,11 +60,18 @@ int main(int argc, char** argv) {
   const DiagnoseOptions options{.step_work = step_work(work)};
   const std::int64_t every = interval_for(optimizer, options);
 
+  const auto step_seconds_once = [&] {
+    const double start = processor_seconds();
+    work.train(optimizer);
+    return processor_seconds() - start;
+  };
   // Whole intervals from one measurement to the next, as many as fill a turn.
   for (int i = 0; i < 3; ++i) work.train(optimizer);
   const double begin = processor_seconds();
   for (std::int64_t i = 0; i < every; ++i) work.train(optimizer);
   const double interval = std::max(1e-6, processor_seconds() - begin);
+  const auto pairs =
+      std::max<std::size_t>(3, static_cast<std::size_t>(turn / interval * static_cast<double>(every) + 0.5));
   const std::int64_t steps = every * std::max<std::int64_t>(1, static_cast<std::int64_t>(turn / interval + 0.5));
   const auto step_seconds = [&] {
     for (std::int64_t i = 0; i < every; ++i) work.train(optimizer);  // takes its memory
@@ -62,21 +80,27 @@ int main(int argc, char** argv) {
     return (processor_seconds() - start) / static_cast<double>(steps);
   };
   for (int round = 0; round < rounds; ++round) {
-    std::array<double, 3> seconds{};
-    for (int i = 0; i < 3; ++i) {
-      const int arm = round % 2 == 0 ? i : 2 - i;
+    // Single steps, in the order ABBA: their medians.
+    std::array<std::vector<double>, 2> single;
+    for (std::size_t i = 0; i < 2 * pairs; ++i) {
+      const std::size_t arm = (i + i / 2) % 2;
       Idle idle;
       if (arm == 1) optimizer.add(idle);
-      std::unique_ptr<Diagnostics> diagnostics;
-      if (arm == 2) diagnostics = std::make_unique<Diagnostics>(optimizer, audited, options);
-      seconds[static_cast<std::size_t>(arm)] = step_seconds();
+      single[arm].push_back(step_seconds_once());
       optimizer.remove(idle);
     }
+    std::array<double, 2> seconds{};
+    for (const int i : {0, 1}) {
+      const int arm = (round + i) % 2;
+      std::unique_ptr<Diagnostics> diagnostics;
+      if (arm == 1) diagnostics = std::make_unique<Diagnostics>(optimizer, audited, options);
+      seconds[static_cast<std::size_t>(arm)] = step_seconds();
+    }
     std::printf(
-        "{\"model\": \"%s\", \"batch\": %lld, \"every\": %lld, \"steps\": %lld, \"plain_s\": %.9g, "
-        "\"idle_s\": %.9g, \"diagnosed_s\": %.9g}\n",
+        "{\"model\": \"%s\", \"batch\": %lld, \"every\": %lld, \"steps\": %lld, \"single_s\": %.9g, "
+        "\"idle_s\": %.9g, \"plain_s\": %.9g, \"diagnosed_s\": %.9g}\n",
         argv[1], static_cast<long long>(batch), static_cast<long long>(every), static_cast<long long>(steps),
-        seconds[0], seconds[1], seconds[2]);
+        median(single[0]), median(single[1]), seconds[0], seconds[1]);
     std::fflush(stdout);
   }
 }

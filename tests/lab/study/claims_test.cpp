@@ -76,7 +76,9 @@ BOOST_AUTO_TEST_CASE(an_identity_is_confirmed_to_its_bound_and_refuted_beyond_it
   // A test that could not have seen the effect says nothing.
   BOOST_TEST((one(claim, values(0, 9e-10)).is == Is::undecided));
   BOOST_TEST((one(identity({"1", ""}, "y", 0, "twin"), values(0, 0)).is == Is::undecided));
-  BOOST_TEST((one(identity({"1", ""}, "y", 0, "twin"), values(0, 1e-6)).is == Is::confirmed));
+  BOOST_TEST((one(identity({"1", ""}, "y", 0, "twin"), values(0, 0.9e-6)).is == Is::undecided));
+  BOOST_TEST((one(identity({"1", ""}, "y", 0, "twin"), values(0, 1.1e-6)).is == Is::confirmed));
+  BOOST_TEST(one(claim, values(1, 0.5)).sentence == "");  // what would be were it wrong is: it is wrong
   BOOST_TEST((one(identity({"1", ""}, "y", 1e-12, 1), values(0, 0)).is == Is::confirmed));
 }
 
