@@ -181,7 +181,7 @@ Plot units(const Results& results) {
         curve.points.emplace_back(std::stod(c), value);
     plot.curves.push_back(std::move(curve));
   };
-  plot.curves.push_back({.title = "where nothing changes", .points = {{0.5, 0}, {4, 0}}, .dashed = true, .colour = "var(--c4)"});
+  plot.curves.push_back({.title = "where nothing changes", .points = {{0.25, 0}, {4.25, 0}}, .dashed = true, .colour = "var(--c4)"});
   draw("sgd", "lambda c^2", "lambda c^2: error", "var(--c0)");
   draw("sgd", "lambda c", "lambda c^2: effect", "var(--c1)");
   draw("adam", "lambda c^2", "lambda c^2: error", "var(--c2)");

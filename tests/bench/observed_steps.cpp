@@ -1,7 +1,8 @@
 // Processor time of training steps without an observer, with one that never wants to look, and with an automatic
 // diagnosis, in turns: observed_steps MODEL BATCH ROUNDS [THREADS] [SECONDS of a turn]
 //
-// A line of JSON for each round, with the seconds of a step of each; observers come and go between turns of one
+// A line of JSON for each round, with the seconds of an update without and with an idle observer, and of a step without
+// and with a diagnosis; observers come and go between turns of one
 // training, so that all see the same memory. Other guests of a machine slow it for seconds at a time: turns are short.
 #include <algorithm>
 #include <array>
@@ -60,9 +61,9 @@ int main(int argc, char** argv) {
   const DiagnoseOptions options{.step_work = step_work(work)};
   const std::int64_t every = interval_for(optimizer, options);
 
-  const auto step_seconds_once = [&] {
+  const auto update_seconds = [&] {
     const double start = processor_seconds();
-    work.train(optimizer);
+    optimizer.step();
     return processor_seconds() - start;
   };
   // Whole intervals from one measurement to the next, as many as fill a turn.
@@ -70,8 +71,6 @@ int main(int argc, char** argv) {
   const double begin = processor_seconds();
   for (std::int64_t i = 0; i < every; ++i) work.train(optimizer);
   const double interval = std::max(1e-6, processor_seconds() - begin);
-  const auto pairs =
-      std::max<std::size_t>(3, static_cast<std::size_t>(turn / interval * static_cast<double>(every) + 0.5));
   const std::int64_t steps = every * std::max<std::int64_t>(1, static_cast<std::int64_t>(turn / interval + 0.5));
   const auto step_seconds = [&] {
     for (std::int64_t i = 0; i < every; ++i) work.train(optimizer);  // takes its memory
@@ -80,15 +79,18 @@ int main(int argc, char** argv) {
     return (processor_seconds() - start) / static_cast<double>(steps);
   };
   for (int round = 0; round < rounds; ++round) {
-    // Single steps, in the order ABBA: their medians.
+    // The optimizer alone knows observers: updates in the order ABBA, their medians.
+    constexpr std::size_t pairs = 200;
     std::array<std::vector<double>, 2> single;
+    work.make_gradients();
     for (std::size_t i = 0; i < 2 * pairs; ++i) {
       const std::size_t arm = (i + i / 2) % 2;
       Idle idle;
       if (arm == 1) optimizer.add(idle);
-      single[arm].push_back(step_seconds_once());
+      single[arm].push_back(update_seconds());
       optimizer.remove(idle);
     }
+    optimizer.zero_grad();
     std::array<double, 2> seconds{};
     for (const int i : {0, 1}) {
       const int arm = (round + i) % 2;
@@ -97,7 +99,7 @@ int main(int argc, char** argv) {
       seconds[static_cast<std::size_t>(arm)] = step_seconds();
     }
     std::printf(
-        "{\"model\": \"%s\", \"batch\": %lld, \"every\": %lld, \"steps\": %lld, \"single_s\": %.9g, "
+        "{\"model\": \"%s\", \"batch\": %lld, \"every\": %lld, \"steps\": %lld, \"update_s\": %.9g, "
         "\"idle_s\": %.9g, \"plain_s\": %.9g, \"diagnosed_s\": %.9g}\n",
         argv[1], static_cast<long long>(batch), static_cast<long long>(every), static_cast<long long>(steps),
         median(single[0]), median(single[1]), seconds[0], seconds[1]);

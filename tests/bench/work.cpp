@@ -14,9 +14,13 @@ Shape image_shape(const std::string& model) {
 
 }  // namespace
 
-void Work::train(Sgd& optimizer) const {
+void Work::make_gradients() const {
   Tape tape;
   tape.backward(softmax_cross_entropy((*model)(images), labels));
+}
+
+void Work::train(Sgd& optimizer) const {
+  make_gradients();
   optimizer.step();
   optimizer.zero_grad();
 }

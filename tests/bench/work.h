@@ -17,6 +17,8 @@ struct Work {
   Shape input;  // of the batch
   Tensor images, labels;
 
+  // Gradients of the loss, added to what the parameters have.
+  void make_gradients() const;
   // A step of training with an optimizer of the model.
   void train(Sgd& optimizer) const;
 };
