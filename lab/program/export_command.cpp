@@ -75,7 +75,7 @@ TrainState newest_state(const std::string& run) {
 ExportCommandLine::ExportCommandLine(CLI::App& app, const std::shared_ptr<const Extensions>& extensions)
     : command_(app.add_subcommand("export", "Writes a trained network, or what a run says, for other programs")),
       extensions_(extensions) {
-  command_->add_option("model", from_, "a run directory, or a model.safetensors; with --csv and --tensorboard runs")
+  command_->add_option("from", from_, "a run directory, or a model.safetensors; with --csv and --tensorboard runs")
       ->required();
   model_.add_facts_to(*command_);
   command_->add_option("--onnx", onnx_, "a file that gets it in ONNX's format");

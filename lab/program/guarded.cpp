@@ -14,7 +14,9 @@
 #include <typeinfo>
 
 #include "framework/tensor/printable.h"
+#include "lab/program/end_signal.h"
 #include "lab/program/program_name.h"
+#include "lab/program/standard_streams.h"
 
 namespace ebb {
 namespace {
@@ -65,10 +67,11 @@ void name_exception(std::ostream& out) {
 
 void remedy_for_lack_of_memory(const char* remedy) { memory_remedy = remedy; }
 
-int guarded(const std::function<int()>& body) {
-  handler_before = std::set_terminate(end_without_memory);
+int detail::guarded(int (*body)(const void*), const void* argument) {
+  if (const std::terminate_handler before = std::set_terminate(end_without_memory); before != end_without_memory)
+    handler_before = before;
   try {
-    return body();
+    return body(argument);
   } catch (const std::bad_alloc&) {
     say_no_memory();
   } catch (const std::exception& error) {
@@ -79,6 +82,15 @@ int guarded(const std::function<int()>& body) {
     std::cerr << '\n';
   }
   return 1;
+}
+
+int detail::guarded_main(int argc, const char* const* argv, int (*body)(const void*), const void* argument) {
+  return ebb::guarded([&] {
+    prepare_standard_streams();
+    take_temporaries_along();
+    name_program(argc, argv);
+    return after_output(guarded(body, argument));
+  });
 }
 
 }  // namespace ebb

@@ -16,7 +16,7 @@ std::vector<std::string> parts_of(const std::string& list) {
 }  // namespace
 
 void ModelArguments::add_to(CLI::App& command) {
-  command.add_option("model", path_, "a run directory, or a model.safetensors")->required();
+  command.add_option("network", path_, "a run directory, or a model.safetensors")->required();
   add_facts_to(command);
 }
 

@@ -5,10 +5,7 @@
 #include <filesystem>
 
 #include "lab/program/argument_checks.h"
-#include "lab/program/end_signal.h"
 #include "lab/program/guarded.h"
-#include "lab/program/program_name.h"
-#include "lab/program/standard_streams.h"
 #include "lab/program/study_main.h"
 
 namespace ebb {
@@ -55,10 +52,7 @@ bool is_study_worker(const std::vector<std::string>& arguments) {
 }
 
 int study_main(int argc, char** argv, const std::vector<Study>& studies) {
-  prepare_standard_streams();
-  take_temporaries_along();
-  name_program(argc, argv);
-  return after_output(guarded([&] {
+  return guarded_main(argc, argv, [&] {
     const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
     if (is_study_worker(arguments)) return serve_study(studies, {arguments.begin() + 1, arguments.end()});
     for (const Study& study : studies) require_sound(study);
@@ -67,7 +61,7 @@ int study_main(int argc, char** argv, const std::vector<Study>& studies) {
     refuse_empty_texts(app);
     CLI11_PARSE(app, argc, argv);
     return line.run(studies, {argv[0], study_worker});
-  }));
+  });
 }
 
 }  // namespace ebb

@@ -163,11 +163,8 @@ void print(const Row& row, bool json) {
   std::fflush(stdout);
 }
 
-}  // namespace
-}  // namespace ebb
-
-int main(int argc, char** argv) {
-  ebb::Settings settings;
+int bench(int argc, char** argv) {
+  Settings settings;
   CLI::App app{"Measures Ebb's models on inputs in memory."};
   app.add_option("--models", settings.models, "names, separated by commas")->capture_default_str();
   app.add_option("--batches", settings.batches, "batch sizes, separated by commas")->capture_default_str();
@@ -185,45 +182,54 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", settings.seconds, "time for each row")->capture_default_str();
   app.add_flag("--json", settings.json, "one JSON object a line");
   CLI11_PARSE(app, argc, argv);
+  if (settings.threads > 0) parallel::set_thread_count(settings.threads);
+  if (!settings.start.empty()) {
+    print_start(settings.start, std::stoll(split(settings.batches).front()), 3);
+    return 0;
+  }
+  if (settings.scaling) {
+    print_scaling_rows(parallel::thread_count(), settings.seconds, settings.json);
+    return 0;
+  }
+  if (settings.loaders) {
+    print_loader_rows(settings.seconds, settings.json);
+    return 0;
+  }
+  if (settings.norms) {
+    for (const std::string& batch : split(settings.batches))
+      print_norm_rows(std::stoll(batch), settings.seconds, settings.json);
+    return 0;
+  }
+  if (!settings.layers.empty()) {
+    for (const std::string& batch : split(settings.batches))
+      print_layer_rows({std::stoll(batch), split(settings.layers), settings.seconds, settings.json}, fma_peak());
+    return 0;
+  }
+  if (settings.profile || settings.speedup) {
+    const int threads = parallel::thread_count();
+    for (const std::string& model : split(settings.models))
+      for (const std::string& batch : split(settings.batches))
+        if (settings.profile) print_profile(model, std::stoll(batch), settings.seconds, fma_peak());
+        else print_speedup(model, std::stoll(batch), threads, settings.seconds, settings.json);
+    return 0;
+  }
+  for (const std::string& model : split(settings.models))
+    for (const std::string& batch : split(settings.batches))
+      for (const std::string& mode : split(settings.modes))
+        print(measure(model, std::stoll(batch), mode, settings.seconds), settings.json);
+  return 0;
+}
+
+}  // namespace
+}  // namespace ebb
+
+int main(int argc, char** argv) {
   try {
-    if (settings.threads > 0) ebb::parallel::set_thread_count(settings.threads);
-    if (!settings.start.empty()) {
-      ebb::print_start(settings.start, std::stoll(ebb::split(settings.batches).front()), 3);
-      return 0;
-    }
-    if (settings.scaling) {
-      ebb::print_scaling_rows(ebb::parallel::thread_count(), settings.seconds, settings.json);
-      return 0;
-    }
-    if (settings.loaders) {
-      ebb::print_loader_rows(settings.seconds, settings.json);
-      return 0;
-    }
-    if (settings.norms) {
-      for (const std::string& batch : ebb::split(settings.batches))
-        ebb::print_norm_rows(std::stoll(batch), settings.seconds, settings.json);
-      return 0;
-    }
-    if (!settings.layers.empty()) {
-      for (const std::string& batch : ebb::split(settings.batches))
-        ebb::print_layer_rows({std::stoll(batch), ebb::split(settings.layers), settings.seconds, settings.json},
-                              ebb::fma_peak());
-      return 0;
-    }
-    if (settings.profile || settings.speedup) {
-      const int threads = ebb::parallel::thread_count();
-      for (const std::string& model : ebb::split(settings.models))
-        for (const std::string& batch : ebb::split(settings.batches))
-          if (settings.profile) ebb::print_profile(model, std::stoll(batch), settings.seconds, ebb::fma_peak());
-          else ebb::print_speedup(model, std::stoll(batch), threads, settings.seconds, settings.json);
-      return 0;
-    }
-    for (const std::string& model : ebb::split(settings.models))
-      for (const std::string& batch : ebb::split(settings.batches))
-        for (const std::string& mode : ebb::split(settings.modes))
-          ebb::print(ebb::measure(model, std::stoll(batch), mode, settings.seconds), settings.json);
+    return ebb::bench(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "ebb-bench: " << error.what() << '\n';
-    return 1;
+  } catch (...) {
+    std::cerr << "ebb-bench: an exception of an unknown type\n";
   }
+  return 1;
 }

@@ -9,13 +9,13 @@ if(EBB_BUILD_LAB)
       lab/training/guard_test.cpp lab/training/looked_into_test.cpp
       lab/training/state_damage_test.cpp lab/training/trace_test.cpp lab/training/trainer_test.cpp support/allocations.cpp support/mutate.cpp
       support/temporary_directory.cpp
-    LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
+    LIBRARIES ebb::lab CLI11::CLI11 nlohmann_json::nlohmann_json)
   target_compile_definitions(test_lab PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_lab ebb)
   add_executable(ebb_throwing_program support/throwing_program.cpp)
   target_include_directories(ebb_throwing_program PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(ebb_throwing_program PRIVATE ebb_options ebb::lab)
-  ebb_test(uncaught SOURCES lab/program/uncaught_test.cpp LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
+  ebb_test(uncaught SOURCES lab/program/uncaught_test.cpp LIBRARIES ebb::lab CLI11::CLI11 nlohmann_json::nlohmann_json)
   target_compile_definitions(test_uncaught PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>"
     EBB_THROWING_PROGRAM="$<TARGET_FILE:ebb_throwing_program>")
   add_dependencies(test_uncaught ebb ebb_throwing_program)
