@@ -117,7 +117,9 @@ int AtomicFile::rename() const {
   if (existing_ == Existing::replace) return ::renameat(directory, from, directory, to);
   if (::renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return -1;  // the file system can
-  return ::linkat(directory, from, directory, to, 0) == 0 ? ::unlinkat(directory, from, 0) : -1;
+  if (::linkat(directory, from, directory, to, 0) != 0) return -1;
+  retried([&] { return ::unlinkat(directory, from, 0); });  // the file is in place: a name too many is no failure
+  return 0;
 }
 
 void AtomicFile::fail_errno(int error, std::string_view action) {

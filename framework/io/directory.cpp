@@ -57,6 +57,14 @@ void require_place(const fs::path& path, std::string_view remedy) {
                  remedy);
 }
 
+void make_directories(const fs::path& path, std::string_view remedy) {
+  std::error_code error;
+  do fs::create_directories(path, error);
+  while (error == std::errc::interrupted);
+  if (error)
+    fail(path.string(), text("a directory that cannot be made: ", error.message()), "a writable directory", remedy);
+}
+
 Directory::Directory(fs::path path)
     : path_(std::move(path)), descriptor_(retried([&] { return ::open(path_.c_str(), open_directory); })) {
   if (!descriptor_)

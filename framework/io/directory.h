@@ -67,6 +67,10 @@ class Directory {
 /// written.
 void require_place(const std::filesystem::path& path, std::string_view remedy);
 
+/// Makes the directory `path` and those above it, as far as they are missing. \param remedy see fail().
+/// \throws Error naming path and cause.
+void make_directories(const std::filesystem::path& path, std::string_view remedy = {});
+
 /// What a file is that is no regular file, for messages: "a directory", "a named pipe". \param mode st_mode of stat(2).
 std::string kind_of_file(unsigned mode);
 

@@ -45,8 +45,7 @@ void write_all(const std::vector<Written>& files, const std::vector<std::string>
   const Destination destination{.runs = runs, .overwrite = overwrite, .makes_directory = true};
   for (const Written& w : files) require_destination(w.file.string(), destination);
   for (const Written& w : files) {
-    std::error_code error;
-    fs::create_directories(w.file.parent_path(), error);  // where that fails, writing says why
+    make_directories(w.file.parent_path(), "choose another directory");
     write_file(w.file, w.contents, overwrite ? Existing::replace : Existing::refuse);
     std::cout << printable_line(w.file.string()) << '\n';
   }

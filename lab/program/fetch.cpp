@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "framework/io/directory.h"
 #include "framework/tensor/error.h"
 
 extern char** environ;
@@ -29,14 +30,6 @@ int run_program(std::vector<std::string> arguments) {
   while (::waitpid(child, &status, 0) < 0)
     if (errno != EINTR) fail("fetch", "a child process that was lost", "its exit status");
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-void make_directory(const fs::path& directory) {
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error)
-    fail(directory.string(), text("a directory that cannot be made: ", error.message()), "a writable directory",
-         "choose another with --to");
 }
 
 // Empty when everything that belongs into the file is as published.
@@ -65,7 +58,7 @@ class Download {
       if (problem.empty()) return say("is there and as published"), file_;
       say(text("is there, but damaged (", problem, ")"));
     }
-    make_directory(part_.parent_path());
+    make_directories(part_.parent_path(), "choose another with --to");
     std::vector<std::string> sources = set_.sources;
     if (!options_.source.empty()) sources = {options_.source};
     std::string failures;
@@ -138,7 +131,7 @@ class Download {
 std::vector<fs::path> fetch(const PublishedSet& set, const FetchOptions& options) {
   if (set.sources.empty() && options.source.empty())
     fail("fetch", text("the data set ", set.name), "one that can be downloaded", set.remedy);
-  make_directory(options.directory);
+  make_directories(options.directory, "choose another with --to");
   std::vector<fs::path> out;
   for (const std::string& name : set.downloads()) out.push_back(Download(set, options, name).run());
   return out;

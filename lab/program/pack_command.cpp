@@ -67,7 +67,7 @@ void unpack_half(const ImageDataset& set, const fs::path& root, const std::vecto
   const fs::path below = root / name(half);
   std::vector<Directory> directories;
   for (const std::string& each : names) {
-    fs::create_directories(below / each);
+    make_directories(below / each);
     directories.emplace_back(below / each);
   }
   Progress progress(name(half), set.size(), "images");

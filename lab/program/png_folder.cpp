@@ -44,8 +44,7 @@ std::string PngFolder::name_for(const std::string& stem, const std::string& kind
 
 std::string PngFolder::write(const std::string& name, const Tensor& pixels) {
   if (!directory_) {
-    std::error_code error;
-    fs::create_directories(path_, error);
+    make_directories(path_, "name another one with --out");
     directory_.emplace(path_);
   }
   const std::vector<std::byte> bytes = png(pixels);

@@ -60,9 +60,7 @@ TensorBoard::Place place_of(const Session& session) {
 bool write_trace(const TrainTrace& trace, const TraceFile& wanted) {
   const std::filesystem::path file = wanted.path;
   try {
-    std::error_code error;
-    if (file.has_parent_path())
-      std::filesystem::create_directories(file.parent_path(), error);  // where that fails, writing says why
+    if (file.has_parent_path()) make_directories(file.parent_path());
     write_file(file, trace.json(), wanted.overwrite ? Existing::replace : Existing::refuse);
   } catch (const Error& error) {
     complain() << printable(error.what()) << '\n';

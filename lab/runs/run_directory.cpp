@@ -37,11 +37,7 @@ Directory opened(const fs::path& path, RunDirectory::Open how) {
   if (how == RunDirectory::Open::existing && !has_run(path))
     fail(path.string(), "a directory without a run", "a run directory: one with recipe.toml and checkpoints",
          "see which runs there are: ls runs");
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error)
-    fail(path.string(), text("a directory that cannot be made: ", error.message()), "a writable run directory",
-         "choose another with --out");
+  make_directories(path, "choose another run directory with --out");
   return Directory(path);
 }
 

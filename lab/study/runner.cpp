@@ -28,11 +28,7 @@ bool is_study_file(const std::string& name) {
 }
 
 Directory made(const std::filesystem::path& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error)
-    fail(path.string(), text("a directory that cannot be made: ", error.message()), "a writable directory",
-         "choose another with --out");
+  make_directories(path, "choose another with --out");
   return Directory(path);
 }
 

@@ -161,9 +161,7 @@ std::string svg_file(const Plot& plot) {
 }
 
 std::vector<std::string> write_pages(const StudyPage& page, const std::filesystem::path& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) fail(path.string(), text("a directory that cannot be made: ", error.message()), "a writable directory");
+  make_directories(path, "choose another with --out");
   std::vector<std::string> names;
   const auto write = [&](const std::string& name, const std::string& contents) {
     write_file(path / name, contents);

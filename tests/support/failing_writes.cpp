@@ -3,10 +3,13 @@
 //   EBB_FAIL_CALL    number of the call that fails, from 1; 0: none
 //   EBB_FAIL_HOW     a number of errno, or "short": a write moves half of its bytes; "kill": SIGKILL before the call
 //   EBB_FAIL_ALL     set: all calls from that one on fail
+//   EBB_FAIL_OLD     set: renameat2 does not know its flags, as on file systems without RENAME_NOREPLACE
 //   EBB_FAIL_COUNT   a file that receives the number of calls made when the program ends
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
@@ -159,9 +162,21 @@ ssize_t pwrite(int file, const void* data, std::size_t size, off_t at) {
   });
 }
 
+ssize_t writev(int file, const iovec* parts, int count) {
+  // Half of the bytes is less than all of them: a part or none.
+  if (!is_watched(file)) return next<ssize_t (*)(int, const iovec*, int)>("writev")(file, parts, count);
+  return moved(file, static_cast<std::size_t>(count), [&](std::size_t n) {
+    return next<ssize_t (*)(int, const iovec*, int)>("writev")(file, parts, static_cast<int>(n));
+  });
+}
+
 int fsync(int file) {
   // Directories are opened for reading and synced too.
   return guarded(below(PathOf(file).path), [&] { return next<int (*)(int)>("fsync")(file); });
+}
+
+int fdatasync(int file) {
+  return guarded(below(PathOf(file).path), [&] { return next<int (*)(int)>("fdatasync")(file); });
 }
 
 int ftruncate(int file, off_t size) noexcept {
@@ -184,6 +199,46 @@ int renameat(int from_directory, const char* from, int to_directory, const char*
   return guarded(below(to_directory, to), [&] {
     return next<int (*)(int, const char*, int, const char*)>("renameat")(from_directory, from, to_directory, to);
   });
+}
+
+int renameat2(int from_directory, const char* from, int to_directory, const char* to, unsigned flags) noexcept {
+  static const bool old = std::getenv("EBB_FAIL_OLD") != nullptr;
+  if (old && flags != 0 && below(to_directory, to)) {
+    errno = EINVAL;
+    return -1;
+  }
+  return guarded(below(to_directory, to), [&] {
+    return next<int (*)(int, const char*, int, const char*, unsigned)>("renameat2")(from_directory, from, to_directory,
+                                                                                    to, flags);
+  });
+}
+
+int link(const char* from, const char* to) noexcept {
+  return guarded(below(to), [&] { return next<int (*)(const char*, const char*)>("link")(from, to); });
+}
+
+int linkat(int from_directory, const char* from, int to_directory, const char* to, int flags) noexcept {
+  return guarded(below(to_directory, to), [&] {
+    return next<int (*)(int, const char*, int, const char*, int)>("linkat")(from_directory, from, to_directory, to,
+                                                                            flags);
+  });
+}
+
+int symlink(const char* target, const char* path) noexcept {
+  return guarded(below(path), [&] { return next<int (*)(const char*, const char*)>("symlink")(target, path); });
+}
+
+int symlinkat(const char* target, int directory, const char* path) noexcept {
+  return guarded(below(directory, path),
+                 [&] { return next<int (*)(const char*, int, const char*)>("symlinkat")(target, directory, path); });
+}
+
+int fchmod(int file, mode_t mode) noexcept {
+  return guarded(is_watched(file), [&] { return next<int (*)(int, mode_t)>("fchmod")(file, mode); });
+}
+
+int flock(int file, int operation) noexcept {
+  return guarded(is_watched(file), [&] { return next<int (*)(int, int)>("flock")(file, operation); });
 }
 
 int mkdirat(int directory, const char* path, mode_t mode) noexcept {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "lab/runs/run_log.h"
+#include "tests/lab/every_command.h"
 #include "tests/lab/program.h"
 
 namespace ebb {
@@ -76,17 +77,22 @@ BOOST_AUTO_TEST_CASE(closed_ones_take_no_text_into_a_run) {
 }
 
 BOOST_AUTO_TEST_CASE(output_that_cannot_be_written_is_an_error) {
-  BOOST_REQUIRE(test::shell(short_run("run")).status == 0);
-  const std::string run = (root / "run").string();
+  test::check_that_every_command_has_an_example(*this);
+  test::prepare_examples(*this);
   const BrokenPipe pipe;
-  for (const std::string& arguments :
-       {std::string("train mnist --print-recipe"), std::string("train --help"), std::string("--version"), "eval " + run,
-        "report " + run, "resume " + run,
-        "data show mnist --data " + (root / "data").string() + " --out " + (root / "sheet.png").string()}) {
-    BOOST_TEST(test::ebb(arguments).status == 0, arguments);
-    for (const auto& [place, cause, status] : lost) {
-      const Finished done = test::shell(text("(", test::program(), arguments, " ", place, ")"));
-      const bool told = status == 1;
+  std::vector<test::CommandExample> all = test::command_examples(*this);
+  all.push_back({"", "--version"});
+  all.push_back({"train", "--help"});
+  all.push_back({"train", "mnist --print-recipe"});
+  for (const auto& [command, rest, usual, before, writes, same_bytes] : all) {
+    const std::string arguments = command + ' ' + rest, out = (root / "out").string();
+    const std::string fresh = "rm -rf " + out + "; mkdir " + out + "; " + (before.empty() ? before : before + "; ");
+    const Finished whole = test::shell("(" + fresh + test::program() + arguments + ")");
+    BOOST_TEST(whole.status == usual, arguments << ": " << whole.output);
+    for (const auto& [place, cause, without] : lost) {
+      const Finished done = test::shell(text("(", fresh, test::program(), arguments, " ", place, ")"));
+      const bool told = without == 1;
+      const int status = usual == 0 ? without : usual;
       BOOST_TEST(done.status == status, arguments << ' ' << place << ": " << done.output);
       BOOST_TEST(has(done.output, "[standard output] got ") == told, arguments << ' ' << place << ": " << done.output);
       BOOST_TEST(has(done.output, cause) == told, done.output);
