@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <boost/test/unit_test.hpp>
+#include <map>
 #include <set>
 
 #include "lab/runs/run_files.h"
@@ -42,6 +43,9 @@ struct Foreign : SmallData {
     return test::shell(limits + " env " + test::program() + arguments);
   }
 
+  // What a training is told so that it writes all that it can.
+  const std::string all_files = "--diagnose --set tensorboard=true";
+
   std::string short_run(const std::string& out, const std::string& more = {}) const {
     return train(out, "--epochs 1 --threads 1 " + more);
   }
@@ -50,7 +54,8 @@ struct Foreign : SmallData {
 BOOST_FIXTURE_TEST_SUITE(foreign_files, Foreign)
 
 BOOST_AUTO_TEST_CASE(any_file_of_a_run_is_asked_about) {
-  std::vector<std::string> names{"checkpoints/theirs.bin", "checkpoints/step-00000001.safetensors"};
+  std::vector<std::string> names{"checkpoints/theirs.bin", "checkpoints/step-00000001.safetensors",
+                                 "tensorboard/theirs.bin"};
   for (const RunFile& file : run_files::all) names.emplace_back(file.name);
   BOOST_REQUIRE(names.size() >= 9u);
   for (const std::string& name : names) {
@@ -128,12 +133,14 @@ BOOST_AUTO_TEST_CASE(names_of_recipes_do_not_lead_out_of_runs) {
 }
 
 BOOST_AUTO_TEST_CASE(links_to_files_elsewhere_are_not_written_through) {
-  BOOST_REQUIRE(bounded(short_run("whole")).status == 0);
-  for (const char* const name :
-       {"lock", "log.jsonl", "summary.json", "model.safetensors", "report.html", "evaluation.json", "recipe.toml",
-        "environment.json", "changes.jsonl", "checkpoints"}) {
+  // A resumed training replaces the first, removes the second, and does without the others that it wrote at the start.
+  const std::set<std::string> left_alone{"environment.json", "summary.json", "audit.json", "skipped.txt"};
+  BOOST_REQUIRE(bounded(short_run("whole", all_files)).status == 0);
+  std::vector<std::string> names{run_files::lock, run_files::checkpoints, run_files::tensorboard};
+  for (const RunFile& file : run_files::all) names.emplace_back(file.name);
+  for (const std::string& name : names) {
     const fs::path target = root / "elsewhere" / "target", run = root / "run";
-    const bool directory = std::string_view(name) == "checkpoints";
+    const bool directory = name == run_files::checkpoints || name == run_files::tensorboard;
     fs::copy(root / "whole", run, fs::copy_options::recursive);
     if (directory) fs::create_directories(target);
     else put(target, "theirs");
@@ -141,7 +148,7 @@ BOOST_AUTO_TEST_CASE(links_to_files_elsewhere_are_not_written_through) {
     fs::create_symlink(target, run / name);
     const std::string before = all_of(root / "elsewhere");
     const std::string more = "--set epochs=2 --allow-change --threads 2";
-    for (const std::string& command : {resume("run", more), short_run("run"), "report " + run.string()}) {
+    for (const std::string& command : {resume("run", more), short_run("run", all_files), "report " + run.string()}) {
       const Finished done = bounded(command);
       BOOST_TEST(all_of(root / "elsewhere") == before, name << ", " << command << ":\n" << done.output);
       // Where the link would be written to, a sentence says what it is.
@@ -149,12 +156,12 @@ BOOST_AUTO_TEST_CASE(links_to_files_elsewhere_are_not_written_through) {
         BOOST_TEST((has(done.output, text("/", name, "] got ")) || has(done.output, "wanted TOML") ||
                     has(done.output, "[" + target.string())),
                    done.output);
-      if (command.starts_with("resume") && !has(name, "environment") && !has(name, "summary"))
+      if (command.starts_with("resume") && !left_alone.contains(name))
         BOOST_TEST(done.status == 1, name << ":\n" << done.output);
     }
-    const Finished over = bounded(short_run("run", "--overwrite"));
+    const Finished over = bounded(short_run("run", all_files + " --overwrite"));
     BOOST_TEST(all_of(root / "elsewhere") == before, name << ":\n" << over.output);
-    const bool refused = directory || std::string_view(name) == "lock";
+    const bool refused = directory || name == run_files::lock;
     BOOST_TEST(over.status == (refused ? 1 : 0), name << ":\n" << over.output);
     if (refused) BOOST_TEST(has(over.output, text("/", name, "] got a symbolic link")), over.output);
     fs::remove_all(run);
@@ -164,7 +171,7 @@ BOOST_AUTO_TEST_CASE(links_to_files_elsewhere_are_not_written_through) {
 
 // What is read: recipes of the command line, and the files of runs by resume, report and eval.
 BOOST_AUTO_TEST_CASE(what_is_no_regular_file_ends_no_reader) {
-  BOOST_REQUIRE(bounded(short_run("whole")).status == 0);
+  BOOST_REQUIRE(bounded(short_run("whole", all_files)).status == 0);
   BOOST_REQUIRE(bounded(resume("whole", "--threads 2")).status == 0);  // which leaves changes.jsonl
   const auto put_odd = [&](const fs::path& path, std::size_t kind) {
     fs::remove_all(path);
@@ -190,16 +197,20 @@ BOOST_AUTO_TEST_CASE(what_is_no_regular_file_ends_no_reader) {
   for (std::size_t kind = 0; kind < 4; ++kind) {
     put_odd(root / "x.toml", kind);
     refuses("train " + (root / "x.toml").string(), root / "x.toml", kind);
-    const std::pair<const char*, std::vector<std::string>> readers[] = {
-        {"recipe.toml", {"report ", "eval ", "resume "}},
-        {"changes.jsonl", {"report ", "eval ", "resume "}},
+    std::map<std::string, std::vector<std::string>> readers{
+        {"recipe.toml", {"report ", "eval ", "resume ", "audit "}},
+        {"changes.jsonl", {"report ", "eval ", "resume ", "audit "}},
         {"log.jsonl", {"report ", "resume "}},
         {"environment.json", {"report ", "resume "}},
+        {"audit.json", {"report "}},
+        {"diagnostics.csv", {"report "}},
         {"summary.json", {"report "}},
         {"evaluation.json", {"report "}},
-        {"model.safetensors", {"eval "}},
+        {"model.safetensors", {"eval ", "summary "}},
         {"checkpoints/step-00000003.safetensors", {"resume "}},
     };
+    for (const RunFile& file : run_files::all)
+      BOOST_TEST(readers.contains(file.name) == (file.most_read > 0), "who reads " << file.name << '?');
     for (const auto& [name, commands] : readers) {
       fs::copy(root / "whole", run, fs::copy_options::recursive);
       BOOST_REQUIRE(fs::exists(run / name));
@@ -231,6 +242,22 @@ BOOST_AUTO_TEST_CASE(files_that_are_nested_without_end_are_refused) {
   }
   std::ofstream(root / "run" / "log.jsonl", std::ios::app) << deep;
   BOOST_TEST(test::ebb("report " + (root / "run").string()).status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(recipes_of_runs_that_are_nested_without_end_are_refused) {
+  BOOST_REQUIRE(test::ebb(train("run", "--epochs 1 --threads 1")).status == 0);
+  std::string deep;
+  for (int part = 0; part < 50'000; ++part) deep += "a.";
+  const fs::path file = root / "run" / "recipe.toml";
+  for (const std::string& hostile : {deep + "a = 1\n", "[" + deep + "a]\n"}) {
+    std::ofstream(file) << hostile;
+    for (const std::string command : {"report ", "resume ", "eval ", "audit "}) {
+      const Finished done = bounded(command + (root / "run").string());
+      BOOST_TEST(done.status == 1, command << "ended with " << done.status);
+      BOOST_TEST(has(done.output, file.string()), done.output);
+      BOOST_TEST(has(done.output, "parts"), done.output);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
