@@ -45,17 +45,18 @@ std::int64_t left_by_group(const std::filesystem::path& group, bool version_1) {
   return left(limit, files == unlimited || used == unlimited ? used : std::max<std::int64_t>(0, used - files));
 }
 
-// What the control groups leave, from the process's own up to the root.
-std::int64_t left_by_groups() {
+}  // namespace
+
+std::int64_t detail::left_by_groups(const std::string& groups, const std::string& mount) {
   std::int64_t least = unlimited;
-  std::ifstream file("/proc/self/cgroup");
+  std::ifstream file(groups);
   for (std::string line; std::getline(file, line);) {
     const std::size_t first = line.find(':'), second = line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string controllers = line.substr(first + 1, second - first - 1);
     const bool version_1 = controllers == "memory";
     if (!version_1 && !controllers.empty()) continue;
-    const std::filesystem::path root = version_1 ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup";
+    const std::filesystem::path root = version_1 ? mount + "/memory" : mount;
     for (std::filesystem::path group = line.substr(second + 1);; group = group.parent_path()) {
       least = std::min(least, left_by_group(root / group.relative_path(), version_1));
       if (group.empty() || group == group.parent_path()) break;
@@ -63,6 +64,8 @@ std::int64_t left_by_groups() {
   }
   return least;
 }
+
+namespace {
 
 // What a limit of the process leaves; `used` is the line of /proc/self/status that it counts, in KiB.
 std::int64_t left_of(decltype(RLIMIT_AS) resource, const char* used) {
@@ -76,8 +79,9 @@ std::int64_t left_of(decltype(RLIMIT_AS) resource, const char* used) {
 
 std::int64_t available_memory() {
   const std::int64_t free = number_in("/proc/meminfo", "MemAvailable:");
-  return std::min({pretended.load(), free == unlimited ? unlimited : free * 1024, left_by_groups(),
-                   left_of(RLIMIT_AS, "VmSize:"), left_of(RLIMIT_DATA, "VmData:")});
+  return std::min({pretended.load(), free == unlimited ? unlimited : free * 1024,
+                   detail::left_by_groups("/proc/self/cgroup", "/sys/fs/cgroup"), left_of(RLIMIT_AS, "VmSize:"),
+                   left_of(RLIMIT_DATA, "VmData:")});
 }
 
 void require_available(const std::string& where, const std::string& what, std::int64_t bytes) {

@@ -26,6 +26,11 @@ bool out_of_memory(const std::exception& error);
 
 namespace detail {
 
+/// Bytes that the memory limits of the process's control groups leave, from its own group up to the root; the largest
+/// number where none limits it. \param groups a file in the format of /proc/self/cgroup. \param mount the folder under
+/// which the groups lie, those of version 1 in its folder `memory`.
+std::int64_t left_by_groups(const std::string& groups, const std::string& mount);
+
 /// available_memory() says at most so many bytes from now on: for tests. Nothing: it says what is so.
 void pretend_available(std::optional<std::int64_t> bytes);
 

@@ -1,6 +1,6 @@
 ebb_test(tensor
   SOURCES framework/tensor/error_test.cpp framework/tensor/memory_test.cpp framework/tensor/random_test.cpp
-    framework/tensor/shape_test.cpp framework/tensor/tensor_test.cpp)
+    framework/tensor/shape_test.cpp framework/tensor/tensor_test.cpp support/temporary_directory.cpp)
 ebb_test(compute SOURCES framework/compute/basic_test.cpp framework/compute/convolution_plan_test.cpp)
 ebb_test(parallel THREADS SOURCES framework/parallel/cpus_test.cpp framework/parallel/parallel_test.cpp)
 ebb_test(autograd

@@ -226,23 +226,28 @@ BOOST_AUTO_TEST_CASE(the_gradient_of_a_window_with_nan_goes_to_the_nan) {
 }
 
 // A tenth of the numbers is NaN, a twentieth infinite: windows with none, one and several at any place.
+Tensor wild(const Shape& shape, DType dtype) {
+  Tensor x = random(shape, 1, -1, 1, dtype);
+  const Tensor which = random(shape, 3, 0, 1);
+  dispatch("test", dtype, [&](auto zero) {
+    using T = decltype(zero);
+    for (std::int64_t i = 0; i < x.size(); ++i) {
+      const float share = which.data<float>()[i];
+      T& number = x.mutable_data<T>()[i];
+      if (share < 0.1f) number = std::numeric_limits<T>::quiet_NaN();
+      else if (share < 0.15f) number = std::copysign(std::numeric_limits<T>::infinity(), number);
+    }
+  });
+  return x;
+}
+
 BOOST_AUTO_TEST_CASE(nan_and_infinity_win_alike_on_every_path) {
   for (const std::string& name : instruction_sets()) {
     const InstructionSet use(name);
     for (const DType dtype : types) {
       for (const PoolGeometry& g : geometries) {
         for (const std::int64_t channels : {1, 3, 8, 16, 19, 67}) {
-          Tensor x = random({3, 7, 6, channels}, 1, -1, 1, dtype);
-          const Tensor which = random(x.shape(), 3, 0, 1);
-          dispatch("test", dtype, [&](auto zero) {
-            using T = decltype(zero);
-            for (std::int64_t i = 0; i < x.size(); ++i) {
-              const float share = which.data<float>()[i];
-              T& number = x.mutable_data<T>()[i];
-              if (share < 0.1f) number = std::numeric_limits<T>::quiet_NaN();
-              else if (share < 0.15f) number = std::copysign(std::numeric_limits<T>::infinity(), number);
-            }
-          });
+          const Tensor x = wild({3, 7, 6, channels}, dtype);
           const Shape out = output_of(x.shape(), g);
           const Tensor dy = random(out, 2, -1, 1, dtype);
           const Run got = run(Kind::max, x, dy, g), want = reference(Kind::max, x, dy, g);
@@ -254,6 +259,27 @@ BOOST_AUTO_TEST_CASE(nan_and_infinity_win_alike_on_every_path) {
         }
       }
     }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nan_and_infinity_win_in_windows_that_divide_the_image) {
+  for (const std::string& name : instruction_sets()) {
+    const InstructionSet use(name);
+    for (const DType dtype : types)
+      for (const Shape& to : {Shape{1, 1}, Shape{3, 2}, Shape{2, 4}, Shape{7, 6}, Shape{9, 5}})
+        for (const std::int64_t channels : {1, 3, 8, 16, 19, 67}) {
+          const Tensor x = wild({3, 7, 6, channels}, dtype);
+          const Tensor dy = random({3, to[0], to[1], channels}, 2, -1, 1, dtype);
+          Tape tape;
+          const Var in = tape.input(x);
+          const Var y = adaptive_max_pool2d(in, {to[0], to[1]});
+          tape.backward(y, dy);
+          const Run want = reference(Kind::max, x, dy, even_windows(7, to[0]), even_windows(6, to[1]));
+          BOOST_TEST_CONTEXT(name << ' ' << dtype << ' ' << channels << " channels to " << to) {
+            BOOST_TEST(close(y.value(), want.y, 0));
+            BOOST_TEST(close(tape.gradient(in), want.dx, dtype == DType::f32 ? 1e-6 : 1e-15));
+          }
+        }
   }
 }
 

@@ -3,7 +3,9 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <latch>
+#include <limits>
 #include <new>
 #include <stdexcept>
 #include <thread>
@@ -15,6 +17,7 @@
 #include "framework/tensor/memory_limits.h"
 #include "framework/tensor/tensor.h"
 #include "tests/support/errors.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/support/tensors.h"
 
 namespace ebb {
@@ -264,6 +267,81 @@ BOOST_AUTO_TEST_CASE(a_guard_refuses_what_the_machine_has_no_room_for) {
   const memory::Guard guard;
   BOOST_TEST(Tensor({10 * mib}).size() == 10 * mib);
   BOOST_TEST(test::fails_with({"no memory for", " available"}, [&] { Tensor({std::int64_t{1} << 44}); }));
+}
+
+// Files as a kernel shows them, in a folder.
+struct Groups {
+  std::filesystem::path put(const std::string& name, const std::string& contents) const {
+    std::filesystem::create_directories((folder / name).parent_path());
+    test::put_file(folder / name, contents);
+    return folder / name;
+  }
+  std::int64_t left() const { return detail::left_by_groups((folder / "cgroup").string(), (folder / "sys").string()); }
+  test::TemporaryDirectory folder;
+};
+
+constexpr std::int64_t no_limit = std::numeric_limits<std::int64_t>::max();
+
+BOOST_AUTO_TEST_CASE(control_groups_of_version_2_limit_memory) {
+  const Groups groups;
+  BOOST_TEST(groups.left() == no_limit);  // no file that names them
+  groups.put("cgroup", "0::/a/b\n");
+  BOOST_TEST(groups.left() == no_limit);
+  groups.put("sys/a/b/memory.current", "300000000\n");
+  groups.put("sys/a/b/memory.max", "max\n");
+  BOOST_TEST(groups.left() == no_limit);
+  groups.put("sys/a/b/memory.max", "400000000\n");
+  BOOST_TEST(groups.left() == 100'000'000);
+  // Files that have not been read lately give way.
+  groups.put("sys/a/b/memory.stat", "anon 200000000\nfile 100000000\ninactive_anon 7\ninactive_file 50000000\n");
+  BOOST_TEST(groups.left() == 150'000'000);
+  // The group above counts the others in it as well, and so does the one at the root of a container.
+  groups.put("sys/a/memory.current", "900000000\n");
+  groups.put("sys/a/memory.max", "1000000000\n");
+  BOOST_TEST(groups.left() == 100'000'000);
+  groups.put("sys/memory.current", "990000000\n");
+  groups.put("sys/memory.max", "1000000000\n");
+  BOOST_TEST(groups.left() == 10'000'000);
+  // More than all is used for a moment while the kernel takes some back.
+  groups.put("sys/a/b/memory.current", "500000000\n");
+  BOOST_TEST(groups.left() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(control_groups_of_version_1_limit_memory) {
+  const Groups groups;
+  groups.put("cgroup", "12:cpu,cpuacct:/other\n9:memory:/docker/abc\n1:name=systemd:/x\n");
+  BOOST_TEST(groups.left() == no_limit);
+  // In a container the groups of the process lie at the root.
+  groups.put("sys/memory/memory.limit_in_bytes", "9223372036854771712\n");  // none
+  groups.put("sys/memory/memory.usage_in_bytes", "100000000\n");
+  BOOST_TEST(groups.left() > std::int64_t{1} << 60);
+  groups.put("sys/memory/memory.limit_in_bytes", "400000000\n");
+  BOOST_TEST(groups.left() == 300'000'000);
+  groups.put("sys/memory/memory.stat", "inactive_file 1\ntotal_inactive_file 40000000\n");
+  BOOST_TEST(groups.left() == 340'000'000);
+  groups.put("sys/memory/docker/abc/memory.limit_in_bytes", "120000000\n");
+  groups.put("sys/memory/docker/abc/memory.usage_in_bytes", "90000000\n");
+  BOOST_TEST(groups.left() == 30'000'000);
+  // The controllers of the other version stand beside it in a mixed system.
+  groups.put("cgroup", "9:memory:/docker/abc\n0::/a\n");
+  groups.put("sys/a/memory.max", "20000000\n");
+  groups.put("sys/a/memory.current", "1000000\n");
+  BOOST_TEST(groups.left() == 19'000'000);
+}
+
+BOOST_AUTO_TEST_CASE(odd_files_of_control_groups_limit_no_memory) {
+  const Groups groups;
+  for (const char* const odd : {"", "0::\n", "nonsense\n", "3:cpu:/a\n", ":\n", "0:\n"}) {
+    groups.put("cgroup", odd);
+    BOOST_TEST(groups.left() == no_limit, odd);
+  }
+  groups.put("cgroup", "0::/a\n");
+  groups.put("sys/a/memory.max", "400\n");
+  BOOST_TEST(groups.left() == no_limit);  // nothing says how much is used
+  for (const char* const odd : {"", "max", "much", "99999999999999999999999"}) {
+    groups.put("sys/a/memory.current", odd);
+    BOOST_TEST(groups.left() == no_limit, odd);
+  }
 }
 
 // Files are read by several threads at once: the bound of one must not outlive it in another.
