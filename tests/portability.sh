@@ -111,6 +111,7 @@ if [ "$what" = packages ]; then
   inside apt-get -qq update
   try sh -c "$install ./ebb_*.deb dataset-fashion-mnist"
   try ebb train fashion-mnist --epochs 1 --out run
+  try grep -q '<svg class="plot"' run/report.html
   try sh -c "$install ./libebb-dev_*.deb g++ cmake ninja-build pkg-config"
   try cmake -G Ninja -S . -B build
   try cmake --build build

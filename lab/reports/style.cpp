@@ -140,7 +140,8 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px
   figure, dl.cards, tr { break-inside: avoid; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
   .panel > .legend { max-height: none; overflow: visible; } figure, .panel > .legend { break-inside: avoid; }
   .figures, .panel .figures { grid-template-columns: 1fr 1fr; gap: 12pt; }
-  table { font-size: 8pt; } thead th, td small { font-size: 7pt; } th, td { padding: 2pt 6pt 2pt 0; }
+  table { font-size: 8pt; } thead th, td small, th small { font-size: 7.2pt; }
+  th, td { padding: 2pt 5pt 2pt 0; white-space: normal; } svg.network { max-width: 100%; height: auto; }
   th:first-child { position: static; min-width: 0; overflow-wrap: normal; }
 }
 )";

@@ -9,8 +9,10 @@
 
 #include "framework/io/atomic_file.h"
 #include "framework/tensor/random.h"
+#include "lab/diagnose/diagnosis.h"
 #include "lab/recipe/recipe.h"
 #include "lab/runs/evaluation_record.h"
+#include "lab/runs/recipe_changes.h"
 #include "lab/runs/run_log.h"
 #include "lab/training/summary.h"
 
@@ -27,6 +29,9 @@ struct MadeUpRun {
   double first_loss = 2.3;   // what it begins with
   std::string picture = {};  // of a mistake
   std::string audit = {};    // audit.json; empty: none
+  std::vector<DiagnosisRow> diagnosis = {};
+  std::vector<RecipeChange> changes = {};
+  std::string note = {};  // of environment.json, on the data
   bool finished = true;
 };
 
@@ -83,7 +88,10 @@ inline void write_made_up_run(const std::filesystem::path& directory, const Made
   std::filesystem::create_directories(directory);
   const Rng rng(run.recipe.seed);
   write_file(directory / "recipe.toml", to_toml(run.recipe));
-  write_file(directory / "environment.json", R"({"ebb": "1.0", "compiler": "GCC 12", "threads": 2})");
+  write_file(directory / "environment.json", text(R"({"ebb": "1.0", "compiler": "GCC 12", "threads": 2)",
+                                                  run.note.empty() ? "" : ", \"data_note\": \"" + run.note + '"', "}"));
+  if (!run.diagnosis.empty()) write_file(directory / "diagnostics.csv", to_csv(run.diagnosis));
+  if (!run.changes.empty()) write_file(directory / "changes.jsonl", to_json_lines(run.changes));
   if (!run.audit.empty()) write_file(directory / "audit.json", run.audit);
   const Directory there(directory);
   RunLog log(there, "log.jsonl");

@@ -1,6 +1,7 @@
 // The pages in a browser, on a phone and on a desk, light and dark: nothing is wider than the page, nothing is too
 // small or too pale to be read, every picture is drawn, no error is reported. Needs Debian's chromium; says so without
 // it.
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <iostream>
@@ -88,13 +89,18 @@ constexpr const char* measure = R"(<script>
   });
 </script>)";
 
-// Narrow and wide at once. The page must be in the directory of the frames.
-std::string frames(const std::string& page) {
+// How wide pages are shown: on a phone and on a desk.
+using Widths = std::array<int, 2>;
+constexpr Widths screen_widths{400, 1280};
+
+// Both at once. The page must be in the directory of the frames.
+std::string frames(const std::string& page, const Widths& widths) {
+  const auto frame = [&](int width) {
+    return text("<iframe src=\"", page, "\" style=\"width:", width, "px;height:900px;border:0\"></iframe>");
+  };
   return text("<!DOCTYPE html><html><body><pre id=\"seen\"></pre><script>\n",
               "addEventListener('message', e => { document.getElementById('seen').textContent += e.data + '\\n'; });\n",
-              "</script>\n<iframe src=\"", page,
-              "\" style=\"width:400px;height:900px;border:0\"></iframe>\n<iframe src=\"", page,
-              "\" style=\"width:1280px;height:900px;border:0\"></iframe></body></html>\n");
+              "</script>\n", frame(widths[0]), '\n', frame(widths[1]), "</body></html>\n");
 }
 
 std::string with_scripts(std::string page) {
@@ -113,9 +119,9 @@ class Browser {
   }
 
   // What the page looks like at both widths.
-  std::vector<Json> open(const std::string& page, bool dark) {
+  std::vector<Json> open(const std::string& page, bool dark, const Widths& widths = screen_widths) {
     test::put_file(directory_ / "page.html", with_scripts(page));
-    test::put_file(directory_ / "frames.html", frames("page.html"));
+    test::put_file(directory_ / "frames.html", frames("page.html", widths));
     const test::Finished done = test::shell(
         text("HOME=", directory_.path().string(), " timeout 120 chromium --headless --no-sandbox --disable-gpu",
              " --disable-dev-shm-usage --user-data-dir=", (directory_ / "profile").string(),
@@ -208,29 +214,38 @@ std::vector<RunData> odd_runs(const Runs& runs) {
   return {runs.write("a-run-with-a-long-name-" + word, many), runs.write("lost", lost), runs.write("begun", begun)};
 }
 
-// audit.json of a residual network.
-std::string some_audit() {
+// audit.json of a residual network. \param name of its first parameter, and a warning.
+std::string some_audit(const std::string& name = std::string(150, 'w')) {
   const std::unique_ptr<Layer> net = make_model("resnet-8", {.image = {32, 32, 3}, .classes = 4}, Rng(1));
   Tensor x({4, 32, 32, 3}, DType::f32);
   fill_normal(x, Rng(2), 0, 1);
   const Sgd optimizer(decay_weights_only(*net, decoupled_lr(0.1)), {.lr = 0.1});
   Audit found = audit(*net, x, Tensor::from<std::int64_t>({0, 1, 2, 3}, {4}), &optimizer, {.probe = false});
-  found.rows[0].path = std::string(150, 'w');
-  found.warnings.push_back(std::string(150, 'w'));
+  found.rows[0].path = name;
+  found.warnings.push_back(name);
   return found.json();
 }
 
-void require_well_set(const std::string& page, const std::string& what, std::size_t least_pictures) {
+enum class On { screens, paper };
+
+void require_well_set(const std::string& page, const std::string& what, std::size_t least_pictures,
+                      On on = On::screens) {
   Browser browser;
+  // A sheet of A4, upright and across, without its margins.
+  const Widths widths = on == On::paper ? Widths{718, 1047} : screen_widths;
   for (const bool dark : {false, true}) {
-    const std::vector<Json> seen = browser.open(page, dark);
+    const std::vector<Json> seen = browser.open(page, dark, widths);
     BOOST_REQUIRE_MESSAGE(seen.size() == 2u, what << ": the browser looked at " << seen.size() << " pages of 2");
-    for (const Json& one : seen) {
+    for (Json one : seen) {
+      // On paper the drawing of a network is scaled to the sheet.
+      if (on == On::paper)
+        std::erase_if(one["small"].get_ref<Json::array_t&>(),
+                      [](const Json& small) { return small.get<std::string>().starts_with("text"); });
       const std::string where = text(what, ", ", one["width"].get<int>(), " wide, ", dark ? "dark" : "light");
       for (const char* const fault : {"wide", "empty", "small", "pale", "broken", "errors"})
         BOOST_TEST(one[fault].empty(), where << ": " << fault << ' ' << one[fault].dump().substr(0, 1000));
       BOOST_TEST(one["pictures"].get<std::size_t>() >= least_pictures, where << ": pictures " << one["pictures"]);
-      BOOST_TEST((one["paper"].get<double>() < 0.5) == dark, where);
+      BOOST_TEST((one["paper"].get<double>() < 0.5) == (dark && on == On::screens), where);
     }
     BOOST_TEST(seen[0]["width"] != seen[1]["width"]);
   }
@@ -244,6 +259,88 @@ BOOST_AUTO_TEST_CASE(the_page_of_a_run) {
   run.picture = dot;
   run.audit = some_audit();
   require_well_set(report_page(write("run", run)), "one run", 7);
+}
+
+// Layers in front of norms that come to rest, and others, in windows of half an epoch.
+std::vector<DiagnosisRow> some_diagnosis(const std::string& behind_names) {
+  std::vector<DiagnosisRow> rows;
+  for (std::int64_t window = 1; window <= 20; ++window)
+    for (const char* const name : {"conv1.weight", "stage1.block0.conv1.weight", "norm1.scale", "fc.weight"}) {
+      const bool filters = test::has(name, "conv");
+      const double progress = static_cast<double>(window) / 20;
+      DiagnosisRow row;
+      row.step = 100 * window;
+      row.epoch = (window + 1) / 2;
+      row.parameter = name + (filters ? behind_names : std::string());
+      row.position = filters ? "feeds_norm" : test::has(name, "fc") ? "head" : "plain";
+      row.role = test::has(name, "scale") ? "norm_scale" : "weight";
+      row.group = "decayed";
+      row.values = 432;
+      row.channels = 16;
+      row.measured = 10;
+      row.lr = 0.1 * (1 - 0.9 * progress);
+      row.lambda = row.role == "weight" ? 5e-4 : 0;
+      row.norm = {.median = 1 + progress, .low = 0.8, .high = 2.5};
+      row.gradient = row.relative_gradient = {.median = 0.03, .low = 0.01, .high = 0.2};
+      row.gradient_at_unit = {.median = 0.04, .low = 0.02, .high = 0.3};
+      row.angle = {.median = 1.26 - progress, .low = 0.2, .high = 2};
+      row.effective_lr = {.median = 0.5 - 0.4 * progress, .low = 0.1, .high = 0.6};
+      row.cosine_update = row.cosine_gradient = row.lag = {.median = 0.01, .low = -0.1, .high = 0.1};
+      row.dead = test::has(name, "scale") ? 0.25 : DiagnosisRow::missing;
+      if (filters) {
+        row.predicted_norm = 2;
+        row.predicted_angle = 1.1;
+        row.doubled_norm = 1.7;
+        row.doubled_angle = 1.6;
+        row.norm_ratio = {.median = 0.5 + progress / 2, .low = 0.4, .high = 1.2};
+        row.angle_ratio = {.median = 1.1, .low = 0.9, .high = 1.3};
+        row.relaxation = 300;
+        row.drift = 0.5 - progress / 2;
+        row.at_rest = window > 16;
+      }
+      rows.push_back(row);
+    }
+  return rows;
+}
+
+// All that a page can have. \param word a part of names.
+test::MadeUpRun whole_run(std::uint64_t seed, const std::string& word = std::string(150, 'w')) {
+  test::MadeUpRun run;
+  run.recipe.seed = seed;
+  run.picture = dot;
+  run.audit = some_audit(word);
+  run.diagnosis = some_diagnosis(word.substr(0, 60));
+  run.changes = {{.step = 400, .epochs = 2, .settings = {{"lr", "0.1", "0.05"}, {"data_dir", "", "/mnt/" + word}}},
+                 {.step = 1200000, .epochs = 6, .settings = {{"threads", "1", "2"}}}};
+  run.note = "12 pictures that cannot be read are left out: " + word + "/0001.png";
+  return run;
+}
+
+BOOST_AUTO_TEST_CASE(diagnosed_runs_that_were_changed_on_the_way) {
+  if (!Browser::there()) return;
+  const std::vector<RunData> runs{write("one", whole_run(1)), write("two", whole_run(2))};
+  const std::string page = report_page(runs[0]), both = comparison_page(runs, {"one argument that is no run"});
+  for (const char* const part : {"What decay did", "Changed on the way", "are left out"})
+    BOOST_TEST(test::has(page, part), part);
+  for (const char* const part : {"What decay did", "Left out: "}) BOOST_TEST(test::has(both, part), part);
+  require_well_set(page, "a diagnosed run", 10);
+  require_well_set(both, "diagnosed runs", 10);
+}
+
+// What a page is on paper, shown on a screen.
+std::string printed(std::string page) {
+  const std::string print = "@media print";
+  int times = 0;
+  for (std::size_t at = 0; (at = page.find(print, at)) != std::string::npos; ++times)
+    page.replace(at, print.size(), "@media screen");
+  BOOST_TEST(times == 2);
+  return page;
+}
+
+BOOST_AUTO_TEST_CASE(pages_are_printed_on_white_paper_with_nothing_cut_off) {
+  if (!Browser::there()) return;
+  require_well_set(printed(report_page(write("one", whole_run(1, "pictures")))), "a printed run", 10, On::paper);
+  require_well_set(printed(comparison_page(sweep(5, 3))), "15 printed runs", 12, On::paper);
 }
 
 BOOST_AUTO_TEST_CASE(two_runs) {

@@ -1,4 +1,5 @@
 #include <boost/test/unit_test.hpp>
+#include <charconv>
 
 #include "lab/format/png.h"
 #include "lab/reports/plot.h"
@@ -112,6 +113,14 @@ BOOST_AUTO_TEST_CASE(long_curves_keep_their_peaks_in_few_points) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+// Of a decimal number, those that count.
+std::int64_t digits_of(const std::string& number) {
+  std::string digits;
+  for (const char c : number.substr(0, number.find('e')))
+    if (c >= '0' && c <= '9' && (c != '0' || !digits.empty())) digits += c;
+  return static_cast<std::int64_t>(digits.size());
+}
+
 BOOST_FIXTURE_TEST_SUITE(reports, SmallData)
 
 BOOST_AUTO_TEST_CASE(a_run_leaves_a_page_that_says_it_all) {
@@ -145,6 +154,18 @@ BOOST_AUTO_TEST_CASE(a_run_leaves_a_page_that_says_it_all) {
   BOOST_TEST(has(bare.output, "gnuplot is not installed"));
   BOOST_TEST(has(read("run/report.html"), "gnuplot is not installed"));
   BOOST_TEST(!has(read("run/report.html"), "<svg class=\"plot\""));
+  const std::string tables = read("run/report.html");
+  int numbers = 0;
+  for (std::size_t at = 0; (at = tables.find("<td>", at)) != std::string::npos;) {
+    at += 4;
+    const std::string cell = tables.substr(at, tables.find('<', at) - at);
+    double value = 0;
+    const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+    if (error != std::errc() || end != cell.data() + cell.size()) continue;
+    ++numbers;
+    BOOST_TEST(digits_of(cell) <= 7, cell);
+  }
+  BOOST_TEST(numbers > 50);
 
   BOOST_REQUIRE(test::ebb(train("other", "--epochs 1 --set lambda=0.25")).status == 0);
   const std::string out = (root / "both.html").string();
