@@ -49,7 +49,8 @@ for target in $targets; do
   set -- "$corpus" "$seeds" "$limit" -timeout=20 -rss_limit_mb=1024 -malloc_limit_mb=64 \
     -max_len=8192 -print_final_stats=1 "-artifact_prefix=$build/findings/$target-"
   [ ! -d "tests/fuzz/findings/$target" ] || set -- "$@" "tests/fuzz/findings/$target"
-  [ ! -f "tests/fuzz/dictionaries/$target.dict" ] || set -- "$@" "-dict=tests/fuzz/dictionaries/$target.dict"
+  words=$(sed -n "s/^$target \([a-z_-]*\).*/\1/p" tests/fuzz/dictionaries/others.txt)
+  [ "$words" = - ] || set -- "$@" "-dict=tests/fuzz/dictionaries/${words:-$target}.dict"
   begin=$(date +%s) found=none
   if ! "$build/tests/fuzz_$target" "$@" >"$log" 2>&1; then
     found=$(sed -n "s|.*Test unit written to ||p" "$log" | tail -n 1)

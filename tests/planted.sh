@@ -1,5 +1,5 @@
 #!/bin/sh
-# Plants forty plausible faults one by one into a copy of the tree (build/spoiled) and runs the fast tests on each:
+# Plants plausible faults one by one into a copy of the tree (build/spoiled) and runs the fast tests on each:
 #   sh tests/planted.sh            all
 #   sh tests/planted.sh NAME...    these of tests/planted/faults.txt
 # Every fault must be caught; the table names the suite that saw it and the time from the edit to the failing test.

@@ -64,7 +64,6 @@ std::span<const Synonym> recipe_synonyms() {
       {"accumulationsteps", "accumulate"},
       {"earlystopping", "patience"},
       {"earlystop", "patience"},
-      {"swa", "ema"},
       {"workers", "prefetch"},
       {"numworkers", "prefetch"},
       {"numthreads", "threads"},

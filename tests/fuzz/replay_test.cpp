@@ -8,6 +8,8 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <map>
+#include <sstream>
 
 #include "framework/tensor/error.h"
 #include "tests/fuzz/target.h"
@@ -75,6 +77,24 @@ BOOST_AUTO_TEST_CASE(every_target_is_replayed) {
   std::ranges::sort(files);
   std::ranges::sort(names);
   BOOST_TEST(files == names, boost::test_tools::per_element());
+}
+
+// tests/fuzz.sh gives each target the dictionary of its name, or what others.txt says.
+BOOST_AUTO_TEST_CASE(every_target_has_a_dictionary_or_a_reason) {
+  const fs::path folder = fs::path(EBB_SOURCE_DIR) / "tests" / "fuzz" / "dictionaries";
+  const auto has_words = [&](const std::string& name) { return fs::exists(folder / (name + ".dict")); };
+  std::map<std::string, std::string> others;
+  std::ifstream list(folder / "others.txt");
+  for (std::string line; std::getline(list, line);) {
+    std::istringstream words(line);
+    std::string target, other, reason;
+    words >> target >> other >> reason;
+    if (target == "#") continue;
+    others[target] = other;
+    BOOST_TEST((other == "-" ? !reason.empty() : has_words(other)), line);
+  }
+  for (const Target* const target : targets)
+    BOOST_TEST(has_words(target->name) != others.contains(target->name), target->name);
 }
 
 BOOST_AUTO_TEST_CASE(seeds_are_read) {
