@@ -100,6 +100,7 @@ const std::vector<Section>& sections() {
       own(number("schedule_end", "multiplier that it ends with", &R::schedule_end, 0.0, 1.0)),
       own(number("rising", "share of the run that it rises", &R::rising, 0.0, 1.0)),
       own(number("falling", "share of the run that it falls", &R::falling, 0.0, 1.0)),
+      number("momentum_low", "what it multiplies the momentum (beta1) by at the peak of the lr", &R::momentum_low, 0.0, 1.0),
       own(number("power", "exponent", &R::power, 0.0, 100.0)),
       own(number("factor", "what a step, or an epoch of exponential, multiplies the lr by", &R::factor, 0.0, 1.0)),
       own(number("step_epochs", "epochs between its steps", &R::step_epochs, 0.0, most)),

@@ -65,6 +65,7 @@ struct Recipe {
   double schedule_end = 0;                          ///< Multiplier that the falling schedules end with.
   double rising = 0.3;                              ///< Share of the run that one_cycle, triangular, trapezoid rise.
   double falling = 0.3;                             ///< Share of the run that trapezoid falls.
+  double momentum_low = 1;                          ///< What one_cycle multiplies the momentum by at the lr's peak.
   double power = 2;                                 ///< Of the schedule polynomial.
   double factor = 0.1;                              ///< Of step, multi_step and exponential.
   double step_epochs = 30;                          ///< Epochs between the steps of the schedule step.
@@ -133,8 +134,7 @@ std::vector<RecipeKey> group_keys(const Recipe& recipe = {});
 /// Sets `key` from text. Lists are numbers with commas between them; "default" sets all but free texts back. Names may
 /// be written in any case, with or without hyphens and underscores.
 /// \param place where that stands, for messages: a file and its line; empty for the command line.
-/// \throws Error on an unknown key, with the one that may be meant, and on a value that does not parse or is out of
-/// range.
+/// \throws Error on an unknown key, with the one that may be meant, and on values that are none or out of range.
 void set(Recipe& recipe, std::string_view key, std::string_view value, std::string_view place = {});
 
 /// As above, for a key of `[[groups]]` of a recipe; "default" leaves what is the recipe's to it.

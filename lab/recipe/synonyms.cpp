@@ -52,6 +52,8 @@ std::span<const Synonym> recipe_synonyms() {
       {"finetune", "init"},
       {"weights", "init"},
       {"mu", "momentum"},
+      {"basemomentum", "momentum_low"},
+      {"cyclemomentum", "momentum_low"},
       {"epsilon", "eps"},
       {"rho", "alpha"},
       {"betas", "beta1"},

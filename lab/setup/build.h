@@ -63,6 +63,10 @@ StepCounts step_counts(const Recipe& recipe, std::int64_t batches);
 /// \throws Error for keys that contradict each other.
 Schedule make_schedule(const Recipe& recipe, const StepCounts& steps);
 
+/// What multiplies the momentum over the run, in step with the learning rate of one_cycle.
+/// \throws Error where another schedule is chosen.
+Schedule make_momentum_schedule(const Recipe& recipe, const StepCounts& steps);
+
 /// The decay of a recipe: kind, strength over the run, window.
 Decay make_decay(const Recipe& recipe, const StepCounts& steps);
 

@@ -130,6 +130,11 @@ Options common_options(const Inputs& inputs) {
   Options options;
   options.lr = recipe.lr;
   options.schedule = make_schedule(recipe, inputs.steps);
+  if constexpr (requires { options.momentum_schedule; })
+    options.momentum_schedule = make_momentum_schedule(recipe, inputs.steps);
+  else if (recipe.momentum_low != 1)
+    fail("momentum_low", text("momentum_low = ", recipe.momentum_low, " beside optimizer = \"", recipe.optimizer, '"'),
+         "an optimizer with momentum or beta1", "leave it out, or choose another optimizer");
   options.decay = no_decay();
   options.gradient = {.clip = make_clip(recipe), .accumulate = static_cast<int>(recipe.accumulate)};
   if (recipe.plateau)

@@ -78,7 +78,7 @@ const std::vector<Course>& courses() {
        }},
       {"one_cycle",
        true,
-       {"rising", "schedule_start", "schedule_end"},
+       {"rising", "schedule_start", "schedule_end", "momentum_low"},
        [](const Span& s) {
          return one_cycle(s.total,
                           {.rising = s.recipe.rising, .start = s.recipe.schedule_start, .end = s.recipe.schedule_end});
@@ -187,6 +187,14 @@ Schedule make_schedule(const Recipe& recipe, const StepCounts& steps) {
         return behind_warmup(own.make({.per_epoch = span.per_epoch, .total = span.total}, recipe));
   fail("schedule", in_quotes(recipe.schedule), "a schedule",
        suggestion(recipe.schedule, schedule_names(recipe.extensions.get())));
+}
+
+Schedule make_momentum_schedule(const Recipe& recipe, const StepCounts& steps) {
+  if (recipe.momentum_low == 1) return constant();
+  if (recipe.schedule != "one_cycle")  // that of a group alone
+    fail("momentum_low", text("momentum_low = ", recipe.momentum_low, " beside schedule = \"", recipe.schedule, '"'),
+         "schedule = \"one_cycle\" of the recipe itself", "the momentum has one course for all groups");
+  return one_cycle_momentum(steps.total, {.rising = recipe.rising, .low = recipe.momentum_low});
 }
 
 Decay make_decay(const Recipe& recipe, const StepCounts& steps) {

@@ -116,8 +116,14 @@ class Trial:
 
     def changed(self):
         """Whether an object file has other bytes than before. Those that were not compiled again have the same."""
-        return any(path.stat().st_mtime_ns != time and digest(path) != before
-                   for path, (time, before) in self.objects.items())
+        for path, (time, before) in self.objects.items():
+            now = path.stat().st_mtime_ns
+            if now == time:
+                continue
+            if digest(path) != before:
+                return True
+            self.objects[path] = (now, before)
+        return False
 
     def sees(self, programs):
         return self.tree.failing(programs, self.limits[tuple(programs)])

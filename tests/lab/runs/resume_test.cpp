@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_SUITE_END()
 // A training with all that draws numbers or has a state.
 constexpr const char* full_recipe =
     "--model mnistcnn --epochs 2 --lr 0.01 --set flip=random --set crop=2 --set mixup=0.2 --set ema=0.9 --set "
-    "log_every=1 "
+    "log_every=1 --set schedule=one_cycle --set momentum_low=0.85 --set warmup_epochs=0 "
     "--set save_steps=2 --set prefetch=3 --set lookahead=4 --threads 2 ";
 
 struct SmallerData : SmallData {

@@ -224,6 +224,45 @@ BOOST_FIXTURE_TEST_CASE(every_built_in_recipe_has_a_schedule_for_every_number_of
     }
 }
 
+// As PyTorch's OneCycleLR with cycle_momentum: 0.95 at both ends and 0.85 at the peak of the learning rate.
+BOOST_FIXTURE_TEST_CASE(momentum_falls_where_one_cycle_rises, Net) {
+  Recipe recipe;
+  recipe.epochs = 10;
+  recipe.schedule = "one_cycle";
+  recipe.rising = 0.25;
+  recipe.momentum_low = 0.85 / 0.95;
+  const auto at = [&](const char* name, std::int64_t step) {
+    recipe.optimizer = name;
+    const auto optimizer = make_optimizer(recipe, model, 20);
+    return optimizer->planned_context(0, step).momentum;
+  };
+  recipe.momentum = 0.95;
+  for (const char* const name : {"sgd", "muon", "lars"}) {
+    BOOST_TEST(at(name, 0) == 0.95, name);
+    BOOST_TEST(at(name, 49) == 0.85, boost::test_tools::tolerance(1e-12));  // the last step of the rise: 0.25 of 200
+    BOOST_TEST(at(name, 124) == 0.9, boost::test_tools::tolerance(1e-12));  // half of the fall
+    BOOST_TEST(at(name, 199) == 0.95, boost::test_tools::tolerance(1e-12));
+  }
+  recipe.momentum.reset();
+  recipe.beta1 = 0.9;
+  for (const char* const name : {"adam", "adamw", "nadam", "radam", "lamb", "lion"}) {
+    BOOST_TEST(at(name, 0) == 0.9, name);
+    BOOST_TEST(at(name, 49) == 0.9 * 0.85 / 0.95, boost::test_tools::tolerance(1e-12));
+  }
+  recipe.beta1.reset();
+  for (const char* const name : {"adagrad", "adadelta"}) {
+    recipe.optimizer = name;
+    BOOST_TEST(has(message_of([&] { make_optimizer(recipe, model, 20); }),
+                   text("[momentum_low] got momentum_low = ", recipe.momentum_low, " beside optimizer = \"", name)));
+  }
+  recipe.optimizer = "sgd";
+  recipe.schedule = "cosine";
+  BOOST_TEST(has(message_of([&] { make_optimizer(recipe, model, 20); }), "beside schedule = \"cosine\""));
+  recipe.momentum_low = 1;
+  recipe.schedule = "one_cycle";
+  BOOST_TEST(at("sgd", 49) == 0.9);
+}
+
 BOOST_AUTO_TEST_CASE(schedules_that_contradict_themselves_are_refused) {
   Recipe recipe;
   const auto message = [&] { return message_of([&] { make_schedule(recipe, step_counts(recipe, 20)); }); };
