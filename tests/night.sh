@@ -10,6 +10,7 @@
 #   clock=10        trainings whose clock jumps by a year
 #   fuzz=60         seconds for each fuzz target
 #   planted=all     planted faults that the fast tests must catch: all of them, or names with commas between them
+#   study_faults=all, laboratory_faults=all    the same with faults of the studies, of audit and diagnosis
 #   mutation=200    mutants of the core, of which 95 % must be killed
 #   portability=debian13    system on which the tree is built and tested
 #
@@ -18,10 +19,16 @@ set -u
 exec </dev/null
 cd -- "$(dirname -- "$0")/.." || exit 1
 
-everything="kills=1000 soak=120 faults=1 clock=10 fuzz=60 planted=all mutation=200 portability=debian13"
+everything="kills=1000 soak=120 faults=1 clock=10 fuzz=60 planted=all study_faults=all laboratory_faults=all"
+everything="$everything mutation=200 portability=debian13"
 [ $# -gt 0 ] || set -- $everything
 out=build/night
 mkdir -p "$out"
+
+# Plants the faults of a list: all of them, or names with commas between them.
+plant() {
+  if [ "$2" = all ]; then sh tests/planted.sh --list "$1"; else sh tests/planted.sh --list "$1" $(echo "$2" | tr , ' '); fi
+}
 
 run_part() {
   case "$1" in
@@ -30,7 +37,8 @@ run_part() {
     faults) EBB_FAULT_STRIDE=$2 build/release/tests/test_lab --run_test=write_faults_slow ;;
     clock) sh tests/clock_jumps.sh "$2" ;;
     fuzz) sh tests/fuzz.sh "$2" ;;
-    planted) if [ "$2" = all ]; then sh tests/planted.sh; else sh tests/planted.sh $(echo "$2" | tr , ' '); fi ;;
+    planted) plant faults.txt "$2" ;;
+    study_faults | laboratory_faults) plant "$1.txt" "$2" ;;
     mutation) sh tests/mutation.sh --count "$2" ;;
     portability) sh tests/portability.sh "$2" ;;
   esac

@@ -125,8 +125,8 @@ class Probe::Point {
   // The least variance in front of a norm after a change likewise.
   template <class Change>
   double least_variance(const Change& change) {
-    const detail::LeastVariance least;
     const Tape tape;
+    const detail::LeastVariance least(tape);
     loss(change);
     return least.value;
   }
@@ -136,14 +136,14 @@ class Probe::Point {
   // Whether the loss moves, to first order, with the scale of these channels of parameters: an invariant one does not
   // but for eps. Where there is no gradient the answer is no.
   bool feels_scale(const std::vector<int>& parameters, const std::vector<std::int64_t>& channels) const {
-    detail::Along all;
-    for (const int p : parameters) {
-      const Tensor& gradient = gradients_[static_cast<std::size_t>(p)];
-      if (!gradient.defined()) return false;
-      const detail::Along one = detail::along_scale(values_[static_cast<std::size_t>(p)], gradient, channels);
-      all = {all.sum + one.sum, all.size + one.size};
-    }
-    return std::abs(all.sum) > eps_of_slope * felt_eps * std::abs(base_) + last_of_slope * all.size;
+    const auto all = detail::along_scale(values_, gradients_, parameters, channels);
+    return all && std::abs(all->sum) > eps_of_slope * felt_eps * std::abs(base_) + last_of_slope * all->size;
+  }
+
+  // Whether they hardly move the loss, each number by itself: what a unit that is almost off makes is lost in rounding.
+  bool idle(const std::vector<int>& parameters, const std::vector<std::int64_t>& channels) const {
+    const auto all = detail::along_scale(values_, gradients_, parameters, channels);
+    return all && all->size <= eps_of_slope * roundings * std::abs(base_);
   }
 
   bool dead(int p) const {
@@ -381,7 +381,7 @@ std::vector<std::string> Probe::missed() {
   // that more slowly. A unit that a large negative shift switches off ignores a larger one; with the sign turned it
   // does not.
   const auto invariant = [&](const std::vector<int>& parameters, const std::vector<std::int64_t>& channels) {
-    if (point_->feels_scale(parameters, channels)) return false;
+    if (point_->feels_scale(parameters, channels) || point_->idle(parameters, channels)) return false;
     double before = point_->base(), felt = point_->felt_eps, fades = felt;
     for (int k = 1; k <= point_->exponent; ++k, felt /= 4, fades /= 4) {
       const double doubled = scaled_loss(parameters, channels, std::ldexp(1.0, k)), change = change_of(doubled, before);

@@ -27,18 +27,24 @@ bool rounds_alike(const Network& network, const Symmetry& symmetry, const Travel
   return true;
 }
 
-Along along_scale(const Tensor& w, const Tensor& gradient, const std::vector<std::int64_t>& channels) {
+std::optional<Along> along_scale(const std::vector<Tensor>& values, const std::vector<Tensor>& gradients,
+                                 const std::vector<int>& parameters, const std::vector<std::int64_t>& channels) {
   Along out;
-  const std::int64_t columns = w.rank() == 0 ? 1 : w.dim(-1);
-  const auto add = [&](std::int64_t i) {
-    const double product = w.data<double>()[i] * gradient.data<double>()[i];
-    out.sum += product;
-    out.size += std::abs(product);
-  };
-  if (channels.empty())
-    for (std::int64_t i = 0; i < w.size(); ++i) add(i);
-  for (const std::int64_t c : channels)
-    for (std::int64_t i = c; i < w.size(); i += columns) add(i);
+  for (const int p : parameters) {
+    const Tensor& w = values[static_cast<std::size_t>(p)];
+    const Tensor& gradient = gradients[static_cast<std::size_t>(p)];
+    if (!gradient.defined()) return {};
+    const std::int64_t columns = w.rank() == 0 ? 1 : w.dim(-1);
+    const auto add = [&](std::int64_t i) {
+      const double product = w.data<double>()[i] * gradient.data<double>()[i];
+      out.sum += product;
+      out.size += std::abs(product);
+    };
+    if (channels.empty())
+      for (std::int64_t i = 0; i < w.size(); ++i) add(i);
+    for (const std::int64_t c : channels)
+      for (std::int64_t i = c; i < w.size(); i += columns) add(i);
+  }
   return out;
 }
 
@@ -56,21 +62,32 @@ Along along_shift(const Tensor& gradient, const std::function<double(std::int64_
   return out;
 }
 
-void LeastVariance::forward(const char* op, std::size_t, std::span<const Var> inputs, const Tensor&) {
+void LeastVariance::forward(const char* op, std::size_t node, std::span<const Var> inputs, const Tensor&) {
   if (kind_of(op) != OpKind::norm || inputs[0].dtype() != DType::f64) return;
   const Tensor& x = inputs[0].value();
-  const std::int64_t width = x.dim(-1), rows = x.size() / std::max<std::int64_t>(1, width);
-  const bool by_row = std::string_view(op) == "layer_norm";
-  for (std::int64_t i = 0; i < (by_row ? rows : width); ++i)
-    by_row ? take(x.data<double>() + i * width, width, 1) : take(x.data<double>() + i, rows, width);
+  if (x.size() == 0) return;
+  const std::string_view name = op;
+  const std::int64_t width = x.dim(-1);
+  // Samples with statistics of their own, and groups of channels that share theirs.
+  const std::int64_t samples = name == "layer_norm" ? x.size() / width : name == "group_norm" ? x.dim(0) : 1;
+  const auto groups = name == "layer_norm"   ? std::int64_t{1}
+                      : name == "group_norm" ? static_cast<std::int64_t>(tape_.node(node).setting("groups", 1))
+                                             : width;
+  const std::int64_t each = x.size() / samples, columns = width / groups;
+  for (std::int64_t s = 0; s < samples; ++s)
+    for (std::int64_t g = 0; g < groups; ++g)
+      take(x.data<double>() + s * each + g * columns, each / width, columns, width);
 }
 
-void LeastVariance::take(const double* x, std::int64_t count, std::int64_t stride) {
+void LeastVariance::take(const double* x, std::int64_t rows, std::int64_t columns, std::int64_t stride) {
   double sum = 0, squares = 0;
-  for (std::int64_t i = 0; i < count; ++i) sum += x[i * stride];
-  const double mean = sum / static_cast<double>(count);
-  for (std::int64_t i = 0; i < count; ++i) squares += (x[i * stride] - mean) * (x[i * stride] - mean);
-  const double variance = squares / static_cast<double>(count);
+  const auto count = static_cast<double>(rows * columns);
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t c = 0; c < columns; ++c) sum += x[r * stride + c];
+  const double mean = sum / count;
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t c = 0; c < columns; ++c) squares += (x[r * stride + c] - mean) * (x[r * stride + c] - mean);
+  const double variance = squares / count;
   // What is constant but for rounding comes out as 0, whatever eps is.
   if (variance > 1e-24 * mean * mean && variance > 0) value = std::min(value, variance);
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "framework/autograd/observing.h"
@@ -21,10 +22,11 @@ constexpr int powers_apart = 2;
 // where they are rescaled: no op on the way rounds a scaled number otherwise.
 bool rounds_alike(const Network& network, const Symmetry& symmetry, const TravelRules& own);
 
-// The least variance that a norm meets in passes in f64, infinite without one. Groups are made of channels: theirs is
-// no smaller.
+// The least variance that a norm meets in passes in f64, infinite without one.
 class LeastVariance : public OpObserver {
  public:
+  // \param tape that records the passes.
+  explicit LeastVariance(const Tape& tape) : tape_(tape) {}
   void forward(const char* op, std::size_t node, std::span<const Var> inputs, const Tensor& output) override;
   void backward(const char*, std::size_t, const Tensor&) override {}
 
@@ -32,7 +34,9 @@ class LeastVariance : public OpObserver {
 
  private:
   Observing<OpObserver> observing_{op_observer, this};
-  void take(const double* x, std::int64_t count, std::int64_t stride);
+  const Tape& tape_;
+  // Of `rows` rows of `columns` numbers, a row `stride` behind the one before.
+  void take(const double* x, std::int64_t rows, std::int64_t columns, std::int64_t stride);
 };
 
 // A sum of products, and that of their sizes.
@@ -40,8 +44,10 @@ struct Along {
   double sum = 0, size = 0;
 };
 
-// The slope of a loss with the scale of these channels of a parameter; an empty list stands for all of them.
-Along along_scale(const Tensor& w, const Tensor& gradient, const std::vector<std::int64_t>& channels);
+// The slope of a loss with the scale of these channels of these parameters, of all that there are with these gradients;
+// an empty list of channels stands for all of them. Nothing where one has no gradient.
+std::optional<Along> along_scale(const std::vector<Tensor>& values, const std::vector<Tensor>& gradients,
+                                 const std::vector<int>& parameters, const std::vector<std::int64_t>& channels);
 
 // The slope of a loss with what is added to all columns, row by row.
 Along along_shift(const Tensor& gradient, const std::function<double(std::int64_t row)>& added);

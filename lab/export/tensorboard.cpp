@@ -1,11 +1,15 @@
 #include "lab/export/tensorboard.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <limits>
+#include <set>
 #include <utility>
 
 #include "framework/io/byte_source.h"
 #include "framework/tensor/printable.h"
+#include "framework/tensor/text.h"
 #include "lab/export/event_file.h"
 #include "lab/export/event_record.h"
 #include "lab/runs/run_files.h"
@@ -55,6 +59,35 @@ EventValues of_epoch(const EpochResult& epoch, std::int64_t step, const std::str
   return out;
 }
 
+// Those that differ from window to window. Learning rate and decay stand with the groups.
+bool shown(const DiagnosisColumn& column) {
+  static const std::set<std::string> constants{"step",     "epoch", "values", "channels",
+                                               "measured", "lr",    "lambda", "shrink"};
+  return !constants.contains(column.name) && !column.name.ends_with("_low") && !column.name.ends_with("_high");
+}
+
+// As diagnostics.csv has it, so that a curve is the same when it is made from there.
+double in_file(double value) {
+  const std::string digits = rounded(value, 6);
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return value;
+}
+
+// The rows of one window.
+EventValues of_window(std::span<const DiagnosisRow> rows, std::int64_t step, double wall_time) {
+  EventValues out{.wall_time = wall_time, .step = step};
+  for (const DiagnosisRow& row : rows)
+    for (const DiagnosisColumn& column : diagnosis_columns())
+      if (shown(column)) put(out, text("diagnosis.", row.parameter, '/', column.name), in_file(column.get(row)));
+  return out;
+}
+
+// How many of them are of the first one's window.
+std::size_t first_window(std::span<const DiagnosisRow> rows) {
+  const auto end = std::ranges::find_if(rows, [&](const DiagnosisRow& r) { return r.step != rows[0].step; });
+  return static_cast<std::size_t>(end - rows.begin());
+}
+
 }  // namespace
 
 TensorBoard::TensorBoard(const Directory& run, Layer& model, const Place& place, std::string evaluated_on,
@@ -70,17 +103,41 @@ TensorBoard::TensorBoard(const Directory& run, Layer& model, const Place& place,
   const LogContents log = read_log(source);
   if (!log.steps.empty() && log.steps.back().step == place.batches)
     file_->append(detail::event_record(of_step(log.steps.back(), detail::wall_time())));
+  taken_at_ = place.batches;
+  for (const auto& [updates, batches] : log.windows)
+    if (batches == place.batches) taken_back_ = updates;
 }
 
 TensorBoard::~TensorBoard() = default;
+
+void TensorBoard::follow(const Diagnostics& diagnostics) {
+  diagnostics_ = &diagnostics;
+  const std::vector<DiagnosisRow>& rows = diagnostics.rows();
+  rows_shown_ = rows.size();
+  while (taken_back_ > 0 && rows_shown_ > 0 && rows[rows_shown_ - 1].step == taken_back_) --rows_shown_;
+  show_windows(taken_at_);
+}
+
+// Those that ended since the last call.
+void TensorBoard::show_windows(std::int64_t step) {
+  if (diagnostics_ == nullptr) return;
+  for (std::span<const DiagnosisRow> rows = diagnostics_->rows(); rows_shown_ < rows.size();) {
+    const auto rest = rows.subspan(rows_shown_);
+    const std::size_t count = first_window(rest);
+    file_->append(detail::event_record(of_window(rest.first(count), step, detail::wall_time())));
+    rows_shown_ += count;
+  }
+}
 
 const std::string& TensorBoard::problem() const { return file_->problem(); }
 
 void TensorBoard::on_step(const Trainer&, const StepResult& step) {
   if (!step.groups.empty()) file_->append(detail::event_record(of_step(step, detail::wall_time())));
+  show_windows(step.step);
 }
 
 void TensorBoard::on_epoch(const Trainer& trainer, const EpochResult& epoch) {
+  show_windows(trainer.batches_done());
   EventValues values = of_epoch(epoch, trainer.batches_done(), evaluated_on_, detail::wall_time());
   for (const NamedParameter& p : model_.named_parameters()) {
     if (p.parameter->role() == Role::weight)
@@ -91,28 +148,47 @@ void TensorBoard::on_epoch(const Trainer& trainer, const EpochResult& epoch) {
 }
 
 void TensorBoard::on_event(const Trainer& trainer, const TrainEvent& event) {
-  if (event.kind == "rollback") file_->append(detail::event_restart(detail::wall_time(), trainer.batches_done() + 1));
+  if (event.kind != "rollback") return;
+  file_->append(detail::event_restart(detail::wall_time(), trainer.batches_done() + 1));
+  if (diagnostics_ != nullptr) rows_shown_ = std::min(rows_shown_, diagnostics_->rows().size());
 }
 
-std::string tensorboard_events(const LogContents& log, const TensorBoard::Pictures& pictures) {
+std::string tensorboard_events(const LogContents& log, std::span<const DiagnosisRow> diagnosis,
+                               const TensorBoard::Pictures& pictures) {
   std::string out = detail::event_head(0);
   double seconds = 0;
   auto step = log.steps.begin();
   const auto in = [&](std::int64_t epoch) { return step != log.steps.end() && step->epoch <= epoch; };
+  // Windows that ended up to a step. Logs of old do not say at which batch: at the update of that number.
+  const auto windows = [&](std::int64_t last, double time) {
+    while (!diagnosis.empty()) {
+      const auto found = log.windows.find(diagnosis[0].step);
+      const std::int64_t at = found == log.windows.end() ? diagnosis[0].step : found->second;
+      if (at > last) return;
+      const std::size_t count = first_window(diagnosis);
+      out += detail::event_record(of_window(diagnosis.first(count), at, time));
+      diagnosis = diagnosis.subspan(count);
+    }
+  };
   for (const EpochResult& epoch : log.epochs) {
     const auto first = step;
     while (in(epoch.epoch)) ++step;
     const auto count = static_cast<double>(step - first);
-    for (auto s = first; s != step; ++s)
-      out += detail::event_record(of_step(*s, seconds + epoch.seconds * static_cast<double>(s - first) / count));
+    for (auto s = first; s != step; ++s) {
+      const double time = seconds + epoch.seconds * static_cast<double>(s - first) / count;
+      windows(s->step, time);
+      out += detail::event_record(of_step(*s, time));
+    }
     seconds += std::isfinite(epoch.seconds) ? epoch.seconds : 0;
     const auto end = log.ends.find(epoch.epoch);
     const std::int64_t at = end != log.ends.end() ? end->second : step == log.steps.begin() ? 0 : (step - 1)->step;
+    windows(at, seconds);
     EventValues values = of_epoch(epoch, at, log.evaluated_on, seconds);
     if (&epoch == &log.epochs.back()) put(values, pictures);
     out += detail::event_record(values);
   }
   for (; step != log.steps.end(); ++step) out += detail::event_record(of_step(*step, seconds));
+  windows(std::numeric_limits<std::int64_t>::max(), seconds);
   return out;
 }
 

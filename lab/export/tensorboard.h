@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "framework/io/directory.h"
 #include "framework/nn/layer.h"
+#include "lab/diagnose/diagnostics.h"
 #include "lab/runs/run_log.h"
 #include "lab/training/train_observer.h"
 
@@ -26,6 +28,11 @@ class EventFile;
 ///     loss/batch, lr
 ///     GROUP/lr, GROUP/lambda, GROUP/shrink, GROUP/weight_norm, GROUP/gradient_norm
 ///     GROUP/effective_lr                  lr over the squared norm of the weights
+///
+/// at the end of each window of a training that is diagnosed, for each parameter:
+///
+///     diagnosis.PATH/norm, /norm_predicted, /angle, /drift, ...
+///                                         columns of diagnostics.csv that are no quantile and not those above
 ///
 /// and after each epoch:
 ///
@@ -57,6 +64,10 @@ class TensorBoard : public TrainObserver {
   TensorBoard(const TensorBoard&) = delete;
   TensorBoard& operator=(const TensorBoard&) = delete;
 
+  /// From now on shows the rows of `diagnostics` too, which must be an observer of the trainer before this object, and
+  /// outlive it.
+  void follow(const Diagnostics& diagnostics);
+
   /// What is wrong while records wait to be written; empty otherwise.
   const std::string& problem() const;
 
@@ -65,14 +76,22 @@ class TensorBoard : public TrainObserver {
   void on_event(const Trainer& trainer, const TrainEvent& event) override;
 
  private:
+  void show_windows(std::int64_t step);
+
   Layer& model_;
   std::string evaluated_on_;
   std::function<Pictures(const EpochResult&)> pictures_;
   std::unique_ptr<detail::EventFile> file_;
+  const Diagnostics* diagnostics_ = nullptr;
+  std::size_t rows_shown_ = 0;   // of the diagnosis
+  std::int64_t taken_back_ = 0;  // updates at the end of a window that is to be shown again, and
+  std::int64_t taken_at_ = 0;    // the batches there
 };
 
 /// The scalars of a run that was trained without, from its log: the bytes of an event file. Its times are those of the
-/// training alone, from 0 on. \param pictures stand at the last epoch.
-std::string tensorboard_events(const LogContents& log, const TensorBoard::Pictures& pictures = {});
+/// training alone, from 0 on.
+/// \param diagnosis rows of diagnostics.csv, if there is one. \param pictures stand at the last epoch.
+std::string tensorboard_events(const LogContents& log, std::span<const DiagnosisRow> diagnosis = {},
+                               const TensorBoard::Pictures& pictures = {});
 
 }  // namespace ebb

@@ -182,7 +182,7 @@ void ExportCommandLine::export_runs() {
     const std::vector<std::string> names = distinct_names(runs);
     for (std::size_t r = 0; r < runs.size(); ++r)
       files.push_back({fs::path(tensorboard_) / names[r] / (std::string(run_files::event_file) + "0000000000.ebb"),
-                       tensorboard_events(runs[r].log, pictures_of(runs[r]))});
+                       tensorboard_events(runs[r].log, runs[r].diagnosis, pictures_of(runs[r]))});
   }
   write_all(files, from_, overwrite_);
 }

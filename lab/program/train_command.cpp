@@ -134,7 +134,7 @@ int run(const TrainCommand& command) {
   directory.describe(session.recipe, environment_of(session), audit, skipped_pictures(session));
   std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << "\n\n"
             << std::flush;
-  return train_in(session, directory, trace);
+  return train_in(session, directory, trace, diagnostics.get());
 }
 
 int run(const ResumeCommand& command) {
@@ -162,7 +162,7 @@ int run(const ResumeCommand& command) {
             << (session.trainer.done() ? "it is finished: nothing is left to train, it is evaluated again\n" : "")
             << printable(other) << printable(differences) << '\n'
             << std::flush;
-  return train_in(session, directory, trace);
+  return train_in(session, directory, trace, diagnostics.get());
 }
 
 }  // namespace ebb

@@ -81,7 +81,8 @@ int stopped(Session& session, RunDirectory& directory, int signal) {
 }
 
 // \param trained is called when the training is done or was stopped, before its results are written.
-int train_to_the_end(Session& session, RunDirectory& directory, const std::function<void()>& trained) {
+int train_to_the_end(Session& session, RunDirectory& directory, const Diagnostics* diagnostics,
+                     const std::function<void()>& trained) {
   Trainer& trainer = session.trainer;
   ProgressDisplay display;
   LostOutput lost;
@@ -95,6 +96,7 @@ int train_to_the_end(Session& session, RunDirectory& directory, const std::funct
                                 return TensorBoard::Pictures{{"filters", filters ? filters() : Tensor()},
                                                              {"worst_mistakes", picture_of_mistakes(session, epoch)}};
                               }));
+  if (board && diagnostics != nullptr) board->follow(*diagnostics);
   trainer.add(directory);
   for (const std::string& warning : session.warnings()) trainer.report({"warning", warning});
   display.print_head(session.evaluated_on());
@@ -147,12 +149,12 @@ void require_place(const TraceFile& trace, const std::string& run) {
     require_destination(trace.path, {.runs = {run}, .overwrite = trace.overwrite, .makes_directory = true});
 }
 
-int train_in(Session& session, RunDirectory& directory, const TraceFile& file) {
-  if (file.path.empty()) return train_to_the_end(session, directory, {});
+int train_in(Session& session, RunDirectory& directory, const TraceFile& file, const Diagnostics* diagnostics) {
+  if (file.path.empty()) return train_to_the_end(session, directory, diagnostics, {});
   TrainTrace trace(*session.model, session.train, file.steps);
   session.trainer.add(trace);
   bool written = true;
-  const int status = train_to_the_end(session, directory, [&] { written = write_trace(trace, file); });
+  const int status = train_to_the_end(session, directory, diagnostics, [&] { written = write_trace(trace, file); });
   return status == 0 && !written ? 1 : status;
 }
 

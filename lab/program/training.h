@@ -21,6 +21,7 @@ struct TraceFile {
 void require_place(const TraceFile& trace, const std::string& run);
 
 // Trains until done or stopped, with display, log, checkpoints and results. Returns the program's exit status.
-int train_in(Session& session, RunDirectory& directory, const TraceFile& trace);
+// \param diagnostics of the training, if it is diagnosed.
+int train_in(Session& session, RunDirectory& directory, const TraceFile& trace, const Diagnostics* diagnostics);
 
 }  // namespace ebb

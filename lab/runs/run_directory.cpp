@@ -198,7 +198,7 @@ bool RunDirectory::save(const Trainer& trainer) {
 }
 
 // The rows of windows that ended since the last call; a trainer that went back has fewer.
-void RunDirectory::log_windows() {
+void RunDirectory::log_windows(std::int64_t step) {
   if (diagnostics_ == nullptr) return;
   const std::span<const DiagnosisRow> rows = diagnostics_->rows();
   rows_logged_ = std::min(rows_logged_, rows.size());
@@ -206,7 +206,7 @@ void RunDirectory::log_windows() {
     const auto rest = rows.subspan(rows_logged_);
     const auto end = std::ranges::find_if(rest, [&](const DiagnosisRow& r) { return r.step != rest[0].step; });
     const auto count = static_cast<std::size_t>(end - rest.begin());
-    log().diagnosis(rest.first(count));
+    log().diagnosis(rest.first(count), step);
     rows_logged_ += count;
   }
 }
@@ -246,7 +246,7 @@ std::string RunDirectory::problems() const {
 
 void RunDirectory::on_step(const Trainer& trainer, const StepResult& step) {
   if (!step.groups.empty()) log().step(step);
-  log_windows();
+  log_windows(step.step);
   using Minutes = std::chrono::duration<double, std::ratio<60>>;
   due_ = due_ || (options_.steps > 0 && step.step % options_.steps == 0) ||
          (options_.minutes > 0 && Minutes(Clock::now() - saved_at_).count() >= options_.minutes);
@@ -256,7 +256,7 @@ void RunDirectory::on_step(const Trainer& trainer, const StepResult& step) {
 
 void RunDirectory::on_epoch(const Trainer& trainer, const EpochResult& epoch) {
   look_for_directory(trainer);
-  log_windows();
+  log_windows(trainer.batches_done());
   log().epoch(epoch, options_.evaluated_on, trainer.batches_done());
   due_ = true;
   if (trainer.can_save()) save(trainer);
@@ -264,6 +264,8 @@ void RunDirectory::on_epoch(const Trainer& trainer, const EpochResult& epoch) {
 
 void RunDirectory::on_event(const Trainer& trainer, const TrainEvent& event) {
   log().event(event.kind, event.text, trainer.batches_done(), trainer.epoch());
+  // A trainer that goes back may have as many again after its next step.
+  if (diagnostics_ != nullptr) rows_logged_ = std::min(rows_logged_, diagnostics_->rows().size());
 }
 
 }  // namespace ebb

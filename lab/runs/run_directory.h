@@ -149,7 +149,7 @@ class RunDirectory : public TrainObserver {
   void remove_run() const;
   void remove_events() const;
   RunLog& log();
-  void log_windows();
+  void log_windows(std::int64_t step);
   void write_diagnostics();
 
   SaveOptions options_;

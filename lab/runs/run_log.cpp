@@ -54,11 +54,16 @@ void forget_after(LogContents& log, std::int64_t step, std::int64_t epochs) {
   std::erase_if(log.steps, [&](const StepResult& s) { return s.step > step; });
   std::erase_if(log.epochs, [&](const EpochResult& e) { return e.epoch > epochs; });
   std::erase_if(log.ends, [&](const auto& end) { return end.first > epochs; });
+  std::erase_if(log.windows, [&](const auto& window) { return window.second > step; });
 }
 
 void add(LogContents& log, const Json& line) {
   const auto kind = line.at("event").get<std::string>();
-  if (kind == "diagnosis") return;  // diagnostics.csv has all of it
+  if (kind == "diagnosis") {  // diagnostics.csv has the rest of it
+    if (const auto step = line.find("step"); step != line.end() && step->is_number_integer())
+      log.windows[line.at("updates").get_ref<const std::int64_t&>()] = step->get_ref<const std::int64_t&>();
+    return;
+  }
   if (kind == "step") return log.steps.push_back(step_from(line));
   if (kind == "epoch") {
     log.evaluated_on = line.contains("validation_loss") ? "validation" : "test";
@@ -138,7 +143,7 @@ void RunLog::epoch(const EpochResult& e, const std::string& evaluated_on, std::i
   append(line.dump());
 }
 
-void RunLog::diagnosis(std::span<const DiagnosisRow> window) {
+void RunLog::diagnosis(std::span<const DiagnosisRow> window, std::int64_t step) {
   if (window.empty()) return;
   Json parameters = Json::array();
   for (const DiagnosisRow& row : window)
@@ -151,6 +156,7 @@ void RunLog::diagnosis(std::span<const DiagnosisRow> window) {
                           {"drift", row.drift},
                           {"at_rest", row.at_rest}});
   append(Json{{"event", "diagnosis"},
+              {"step", step},
               {"updates", window.front().step},
               {"epoch", window.front().epoch},
               {"parameters", parameters}}

@@ -28,8 +28,8 @@ class RunLog {
   void step(const StepResult& step);  ///< `{"event": "step", ...}`
   /// `{"event": "epoch", ...}`. \param step batches so far; 0: not known.
   void epoch(const EpochResult& epoch, const std::string& evaluated_on, std::int64_t step = 0);
-  /// `{"event": "diagnosis", ...}`: the rows of one window in short.
-  void diagnosis(std::span<const DiagnosisRow> window);
+  /// `{"event": "diagnosis", ...}`: the rows of one window in short. \param step batches so far.
+  void diagnosis(std::span<const DiagnosisRow> window, std::int64_t step);
   /// `{"event": KIND, "step": ..., "epochs": ..., "text": ...}`, the state being that after `step` batches.
   void event(const std::string& kind, const std::string& text, std::int64_t step, std::int64_t epochs);
 
@@ -50,11 +50,12 @@ class RunLog {
 /// What a log says, as reports need it. Where a run was resumed from an earlier step, the lines behind that step are
 /// left out: the resumed run has written them again.
 struct LogContents {
-  std::vector<StepResult> steps;              ///< With step, epoch, loss, lr and groups.
-  std::vector<EpochResult> epochs;            ///< The curve.
-  std::map<std::int64_t, std::int64_t> ends;  ///< By epoch, the batches at its end; logs of old do not say them.
-  std::vector<TrainEvent> events;             ///< Everything else, in order.
-  std::string evaluated_on = "test";          ///< What the evaluations were made on.
+  std::vector<StepResult> steps;                 ///< With step, epoch, loss, lr and groups.
+  std::vector<EpochResult> epochs;               ///< The curve.
+  std::map<std::int64_t, std::int64_t> ends;     ///< By epoch, the batches at its end; logs of old do not say them.
+  std::map<std::int64_t, std::int64_t> windows;  ///< By the updates at a diagnosed window's end, the batches there.
+  std::vector<TrainEvent> events;                ///< Everything else, in order.
+  std::string evaluated_on = "test";             ///< What the evaluations were made on.
 };
 
 /// Reads a log. Lines that do not parse (the last one of a killed process), are deeper than any of ours or longer than

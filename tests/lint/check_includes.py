@@ -25,7 +25,7 @@ MAY_INCLUDE = {
     "data": ["framework/compute", "framework/io", "framework/parallel", "framework/tensor"],
     "lab/audit": [*LIBRARIES, "lab/format"],
     "lab/diagnose": [*LIBRARIES, "lab/audit", "lab/format", "lab/training"],
-    "lab/export": [*LIBRARIES, "lab/format", "lab/runs", "lab/training"],
+    "lab/export": [*LIBRARIES, "lab/diagnose", "lab/format", "lab/runs", "lab/training"],
     "lab/format": LIBRARIES,
     "lab/study": [*LIBRARIES, *(f"lab/{room}" for room in ROOMS)],
     "lab/studies": [*LIBRARIES, *(f"lab/{room}" for room in ROOMS), "lab/study"],

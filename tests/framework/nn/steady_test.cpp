@@ -17,6 +17,7 @@
 #include "models/lenet.h"
 #include "optim/groups.h"
 #include "optim/sgd.h"
+#include "optim/step_observer.h"
 #include "tests/support/tensors.h"
 
 namespace {
@@ -86,8 +87,18 @@ Batch batch_of(std::int64_t size) {
   return batch;
 }
 
-void require_steady(Layer& model) {
+// Was added to an optimizer, and does not look.
+struct Bystander : StepObserver {
+  bool wants(std::int64_t) override {
+    ++asked;
+    return false;
+  }
+  std::int64_t asked = 0;
+};
+
+void require_steady(Layer& model, StepObserver* observer = nullptr) {
   Sgd optimizer(model, {.lr = 0.01, .momentum = 0.9});
+  if (observer != nullptr) optimizer.add(*observer);
   const Batch full = batch_of(32);
   const Batch last = batch_of(13);
   const auto step = [&](const Batch& batch) {
@@ -151,6 +162,13 @@ BOOST_AUTO_TEST_CASE(a_prepared_network) {
 BOOST_AUTO_TEST_CASE(lenet) {
   LeNet model{Rng(1)};
   require_steady(model);
+}
+
+BOOST_AUTO_TEST_CASE(lenet_beside_an_observer_that_does_not_look) {
+  LeNet model{Rng(1)};
+  Bystander bystander;
+  require_steady(model, &bystander);
+  BOOST_TEST(bystander.asked == 16);  // once in each step
 }
 
 BOOST_AUTO_TEST_CASE(convolutions_norms_and_dropout) {

@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <sstream>
 
 #include "framework/nn/batch_norm.h"
 #include "framework/nn/linear.h"
@@ -197,6 +198,51 @@ BOOST_AUTO_TEST_CASE(a_shift_that_the_loss_feels_is_refused) {
   const ProbeResult felt = claimed(net, {"bn1.shift"}, Symmetry::Kind::shift);
   BOOST_TEST(!felt.confirmed);
   BOOST_TEST(felt.change > 1e-6, felt.change);
+}
+
+// At 2^34 times the weight an eps of this share of a variance is still felt: what cannot be tried out is not called
+// confirmed, whether it is right or wrong.
+BOOST_AUTO_TEST_CASE(scalings_in_front_of_a_variance_that_is_too_small_are_unconfirmed) {
+  const std::string why = "a variance in front of a norm is so small that scalings beyond 2^34 would be needed";
+  for (const auto& [size, tried] : {std::pair{1e-3, true}, {1e-6, false}}) {
+    Gain net(1e-5, [](const Var& x) { return relu(x); });
+    scale(net.conv1->weight.value(), size);
+    const Audit found = audit(net, images(), labels());
+    BOOST_TEST(found.problems.empty());
+    int scalings = 0;
+    for (const AuditedSymmetry& s : found.symmetries) {
+      const bool shift = s.symmetry.kind == Symmetry::Kind::shift;
+      scalings += shift ? 0 : 1;
+      BOOST_TEST(s.probe->confirmed == (tried || shift), size << ' ' << text(s.symmetry));
+      BOOST_TEST(s.probe->reason == (s.probe->confirmed ? "" : why));
+    }
+    BOOST_TEST(scalings == 5);
+    std::istringstream lines(found.text());
+    int said = 0;
+    for (std::string line; std::getline(lines, line);)
+      if (line.starts_with("  scale") || line.starts_with("  rescale")) {
+        BOOST_TEST((line.find("  unconfirmed: " + why) != std::string::npos) == !tried, line);
+        ++said;
+      }
+    BOOST_TEST(said == scalings);
+    Gain wrong(1e-5, [](const Var& x) { return silu(x); });
+    scale(wrong.conv1->weight.value(), size);
+    const ProbeResult seen = claimed(wrong, gain);
+    BOOST_TEST(!seen.confirmed);
+    BOOST_TEST(seen.reason == (tried ? "" : why));
+  }
+}
+
+// A unit that is almost off and saturates: larger scales are ignored because nothing of it is seen but rounding.
+BOOST_AUTO_TEST_CASE(what_moves_the_loss_by_less_than_its_rounding_is_no_symmetry) {
+  Net net;
+  const Rng rng(1);
+  Child<Linear> fc1{net, "fc1", {.in = 50, .out = 5}, rng}, fc2{net, "fc2", {.in = 5, .out = classes}, rng};
+  for (const double share : {1.0, 1e-14}) {
+    const Tensor shares = Tensor::from({1.0, share, 1.0, 1.0, share}, {5});
+    net.body = [&](const Var& x) { return fc2(relu6(fc1(flatten(x, 1))) * cast(shares, x.dtype())); };
+    sound_audit(net);
+  }
 }
 
 // f(c x) / c of a tanh goes to x as c falls: bits agree far away, not near.

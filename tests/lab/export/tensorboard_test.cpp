@@ -12,14 +12,17 @@
 #include "framework/compute/basic.h"
 #include "framework/io/byte_source.h"
 #include "framework/io/safetensors.h"
+#include "lab/diagnose/diagnostics.h"
 #include "lab/export/event_file.h"
 #include "lab/export/event_record.h"
 #include "lab/format/png.h"
 #include "lab/runs/evaluation_record.h"
+#include "lab/runs/run_directory.h"
 #include "lab/runs/run_log.h"
 #include "lab/use/mistake_sheet.h"
 #include "tests/lab/export/event_reader.h"
 #include "tests/lab/program.h"
+#include "tests/lab/small_training.h"
 #include "tests/support/instrumented.h"
 #include "tests/support/temporary_directory.h"
 
@@ -59,6 +62,28 @@ void compare_with_log(const ReadEvents& events, const LogContents& log) {
     BOOST_REQUIRE_MESSAGE(accuracy.contains(at), at);
     BOOST_TEST(accuracy.at(at) == static_cast<float>(epoch.evaluation_accuracy));
   }
+}
+
+// That the events have every row of the diagnosis, each once, at the batch where its window ended.
+void compare_with_rows(const ReadEvents& events, const std::vector<DiagnosisRow>& rows, const LogContents& log) {
+  std::map<std::string, std::size_t> windows;
+  for (const DiagnosisRow& row : rows) {
+    ++windows[row.parameter];
+    const std::string tag = "diagnosis." + row.parameter + '/';
+    const std::int64_t at = log.windows.at(row.step);
+    for (const auto& [column, value] : {std::pair{"norm", row.norm.median},
+                                        {"norm_predicted", row.predicted_norm},
+                                        {"angle", row.angle.median},
+                                        {"drift", row.drift},
+                                        {"at_rest", row.at_rest ? 1.0 : 0.0},
+                                        {"left", row.left}}) {
+      const auto shown = by_step(events, tag + column);
+      BOOST_REQUIRE_MESSAGE(shown.contains(at) == std::isfinite(value), tag << column << ' ' << at);
+      if (std::isfinite(value)) BOOST_TEST(shown.at(at) == static_cast<float>(value), tag << column << ' ' << at);
+    }
+  }
+  for (const auto& [parameter, count] : windows)
+    BOOST_TEST(by_step(events, "diagnosis." + parameter + "/norm").size() == count, parameter);
 }
 
 bool same_picture(const std::string& bytes, const Tensor& wanted) {
@@ -239,6 +264,59 @@ BOOST_AUTO_TEST_CASE(a_training_is_shown_while_it_runs_and_afterwards) {
   BOOST_TEST(fs::is_empty(data.root / "run/tensorboard"));
 }
 
+BOOST_AUTO_TEST_CASE(windows_of_a_diagnosis_are_shown_with_the_numbers_of_their_rows) {
+  const test::SmallData data;
+  const std::string run = (data.root / "run").string();
+  const Finished trained = test::ebb(data.train(
+      "run",
+      "--epochs 2 --model resnet-8 --diagnose --set tensorboard=true --set accumulate=3 --set diagnose_every=2"));
+  BOOST_REQUIRE_MESSAGE(trained.status == 0, trained.output);
+  const auto rows = diagnosis_from_csv(test::read(data.root / "run/diagnostics.csv"), "diagnostics.csv");
+  const LogContents log = read_log(data.root / "run/log.jsonl");
+  BOOST_TEST(log.windows.size() >= 4);
+  // 40 batches are 14 updates, the last one of a batch alone.
+  BOOST_TEST(log.windows.at(14) == 40);
+  BOOST_TEST(log.windows.begin()->second == 3 * log.windows.begin()->first);
+  const ReadEvents live = test::read_events(data.root / "run/tensorboard");
+  compare_with_rows(live, rows, log);
+  BOOST_TEST(by_step(live, "diagnosis.conv1.weight/norm_predicted").at(40) > 0);
+  for (const std::string left_out : {"norm_low", "norm_high", "lr", "shrink", "values"})
+    BOOST_TEST(!live.scalars.contains("diagnosis.conv1.weight/" + left_out), left_out);
+
+  const Finished exported = test::ebb("export " + run + " --tensorboard " + (data.root / "board").string());
+  BOOST_REQUIRE_MESSAGE(exported.status == 0, exported.output);
+  BOOST_TEST((test::read_events(data.root / "board/run").scalars == live.scalars));
+}
+
+BOOST_AUTO_TEST_CASE(windows_that_a_training_goes_back_behind_are_shown_again) {
+  const test::TemporaryDirectory place;
+  test::SmallTraining t({.epochs = 3, .non_finite = OnNonFinite::rollback, .snapshot_every = 5});
+  const Batch first = t.train.epoch(0)[0];
+  Diagnostics diagnostics(t.optimizer, audit(t.model, first.images, first.labels, &t.optimizer, {.probe = false}),
+                          {.every = 1, .window = 2});
+  RunDirectory run(place / "run", RunDirectory::Open::fresh, {});
+  TensorBoard board(run.held(), t.model, {}, "test");
+  run.follow(diagnostics);
+  board.follow(diagnostics);
+  t.trainer.add(diagnostics);
+  t.trainer.add(board);
+  t.trainer.add(run);
+  for (int i = 0; i < 8; ++i) t.trainer.step();
+  t.model.parameters()[0]->value().mutable_data<float>()[0] = std::nanf("");
+  t.trainer.run();  // from the snapshot after five batches on
+  const LogContents log = read_log(place / "run/log.jsonl");
+  std::set<std::int64_t> shown, wanted{21};
+  for (std::int64_t step = 2; step <= 20; step += 2) wanted.insert(step);
+  for (const auto& [updates, batches] : log.windows) {
+    BOOST_TEST(updates == batches);
+    shown.insert(updates);
+  }
+  BOOST_TEST((shown == wanted));
+  const ReadEvents events = test::read_events(place / "run/tensorboard");
+  BOOST_TEST(events.restarts == 1);
+  compare_with_rows(events, diagnosis_from_csv(test::read(place / "run/diagnostics.csv"), "diagnostics.csv"), log);
+}
+
 BOOST_AUTO_TEST_CASE(a_link_in_place_of_the_directory_is_refused) {
   const test::SmallData data(40);
   fs::create_directories(data.root / "elsewhere");
@@ -258,7 +336,8 @@ BOOST_AUTO_TEST_CASE(a_link_in_place_of_the_directory_is_refused) {
 BOOST_AUTO_TEST_CASE(an_epoch_whose_checkpoint_is_missing_is_shown_once) {
   const test::SmallData data(200);
   BOOST_REQUIRE(
-      test::ebb(data.train("run", "--epochs 1 --model lenet --set tensorboard=true --set log_every=1")).status == 0);
+      test::ebb(data.train("run", "--epochs 1 --model lenet --diagnose --set tensorboard=true --set log_every=1"))
+          .status == 0);
   const fs::path checkpoint = data.root / "run/checkpoints/step-00000010.safetensors";
   TensorFile state = load_safetensors(checkpoint);
   auto counters = nlohmann::json::parse(state.metadata.at("trainer"));
@@ -274,6 +353,7 @@ BOOST_AUTO_TEST_CASE(an_epoch_whose_checkpoint_is_missing_is_shown_once) {
   const ReadEvents events = test::read_events(data.root / "run/tensorboard");
   BOOST_TEST(events.restarts == 1);
   compare_with_log(events, log);
+  compare_with_rows(events, diagnosis_from_csv(test::read(data.root / "run/diagnostics.csv"), "diagnostics.csv"), log);
 }
 
 BOOST_AUTO_TEST_CASE(mistakes_stand_in_rows_with_what_they_were_taken_for) {
@@ -321,7 +401,7 @@ BOOST_AUTO_TEST_CASE(kills_and_resumes_leave_every_step_once) {
                      "wait $p"));
   };
   kill_on_the_way(data.train("run",
-                             "--epochs 12 --model lenet --set tensorboard=true --set log_every=1 "
+                             "--epochs 12 --model lenet --diagnose --set tensorboard=true --set log_every=1 "
                              "--set save_steps=4 --set save_minutes=0"));
   for (int i = 0; i < 5; ++i) kill_on_the_way(data.resume("run"));
   const Finished last = test::ebb(data.resume("run"));
@@ -331,6 +411,7 @@ BOOST_AUTO_TEST_CASE(kills_and_resumes_leave_every_step_once) {
   const ReadEvents events = test::read_events(data.root / "run/tensorboard");
   BOOST_TEST(events.restarts == 6);
   compare_with_log(events, log);
+  compare_with_rows(events, diagnosis_from_csv(test::read(data.root / "run/diagnostics.csv"), "diagnostics.csv"), log);
   BOOST_TEST(events.histograms.at("weights/conv1.weight").size() == 12);
 }
 

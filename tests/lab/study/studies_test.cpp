@@ -273,6 +273,45 @@ BOOST_AUTO_TEST_CASE(the_map_links_each_claim_to_the_pages_and_to_a_figure_of_it
   }
 }
 
+// E1 to E35 and W1 to W14: an answer is rows that are there, verdicts as they stand on pages, links that lead
+// somewhere; or the number is among those without one.
+BOOST_AUTO_TEST_CASE(the_map_says_of_every_correction_where_it_is_answered) {
+  std::set<std::string> rows, numbers;
+  for (const Row& row : map_of_claims()) rows.insert(row.id);
+  const std::string map = test::read(EBB_SOURCE_DIR "/docs/weight-decay-map.md");
+  const std::regex row(R"(^\| ([EW][0-9]+) \| .* \| ([^|]*) \|$)"), id(R"(\b[ABDGH][0-9]+\b)"),
+      link(R"(\[([^\]]*)\]\(([^)#]*)[^)]*\)([^\[]*))"), answer(R"(([0-9]+) (confirmed|refuted|undecided|reported))");
+  const std::sregex_iterator end;
+  std::istringstream lines(map);
+  std::smatch found;
+  for (std::string line; std::getline(lines, line);) {
+    if (!std::regex_match(line, found, row)) continue;
+    const std::string number = found[1], cell = found[2];
+    BOOST_TEST(numbers.insert(number).second, number << " stands twice");
+    int answers = 0;
+    for (std::sregex_iterator i(cell.begin(), cell.end(), id); i != end; ++i, ++answers)
+      BOOST_TEST(rows.contains(i->str()), number << " is answered by " << i->str() << ", which is no row");
+    for (std::sregex_iterator i(cell.begin(), cell.end(), link); i != end; ++i, ++answers) {
+      const std::filesystem::path target((*i)[2].str());
+      BOOST_TEST(std::filesystem::is_regular_file(EBB_SOURCE_DIR / ("docs" / target)), number << ": " << target);
+      const std::string claims = (*i)[3];
+      std::map<std::string, std::string> page;
+      if (target.parent_path() == "studies") page = verdicts_on_page(target.stem());
+      for (std::sregex_iterator a(claims.begin(), claims.end(), answer); a != end; ++a)
+        BOOST_TEST(page[(*a)[1]] == (*a)[2].str(), number << ": " << target.stem() << ' ' << a->str());
+    }
+    BOOST_TEST(answers > 0, number << " has no answer");
+  }
+  BOOST_TEST_REQUIRE(std::regex_search(map, found, std::regex(R"(Without one are ([^.]*)\.)")));
+  const std::string list = found[1];
+  const std::regex name("[EW][0-9]+");
+  for (std::sregex_iterator i(list.begin(), list.end(), name); i != end; ++i)
+    BOOST_TEST(numbers.insert(i->str()).second, i->str() << " has a row");
+  for (const auto& [letter, last] : {std::pair{'E', 35}, {'W', 14}})
+    for (int n = 1; n <= last; ++n)
+      BOOST_TEST(numbers.contains(text(letter, n)), text(letter, n) << " is missing in the map");
+}
+
 BOOST_AUTO_TEST_CASE(pages_in_docs_have_the_verdicts_of_the_studies) {
   for (const Study& study : built_in_studies()) {
     const std::map<std::string, std::string> page = verdicts_on_page(study.name);
