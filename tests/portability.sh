@@ -4,6 +4,8 @@
 #   sh tests/portability.sh debian13 [FOLDER]    the same on Debian 13
 #   sh tests/portability.sh packages [FOLDER]    the packages that cpack makes of build/release, installed on a bare
 #                                                system of this one's version: it trains, and a user's project is built
+#   sh tests/portability.sh arm64 [FOLDER]       the preset arm64 on Debian 12, compiled there for ARM64; the fast tests
+#                                                run in an emulator
 # The folder must be empty; without one a temporary folder is made, and removed at the end. What is built is a copy of this
 # tree in the new system. With CCACHE_DIR set, the compiler runs under ccache with that folder.
 set -eu
@@ -11,11 +13,11 @@ exec </dev/null
 cd -- "$(dirname -- "$0")/.."
 
 usage() {
-  echo "usage: sh tests/portability.sh debian12|debian13|packages [FOLDER]" >&2
+  echo "usage: sh tests/portability.sh debian12|debian13|packages|arm64 [FOLDER]" >&2
   exit 2
 }
 case "${1:-}" in
-  debian12) suite=bookworm ;;
+  debian12 | arm64) suite=bookworm ;;
   debian13) suite=trixie ;;
   packages) suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release) ;;
   *) usage ;;
@@ -117,6 +119,14 @@ if [ "$what" = packages ]; then
   try cmake --build build
   try build/user
   try sh -c 'c++ -I. main.cpp everything.cpp -o user $(pkg-config --cflags --libs ebb) && ./user'
+elif [ "$what" = arm64 ]; then
+  inside dpkg --add-architecture arm64
+  try sh tests/packages.sh arm64
+  # For the whole machine: a kernel has one list of emulators.
+  inside sh tests/emulate_arm64.sh
+  try cmake --preset arm64
+  try cmake --build --preset arm64
+  try ctest --preset arm64 -L '^fast$' -j "$(nproc)"
 else
   try sh examples/quickstart.sh
   try sh tests/run.sh

@@ -20,6 +20,9 @@ if(EBB_BUILD_LAB)
 endif()
 
 set(EBB_WARNINGS -Wall -Wextra -Wconversion -Wshadow)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
+  list(APPEND EBB_WARNINGS -Wno-psabi)  # notes on how compilers before GCC 10 passed pairs
+endif()
 if(EBB_WERROR)
   list(APPEND EBB_WARNINGS -Werror)
 endif()

@@ -18,6 +18,10 @@ void make_table(Table& table);
 namespace sse2 {
 void make_table(Table& table);
 }
+#elif defined(EBB_ARM_KERNELS)
+namespace neon {
+void make_table(Table& table);
+}
 #else
 namespace generic {
 void make_table(Table& table);
@@ -40,6 +44,8 @@ const std::vector<kernels::Table>& tables() {
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) add(kernels::avx2::make_table);
 #endif
     add(kernels::sse2::make_table);
+#elif defined(EBB_ARM_KERNELS)
+    add(kernels::neon::make_table);  // part of every 64-bit ARM
 #else
     add(kernels::generic::make_table);
 #endif

@@ -39,7 +39,7 @@ struct Kernels {
 
 /// One instruction set.
 struct Table {
-  const char* name;     ///< "sse2", "avx2", "avx512" or "generic".
+  const char* name;     ///< "sse2", "avx2", "avx512", "neon" or "generic".
   Kernels<float> f32;   ///< Kernels for float.
   Kernels<double> f64;  ///< Kernels for double.
   Winograd winograd_2;  ///< F(2x2, 3x3) for float.

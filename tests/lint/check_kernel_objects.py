@@ -7,9 +7,11 @@
 Exported symbols: only those of ebb::kernels::ARCH, or templates with the architecture in their type. Any other inline
 function compiled for wide registers could be picked by the linker for the whole program and crash older processors.
 Undefined symbols: nothing of the C++ library, since kernels neither allocate nor throw. Instructions: none wider than
-the set's, and for avx2 and avx512 fused multiply-adds in full registers.
+the set's, and for avx2, avx512 and neon fused multiply-adds in full registers. OBJDUMP names the tool where objects are of
+another machine.
 """
 
+import os
 import pathlib
 import re
 import subprocess
@@ -21,6 +23,7 @@ ARCHS = {
     "sse2": ("xsimd::sse2", r"%[yz]mm|%k[1-7]\b", None),
     "avx2": ("xsimd::avx2", r"%zmm|%k[1-7]\b", r"vfmadd\w*\s.*%ymm"),
     "avx512": ("xsimd::avx512bw", None, r"vfmadd\w*\s.*%zmm"),
+    "neon": ("xsimd::neon64", None, r"fmla\s+v\d+\.4s"),
     "generic": ("xsimd::", None, None),
 }
 # Families whose work is multiply-add: each of their objects but those that only pack must have the instruction above.
@@ -50,7 +53,7 @@ def check_object(arch, path):
     for name, _, text in symbols(path, "--undefined-only"):
         if name.startswith("_Z") and not text.startswith("ebb::kernels::"):
             problems.append(f"{path}: needs {text} of the C++ library")
-    code = tool("objdump", "-d", "--no-show-raw-insn", path)
+    code = tool(os.environ.get("OBJDUMP", "objdump"), "-d", "--no-show-raw-insn", path)
     if forbidden and re.search(forbidden, code):
         line = re.search(f".*({forbidden}).*", code).group(0).strip()
         problems.append(f"{path}: has instructions beyond {arch}: {line}")

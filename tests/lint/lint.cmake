@@ -31,13 +31,14 @@ endforeach()
 
 # Sanitizers add symbols of their own to every object.
 if(NOT EBB_SANITIZE)
-  foreach(arch sse2 avx2 avx512 generic)
+  foreach(arch sse2 avx2 avx512 neon generic)
     if(TARGET ebb_kernels_${arch})
       add_test(NAME lint.kernel_objects.${arch} COMMAND ${Python3_EXECUTABLE} -B
         ${PROJECT_SOURCE_DIR}/tests/lint/check_kernel_objects.py ${arch}
         $<FILTER:$<TARGET_OBJECTS:ebb_kernels_${arch}>,EXCLUDE,[.][gp]ch$>
         COMMAND_EXPAND_LISTS)
-      set_tests_properties(lint.kernel_objects.${arch} PROPERTIES LABELS lint TIMEOUT 300)
+      set_tests_properties(lint.kernel_objects.${arch} PROPERTIES LABELS lint TIMEOUT 300
+        ENVIRONMENT OBJDUMP=${CMAKE_OBJDUMP})
     endif()
   endforeach()
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
