@@ -19,7 +19,7 @@ std::int64_t interval_for(const Optimizer& optimizer, const DiagnoseOptions& opt
 std::int64_t affordable_interval(double values, double step_work, double budget) {
   // Estimates in multiply-adds of a step on a machine where those are fast: of measuring a number, and of the
   // optimizer's work on it.
-  constexpr double measured = 400, updated = 30;
+  constexpr double measured = 500, updated = 30;
   const double step = step_work + updated * values;
   if (!(values > 0)) return 2;
   return static_cast<std::int64_t>(std::clamp(std::ceil(2 * measured * values / (budget * step)), 2.0, 1000.0));
