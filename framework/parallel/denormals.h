@@ -4,9 +4,9 @@
 
 namespace ebb::parallel::detail {
 
-/// While it lives, denormal operands and results of the calling thread's instructions (SSE and AVX; NEON and scalar ones
-/// on ARM) are zero; then its control register is as it was. An operation on denormals takes a hundred times as long as
-/// others. On other machines it does nothing.
+/// While it lives, denormal operands and results of the calling thread's instructions (SSE and AVX; NEON and scalar
+/// ones on ARM) are zero; then its control register is as it was. An operation on denormals takes a hundred times as
+/// long as others. On other machines it does nothing.
 class DenormalsAreZero {
  public:
   DenormalsAreZero() {

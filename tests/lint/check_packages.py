@@ -59,7 +59,7 @@ def check():
             problems.append(f"{what}: {seen}")
 
     lists = sections()
-    expect("sections", list(lists) == ["run", "test", "slow", "package", "clang", "coverage", "fuzz", "night", "docs", "peer"], list(lists))
+    expect("sections", list(lists) == ["run", "test", "slow", "package", "clang", "coverage", "fuzz", "arm64", "night", "docs", "peer"], list(lists))
     for name, packages in lists.items():
         expect(f"[{name}] is free of repetitions", len(set(packages)) == len(packages) > 0, packages)
     run, test = lists["run"], [name for name in lists["test"] if not name.endswith("?")]

@@ -1,6 +1,6 @@
 /// \file
-/// Whether a sanitizer watches, lines are counted, or the processor is emulated: code is then up to thirty times slower,
-/// and tests of large things make do with less.
+/// Whether a sanitizer watches, lines are counted, or the processor is emulated: code is then up to thirty times
+/// slower, and tests of large things make do with less.
 #pragma once
 
 namespace ebb::test {
