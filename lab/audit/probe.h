@@ -36,9 +36,10 @@ struct ProbeResult {
 /// norms.
 ///
 /// A weight with nothing else to scale between itself and its norm feels the norm's eps there. It is tried at 2^k and
-/// at 2^(k+2), to the bit. What saturates gives equal bits there, too, so its first doubling must change the loss by at
-/// most a quarter of eps / variance, and the second by a quarter of the first, but for terms of second order: what
-/// passes is as small as an eps and falls like one.
+/// at 2^(k+2), to the bit. What saturates gives equal bits there, too, so what passes must be as small as an eps and
+/// fall like one: its first doubling changes the loss by at most a quarter of eps / variance, and each of the next five
+/// by a quarter of the one before, but for terms of second order. Deep networks amplify both: where each of the five is
+/// that quarter but for an eighth of the one before, the first may be 16 times as large.
 ///
 /// Bits cannot be asked for in three places:
 /// - Shifts: something is added, and sums round. 1e3 roundings (2^-53) are granted.
@@ -80,7 +81,7 @@ class Probe {
   ProbeResult confirm_shifts(const Group& group);
   ProbeResult tried(const Group& group, int from, bool lifted);
   bool eps_is_void(const Group& group);
-  double felt_as_eps(const Group& group);
+  bool falls_as_eps(const Group& group);
   std::unique_ptr<Point> point_;
   std::vector<Symmetry> known_;
   bool together_;

@@ -163,14 +163,14 @@ BOOST_AUTO_TEST_CASE(honest_ops_that_round_are_confirmed_within_128_roundings_an
 
 // Weights with nothing else to scale between themselves and their norm.
 BOOST_AUTO_TEST_CASE(what_feels_an_eps_directly_is_refused_unless_it_is_as_small_as_an_eps) {
-  const auto dial = [](double eps, double (*f)(double, double)) -> Dial {
+  const auto dial_of = [](double eps, const std::function<std::function<Var(const Var&)>(double)>& gain_of) -> Dial {
     return [=](double delta) {
       Net net;
       const Rng rng(1);
       Child<Conv2d> stem{net, "stem", conv(2, 4), rng};
       Child<BatchNorm2d> bn{net, "bn", {.channels = 4, .eps = eps}};
       Child<Linear> fc{net, "fc", {.in = 4, .out = classes}, rng};
-      const auto own = op(f, delta);
+      const auto own = gain_of(delta);
       net.body = [&](const Var& x) { return fc(mean(relu(bn(own(stem(x)))), {1, 2})); };
       for (const AuditedSymmetry& s :
            audit(net, images(), labels(), nullptr, {.travel = {{"gain", Travel::homogeneous}}}).symmetries)
@@ -178,17 +178,31 @@ BOOST_AUTO_TEST_CASE(what_feels_an_eps_directly_is_refused_unless_it_is_as_small
       return ProbeResult{};
     };
   };
+  const auto dial = [&](double eps, double (*f)(double, double)) {
+    return dial_of(eps, [f](double delta) { return op(f, delta); });
+  };
   const auto near_zero = [](double v, double delta) { return 1 + delta * std::exp(-v * v); };
   const auto everywhere = [](double v, double delta) {
     return v == 0 ? 1 : 1 + delta * std::sin(std::log2(std::abs(v)));
   };
+  const auto by_halves = [](double v, double delta) { return 1 + delta / (1 + std::abs(v)); };
+  const auto by_quarters = [](double delta) {
+    return [=](const Var& x) {
+      const double square = sum_squares(x.value()) / static_cast<double>(x.value().size());
+      return op([](double v, double share) { return 1 + (v < 0 ? share : 0); }, delta / square)(x);
+    };
+  };
   const double none = least_refused(dial(0, near_zero)), some = least_refused(dial(1e-5, near_zero));
-  const double persists = least_refused(dial(1e-5, everywhere));
+  const double persists = least_refused(dial(1e-5, everywhere)), halves = least_refused(dial(1e-5, by_halves));
+  const double quarters = least_refused(dial_of(1e-5, by_quarters));
   BOOST_TEST_MESSAGE("refused from " << none << " on without eps, " << some << " with 1e-5, " << persists
-                                     << " where it stays");
+                                     << " where it stays, " << halves << " where it falls by halves, " << quarters
+                                     << " where it falls by quarters, as an eps does");
   BOOST_TEST(none < 1e-10);
   BOOST_TEST(persists < 1e-10);
   BOOST_TEST(some < 1e-5);
+  BOOST_TEST(halves < 1e-5);
+  BOOST_TEST(quarters < 0.03);
 }
 
 BOOST_AUTO_TEST_CASE(a_shift_that_the_loss_feels_is_refused) {
