@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ namespace {
 constexpr const char* self = "/proc/self/exe";
 constexpr std::string_view one_thread = "EBB_THREADS=1";
 constexpr std::size_t longest_report = 65536;
+constexpr int grace = 2000;  // milliseconds for an idle worker to end by itself
 
 bool send_all(int socket, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -93,8 +95,14 @@ Workers::Workers(std::vector<std::string> command, int count)
 Workers::~Workers() {
   for (Worker& worker : workers_) {
     if (worker.process < 0) continue;
-    worker.socket.reset();
-    ::kill(worker.process, SIGKILL);  // what it was writing is a temporary file, or in place
+    worker.socket.reset();                            // ends the work of an idle one
+    if (worker.job) ::kill(worker.process, SIGKILL);  // what it was writing is a temporary file, or in place
+  }
+  for (Worker& worker : workers_) {
+    if (worker.process < 0) continue;
+    const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, worker.process, 0)));
+    pollfd end{.fd = process.get(), .events = POLLIN, .revents = 0};
+    if (retried([&] { return ::poll(&end, 1, grace); }) <= 0) ::kill(worker.process, SIGKILL);
     end_of(worker);
   }
 }

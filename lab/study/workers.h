@@ -25,8 +25,8 @@ struct TrialReport {
   std::string problem;  // empty: done
 };
 
-// Child processes with one thread each, started when there is work for them. They end with this object, and with this
-// process however it ends.
+// Child processes with one thread each, started when there is work for them. They end with this object, idle ones as
+// programs do, and with this process however it ends.
 class Workers {
  public:
   // \param command arguments of this very program, its name first, that make it serve_trials().

@@ -73,25 +73,59 @@ def problems_of(faults, read):
     return found + [f"{name} stands twice" for name in set(names) if names.count(name) > 1]
 
 
-def caught_by(tree, fault):
+class Suites:
+    """Runs suites of a tree that passes them as it is: asked once, before the first fault that needs them."""
+
+    def __init__(self, tree):
+        self.tree = tree
+        self.sound = set()
+
+    def everything_but(self, programs):
+        return [p for p in self.tree.programs() if p not in programs]
+
+    def compile(self, programs):
+        return self.tree.compile(*(f"test_{p}" for p in programs))
+
+    def require_sound(self, programs, study=""):
+        if (tuple(programs), study) in self.sound:
+            return
+        code, output = self.compile(programs)
+        if code != 0:
+            raise SystemExit(f"the tree as it is does not compile:\n{output[-2000:]}")
+        suite = self.tree.failing(programs, study=study)
+        if suite:
+            raise SystemExit(f"{suite} fails without any fault")
+        self.sound.add((tuple(programs), study))
+
+
+def study_of(fault):
+    """The study that a fault is in, when it is in nothing else."""
+    found = {match[1] if (match := re.fullmatch(r"lab/studies/(\w+)\.cpp", path)) else "" for path, _, _ in fault.edits}
+    return found.pop() if len(found) == 1 and fault.programs == ["study"] else ""
+
+
+def caught_by(suites, fault):
     """The suite that sees the fault; nothing when none does."""
-    files = spoiled(fault, lambda path: (ROOT / path).read_text())
-    for path, text in files.items():
-        tree.put(path, text.encode())
-    try:
-        everything = [p for p in tree.programs() if p not in fault.programs]
-        for programs in (fault.programs, everything):
-            code, output = tree.compile(*(f"test_{p}" for p in programs))
+    tree, study = suites.tree, study_of(fault)
+    tries = [(fault.programs, study)] if study else []
+    tries += [(fault.programs, ""), (suites.everything_but(fault.programs), "")]
+    for programs, of in tries:
+        suites.require_sound(programs, of)
+        files = spoiled(fault, lambda path: (ROOT / path).read_text())
+        for path, text in files.items():
+            tree.put(path, text.encode())
+        try:
+            code, output = suites.compile(programs)
             if code != 0:
                 errors = re.findall(r"error: .*|undefined reference.*", output)
                 raise ValueError(f"{fault.name} does not compile: {errors[:3] or output[-500:]}")
-            suite = tree.failing(programs)
+            suite = tree.failing(programs, study=of)
             if suite:
                 return suite
-        return None
-    finally:
-        for path in files:
-            tree.restore(path)
+        finally:
+            for path in files:
+                tree.restore(path)
+    return None
 
 
 def main():
@@ -113,17 +147,12 @@ def main():
 
     tree = Tree(arguments.jobs)
     tree.configure()
-    code, output = tree.compile("tests")
-    if code != 0:
-        raise SystemExit(f"the tree as it is does not compile:\n{output[-2000:]}")
-    sound = tree.failing(tree.programs())
-    if sound:
-        raise SystemExit(f"{sound} fails without any fault")
+    suites = Suites(tree)
     caught, slowest = 0, ("", 0.0)
     print(f"{'fault':32} {'seconds':>8}  caught by", flush=True)
     for fault in chosen:
         try:
-            suite, seconds = timed(lambda: caught_by(tree, fault))
+            suite, seconds = timed(lambda: caught_by(suites, fault))
         except ValueError as error:
             print(error, flush=True)
             continue

@@ -1,6 +1,7 @@
 """A copy of the tree that may be spoiled, with a build of its own."""
 
 import fcntl
+import os
 import pathlib
 import re
 import subprocess
@@ -50,11 +51,11 @@ class Tree:
     def restore(self, relative):
         self.put(relative, (ROOT / relative).read_bytes())
 
-    def run(self, command, seconds=None):
+    def run(self, command, seconds=None, environment=None):
         """Exit code and output; None when it took longer than `seconds`."""
         try:
             done = subprocess.run(command, cwd=self.source, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, timeout=seconds)
+                                  stderr=subprocess.STDOUT, timeout=seconds, env=os.environ | (environment or {}))
             return done.returncode, done.stdout.decode(errors="replace")
         except subprocess.TimeoutExpired as late:
             return None, (late.stdout or b"").decode(errors="replace")
@@ -74,11 +75,12 @@ class Tree:
         code, output = self.run(["cmake", "--build", str(self.build), "--target", "help"])
         return sorted(set(re.findall(r"^test_(\w+): phony", output, re.M)))
 
-    def failing(self, programs, seconds=900):
-        """The first suite of the test programs that fails, among the fast ones, or nothing."""
-        pattern = "^(" + "|".join(programs) + r")\."
+    def failing(self, programs, seconds=900, study=""):
+        """The first suite of the test programs that fails, among the fast ones, or nothing; of a study the suite that
+        runs it, and runs it alone."""
+        pattern = r"^study\.studies_show$" if study else rf"^({'|'.join(programs)})\."
         code, output = self.run(["ctest", "--test-dir", str(self.build), "-R", pattern, "-L", "^fast$", "-j", self.jobs,
-                                 "--stop-on-failure", "--no-tests=error"], seconds)
+                                 "--stop-on-failure", "--no-tests=error"], seconds, {"EBB_STUDY": study})
         if code == 0:
             return None
         found = re.findall(r"- (\S+) \((Failed|Timeout|SEGFAULT|Subprocess aborted|Not Run|.*)\)", output)

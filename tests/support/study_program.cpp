@@ -34,6 +34,11 @@ void small(const Trial& trial, Record& record) {
   std::string line;
   std::getline(std::cin, line);
   record.put("input", static_cast<double>(line.size()));
+  static const bool said = std::atexit([] {
+                             if (asked("STUDY_LEAVES", "with a word")) std::cout << "a worker leaves\n" << std::flush;
+                             if (asked("STUDY_LEAVES", "never")) ::raise(SIGSTOP);
+                           }) == 0;
+  if (!said) fail("study program", "no call at its end", "one");
   if (asked("STUDY_ABORTS", place)) std::abort();
   if (asked("STUDY_EXITS", place)) std::_Exit(7);
   if (asked("STUDY_THROWS", place)) fail("layer \n\x1b[31m", "a fault", "none");

@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <set>
+#include <sstream>
 
 #include "framework/tensor/random.h"
 #include "tests/lab/study/study_program.h"
@@ -62,6 +63,21 @@ void kill_and_compare(int kills, std::uint64_t seed) {
 }
 
 BOOST_AUTO_TEST_SUITE(study_runner)
+
+// So that leaks in them are found, and what they ran is counted.
+BOOST_AUTO_TEST_CASE(idle_workers_end_as_programs_do_or_are_ended) {
+  const TemporaryDirectory folder;
+  const Finished run = studies("run small --jobs 2" + out_of(folder.path()), "STUDY_LEAVES='with a word'");
+  BOOST_TEST(run.status == 0, run.output);
+  int left = 0;
+  std::istringstream lines(run.output);
+  for (std::string line; std::getline(lines, line);) left += line == "a worker leaves" ? 1 : 0;
+  BOOST_TEST(left == 2, run.output);
+  const TemporaryDirectory again;
+  const Finished stopped = studies("run small --jobs 2" + out_of(again.path()), "STUDY_LEAVES=never");
+  BOOST_TEST(stopped.status == 0, stopped.output);
+  BOOST_TEST((results_in(again.path()) == whole_results()));
+}
 
 BOOST_AUTO_TEST_CASE(bytes_do_not_depend_on_jobs_and_threads) {
   BOOST_TEST(has(whole_results(), "factor=3; kind=y,8,course,29,"));
