@@ -88,7 +88,7 @@ void take(Session& session, const State& tensors, const std::string& file) {
   import_torch_training(*session.model, *session.optimizer, tensors, file);
   TrainState state = session.trainer.save_state();
   std::erase_if(state.tensors, [](const auto& entry) {  // averages begin with these weights
-    return entry.first.starts_with("ema/") || entry.first.starts_with("lookahead/");
+    return entry.first.starts_with("ema/") || entry.first.starts_with("swa/") || entry.first.starts_with("lookahead/");
   });
   state.metadata["trainer"] = to_json(counters_after(session.optimizer->steps(), session.recipe, session.train));
   session.trainer.load_state(state, {.other_averages = true});

@@ -132,6 +132,7 @@ const std::vector<Section>& sections() {
     {"averages", {
       number("ema", "moving average of the weights: share that stays; 0: none", &R::ema, below_one),
       flag("ema_warm_up", "forget its start quickly", &R::ema_warm_up),
+      number("swa_from", "first epoch whose end counts in the mean of weights that the run ends with; 0: none", &R::swa_from, 0, many),
       number("lookahead", "steps between the synchronisations of lookahead; 0: none", &R::lookahead, 0, many),
       number("lookahead_alpha", "how far its slow weights go", &R::lookahead_alpha, {.low = 0, .high = 1, .above = true}),
     }},

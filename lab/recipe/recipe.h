@@ -20,8 +20,8 @@ namespace ebb {
 struct Extensions;
 
 /// The settings of one training. Every member is a key of `ebb train --set key=value` and of recipe files, where
-/// `ebb train --help` lists them with their choices; the defaults below are those of a recipe that says nothing.
-/// What is optional and not set is the model's or the optimizer's own default.
+/// `ebb train --help` lists them with their choices; the defaults are those of a recipe that says nothing. What is
+/// optional and not set is the model's or the optimizer's own default.
 struct Recipe {
   std::string name = "custom";              ///< Printed, and part of the default run directory.
   std::string data = "fashion-mnist";       ///< Data set: a name, or a packed set's file.
@@ -90,6 +90,7 @@ struct Recipe {
   std::int64_t accumulate = 1;                      ///< Batches whose gradients are averaged for one update.
   double ema = 0;                                   ///< Moving average of the weights: share that stays; 0: none.
   bool ema_warm_up = true;                          ///< Whether its start is forgotten quickly.
+  std::int64_t swa_from = 0;                        ///< First epoch of the mean that the run ends with; 0: none.
   std::int64_t lookahead = 0;                       ///< Steps between the synchronisations of lookahead; 0: none.
   double lookahead_alpha = 0.5;                     ///< How far its slow weights go.
   std::int64_t evaluate_every = 1;                  ///< Epochs between evaluations; the last epoch always has one.
@@ -144,8 +145,7 @@ void set(GroupRecipe& group, std::string_view key, std::string_view value, std::
 /// The recipe as it is for one of its groups: with the group's own schedule and decay.
 Recipe recipe_of_group(const Recipe& recipe, const GroupRecipe& group);
 
-/// Sets the keys of `recipe` from texts "key=value".
-/// \throws Error naming what is no setting.
+/// Sets the keys of `recipe` from texts "key=value". \throws Error naming what is no setting.
 void apply_settings(Recipe& recipe, const std::vector<std::string>& settings);
 
 /// The value of `key` as set() takes it; empty for a key that only another program knows.

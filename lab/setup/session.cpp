@@ -95,6 +95,7 @@ TrainerOptions trainer_options(const Recipe& recipe) {
                          .non_finite = non_finite_policy(recipe.non_finite),
                          .measure_every = recipe.log_every};
   if (recipe.ema > 0) options.ema = EmaOptions{.keep = recipe.ema, .warm_up = recipe.ema_warm_up};
+  options.swa_from = recipe.swa_from;
   if (recipe.lookahead > 0)
     options.lookahead = LookaheadOptions{.every = static_cast<int>(recipe.lookahead), .alpha = recipe.lookahead_alpha};
   return options;

@@ -81,6 +81,9 @@ std::vector<std::string> run_warnings(const Recipe& recipe, const Optimizer& opt
       out.push_back(text(moment.key, ": epoch ", moment.epoch, " is not within the ", recipe.epochs,
                          " of the run: ", moment.never));
   warn_of_ema(recipe, updates, out);
+  if (recipe.swa_from >= recipe.epochs)
+    out.push_back(text("swa_from = ", recipe.swa_from, " in a run of ", recipe.epochs,
+                       recipe.swa_from == recipe.epochs ? " epochs: a mean of one" : " epochs: nothing is averaged"));
   if (recipe.lookahead > updates)
     out.push_back(text("lookahead = ", recipe.lookahead, " in a run of ", updates, " updates: it never synchronises"));
   if (recipe.patience > 0) warn_of_patience("patience", recipe.patience, recipe, "it never ends the run", out);

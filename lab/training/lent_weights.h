@@ -2,8 +2,6 @@
 /// Other weights in a model for a while.
 #pragma once
 
-#include <optional>
-
 #include "framework/nn/module.h"
 #include "optim/averaging.h"
 
@@ -13,8 +11,8 @@ namespace ebb {
 /// ends that. Needs no memory.
 class LentWeights {
  public:
-  /// The averages, if there are any.
-  explicit LentWeights(std::optional<Ema>& averages) : averages_(averages ? &*averages : nullptr) { swap(); }
+  /// The averages; null: none.
+  explicit LentWeights(WeightAverage* averages) : averages_(averages) { swap(); }
   /// All parameters and buffers of `model`, of their shapes.
   LentWeights(Module& model, State& weights) : model_(&model), weights_(&weights) { swap(); }
   ~LentWeights() { swap(); }
@@ -24,7 +22,7 @@ class LentWeights {
  private:
   void swap();
 
-  Ema* averages_ = nullptr;
+  WeightAverage* averages_ = nullptr;
   Module* model_ = nullptr;
   State* weights_ = nullptr;
 };

@@ -53,7 +53,8 @@ class Rehearsal {
     const std::int64_t weights = std::max<std::int64_t>(1, state_bytes(model));
     const auto copies = [&](std::int64_t bytes) { return (bytes + weights - 1) / weights; };
     const std::int64_t state = copies(optimizer.state_bytes()), best = options.keep_best ? 1 : 0;
-    const std::int64_t copied = 1 + state + (options.ema ? 1 : 0) + (options.lookahead ? 1 : 0);
+    const std::int64_t copied =
+        1 + state + (options.ema ? 1 : 0) + (options.swa_from > 0 ? 1 : 0) + (options.lookahead ? 1 : 0);
     const std::int64_t snapshot = options.non_finite == OnNonFinite::rollback ? copied + best : 0;
     kept_ = state + best + snapshot;
     // What is written shares the best weights and the snapshot; what is read back has copies of its own.

@@ -10,8 +10,8 @@
 namespace ebb {
 
 /// Everything that a training needs to go on bit for bit: tensors by "model/PATH", "optimizer/PATH/WHAT", "ema/PATH",
-/// "lookahead/PATH", "best/PATH", "observer/NAME/...", and text by "trainer" (counters, curve), "optimizer/..." (name,
-/// step, groups) and the keys of to_metadata(PixelStatistics).
+/// "swa/PATH", "lookahead/PATH", "best/PATH", "observer/NAME/...", and text by "trainer" (counters, curve),
+/// "optimizer/..." (name, step, groups) and the keys of to_metadata(PixelStatistics).
 struct TrainState {
   State tensors;                                ///< Copies; the bytes of a checkpoint.
   std::map<std::string, std::string> metadata;  ///< The rest.

@@ -52,7 +52,15 @@ Trainer::Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const 
   if (options_.evaluate_every < 1) fail("trainer", text("evaluate_every = ", options_.evaluate_every), "1 or more");
   if (options_.snapshot_every < 1) fail("trainer", text("snapshot_every = ", options_.snapshot_every), "1 or more");
   if (train.batches() < 1) fail("trainer", "no batch of training data", "at least one", "make the batch smaller");
+  if (options_.swa_from < 0) fail("trainer", text("swa_from = ", options_.swa_from), "0 or more");
+  for (const auto& [beside, is] : {std::pair{"ema", options_.ema.has_value()},
+                                   {"keep_best", options_.keep_best},
+                                   {"patience", options_.patience > 0}})
+    if (options_.swa_from > 0 && is)
+      fail("trainer", text("swa_from = ", options_.swa_from, " and ", beside), "one of them",
+           "the weights that a training ends with are either the one or the other");
   if (options_.ema) ema_.emplace(model, *options_.ema);
+  if (options_.swa_from > 0) swa_.emplace(model);
   if (options_.lookahead) lookahead_.emplace(optimizer, *options_.lookahead);
 }
 
@@ -147,6 +155,7 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
   const bool ended = counters_.position == train_.batches();
   enter(TrainPhase::observers);
   for (TrainObserver* const observer : observers_) observer->on_step(*this, result);
+  if (ended && swa_ && counters_.epoch + 1 >= options_.swa_from) swa_->update();
   if (ended) finish_epoch(stop);
   enter(TrainPhase::none);
   return result;
@@ -243,7 +252,7 @@ void Trainer::finish_epoch(const std::function<bool()>& stop) {
   const bool evaluated = last || (counters_.epoch + 1) % options_.evaluate_every == 0;
   if (evaluated) {
     enter(TrainPhase::evaluation);
-    evaluation_ = evaluate_now(stop);
+    if (renew_statistics(stop)) evaluation_ = evaluate_now(stop);
     enter(TrainPhase::observers);
   }
   if (evaluated && !evaluation_) return;          // stopped: the next step makes it

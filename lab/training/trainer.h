@@ -29,6 +29,7 @@ struct TrainerOptions {
   EvaluateOptions evaluation = {};                 ///< Test-time augmentation.
   std::optional<EmaOptions> ema = {};              ///< Evaluate and end with an average of the weights.
   std::optional<LookaheadOptions> lookahead = {};  ///< Slow weights beside the optimizer's.
+  std::int64_t swa_from = 0;                       ///< First epoch of the mean that the training ends with; 0: none.
   bool keep_best = false;                          ///< End with the weights of the best evaluation.
   std::int64_t patience = 0;                       ///< Evaluations without improvement that end the run; 0: never.
   double min_improvement = 0;                      ///< Accuracy by which the best must be exceeded.
@@ -48,6 +49,8 @@ struct TrainerOptions {
 /// std::cout << trainer.summary().test_accuracy;
 /// ```
 ///
+/// With `swa_from` it ends with the mean (Swa) of the weights at the ends of epochs, from that one, counted from one.
+/// Its batch norms get statistics of their own, from one more pass; earlier evaluations are of the weights themselves.
 /// The same data, options and seeds give the same bits, however often the training was saved and loaded on the way.
 class Trainer {
  public:
@@ -125,6 +128,9 @@ class Trainer {
 
   StepResult step(const std::function<bool()>& stop);
   Loaded check(const TrainState& state, const StateOptions& options) const;
+  bool ends_with_mean() const;
+  WeightAverage* average();
+  bool renew_statistics(const std::function<bool()>& stop);
   void begin_epoch();
   void leave_epoch();
   void finish_epoch(const std::function<bool()>& stop);
@@ -148,6 +154,7 @@ class Trainer {
   std::vector<TrainObserver*> observers_;
   std::unique_ptr<Walk> walk_;
   std::optional<Ema> ema_;
+  std::optional<Swa> swa_;
   std::optional<Lookahead> lookahead_;
   BufferSnapshot buffers_;
   double base_lr_;

@@ -1,16 +1,77 @@
 // The evaluations of a trainer, and what it ends with.
+#include <algorithm>
 #include <cmath>
 
+#include "framework/compute/basic.h"
 #include "framework/compute/instruction_set.h"
 #include "framework/io/checksum.h"
+#include "framework/nn/batch_norm.h"
+#include "framework/nn/update_batch_norm.h"
 #include "framework/parallel/parallel.h"
 #include "lab/training/lent_weights.h"
 #include "lab/training/trainer.h"
 
 namespace ebb {
+namespace {
+
+bool learns_statistics(Module& model) {
+  return std::ranges::any_of(model.named_modules(), [](const NamedModule& m) {
+    const auto* const norm = dynamic_cast<const BatchNorm*>(m.module);
+    return norm != nullptr && norm->options().track && norm->training();
+  });
+}
+
+// Puts whole numbers among the buffers back when it ends.
+class KeptCounters {
+ public:
+  explicit KeptCounters(Module& model) {
+    for (const NamedBuffer& b : model.named_buffers())
+      if (b.buffer->value().dtype() == DType::i64) kept_.emplace_back(b.buffer, b.buffer->value().clone());
+  }
+  ~KeptCounters() {
+    for (const auto& [buffer, value] : kept_) copy_into(buffer->value(), value);
+  }
+  KeptCounters(const KeptCounters&) = delete;
+  KeptCounters& operator=(const KeptCounters&) = delete;
+
+ private:
+  std::vector<std::pair<Buffer*, Tensor>> kept_;
+};
+
+}  // namespace
+
+// Whether the mean of the weights is what counts from here on.
+bool Trainer::ends_with_mean() const {
+  return swa_ && swa_->updates() > 0 && batches_done() >= options_.epochs * train_.batches();
+}
+
+// The average that is evaluated, and that the training ends with; null: the weights are.
+WeightAverage* Trainer::average() {
+  if (ema_) return &*ema_;
+  return ends_with_mean() ? &*swa_ : nullptr;
+}
+
+// Gives the norms of a mean of weights statistics of their own. It leaves no other trace: masks of dropout are counted
+// as before. \returns false when it was stopped; it begins anew then.
+bool Trainer::renew_statistics(const std::function<bool()>& stop) {
+  if (!ends_with_mean() || !learns_statistics(model_)) return true;
+  const auto stopped = [&] { return stop && stop(); };
+  if (stopped()) return false;
+  const LentWeights averages(average());
+  const KeptCounters counters(model_);
+  std::int64_t batches = 0;
+  update_batch_norm(model_, [&] {
+    for (const Batch& batch : train_.epoch(counters_.epoch)) {
+      if (batches > 0 && stopped()) return;
+      model_(batch.images);
+      ++batches;
+    }
+  });
+  return batches == train_.batches();
+}
 
 std::optional<Evaluation> Trainer::evaluate_now(const std::function<bool()>& stop) {
-  const LentWeights averages(ema_);
+  const LentWeights averages(average());
   return evaluate_until(model_, evaluated_, options_.evaluation, stop);
 }
 
@@ -38,7 +99,7 @@ bool Trainer::take_evaluation(EpochResult& result) {
 
 // The model's values, with the averages in place of those that have one.
 State Trainer::averaged_weights() const {
-  State out = ema_ ? ema_->averages() : State();
+  State out = ema_ ? ema_->averages() : ends_with_mean() ? swa_->averages() : State();
   out.merge(model_.state());
   return out;
 }
@@ -52,7 +113,7 @@ Evaluation Trainer::evaluate_final(const Loader& data) {
     const LentWeights best(model_, best_weights_);
     return evaluate(model_, data, options_.evaluation);
   }
-  const LentWeights averages(ema_);
+  const LentWeights averages(average());
   return evaluate(model_, data, options_.evaluation);
 }
 

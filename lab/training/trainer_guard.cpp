@@ -51,7 +51,7 @@ bool Trainer::accept_evaluation() {
 
 // What is not finite in the evaluation of the first sample without a finite loss.
 std::string Trainer::find_non_finite_evaluation() {
-  const LentWeights averages(ema_);
+  const LentWeights averages(average());
   const EvalMode mode(model_);
   const auto& samples = evaluation_->samples;
   const auto bad = std::ranges::find_if(samples, [](const EvaluatedSample& s) { return !std::isfinite(s.loss); });

@@ -46,14 +46,15 @@ void require_fit(const std::string& where, const std::string& prefix, const Stat
 // Loads an average that is there and saved; `begins` where it is there and not saved.
 template <class Average>
 void take(std::optional<Average>& average, const State& saved, const char* name, const StateOptions& options,
-          bool& begins, std::vector<std::string>& changed) {
+          bool& begins, std::vector<std::string>& changed,
+          const char* with = "begins with the weights that were saved") {
   begins = average && saved.empty();
   if (average && !saved.empty()) return average->load_state(saved);
   if (!begins && saved.empty()) return;
   if (!options.other_averages)
     fail("training state", text(name, begins ? " missing" : " of a training without it"),
-         "the same settings of EMA and lookahead");
-  changed.push_back(text(name, begins ? " begins with the weights that were saved" : " was left"));
+         "the same settings of EMA, SWA and lookahead");
+  changed.push_back(text(name, ' ', begins ? with : "was left"));
 }
 
 std::string described(const PixelStatistics& statistics) {
@@ -76,6 +77,7 @@ TrainState Trainer::save_state() const {
   put(out.tensors, "optimizer/", optimizer.tensors);
   put(out.metadata, "optimizer/", optimizer.metadata);
   if (ema_) put(out.tensors, "ema/", ema_->state());
+  if (swa_) put(out.tensors, "swa/", swa_->state());
   if (lookahead_) put(out.tensors, "lookahead/", lookahead_->state());
   put(out.tensors, "best/", best_weights_);
   if (snapshot_) {
@@ -93,8 +95,9 @@ TrainState Trainer::save_state() const {
 struct Trainer::Loaded {
   TrainerCounters counters;
   std::optional<Ema> ema;
+  std::optional<Swa> swa;
   std::optional<Lookahead> lookahead;
-  bool ema_begins = false, lookahead_begins = false;
+  bool ema_begins = false, swa_begins = false, lookahead_begins = false;
   OptimizerState optimizer;
   OptimizerLoadReport report;
   State best;
@@ -108,6 +111,7 @@ Trainer::Loaded Trainer::check(const TrainState& state, const StateOptions& opti
   // Copies of averages share their tensors until they load others.
   Loaded out{.counters = counters_from_json(counters->second, where),
              .ema = ema_,
+             .swa = swa_,
              .lookahead = lookahead_,
              .optimizer = {cut(state.tensors, "optimizer/"), cut(state.metadata, "optimizer/")},
              .report = {},
@@ -128,6 +132,7 @@ Trainer::Loaded Trainer::check(const TrainState& state, const StateOptions& opti
   out.report = optimizer_.check_state(out.optimizer);
   std::vector<std::string>& changed = out.report.changed;
   take(out.ema, cut(state.tensors, "ema/"), "EMA", options, out.ema_begins, changed);
+  take(out.swa, cut(state.tensors, "swa/"), "SWA", options, out.swa_begins, changed, "begins with no weights");
   take(out.lookahead, cut(state.tensors, "lookahead/"), "lookahead", options, out.lookahead_begins, changed);
   TrainState snapshot{cut(state.tensors, "snapshot/"), cut(state.metadata, "snapshot/")};
   if (!snapshot.tensors.empty() || !snapshot.metadata.empty()) out.snapshot = std::move(snapshot);
@@ -147,8 +152,10 @@ OptimizerLoadReport Trainer::load_state(const TrainState& state, const StateOpti
   optimizer_.load_state(loaded.optimizer);
   model_.load_state(cut(state.tensors, "model/"));
   ema_ = std::move(loaded.ema);
+  swa_ = std::move(loaded.swa);
   lookahead_ = std::move(loaded.lookahead);
   if (loaded.ema_begins) ema_.emplace(model_, *options_.ema);
+  if (loaded.swa_begins) swa_.emplace(model_);
   if (loaded.lookahead_begins) lookahead_.emplace(optimizer_, *options_.lookahead);
   best_weights_ = std::move(loaded.best);
   snapshot_ = std::move(loaded.snapshot);

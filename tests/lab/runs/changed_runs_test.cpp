@@ -95,6 +95,7 @@ BOOST_AUTO_TEST_CASE(a_flag_is_recommended_where_it_helps) {
                                              {"schedule=linear", true},
                                              {"ema=0.9", true},
                                              {"lookahead=2", true},
+                                             {"swa_from=2", true},
                                              {"flip=random", true},
                                              {"clip=norm", true},
                                              {"batch=30", false},

@@ -56,6 +56,8 @@ BOOST_AUTO_TEST_CASE(moments_that_never_come_are_named) {
          "ema = 0.9999 averages over 10,000 updates and the run has 2,345: at the end it spans "
          "the last 262\n"},
         {Settings{"ema=0.9999", "ema_warm_up=false"}, "at the end 79.1 % of it are the starting values"},
+        {Settings{"swa_from=5"}, "swa_from = 5 in a run of 5 epochs: a mean of one"},
+        {Settings{"swa_from=6"}, "swa_from = 6 in a run of 5 epochs: nothing is averaged"},
         {Settings{"lookahead=5000"}, "lookahead = 5000 in a run of 2345 updates: it never synchronises"},
         {Settings{"patience=5"}, "patience = 5 in a run of 5 evaluations: it never ends the run"},
         {Settings{"plateau=true", "plateau_patience=5"}, "plateau_patience = 5 in a run of 5 evaluations"},
