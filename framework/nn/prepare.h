@@ -46,8 +46,9 @@ class Prepared {
 /// convolution or linear layer before them, and weights are arranged as the kernels read them. What is computed from
 /// parameters alone is computed once. Other ops run as ever.
 ///
-/// A model with an op that does not say how it is repeated (see repeatable()), or whose steps depend on the batch,
-/// runs as an ordinary forward pass; it must then outlive what this returns.
+/// A model with an op that does not say how it is repeated (see repeatable()), or whose steps depend on the images or
+/// their number, as bright, dark and flat images show, runs as an ordinary forward pass; it must then outlive what this
+/// returns.
 /// \throws Error when options are out of range, or the model does not take such images.
 ///
 /// <!-- code: tests/docs/header_examples_test.cpp prepare -->

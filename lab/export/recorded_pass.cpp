@@ -7,6 +7,7 @@
 #include "framework/autograd/repeat.h"
 #include "framework/compute/basic.h"
 #include "framework/nn/eval_mode.h"
+#include "framework/nn/trial_images.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory.h"
 
@@ -89,9 +90,7 @@ class PassRecorder : public OpObserver, public CallObserver {
   RecordedPass pass_;
 };
 
-RecordedPass one_pass(Layer& model, const Shape& image, std::int64_t batch, const Rng& rng) {
-  Tensor images(image.insert(0, batch));
-  fill_normal(images, rng, 0, 1);
+RecordedPass one_pass(Layer& model, const Tensor& images) {
   PassRecorder recorder(model);
   Tape tape;
   const Var x = tape.input(images);
@@ -108,6 +107,24 @@ bool same_settings(const RecordedOp& a, const RecordedOp& b) {
   return std::ranges::equal(a.settings, b.settings, [](const OpSetting& s, const OpSetting& t) {
     return std::string_view(s.name) == t.name && s.value == t.value;
   });
+}
+
+// \throws Error naming the first op that is not the same in both.
+void require_same(const RecordedPass& pass, const RecordedPass& again, const char* remedy) {
+  if (pass.ops.size() != again.ops.size() || pass.result != again.result)
+    fail("export", text(pass.ops.size(), " ops for some images and ", again.ops.size(), " for others"),
+         "the same steps for all images", remedy);
+  for (std::size_t i = 0; i < pass.ops.size(); ++i) {
+    const RecordedOp &op = pass.ops[i], &b = again.ops[i];
+    if (op.op != b.op || op.inputs != b.inputs || !same_settings(op, b) || op.shape.rank() != b.shape.rank())
+      fail(op.where(), text("another step for other images: \"", b.op, "\", or its settings"),
+           "the same steps for all images", remedy);
+    if (!std::ranges::equal(op.constants, b.constants, same_numbers))
+      fail(op.where(), "an input that no op made and that differs between images", "constants and parameters", remedy);
+    if (!same_numbers(op.condition, b.condition))
+      fail(op.where(), "a condition that differs between images", "one that is the same for all",
+           "choose between values that depend on the images by ops, as by relu() or clamp()");
+  }
 }
 
 }  // namespace
@@ -135,26 +152,18 @@ RecordedPass recorded_pass(Layer& model, const Shape& image, std::int64_t batch)
            "convert it before: model.to(DType::f32)");
   const memory::Guard guard;  // the number of images is somebody else's choice
   const EvalMode eval(model);
-  RecordedPass pass = one_pass(model, image, batch == 0 ? 2 : batch, Rng(1));
-  const RecordedPass again = one_pass(model, image, batch == 0 ? 3 : batch, Rng(2));
+  const auto images = [&](std::int64_t count, std::uint64_t seed, const ImageKind& kind) {
+    return trial_images(image, count, DType::f32, Rng(seed), kind);
+  };
+  const std::int64_t count = batch == 0 ? 2 : batch;
+  RecordedPass pass = one_pass(model, images(count, 1, image_kinds[0]));
   const char* const remedy = batch == 0 ? "let ops do the same for any number of images, or fix it: --batch 1"
                                         : "compute everything that depends on the images with ops";
-  if (pass.ops.size() != again.ops.size() || pass.result != again.result)
-    fail("export", text(pass.ops.size(), " ops for some images and ", again.ops.size(), " for others"),
-         "the same steps for all images", remedy);
-  for (std::size_t i = 0; i < pass.ops.size(); ++i) {
-    RecordedOp& op = pass.ops[i];
-    const RecordedOp& b = again.ops[i];
-    if (op.op != b.op || op.inputs != b.inputs || !same_settings(op, b) || op.shape.rank() != b.shape.rank())
-      fail(op.where(), text("another step for other images: \"", b.op, "\", or its settings"),
-           "the same steps for all images", remedy);
-    if (!std::ranges::equal(op.constants, b.constants, same_numbers))
-      fail(op.where(), "an input that no op made and that differs between images", "constants and parameters", remedy);
-    if (!same_numbers(op.condition, b.condition))
-      fail(op.where(), "a condition that differs between images", "one that is the same for all",
-           "choose between values that depend on the images by ops, as by relu() or clamp()");
-    op.other = b.shape;
-  }
+  const RecordedPass again = one_pass(model, images(batch == 0 ? 3 : batch, 2, image_kinds[0]));
+  require_same(pass, again, remedy);
+  for (std::size_t i = 0; i < pass.ops.size(); ++i) pass.ops[i].other = again.ops[i].shape;
+  for (std::size_t kind = 1; kind < image_kinds.size(); ++kind)
+    require_same(pass, one_pass(model, images(count, 2 + kind, image_kinds.at(kind))), remedy);
   return pass;
 }
 

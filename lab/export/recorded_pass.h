@@ -38,10 +38,10 @@ struct RecordedPass {
   std::int32_t result = 0;
 };
 
-// Records the model in eval mode twice, with other numbers in other images, which shows what depends on them.
-// \param batch their number in both passes; 0: 2 and 3 images, so that shapes tell which axis is the batch.
-// \throws Error naming op and layer when constants or steps differ between the two, and when the result does not depend
-// on the images.
+// Records the model in eval mode several times, with images of all kinds, which shows what depends on them.
+// \param batch their number in all passes; 0: 2 images and once 3, so that shapes tell which axis is the batch.
+// \throws Error naming op and layer when constants or steps differ between them, and when the result does not depend on
+// the images.
 RecordedPass recorded_pass(Layer& model, const Shape& image, std::int64_t batch);
 
 }  // namespace ebb::detail

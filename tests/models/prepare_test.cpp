@@ -12,6 +12,7 @@
 #include "framework/nn/linear.h"
 #include "framework/ops/activation.h"
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/embedding.h"
 #include "framework/ops/pooling.h"
 #include "framework/ops/shape.h"
 #include "tests/support/errors.h"
@@ -107,6 +108,26 @@ class Counting : public Layer {
   Child<Conv2d> conv;
 };
 
+// Adds a row of a table to each image, by whether its mean is above a level: no op says so.
+class Looking : public Layer {
+ public:
+  Looking(const Rng& rng, double level) : conv(*this, "conv", {.in = 3, .out = 4}, rng), level_(level) {}
+  Var forward(const Var& x) override {
+    Tensor rows({x.dim(0), 1, 1}, DType::i64);
+    const std::int64_t size = x.value().size() / x.dim(0);
+    for (std::int64_t i = 0; i < x.dim(0); ++i) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < size; ++k) sum += x.value().data<float>()[size * i + k];
+      rows.mutable_data<std::int64_t>()[i] = sum / static_cast<double>(size) > level_ ? 1 : 0;
+    }
+    return conv(x) + embedding(Var(random({2, 4}, 5)), rows);
+  }
+  Child<Conv2d> conv;
+
+ private:
+  double level_;
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(prepared)
@@ -171,6 +192,23 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_repeated_runs_through_its_ordinary_forward) 
     for (const std::int64_t batch : {1, 3}) {
       const Tensor images = random({batch, 5, 6, 3}, 4);
       BOOST_TEST(same_bits(network(images), (*model)(images).value()));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_looks_at_the_images_beside_its_ops_runs_through_its_ordinary_forward) {
+  for (const double level : {0.7, -0.7, 1.5, -1.5}) {
+    Looking model(Rng(1), level);
+    model.eval();
+    for (const bool same : {false, true}) {
+      const Prepared network = prepare(model, {5, 6, 3}, {.same_bits = same});
+      BOOST_TEST(network.describe().starts_with("ordinary forward: its steps depend on the images"),
+                 level << ' ' << network.describe());
+      for (const double mean : {-3.0, -1.0, 1.0, 3.0}) {
+        Tensor images({2, 5, 6, 3});
+        fill_normal(images, Rng(8), mean, 0.1);
+        BOOST_TEST(same_bits(network(images), model(images).value()), level << ' ' << mean);
+      }
     }
   }
 }

@@ -230,6 +230,21 @@ BOOST_AUTO_TEST_CASE(what_no_graph_can_say_is_refused) {
                        return mean(x, {1, 2}) * slice(embedding(self.matrix, darkest), 1, 0, 3);
                      },
                      {.batch = 8}));
+  // Whatever the number of images, also one alone: rows by what an image shows are no constant.
+  for (const std::int64_t batch : {0, 1, 2})
+    for (const double level : {0.0, 0.5, 2.0, -2.0})
+      BOOST_TEST(refused({"op \"", "differs between images"},
+                         [&](Function& self, const Var& x) {
+                           Tensor bright({x.dim(0)}, DType::i64);
+                           for (std::int64_t i = 0; i < x.dim(0); ++i) {
+                             double sum = 0;
+                             for (std::int64_t p = 0; p < 48; ++p) sum += x.value().data<float>()[48 * i + p];
+                             bright.mutable_data<std::int64_t>()[i] = sum / 48 > level ? 1 : 0;
+                           }
+                           return mean(x, {1, 2}) * slice(embedding(self.matrix, bright), 1, 0, 3);
+                         },
+                         {.batch = batch}),
+                 batch << ' ' << level);
   BOOST_TEST(refused({"does not depend on the images"}, [](Function&, const Var& x) { return x.detach() * 2; }));
   BOOST_TEST(refused({"mul", "differs between images"}, [](Function&, const Var& x) { return x * x.detach(); }));
   BOOST_TEST(
