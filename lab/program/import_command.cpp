@@ -34,10 +34,14 @@ ImportCommandLine::ImportCommandLine(CLI::App& app, const std::shared_ptr<const 
       extensions_(extensions) {
   CLI::Option* const torch =
       command_->add_option("--torch", torch_, "a state dict of PyTorch's, as safetensors (ebb export --torch)");
+  CLI::Option* const with_optimizer =
+      command_->add_flag("--with-optimizer", with_optimizer_,
+                         "take the optimizer over too: --out is a run directory then, for ebb resume");
+  with_optimizer->needs(torch);
   command_
-      ->add_flag("--with-optimizer", with_optimizer_,
-                 "take the optimizer over too: --out is a run directory then, for ebb resume")
-      ->needs(torch);
+      ->add_option("--data", data_dir_,
+                   "directory of the data that the training goes on with; default that of the run or recipe")
+      ->needs(with_optimizer);
   command_->add_option("--npz", npz_, "a file of NumPy's, with Ebb's names and layouts (ebb export --npz)")
       ->excludes(torch);
   command_->add_option("--out", out_, "the model.safetensors that is written; with --with-optimizer a run directory")
@@ -84,6 +88,7 @@ int ImportCommandLine::import_training() const {
   model_.take(options);
   if (!options.image.empty() || !options.classes.empty())
     fail("--with-optimizer", "--image or --classes", "those of the data", "leave them out");
+  if (!data_dir_.empty()) options.settings.push_back("data_dir=" + data_dir_);
   return ebb::run(TrainingImport{.file = torch_,
                                  .like = like_,
                                  .out = out_,

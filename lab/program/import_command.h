@@ -27,7 +27,7 @@ class ImportCommandLine {
   CLI::App* command_;
   ModelArguments model_;
   std::shared_ptr<const Extensions> extensions_;
-  std::string torch_, npz_, out_, like_, mean_, deviation_;
+  std::string torch_, npz_, out_, like_, mean_, deviation_, data_dir_;
   bool with_optimizer_ = false, overwrite_ = false;
 };
 

@@ -43,14 +43,14 @@ std::string wrong_option(const CLI::App& command, const std::string& word, const
     std::erase(known, "data");  // the key of that name is another thing
     for (const RecipeKey& key : recipe_keys(recipe))
       if (!is_option(key.key)) known.emplace_back(key.key);
-    known.emplace_back("data");
+    if (is_option("data")) known.emplace_back("data");
   }
   std::string meant;
   for (const std::string& name : meant_names(word, known, recipe_synonyms()))
-    meant += text(meant.empty() ? "did you mean " : " or ", name == "data_dir" ? "--data"
-                                                            : name == "data"   ? "--set data=..."
-                                                            : is_option(name)  ? "--" + name
-                                                                               : "--set " + name + "=...");
+    meant += text(meant.empty() ? "did you mean " : " or ", name == "data_dir" && is_option("data") ? "--data"
+                                                            : name == "data"                        ? "--set data=..."
+                                                            : is_option(name)                       ? "--" + name
+                                                                              : "--set " + name + "=...");
   const std::string path = path_of(command);
   return text("`ebb ", path.substr(0, path.size() - 1), "` has no option ", in_quotes("--" + word), "; ",
               meant.empty() ? text("see `ebb ", path, "--help`") : meant + '?');

@@ -301,6 +301,25 @@ BOOST_FIXTURE_TEST_CASE(a_training_that_came_further_goes_on_from_there, Detour)
   BOOST_TEST(summary("more")["steps"] == 60);
 }
 
+// From PyTorch alone: a recipe and the data say all that the file does not.
+BOOST_FIXTURE_TEST_CASE(a_training_goes_on_with_a_recipe_and_no_run, Detour) {
+  const std::string import =
+      "import --torch half.safetensors --with-optimizer --like mnist --set model=lenet --set epochs=2 --set batch=20 "
+      "--out new";
+  const test::Finished refused =
+      test::shell("cd " + root.string() + " && unset EBB_DATA && " + test::program() + import);
+  BOOST_TEST(refused.status == 1);
+  BOOST_TEST(test::has(refused.output, "--data DIR"), refused.output);
+  const test::Finished taken = ebb(import + " --data data");
+  BOOST_REQUIRE_MESSAGE(taken.status == 0, taken.output);
+  BOOST_TEST(test::has(taken.output, "after batch 20 of 40"), taken.output);
+  BOOST_TEST(ebb("resume new").status == 0);
+  BOOST_TEST(summary("new")["steps"] == 40);
+  const test::Finished alone = ebb("import --torch half.safetensors --out alone.safetensors --data data");
+  BOOST_TEST(alone.status != 0);
+  BOOST_TEST(test::has(alone.output, "--with-optimizer"), alone.output);
+}
+
 BOOST_FIXTURE_TEST_CASE(averages_and_diagnosis_of_a_training_that_comes_back_begin_anew, Detour) {
   const test::Finished back =
       ebb("import --torch half.safetensors --with-optimizer --like half --out averaged --set ema=0.9 --set lookahead=5 "

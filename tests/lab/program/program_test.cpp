@@ -165,6 +165,7 @@ BOOST_AUTO_TEST_CASE(commands_and_options_find_what_they_mean) {
         {"train mnist --learning-rate=0.1", "did you mean --lr?"},
         {"train mnist --epoch 3", "did you mean --epochs?"},
         {"train mnist --dataset x", "did you mean --set data=...?"},
+        {"predict run x.png --data d", "`ebb predict` has no option \"--data\"; did you mean --set data=...?"},
         {"resume x --thread 3", "did you mean --threads?"},
         {"eval x --zzz 3", "see `ebb eval --help`"}}) {
     const Finished done = test::ebb(arguments);
