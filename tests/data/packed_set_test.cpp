@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "data/pictures/decode.h"
+#include "framework/io/safetensors.h"
 #include "tests/data/picture_files.h"
 #include "tests/support/allocations.h"
 #include "tests/support/errors.h"
@@ -83,6 +84,17 @@ BOOST_AUTO_TEST_CASE(files_that_are_no_packed_set_are_refused_by_what_is_wrong) 
   refused({"2 names", "6, one for each"}, [&](TensorFile& f) { f.tensors["train.names"] = bytes("a\0b\0"sv); });
   refused({"[6, 64]"}, [](TensorFile& f) { f.tensors["train.sha256"] = Tensor::full({6, 32}, 'a', DType::u8); });
   refused({"hexadecimal"}, [](TensorFile& f) { f.tensors["train.sha256"] = Tensor::full({6, 64}, 'x', DType::u8); });
+}
+
+BOOST_AUTO_TEST_CASE(every_beginning_of_a_packed_set_is_an_error) {
+  const TensorFile file = to_tensors(small_set());
+  const test::Bytes whole = serialize_safetensors(file.tensors, file.metadata);
+  const auto read = [](std::span<const std::byte> bytes) {
+    return test::message_of([&] { picture_set_from(parse_safetensors(bytes, "set"), "set"); });
+  };
+  BOOST_TEST(read(whole) == "no error");
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    BOOST_REQUIRE_MESSAGE(read(std::span(whole).first(size)) != "no error", size << " of " << whole.size());
 }
 
 // A file of 8 MB that would be four million names.

@@ -5,5 +5,5 @@ ebb_test(data
   LIBRARIES ebb::data ZLIB::ZLIB)
 ebb_test(prefetch THREADS SOURCES data/prefetch_test.cpp LIBRARIES ebb::data)
 ebb_test(pictures
-  SOURCES data/packed_set_test.cpp data/picture_folder_test.cpp data/picture_set_test.cpp data/pictures_test.cpp support/allocations.cpp support/mutate.cpp support/temporary_directory.cpp
+  SOURCES data/packed_set_test.cpp data/picture_folder_test.cpp data/picture_reading_test.cpp data/picture_set_test.cpp data/pictures_test.cpp support/allocations.cpp support/mutate.cpp support/temporary_directory.cpp
   LIBRARIES ebb::data ZLIB::ZLIB)

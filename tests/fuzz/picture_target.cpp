@@ -93,12 +93,7 @@ Bytes inflated_rows(const Bytes& packed) {
   return out;
 }
 
-void mutate(Bytes& input, Dice& dice, const Blindly& blindly) {
-  std::vector<Chunk> chunks = chunks_of(input);
-  if (chunks.empty() || dice.chance(10)) {
-    blindly(input);
-    return;
-  }
+void mutate_png(Bytes& input, std::vector<Chunk> chunks, Dice& dice, const Blindly& blindly) {
   Chunk& chunk = chunks[dice.below(chunks.size())];
   switch (dice.below(6)) {
     case 0: chunks.insert(chunks.begin() + static_cast<std::ptrdiff_t>(dice.below(chunks.size())), chunk); break;
@@ -120,6 +115,83 @@ void mutate(Bytes& input, Dice& dice, const Blindly& blindly) {
   }
   input = test::png_signature();
   for (const Chunk& c : chunks) test::put_png_chunk(input, c.type, c.data);
+}
+
+// A JPEG in its segments, behind a scan's header its coded pixels; empty when it is none.
+struct Segment {
+  int marker;
+  Bytes data, coded;
+};
+
+std::vector<Segment> segments_of(const Bytes& input) {
+  const auto number = [&input](std::size_t at) { return at < input.size() ? std::to_integer<int>(input[at]) : -1; };
+  const auto slice = [&input](std::size_t from, std::size_t to) {
+    return Bytes(input.begin() + static_cast<std::ptrdiff_t>(from), input.begin() + static_cast<std::ptrdiff_t>(to));
+  };
+  std::vector<Segment> out;
+  if (number(0) != 0xFF || number(1) != 0xD8) return out;
+  for (std::size_t at = 2; number(at) == 0xFF;) {
+    while (number(at) == 0xFF) ++at;
+    const int marker = number(at), high = number(at + 1), low = number(at + 2);
+    if (marker == 0xD9 || low < 0) break;
+    const std::size_t end = at + 1 + std::max<std::size_t>(2, static_cast<std::size_t>(256 * high + low));
+    if (end > input.size()) break;
+    out.push_back({marker, slice(at + 3, end), {}});
+    at = end;
+    if (marker != 0xDA) continue;
+    while (at < input.size() && (number(at) != 0xFF || number(at + 1) == 0 || (number(at + 1) & 0xF8) == 0xD0)) ++at;
+    out.back().coded = slice(end, at);
+  }
+  return out;
+}
+
+// One change of what a header says: sides, colours, how often they are sampled, tables, the part that a scan codes.
+void mutate_header(Bytes& data, Dice& dice) {
+  constexpr std::array values{0, 1, 2, 3, 4, 8, 15, 16, 17, 18, 31, 32, 33, 34, 63, 64, 68, 127, 128, 255};
+  if (!data.empty()) data[dice.below(data.size())] = static_cast<std::byte>(values.at(dice.below(values.size())));
+}
+
+void mutate_jpeg(Bytes& input, std::vector<Segment> segments, Dice& dice, const Blindly& blindly) {
+  constexpr std::array markers{0xC0, 0xC1, 0xC2, 0xC3, 0xC4, 0xC9, 0xCC, 0xD8,
+                               0xDA, 0xDB, 0xDD, 0xE0, 0xE1, 0xEE, 0xFE};
+  Segment& segment = segments[dice.below(segments.size())];
+  switch (dice.below(8)) {
+    case 0:
+      segments.insert(segments.begin() + static_cast<std::ptrdiff_t>(dice.below(segments.size())), segment);
+      break;
+    case 1: segments.erase(segments.begin() + static_cast<std::ptrdiff_t>(dice.below(segments.size()))); break;
+    case 2: std::swap(segment, segments[dice.below(segments.size())]); break;
+    case 3: segment.marker = markers.at(dice.below(markers.size())); break;
+    case 4: mutate_header(segment.data, dice); break;
+    case 5: blindly(segment.data); break;
+    default:
+      for (Segment& s : segments)
+        if (s.marker == 0xDA && dice.chance(60)) blindly(s.coded);
+  }
+  input = {std::byte{0xFF}, std::byte{0xD8}};
+  for (const Segment& s : segments) {
+    input.push_back(std::byte{0xFF});
+    input.push_back(static_cast<std::byte>(s.marker));
+    test::put_big_endian(input, s.data.size() + 2, 2);
+    input.insert(input.end(), s.data.begin(), s.data.end());
+    // Within coded pixels 0xFF is followed by 0 or by the number of a restart, else it would end them.
+    for (std::size_t i = 0; i < s.coded.size(); ++i) {
+      input.push_back(s.coded[i]);
+      if (s.coded[i] != std::byte{0xFF}) continue;
+      const int next = i + 1 < s.coded.size() ? std::to_integer<int>(s.coded[i + 1]) : -1;
+      if (next != 0 && (next & ~7) != 0xD0) input.push_back(std::byte{0});
+    }
+  }
+  input.push_back(std::byte{0xFF});
+  input.push_back(std::byte{0xD9});
+}
+
+void mutate(Bytes& input, Dice& dice, const Blindly& blindly) {
+  std::vector<Chunk> chunks = chunks_of(input);
+  std::vector<Segment> segments = segments_of(input);
+  if ((chunks.empty() && segments.empty()) || dice.chance(10)) blindly(input);
+  else if (!chunks.empty()) mutate_png(input, std::move(chunks), dice, blindly);
+  else mutate_jpeg(input, std::move(segments), dice, blindly);
 }
 
 }  // namespace

@@ -164,5 +164,43 @@ BOOST_AUTO_TEST_CASE(a_broken_promise_is_no_refusal) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_AUTO_TEST_SUITE(fuzz_pictures_slow)
+
+// What a picture and a packed set are made of is changed, and lengths and checksums are made right again.
+BOOST_AUTO_TEST_CASE(twenty_thousand_changes_of_each_format_are_read_or_refused) {
+  constexpr std::uint64_t changes = 20'000;
+  struct Format {
+    const char* name;
+    const Target& target;
+    std::byte first;  // of its files; 0: any
+  };
+  for (const Format& format : {Format{"PNG", picture, std::byte{0x89}}, Format{"JPEG", picture, std::byte{0xFF}},
+                               Format{"packed sets", picture_set, std::byte{0}}}) {
+    std::vector<Bytes> begin = beginnings_of(format.target);
+    if (format.first != std::byte{0})
+      std::erase_if(begin, [&](const Bytes& seed) { return seed.empty() || seed.front() != format.first; });
+    BOOST_REQUIRE(begin.size() >= 2U);
+    std::uint64_t read = 0;
+    double slowest = 0;
+    for (std::uint64_t seed = 0; seed < changes; ++seed) {
+      const Bytes input = changed(format.target, begin, seed);
+      const auto start = std::chrono::steady_clock::now();
+      try {
+        read += format.target.run(input) == Verdict::read ? 1 : 0;
+      } catch (const std::exception& error) {
+        BOOST_ERROR(format.name << ", change " << seed << ": " << error.what());
+      }
+      slowest = std::max(slowest, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+    BOOST_TEST(slowest < 2, format.name);
+    BOOST_TEST(read > changes / 20, format.name);
+    BOOST_TEST(read < changes - changes / 20, format.name);
+    std::cout << format.name << ": " << changes << " changes, " << read << " read, " << changes - read
+              << " refused, the slowest in " << 1000 * slowest << " ms\n";
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 }  // namespace
 }  // namespace ebb::fuzz

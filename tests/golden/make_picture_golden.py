@@ -1,5 +1,6 @@
-"""Writes pictures.safetensors: 400 small PNG and JPEG pictures of all kinds and what Pillow makes of them, and
-resized.safetensors: 200 pairs of sizes and fits with Pillow's BILINEAR.
+"""Writes pictures.safetensors: 400 small PNG and JPEG pictures of all kinds and what Pillow makes of them,
+large_pictures.safetensors: some of 300 x 200 pixels, and resized.safetensors: 200 pairs of sizes and fits with Pillow's
+BILINEAR.
 
 Run with Pillow and NumPy of PyPI (13.0 and 2.4): python3 tests/golden/make_picture_golden.py [FOLDER]
 """
@@ -196,6 +197,25 @@ def formula(height, width, channels):
     return ((x * x * 3 + y * 7 + x * y * 5 + c * 41 + (x // 5 + y // 3) * 90) % 256).astype(np.uint8)
 
 
+def large_cases(rng):
+    cases = []
+    for name, height, width, colour, depth, interlaced in (("png colour 2 depth 8 interlaced", 300, 200, 2, 8, True),
+                                                           ("png colour 0 depth 16", 199, 299, 0, 16, False)):
+        samples = formula(height, width, SAMPLES[colour]).astype(np.int64)
+        file = png(rng, samples * (257 if depth == 16 else 1), colour, depth, interlaced)
+        cases.append((name, file, samples.astype(np.uint8), 0))
+    for name, height, width, channels, options in (
+            ("jpeg 4:2:0 progressive", 199, 299, 3, dict(progressive=True, subsampling=2, quality=75)),
+            ("jpeg grey orientation 6", 200, 300, 1, dict(quality=85, restart_marker_blocks=3))):
+        if "orientation" in name:
+            options["exif"] = Image.Exif()
+            options["exif"][0x0112] = 6
+        file = io.BytesIO()
+        Image.fromarray(smooth(rng, height, width, channels).squeeze()).save(file, "JPEG", **options)
+        cases.append((name, file.getvalue(), seen(file.getvalue()), 4))
+    return cases
+
+
 def resized(rng):
     table, out = [], []
     for number in range(200):
@@ -227,22 +247,24 @@ def resized(rng):
 
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
-    rng = random.Random("pictures")
-    table, files, pixels, names = [], b"", b"", []
-    for name, file, wanted, tolerance in png_cases(rng) + jpeg_cases(rng):
-        wanted = wanted.reshape(*wanted.shape[:2], -1)
-        table.append([len(files), len(file), len(pixels), *wanted.shape, tolerance])
-        files, pixels = files + file, pixels + wanted.tobytes()
-        names.append(name)
     import PIL
     metadata = {"made_by": f"tests/golden/make_picture_golden.py with Pillow {PIL.__version__}"}
-    write_safetensors(f"{folder}/pictures.safetensors",
-                      {"table": np.array(table), "files": np.frombuffer(files, np.uint8),
-                       "pixels": np.frombuffer(pixels, np.uint8),
-                       "names": np.frombuffer("\n".join(names).encode(), np.uint8)}, metadata)
+    rng = random.Random("pictures")
+    for title, cases in (("pictures", png_cases(rng) + jpeg_cases(rng)), ("large_pictures", large_cases(random.Random("large")))):
+        table, files, pixels, names = [], b"", b"", []
+        for name, file, wanted, tolerance in cases:
+            wanted = wanted.reshape(*wanted.shape[:2], -1)
+            table.append([len(files), len(file), len(pixels), *wanted.shape, tolerance])
+            files, pixels = files + file, pixels + wanted.tobytes()
+            names.append(name)
+        write_safetensors(f"{folder}/{title}.safetensors",
+                          {"table": np.array(table), "files": np.frombuffer(files, np.uint8),
+                           "pixels": np.frombuffer(pixels, np.uint8),
+                           "names": np.frombuffer("\n".join(names).encode(), np.uint8)}, metadata)
+        print(len(table), "pictures")
     sizes, results = resized(random.Random("resized"))
     write_safetensors(f"{folder}/resized.safetensors", {"table": sizes, "pixels": results}, metadata)
-    print(len(table), "pictures,", len(sizes), "sizes")
+    print(len(sizes), "sizes")
 
 
 if __name__ == "__main__":
