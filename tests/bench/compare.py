@@ -208,11 +208,15 @@ def main():
     print("\n".join(small))
     steps = [] if options.models else profile(options)
     print("\n".join(steps))
-    looks = []
+    looks, uses = [], {}
     if not options.models:
-        import diagnose_pairs  # which stands on this file
+        import diagnose_pairs  # which stand on this file
+        import use_pairs
         looks = diagnose_pairs.section(os.path.join(os.path.dirname(options.bench), "observed_steps"), 200, 1, 0.1)
         print("\n".join(looks))
+        uses = use_pairs.sections(os.path.join(os.path.dirname(options.bench), "use_steps"),
+                                  argparse.Namespace(rounds=60, threads=1, seconds=0.1))
+        print("\n".join(line for body in uses.values() for line in body))
     if options.write:
         processor = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if "model name" in line),
                          platform.machine())
@@ -267,7 +271,7 @@ what a convolution does is counted as direct arithmetic, of which Winograd's met
 
 ## What looking on costs
 
-""" + "\n".join(looks) + "\n")
+""" + "\n".join(looks) + "\n" + "".join(f"\n## {title}\n\n" + "\n".join(body) + "\n" for title, body in uses.items()))
 
 
 if __name__ == "__main__":
