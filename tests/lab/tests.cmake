@@ -29,14 +29,14 @@ if(EBB_BUILD_LAB)
   endif()
   ebb_test(use
     SOURCES lab/use/card_test.cpp lab/use/import_command_test.cpp lab/use/inside_test.cpp lab/use/predict_command_test.cpp
-      lab/use/show_command_test.cpp support/temporary_directory.cpp
-    LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
+      lab/use/photograph_test.cpp lab/use/show_command_test.cpp support/mutate.cpp support/temporary_directory.cpp
+    LIBRARIES ebb::lab nlohmann_json::nlohmann_json ZLIB::ZLIB)
   target_compile_definitions(test_use PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>" EBB_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_dependencies(test_use ebb)
   # The evaluator of graphs reads the library's own part of ONNX's format.
   ebb_test(export SOURCES lab/export/event_reader.cpp lab/export/export_command_test.cpp lab/export/onnx_evaluator.cpp
       lab/export/onnx_ops_test.cpp lab/export/onnx_runtime_test.cpp lab/export/onnx_test.cpp lab/export/onnx_windows.cpp
-      lab/export/tensorboard_test.cpp lab/export/torch_training_test.cpp lab/export/torch_twins_test.cpp
+      lab/export/tensorboard_kills_test.cpp lab/export/tensorboard_test.cpp lab/export/torch_training_test.cpp lab/export/torch_twins_test.cpp
       support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json protobuf::libprotobuf-lite)
   target_include_directories(test_export PRIVATE ${PROJECT_BINARY_DIR}/lab)

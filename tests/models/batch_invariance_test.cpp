@@ -7,6 +7,7 @@
 #include "framework/compute/convolution.h"
 #include "framework/compute/gemm.h"
 #include "framework/compute/winograd_choice.h"
+#include "framework/nn/prepare.h"
 #include "tests/support/instrumented.h"
 #include "tests/support/tensors.h"
 #include "tests/support/zoo.h"
@@ -123,6 +124,29 @@ BOOST_AUTO_TEST_CASE(every_model_of_the_registry) {
     if (size < 400'000) check(name, {{1, 2, 3, 4, 8, 16, 63}, 64, {1, 2, 3}});
     else if (size < 12'000'000) check(name, {{1, 3}, 8, {2}});
     else check(name, {{1}, 3, {2}});
+  }
+}
+
+// On the instruction set at hand, as it is and as a Predictor prepares it.
+BOOST_AUTO_TEST_CASE(every_model_in_every_batch) {
+  if (instrumented) return;
+  for (const std::string& name : model_names()) {
+    const auto model = zoo_model(name);
+    Tensor all(zoo_image(name).insert(0, 64));
+    fill_normal(all, Rng(6), 0, 1);
+    Tensor want;
+    for (const int threads : {1, 2}) {
+      const Threads run(threads);
+      const Prepared network = prepare(*model, zoo_image(name), {.same_bits = true});
+      BOOST_TEST(!network.describe().starts_with("ordinary"), name << ": " << network.describe());
+      for (const std::int64_t batch : {64, 63, 16, 8, 4, 3, 2, 1}) {
+        const Tensor images = some(all, batch, false), got = (*model)(images).value();
+        if (!want.defined()) want = got;
+        BOOST_TEST(different(got, want, false) == 0, name << ", " << threads << " threads, batch " << batch);
+        BOOST_TEST(different(network(images), want, false) == 0,
+                   name << " prepared, " << threads << " threads, batch " << batch);
+      }
+    }
   }
 }
 

@@ -20,70 +20,23 @@
 #include "lab/runs/run_directory.h"
 #include "lab/runs/run_log.h"
 #include "lab/use/mistake_sheet.h"
-#include "tests/lab/export/event_reader.h"
+#include "tests/lab/export/events_of_a_run.h"
 #include "tests/lab/program.h"
 #include "tests/lab/small_training.h"
-#include "tests/support/instrumented.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ebb {
 namespace {
 
 namespace fs = std::filesystem;
+using test::by_step;
+using test::compare_with_log;
+using test::compare_with_rows;
 using test::Finished;
 using test::ReadEvents;
 
 std::string scalar_at(std::int64_t step, double value) {
   return detail::event_record({.wall_time = 1, .step = step, .scalars = {{"loss", value}}});
-}
-
-// The value of each step of a tag; fails where one stands twice.
-std::map<std::int64_t, float> by_step(const ReadEvents& events, const std::string& tag) {
-  std::map<std::int64_t, float> out;
-  if (!events.scalars.contains(tag)) return out;
-  for (const auto& [step, value] : events.scalars.at(tag)) BOOST_TEST(out.emplace(step, value).second, tag << step);
-  return out;
-}
-
-// That the events have every line of the log, each once, and the float32 of its numbers.
-void compare_with_log(const ReadEvents& events, const LogContents& log) {
-  const auto loss = by_step(events, "loss/batch"), norm = by_step(events, log.steps[0].groups[0].name + "/weight_norm");
-  BOOST_TEST(loss.size() == log.steps.size());
-  BOOST_TEST(norm.size() == log.steps.size());
-  for (const StepResult& step : log.steps) {
-    BOOST_REQUIRE_MESSAGE(loss.contains(step.step), step.step);
-    BOOST_TEST(loss.at(step.step) == static_cast<float>(step.loss));
-    BOOST_TEST(norm.at(step.step) == static_cast<float>(step.groups[0].weight_norm));
-  }
-  const auto accuracy = by_step(events, "accuracy/test");
-  BOOST_TEST(accuracy.size() == log.epochs.size());
-  for (const EpochResult& epoch : log.epochs) {
-    const std::int64_t at = log.ends.at(epoch.epoch);
-    BOOST_REQUIRE_MESSAGE(accuracy.contains(at), at);
-    BOOST_TEST(accuracy.at(at) == static_cast<float>(epoch.evaluation_accuracy));
-  }
-}
-
-// That the events have every row of the diagnosis, each once, at the batch where its window ended.
-void compare_with_rows(const ReadEvents& events, const std::vector<DiagnosisRow>& rows, const LogContents& log) {
-  std::map<std::string, std::size_t> windows;
-  for (const DiagnosisRow& row : rows) {
-    ++windows[row.parameter];
-    const std::string tag = "diagnosis." + row.parameter + '/';
-    const std::int64_t at = log.windows.at(row.step);
-    for (const auto& [column, value] : {std::pair{"norm", row.norm.median},
-                                        {"norm_predicted", row.predicted_norm},
-                                        {"angle", row.angle.median},
-                                        {"drift", row.drift},
-                                        {"at_rest", row.at_rest ? 1.0 : 0.0},
-                                        {"left", row.left}}) {
-      const auto shown = by_step(events, tag + column);
-      BOOST_REQUIRE_MESSAGE(shown.contains(at) == std::isfinite(value), tag << column << ' ' << at);
-      if (std::isfinite(value)) BOOST_TEST(shown.at(at) == static_cast<float>(value), tag << column << ' ' << at);
-    }
-  }
-  for (const auto& [parameter, count] : windows)
-    BOOST_TEST(by_step(events, "diagnosis." + parameter + "/norm").size() == count, parameter);
 }
 
 bool same_picture(const std::string& bytes, const Tensor& wanted) {
@@ -386,33 +339,6 @@ BOOST_AUTO_TEST_CASE(base64_reads_back) {
   BOOST_TEST((from_base64("Zm9v") == std::vector{std::byte{'f'}, std::byte{'o'}, std::byte{'o'}}));  // RFC 4648
   for (const char* const bad : {"Zm9", "Zm9vY", "Z===", "====", "Zm=v", "Zm9v\n", "Zm9vZh==", "Zm9*"})
     BOOST_CHECK_THROW(from_base64(bad), Error);
-}
-
-// Whatever the moment, no step stands twice and none is missing.
-BOOST_AUTO_TEST_CASE(kills_and_resumes_leave_every_step_once) {
-  if (test::instrumented) return;
-  const test::SmallData data(200);
-  const std::string log_file = (data.root / "run/log.jsonl").string();
-  // Kills the program once it has added some lines to the log.
-  const auto kill_on_the_way = [&](const std::string& arguments) {
-    const auto lines = text("$(cat ", log_file, " 2>/dev/null | wc -l)");
-    test::shell(text("end=$((", lines, " + 13)); env ", test::program(), arguments, " & p=$!; i=0; while [ ", lines,
-                     " -lt $end ] && [ $i -lt 2000 ] && kill -0 $p; do sleep 0.01; i=$((i + 1)); done; kill -9 $p; ",
-                     "wait $p"));
-  };
-  kill_on_the_way(data.train("run",
-                             "--epochs 12 --model lenet --diagnose --set tensorboard=true --set log_every=1 "
-                             "--set save_steps=4 --set save_minutes=0"));
-  for (int i = 0; i < 5; ++i) kill_on_the_way(data.resume("run"));
-  const Finished last = test::ebb(data.resume("run"));
-  BOOST_REQUIRE_MESSAGE(last.status == 0, last.output);
-  const LogContents log = read_log(data.root / "run/log.jsonl");
-  BOOST_TEST(log.steps.size() == 120);
-  const ReadEvents events = test::read_events(data.root / "run/tensorboard");
-  BOOST_TEST(events.restarts == 6);
-  compare_with_log(events, log);
-  compare_with_rows(events, diagnosis_from_csv(test::read(data.root / "run/diagnostics.csv"), "diagnostics.csv"), log);
-  BOOST_TEST(events.histograms.at("weights/conv1.weight").size() == 12);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

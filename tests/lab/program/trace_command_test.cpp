@@ -52,6 +52,42 @@ BOOST_AUTO_TEST_CASE(no_file_is_lost_for_a_trace) {
   }
 }
 
+// Whenever it comes, and also where it comes twice, which ends the program at once.
+BOOST_AUTO_TEST_CASE(a_signal_leaves_a_whole_trace_or_none) {
+  const std::filesystem::path traces = root / "traces", file = traces / "trace.json";
+  const std::string arguments =
+      train("run", "--epochs 12 --set save_steps=7 --trace-steps 1000 --trace " + file.string());
+  for (const std::string signal : {"--foreground -s INT", "--foreground -s TERM", "-s TERM", "-s KILL"}) {
+    int stopped = 0, ended = 0;
+    for (double seconds = 0.03; seconds < 60 && ended == 0; seconds *= 1.6) {
+      for (const std::filesystem::path& old : {traces, root / "run"}) std::filesystem::remove_all(old);
+      const Finished run =
+          test::shell(text("timeout --preserve-status ", signal, ' ', seconds, " env ", test::program(), arguments));
+      const std::string said = text(signal, " after ", seconds, " s: ", run.output), trace = test::read(file);
+      const bool there = std::filesystem::exists(file);
+      if (there) BOOST_TEST(nlohmann::json::accept(trace), said);
+      // The first signal ends a training at the next step, and its trace has all steps up to there.
+      const std::size_t at = run.output.find("stopped by signal");
+      if (at != std::string::npos && has(signal, "foreground")) {
+        ++stopped;
+        const std::string after = "after batch ";
+        const std::size_t number = run.output.find(after, at) + after.size();
+        const std::string step = text("\"step ", std::stoi(run.output.substr(number)), '"');
+        BOOST_TEST((there && (step == "\"step 0\"" || has(trace, step))), said);
+        BOOST_TEST(has(run.output, "trace in "), said);
+      }
+      if (!has(signal, "KILL") && std::filesystem::exists(traces))
+        for (const auto& entry : std::filesystem::directory_iterator(traces))
+          BOOST_TEST(entry.path().filename().string() == "trace.json", said);
+      if (run.status != 0) continue;
+      ++ended;
+      BOOST_TEST(there, said);
+    }
+    BOOST_TEST(ended == 1, signal);
+    BOOST_TEST((stopped > 0 || !has(signal, "foreground")), signal);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_training_that_goes_on_leaves_one_too) {
   const std::string file = (root / "trace.json").string();
   BOOST_REQUIRE(test::ebb(train("run", "--epochs 2")).status == 0);

@@ -11,6 +11,7 @@
 #include "lab/training/evaluation.h"
 #include "lab/use/far_pictures.h"
 #include "lab/use/predictor.h"
+#include "tests/data/png_files.h"
 #include "tests/lab/program.h"
 #include "tests/support/temporary_directory.h"
 
@@ -218,12 +219,71 @@ BOOST_AUTO_TEST_CASE(all_forms_of_output) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(transparent_pixels_are_seen_on_the_background_that_is_chosen) {
+  const test::TemporaryDirectory place;
+  // Grey 100 at alpha 0, and plain pictures of one grey value.
+  test::Bytes rows;
+  for (int y = 0; y < 28; ++y) {
+    rows.push_back(std::byte{0});
+    for (int x = 0; x < 28; ++x) rows.insert(rows.end(), {std::byte{100}, std::byte{0}});
+  }
+  test::put_file(place / "clear.png", test::png_file(test::png_header(28, 28, 8, 4), rows));
+  const auto logits = [&](const std::string& name, const std::string& option) {
+    const std::vector<nlohmann::json> lines = lines_of(
+        test::ebb("predict " + trained().run() + (place / name).string() + " --json --probabilities" + option).output);
+    BOOST_REQUIRE(lines.size() == 1U);
+    return lines[0]["logits"];
+  };
+  const nlohmann::json usual = logits("clear.png", "");
+  for (const auto& [option, value] :
+       {std::pair{" --background white", 255}, {" --background black", 0}, {" --background 4b4B4b", 0x4B}}) {
+    test::put_file(place / "plain.png", png(Tensor::full({28, 28, 1}, value, DType::u8)));
+    BOOST_TEST(logits("clear.png", option) == logits("plain.png", ""), option);
+    BOOST_TEST((logits("clear.png", option) == usual) == (value == 255), option);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_summary_says_what_a_file_is) {
   const Finished said = test::ebb("summary " + (trained().data.root / "run" / "model.safetensors").string());
   BOOST_TEST(said.status == 0);
   for (const char* const part :
        {"mlp", "hidden", "16", "28 x 28, grey", "10 classes", "0.1307", "mnist", "Linear 784 -> 16"})
     BOOST_TEST(has(said.output, part), said.output);
+}
+
+// As files of the first version are.
+BOOST_AUTO_TEST_CASE(what_a_file_does_not_say_its_run_directory_says_or_an_option) {
+  const test::TemporaryDirectory place;
+  const std::filesystem::path run = place / "run", file = run / "model.safetensors",
+                              alone = place / "alone.safetensors";
+  std::filesystem::copy(trained().data.root / "run", run, std::filesystem::copy_options::recursive);
+  const std::string picture = ' ' + (trained().folder() / "1000.png").string();
+  const auto logits = [&](const std::string& arguments) {
+    const std::vector<nlohmann::json> lines =
+        lines_of(test::ebb("predict " + arguments + " --json --probabilities").output);
+    return lines.size() == 1U ? lines[0] : nlohmann::json();
+  };
+  const nlohmann::json wanted = logits(run.string() + picture);
+  BOOST_REQUIRE(wanted.contains("logits"));
+  TensorFile model = load_safetensors(file);
+  std::erase_if(model.metadata, [](const auto& entry) {
+    return entry.first != "model" && entry.first != "data" && !entry.first.starts_with("pixel_");
+  });
+  BOOST_TEST(model.metadata.size() == 4U);
+  for (const std::filesystem::path& to : {file, alone}) save_safetensors(to, model.tensors, model.metadata);
+  BOOST_TEST(logits(run.string() + picture) == wanted);
+  BOOST_TEST(logits(file.string() + picture) == wanted);
+  model.metadata.erase("model");
+  model.metadata.erase("data");
+  save_safetensors(alone, model.tensors, model.metadata);
+  std::string options = " --set hidden=16";
+  for (const std::string option : {"--model mlp", "--image 28x28x1", "--classes 0,1,2,3,4,5,6,7,8,9"}) {
+    const Finished refused = test::ebb("predict " + alone.string() + picture + options);
+    BOOST_TEST(refused.status == 1);
+    BOOST_TEST(has(refused.output, option.substr(0, option.find(' ') + 1)), refused.output);
+    options += ' ' + option;
+  }
+  BOOST_TEST(logits(alone.string() + picture + options) == wanted);
 }
 
 // Digits are light on dark; a photograph of paper is the other way round.
