@@ -88,8 +88,7 @@ struct Extensions {
 
 /// The extensions as recipes hold them.
 /// \throws Error for a name that is empty, no word, Ebb's own, or given twice; for a thing without its function; and
-/// for
-///     keys that there are not.
+///     for keys that there are not.
 std::shared_ptr<const Extensions> checked(Extensions extensions);
 
 /// The recipe of a run as a program with these extensions can build it.
