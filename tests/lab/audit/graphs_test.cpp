@@ -1,5 +1,6 @@
 // Networks made to mislead, with answers written by hand: none missed, none invented.
 #include <boost/test/unit_test.hpp>
+#include <set>
 
 #include "framework/compute/basic.h"
 #include "framework/nn/activations.h"
@@ -334,6 +335,37 @@ BOOST_AUTO_TEST_CASE(an_op_of_a_user_stops_travel_until_it_is_described) {
   const Audit wrong = audit(net, images(), labels(), nullptr, {.travel = {{"half", Travel::homogeneous}}});
   BOOST_REQUIRE(!wrong.problems.empty());
   BOOST_TEST(wrong.problems[0].find("travel calls it a symmetry") != std::string::npos, wrong.problems[0]);
+}
+
+// Behind ops that travel does not know, the probe finds scales of whole parameters and of channels, what numbers and
+// columns have in common; and nothing else.
+BOOST_AUTO_TEST_CASE(the_search_finds_scales_and_shifts_that_an_unknown_op_hides) {
+  Net net;
+  const Rng rng(1);
+  Child<Conv2d> conv1{net, "conv1", conv(2, 4), rng};
+  Child<BatchNorm2d> bn1{net, "bn1", {.channels = 4}};
+  Child<Conv2d> conv2{net, "conv2", conv(4, 3), rng};
+  Child<BatchNorm2d> bn2{net, "bn2", {.channels = 3}};
+  Child<Linear> fc{net, "fc", {.in = 3, .out = classes}, rng};
+  const auto half = [](const Var& y) {
+    const auto halved = [](const Tensor& t) {
+      Tensor out = t.clone();
+      scale(out, 0.5);
+      return out;
+    };
+    return record("half", {y}, halved(y.value()),
+                  [halved](const Tensor& dy, InputGrads& dx) { dx.add(0, halved(dy)); });
+  };
+  net.body = [&](const Var& x) { return half(fc(mean(relu(bn2(conv2(relu(bn1(half(conv1(x))))))), {1, 2}))); };
+  const std::string hidden = ", which travel did not find";
+  std::set<std::string> wanted{"conv1.weight: the loss ignores its scale" + hidden,
+                               "fc.weight: the loss ignores what its columns have in common" + hidden,
+                               "fc.bias: the loss ignores what its numbers have in common" + hidden};
+  for (const int channel : {0, 2, 3})
+    wanted.insert(text("conv1.weight: the loss ignores the scale of channel ", channel, hidden));
+  const Audit found = audit(net, images(), labels());
+  for (const std::string& problem : found.problems) BOOST_TEST(wanted.erase(problem) == 1u, problem);
+  for (const std::string& missing : wanted) BOOST_ERROR("not found: " << missing);
 }
 
 BOOST_AUTO_TEST_CASE(a_parameter_behind_detach_has_no_path) {
