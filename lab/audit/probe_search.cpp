@@ -44,7 +44,7 @@ std::vector<std::string> Probe::missed() {
     double before = point_->base(), felt = point_->felt_eps, fades = felt;
     for (int k = 1; k <= point_->exponent; ++k, felt /= 4, fades /= 4) {
       const double doubled = scaled_loss(parameters, channels, std::ldexp(1.0, k)), change = change_of(doubled, before);
-      if ((k == 1 && doubled == before) || !(change <= std::max(std::min(felt, fades), roundings))) return false;
+      if (!(change <= std::max(std::min(felt, fades), roundings))) return false;
       fades = k == 1 ? fades_at_first * change : std::max(fades, fades_at_first * change);
       before = doubled;
     }

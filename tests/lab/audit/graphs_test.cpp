@@ -338,8 +338,8 @@ BOOST_AUTO_TEST_CASE(an_op_of_a_user_stops_travel_until_it_is_described) {
 }
 
 // Behind ops that travel does not know, the probe finds scales of whole parameters and of channels, what numbers and
-// columns have in common; and nothing else.
-BOOST_AUTO_TEST_CASE(the_search_finds_scales_and_shifts_that_an_unknown_op_hides) {
+// columns have in common, and the gain of a norm; and nothing else.
+BOOST_AUTO_TEST_CASE(the_search_finds_each_kind_that_an_unknown_op_hides) {
   Net net;
   const Rng rng(1);
   Child<Conv2d> conv1{net, "conv1", conv(2, 4), rng};
@@ -356,9 +356,10 @@ BOOST_AUTO_TEST_CASE(the_search_finds_scales_and_shifts_that_an_unknown_op_hides
     return record("half", {y}, halved(y.value()),
                   [halved](const Tensor& dy, InputGrads& dx) { dx.add(0, halved(dy)); });
   };
-  net.body = [&](const Var& x) { return half(fc(mean(relu(bn2(conv2(relu(bn1(half(conv1(x))))))), {1, 2}))); };
+  net.body = [&](const Var& x) { return half(fc(mean(relu(bn2(conv2(half(relu(bn1(half(conv1(x)))))))), {1, 2}))); };
   const std::string hidden = ", which travel did not find";
   std::set<std::string> wanted{"conv1.weight: the loss ignores its scale" + hidden,
+                               "bn1.scale and bn1.shift: the loss ignores their common scale" + hidden,
                                "fc.weight: the loss ignores what its columns have in common" + hidden,
                                "fc.bias: the loss ignores what its numbers have in common" + hidden};
   for (const int channel : {0, 2, 3})
