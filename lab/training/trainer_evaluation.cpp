@@ -42,7 +42,8 @@ class KeptCounters {
 
 // Whether the mean of the weights is what counts from here on.
 bool Trainer::ends_with_mean() const {
-  return swa_ && swa_->updates() > 0 && batches_done() >= options_.epochs * train_.batches();
+  const std::int64_t complete = counters_.epoch + counters_.position / train_.batches();
+  return swa_ && swa_->updates() > 0 && complete >= options_.epochs;
 }
 
 // The average that is evaluated, and that the training ends with; null: the weights are.

@@ -86,15 +86,20 @@ def self_test(bench):
             sys.exit(f"turns are not whole intervals: {rows}")
 
 
-def main():
+def arguments(bench, rounds):
+    """Those of a script that measures by turns with a program of the release build."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.1, help="processor time of a turn")
-    parser.add_argument("--bench", default=os.path.join(ROOT, "build/release/observed_steps"))
-    parser.add_argument("--write", default="", help="file whose section is written anew")
+    parser.add_argument("--bench", default=os.path.join(ROOT, "build/release", bench))
+    parser.add_argument("--write", default="", help="file whose sections are written anew")
     parser.add_argument("--self-test", action="store_true")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = arguments("observed_steps", rounds=200)
     if options.self_test:
         self_test(options.bench)
         return

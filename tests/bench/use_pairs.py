@@ -16,7 +16,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from compare import ROOT, WORK, lines, replace_section
-from diagnose_pairs import interval
+from diagnose_pairs import arguments, interval
 
 MODELS = list(dict.fromkeys(model for model, *_ in WORK))
 TRAINED = [("lenet", 128), ("resnet20", 128), ("mlp", 64)]
@@ -119,14 +119,7 @@ def self_test(program):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=60)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=0.1, help="processor time of a turn")
-    parser.add_argument("--bench", default=os.path.join(ROOT, "build/release/use_steps"))
-    parser.add_argument("--write", default="", help="file whose sections are written anew")
-    parser.add_argument("--self-test", action="store_true")
-    options = parser.parse_args()
+    options = arguments("use_steps", rounds=60)
     if options.self_test:
         self_test(options.bench)
         return

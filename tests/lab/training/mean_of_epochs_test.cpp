@@ -61,6 +61,11 @@ BOOST_AUTO_TEST_CASE(goes_on_from_a_state) {
     second.trainer.run();
     BOOST_TEST(sha256(second.trainer.save_state().tensors) == sha256(whole.trainer.save_state().tensors), stop);
     BOOST_TEST(sha256(second.trainer.final_weights()) == sha256(whole.trainer.final_weights()), stop);
+    // Asked once, and then no more: it makes again what was broken off.
+    SmallTraining third(options);
+    now = 0;
+    while (!third.trainer.run([&] { return ++now == stop; })) continue;
+    BOOST_TEST(sha256(third.trainer.final_weights()) == sha256(whole.trainer.final_weights()), stop);
   }
 }
 
