@@ -8,7 +8,7 @@
 
 namespace ebb {
 
-/// What lies outside an image that is shifted or turned.
+/// What lies outside an image that is shifted or rotated.
 enum class Border : std::uint8_t {
   zero,     ///< Zeros: in standardised images the mean colour.
   reflect,  ///< The image mirrored at its outermost pixels, which are not repeated (PyTorch's "reflect").

@@ -54,7 +54,7 @@ struct Source {
 
   void shifted(float* to) const;
   void moved(double shift_down, double shift_right, float* to) const;
-  void turned(double degrees, double shift_down, double shift_right, float* to) const;
+  void rotated(double degrees, double shift_down, double shift_right, float* to) const;
 
  private:
   void copy_row(std::int64_t y, std::int64_t count, float* to) const;
@@ -112,8 +112,8 @@ void Source::moved(double shift_down, double shift_right, float* to) const {
   }
 }
 
-// Turned about the centre, then shifted; bilinear.
-void Source::turned(double degrees, double shift_down, double shift_right, float* to) const {
+// Rotated about the centre, then shifted; bilinear.
+void Source::rotated(double degrees, double shift_down, double shift_right, float* to) const {
   const double radians = degrees * std::numbers::pi / 180;
   const double sine = std::sin(radians), cosine = std::cos(radians);
   const double middle_y = static_cast<double>(height - 1) / 2, middle_x = static_cast<double>(width - 1) / 2;
@@ -273,7 +273,7 @@ void Augmenter::change(const float* from, float* to, std::int64_t sample, std::i
   }
   const double shift_down = symmetric(rng, Draw::down, o.translate);
   const double shift_right = symmetric(rng, Draw::right, o.translate);
-  if (o.rotate > 0) source.turned(symmetric(rng, Draw::angle, o.rotate), shift_down, shift_right, to);
+  if (o.rotate > 0) source.rotated(symmetric(rng, Draw::angle, o.rotate), shift_down, shift_right, to);
   else if (o.translate > 0) source.moved(shift_down, shift_right, to);
   else source.shifted(to);
   change_colours(to, size, o, rng);

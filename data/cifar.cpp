@@ -126,39 +126,39 @@ const PublishedSet& set_of(CifarFormat format) {
   return published_set(format == CifarFormat::cifar10 ? "cifar-10" : "cifar-100");
 }
 
-// The names of one half's files, and the records in each of them (0: any number).
-struct Half {
-  std::vector<std::string> files;
+// The names of one split's files, and the records in each of them (0: any number).
+struct Files {
+  std::vector<std::string> names;
   std::vector<std::uint64_t> records;
 };
 
-Half half_of(CifarFormat format, Split split, bool any_count) {
-  Half half;
+Files files_of(CifarFormat format, Split split, bool any_count) {
+  Files files;
   for (const PublishedContent& content : set_of(format).contents) {
     if (content.split != split) continue;
-    half.files.push_back(content.name);
-    half.records.push_back(any_count ? 0 : content.bytes / layout_of(format).record());
+    files.names.push_back(content.name);
+    files.records.push_back(any_count ? 0 : content.bytes / layout_of(format).record());
   }
-  return half;
+  return files;
 }
 
-// The files of one half in their order.
+// The files of one split in their order.
 std::vector<Part> archive_parts(ByteSource& archive, Split split, CifarFormat format, bool any_count) {
-  const Half half = half_of(format, split, any_count);
+  const Files files = files_of(format, split, any_count);
   const Layout layout = layout_of(format);
   GzipSource inflated(archive);
   TarReader tar(inflated);
-  std::vector<Part> parts(half.files.size());
+  std::vector<Part> parts(files.names.size());
   while (tar.next()) {
-    const auto found = std::ranges::find(half.files, fs::path(tar.path()).filename().string());
-    if (found == half.files.end()) continue;
-    const auto at = static_cast<std::size_t>(found - half.files.begin());
+    const auto found = std::ranges::find(files.names, fs::path(tar.path()).filename().string());
+    if (found == files.names.end()) continue;
+    const auto at = static_cast<std::size_t>(found - files.names.begin());
     if (!parts[at].name.empty()) fail(archive.name(), text("two files ", *found), "one");
-    parts[at] = read_part(tar.contents(), tar.size(), layout, half.records[at]);
+    parts[at] = read_part(tar.contents(), tar.size(), layout, files.records[at]);
   }
   for (std::size_t i = 0; i < parts.size(); ++i)
     if (parts[i].name.empty())
-      fail(archive.name(), text("no file ", half.files[i], " in the archive"), "the complete archive",
+      fail(archive.name(), text("no file ", files.names[i], " in the archive"), "the complete archive",
            "download it again");
   return parts;
 }
@@ -173,10 +173,10 @@ ImageDataset load(const fs::path& directory, Split split, CifarFormat format, st
     FileSource archive(found.front());
     parts = archive_parts(archive, split, format, options.any_count);
   } else {
-    const Half half = half_of(format, split, options.any_count);
+    const Files files = files_of(format, split, options.any_count);
     for (std::size_t i = 0; i < found.size(); ++i) {
       FileSource source(found[i]);
-      parts.push_back(read_part(source, source.size(), layout, half.records[i]));
+      parts.push_back(read_part(source, source.size(), layout, files.records[i]));
     }
   }
   const CifarRecords records = decode(parts, layout);

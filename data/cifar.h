@@ -19,7 +19,7 @@ struct CifarOptions {
 /// Small photographs in ten classes (A. Krizhevsky 2009), from the binary version: the files data_batch_1.bin ..
 /// data_batch_5.bin or test_batch.bin, in the directory, its folder "cifar-10" or a folder "cifar-10-batches-bin" in
 /// either, or in the archive cifar-10-binary.tar.gz there. Standardised by the means 0.4914, 0.4822, 0.4465 and the
-/// deviations 0.2470, 0.2435, 0.2616 of the training half unless the options say otherwise.
+/// deviations 0.2470, 0.2435, 0.2616 of the training set unless the options say otherwise.
 class Cifar10 : public ImageDataset {
  public:
   /// \param directory as above; empty: EBB_DATA.
@@ -64,7 +64,7 @@ struct CifarRecords {
 /// than 10,000,000 records, or when a label (of CIFAR-100: either one) is out of range.
 CifarRecords read_cifar(ByteSource& source, std::uint64_t size, CifarFormat format);
 
-/// Reads the files of one half, in their order, from an archive as it is published: tar in gzip.
+/// Reads the files of one split, in their order, from an archive as it is published: tar in gzip.
 /// \param any_count as in CifarOptions.
 /// \throws Error naming the source when a file is missing, there twice, or not as read_cifar() demands, or when the
 /// archive is damaged anywhere.

@@ -15,7 +15,7 @@ namespace ebb {
 /// The parts that published data sets come in.
 enum class Split : std::uint8_t {
   train,  ///< To learn from.
-  test,   ///< To judge by.
+  test,   ///< To evaluate with.
 };
 
 /// "train" or "test".

@@ -44,7 +44,7 @@ class ImageDataset : public Dataset {
 
   void set_remark(std::string remark) { remark_ = std::move(remark); }  ///< See remark().
 
-  /// Replaces the statistics, for example by fit_statistics() of the training half.
+  /// Replaces the statistics, for example by fit_statistics() of the training set.
   /// \throws Error unless there is one finite mean and one deviation above 0 for each channel.
   void set_statistics(PixelStatistics statistics);
 

@@ -28,7 +28,7 @@ struct EqualImages {
 };
 
 /// For each image of `second` whose pixels some image of `first` has too: both numbers (of the earliest in `first`), in
-/// the order of `second`. An image of the test half that stands in the training half spoils the test.
+/// the order of `second`. An image of the test set that stands in the training set spoils the test.
 /// \throws Error when the images have different shapes.
 std::vector<EqualImages> equal_images(const ImageDataset& first, const ImageDataset& second);
 

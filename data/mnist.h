@@ -15,7 +15,7 @@ struct MnistOptions {
 };
 
 /// Handwritten digits (Y. LeCun, C. Cortes, C. J. C. Burges), from the four files in IDX format, plain or gzip.
-/// Standardised by the mean 0.1307 and the deviation 0.3081 of the training half unless the options say otherwise.
+/// Standardised by the mean 0.1307 and the deviation 0.3081 of the training set unless the options say otherwise.
 class Mnist : public ImageDataset {
  public:
   /// \param directory with the files, or with a folder "mnist" that has them; empty: EBB_DATA and its folder "mnist".

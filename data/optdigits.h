@@ -12,12 +12,12 @@ namespace ebb {
 
 /// How the images are standardised.
 struct OptdigitsOptions {
-  std::optional<PixelStatistics> statistics = {};  ///< Instead of those of the training half; see fit_statistics().
+  std::optional<PixelStatistics> statistics = {};  ///< Instead of those of the training set; see fit_statistics().
 };
 
 /// Handwritten digits (E. Alpaydin, C. Kaynak 1998) from optdigits.tra or optdigits.tes, in the directory or in its
 /// folder "optdigits". The counts 0 to 16 of ink become pixels 0 to 255. Standardised by the mean 0.3078 and the
-/// deviation 0.3771 of the training half unless the options say otherwise.
+/// deviation 0.3771 of the training set unless the options say otherwise.
 class Optdigits : public ImageDataset {
  public:
   /// \param directory as above; empty: EBB_DATA.

@@ -90,26 +90,26 @@ void require_classes(const Tensors& tensors, const std::vector<std::string>& cla
     tensors.refuse("classes", "a name that is there twice", "names that differ");
 }
 
-PictureHalf half_from(Tensors& tensors, const std::string& half, std::int64_t classes) {
-  PictureHalf out;
-  out.pixels = tensors.get(half + ".pixels", 4);
+PictureSplit split_from(Tensors& tensors, const std::string& split, std::int64_t classes) {
+  PictureSplit out;
+  out.pixels = tensors.get(split + ".pixels", 4);
   const Shape& shape = out.pixels.shape();
   const auto fits_side = [](std::int64_t side) { return side >= 1 && side <= longest_picture_side; };
   if (shape[0] < 1 || !fits_side(shape[1]) || !fits_side(shape[2]) || (shape[3] != 1 && shape[3] != 3))
-    tensors.refuse(half + ".pixels", text(shape), text("[n, 1 to ", longest_picture_side, ", likewise, 1 or 3]"));
+    tensors.refuse(split + ".pixels", text(shape), text("[n, 1 to ", longest_picture_side, ", likewise, 1 or 3]"));
   const std::int64_t n = shape[0];
-  out.labels = tensors.get(half + ".labels", 1);
-  if (out.labels.size() != n) tensors.refuse(half + ".labels", text(out.labels.shape()), text(n, " labels"));
+  out.labels = tensors.get(split + ".labels", 1);
+  if (out.labels.size() != n) tensors.refuse(split + ".labels", text(out.labels.shape()), text(n, " labels"));
   for (std::int64_t i = 0; i < n; ++i)
     if (label_of(out, i) < 0 || label_of(out, i) >= classes)
-      tensors.refuse(half + ".labels", text("the label ", label_of(out, i)), text("0 to ", classes - 1));
-  out.sources = tensors.names(half + ".names", longest_name, n, n, text(n, ", one for each picture"));
-  const Tensor& sums = tensors.get(half + ".sha256", 2);
+      tensors.refuse(split + ".labels", text("the label ", label_of(out, i)), text("0 to ", classes - 1));
+  out.sources = tensors.names(split + ".names", longest_name, n, n, text(n, ", one for each picture"));
+  const Tensor& sums = tensors.get(split + ".sha256", 2);
   if (sums.dim(0) != n || sums.dim(1) != digits)
-    tensors.refuse(half + ".sha256", text(sums.shape()), text("[", n, ", ", digits, "]"));
+    tensors.refuse(split + ".sha256", text(sums.shape()), text("[", n, ", ", digits, "]"));
   const std::string_view all(reinterpret_cast<const char*>(sums.bytes().data()), sums.bytes().size());
   if (all.find_first_not_of("0123456789abcdef") != std::string_view::npos)
-    tensors.refuse(half + ".sha256", "other bytes", "hexadecimal digits");
+    tensors.refuse(split + ".sha256", "other bytes", "hexadecimal digits");
   for (std::int64_t i = 0; i < n; ++i)
     out.sha256.emplace_back(all.substr(static_cast<std::size_t>(i * digits), digits));
   return out;
@@ -122,11 +122,11 @@ TensorFile to_tensors(const PictureSet& set) {
   out.metadata.emplace(kind_key, kind);
   out.metadata["fit"] = fit_name(set.fit);
   out.tensors["classes"] = packed_names(set.classes);
-  for (const auto& [name, half] : {std::pair("train.", &set.train), std::pair("test.", &set.test)}) {
-    out.tensors[text(name, "pixels")] = half->pixels;
-    out.tensors[text(name, "labels")] = half->labels;
-    out.tensors[text(name, "names")] = packed_names(half->sources);
-    out.tensors[text(name, "sha256")] = packed_sums(half->sha256);
+  for (const auto& [name, split] : {std::pair("train.", &set.train), std::pair("test.", &set.test)}) {
+    out.tensors[text(name, "pixels")] = split->pixels;
+    out.tensors[text(name, "labels")] = split->labels;
+    out.tensors[text(name, "names")] = packed_names(split->sources);
+    out.tensors[text(name, "sha256")] = packed_sums(split->sha256);
   }
   return out;
 }
@@ -145,11 +145,10 @@ PictureSet picture_set_from(const TensorFile& file, const std::string& where) {
   out.classes = tensors.names("classes", longest_class, 2, most_classes, text("2 to ", most_classes));
   require_classes(tensors, out.classes);
   const auto classes = static_cast<std::int64_t>(out.classes.size());
-  out.train = half_from(tensors, "train", classes);
-  out.test = half_from(tensors, "test", classes);
+  out.train = split_from(tensors, "train", classes);
+  out.test = split_from(tensors, "test", classes);
   if (out.train.pixels.shape().without(0) != out.test.pixels.shape().without(0))
-    fail(where, text("pictures ", out.train.pixels.shape(), " and ", out.test.pixels.shape()),
-         "one size in both halves");
+    fail(where, text("pictures ", out.train.pixels.shape(), " and ", out.test.pixels.shape()), "one size in both");
   tensors.require_all_taken();
   return out;
 }

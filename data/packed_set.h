@@ -28,7 +28,7 @@ TensorFile to_tensors(const PictureSet& set);
 /// Reads what to_tensors() makes. Nothing of it is trusted.
 /// \param where the file's name for messages.
 /// \throws Error for other tensors, dtypes and shapes, pictures of sides above 4096 or of different sizes in the
-/// halves, an empty half, less than two classes or more than 10,000, names of classes that are equal, empty, longer
+/// splits, an empty one, less than two classes or more than 10,000, names of classes that are equal, empty, longer
 /// than 512 bytes or no line of UTF-8, labels without a class, other numbers of names than pictures, and checksums that
 /// are none.
 PictureSet picture_set_from(const TensorFile& file, const std::string& where);

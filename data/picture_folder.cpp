@@ -37,14 +37,14 @@ bool named_as_picture(const std::string& name) {
   return end == ".png" || end == ".jpg" || end == ".jpeg";
 }
 
-// Words for halves beside those that are read: folders of nothing else have no classes.
-bool sounds_like_a_half(const std::string& name) {
+// Words for splits beside those that are read: folders of nothing else have no classes.
+bool sounds_like_a_split(const std::string& name) {
   static const std::set<std::string> words{"train", "training",   "test", "testing", "val",       "valid",
                                            "dev",   "validation", "eval", "holdout", "unlabeled", "unlabelled"};
   return words.contains(lower(name));
 }
 
-bool is_half(const std::string& name) {
+bool is_split(const std::string& name) {
   const std::string small = lower(name);
   return small == "train" || small == "test" || small == "val" || small == "valid";
 }
@@ -120,7 +120,7 @@ class Reader {
   std::vector<std::string> others_;
 };
 
-// The classes of one half: names with the paths of their pictures.
+// The classes of one split: names with the paths of their pictures.
 using Classes = std::map<std::string, std::vector<std::string>>;
 
 std::string joined(const std::string& below, const std::string& name) {
@@ -142,25 +142,25 @@ void refuse(const fs::path& root, const std::vector<std::string>& offenders, con
 void require_names(const fs::path& root, const Classes& train, const Classes& test) {
   std::map<std::string, std::set<std::string>> by_small;
   std::vector<std::string> no_lines, same, lacking;
-  for (const Classes* const half : {&train, &test})
-    for (const auto& [name, pictures] : *half) {
+  for (const Classes* const split : {&train, &test})
+    for (const auto& [name, pictures] : *split) {
       by_small[lower(name)].insert(name);
       if (!is_line(name)) no_lines.push_back(name);
-      if (half == &test && !train.contains(name)) lacking.push_back(name);
+      if (split == &test && !train.contains(name)) lacking.push_back(name);
     }
   for (const auto& [small, names] : by_small)
     if (names.size() > 1) same.insert(same.end(), names.begin(), names.end());
   refuse(root, no_lines, "classes with names that are no line of UTF-8", "names that can be printed", "rename them");
   refuse(root, same, "classes whose names are equal but for case", "names that differ on every system", "rename them");
-  refuse(root, lacking, "classes in the test half that the training half lacks", "the same classes in both halves");
+  refuse(root, lacking, "classes in the test set that the training set lacks", "the same classes in both");
 }
 
 void require_pictures(const fs::path& root, const Classes& train, const Classes& test, const std::string& train_at,
                       const std::string& test_at) {
   std::vector<std::string> empty;
   std::size_t pictures = 0;
-  const auto count = [&](const Classes& half, const std::string& at) {
-    for (const auto& [name, paths] : half) {
+  const auto count = [&](const Classes& split, const std::string& at) {
+    for (const auto& [name, paths] : split) {
       pictures += paths.size();
       if (paths.empty()) empty.push_back(joined(at, name));
     }
@@ -170,21 +170,21 @@ void require_pictures(const fs::path& root, const Classes& train, const Classes&
   const char* const layout = "CLASS/*.png, or train/CLASS/*.png and test/CLASS/*.png (.jpg, .jpeg)";
   if (pictures == 0) fail(root.string(), "no picture in a directory of a class", layout);
   if (!test_at.empty() && test.empty())
-    fail((root / test_at).string(), "a test half without a directory of a class", layout,
-         "put pictures there, or remove it: a share of the others is then the test half");
+    fail((root / test_at).string(), "a test set without a directory of a class", layout,
+         "put pictures there, or remove it: a share of the others is then the test set");
   refuse(root, empty, "classes without pictures", "at least one picture in each", "remove them, or add pictures");
   if (train.size() == 1)
     fail(root.string(), text("one class only, ", in_quotes(train.begin()->first)), "at least two", layout);
 }
 
-std::vector<FolderPicture> in_order(const Classes& half, const std::string& at,
+std::vector<FolderPicture> in_order(const Classes& split, const std::string& at,
                                     const std::vector<std::string>& classes) {
   struct Sortable {
     const std::string* path;
     std::int64_t label;
   };
   std::vector<Sortable> all;
-  for (const auto& [name, paths] : half) {
+  for (const auto& [name, paths] : split) {
     const std::int64_t label = std::ranges::lower_bound(classes, name) - classes.begin();
     for (const std::string& path : paths) all.push_back({&path, label});
   }
@@ -200,27 +200,27 @@ std::vector<FolderPicture> in_order(const Classes& half, const std::string& at,
   return out;
 }
 
-// The names of the two halves; empty: the folder has no halves, or no test half.
-struct Halves {
+// The names of the directories of both splits; empty: the folder is not split, or has no test set.
+struct Splits {
   std::string train, test;
 };
 
-Halves halves_of(const fs::path& root, const Reader::Entries& top, Reader& reader) {
+Splits splits_of(const fs::path& root, const Reader::Entries& top, Reader& reader) {
   std::map<std::string, std::string> found;  // small name to name
   std::vector<std::string> beside;
   for (const std::string& name : top.directories)
-    if (!is_half(name)) beside.push_back(name);
+    if (!is_split(name)) beside.push_back(name);
     else if (!found.emplace(lower(name), name).second)
       fail(root.string(), text("the directories ", found[lower(name)], " and ", name), "one of them", "rename one");
   if (!found.contains("train") || (found.size() == 1 && !beside.empty())) {
-    if (std::ranges::all_of(top.directories, sounds_like_a_half))
-      refuse(root, top.directories, "directories that sound like halves of a set, not like classes",
+    if (std::ranges::all_of(top.directories, sounds_like_a_split))
+      refuse(root, top.directories, "directories that sound like splits of a set, not like classes",
              "train/ with test/, val/ or valid/, or a directory for each class", "rename them");
     return {};
   }
-  refuse(root, beside, "directories beside a training and a test half", "classes in train/ and test/",
+  refuse(root, beside, "directories beside a training and a test set", "classes in train/ and test/",
          "move them away, or into train/");
-  Halves out{.train = found["train"], .test = {}};
+  Splits out{.train = found["train"], .test = {}};
   for (const char* const name : {"test", "val", "valid"})
     if (const auto at = found.find(name); at != found.end()) {
       if (out.test.empty()) out.test = at->second;
@@ -243,21 +243,22 @@ PictureFolder find_pictures(const fs::path& root, const FolderLimits& limits) {
   if (!directory_at(root)) fail(root.string(), "no such directory", "a folder with a directory for each class");
   Reader reader(root, limits);
   Reader::Entries top = reader.entries({});
-  const Halves halves = halves_of(root, top, reader);
-  PictureFolder out{.root = root, .classes = {}, .train = {}, .test = {}, .halves = !halves.test.empty(), .others = {}};
-  if (!halves.train.empty()) {
+  const Splits splits = splits_of(root, top, reader);
+  PictureFolder out{
+      .root = root, .classes = {}, .train = {}, .test = {}, .has_test = !splits.test.empty(), .others = {}};
+  if (!splits.train.empty()) {
     for (const std::string& name : top.files) reader.note_other(name);
-    top = reader.entries(halves.train);
+    top = reader.entries(splits.train);
   }
-  const Classes train = classes_of(reader, halves.train, top);
-  const Classes test = out.halves ? classes_of(reader, halves.test, reader.entries(halves.test)) : Classes{};
+  const Classes train = classes_of(reader, splits.train, top);
+  const Classes test = out.has_test ? classes_of(reader, splits.test, reader.entries(splits.test)) : Classes{};
   if (static_cast<std::int64_t>(train.size()) > limits.classes)
     fail(root.string(), text(train.size(), " classes"), text("at most ", limits.classes));
   require_names(root, train, test);
-  require_pictures(root, train, test, halves.train, halves.test);
+  require_pictures(root, train, test, splits.train, splits.test);
   for (const auto& [name, pictures] : train) out.classes.push_back(name);
-  out.train = in_order(train, halves.train, out.classes);
-  out.test = in_order(test, halves.test, out.classes);
+  out.train = in_order(train, splits.train, out.classes);
+  out.test = in_order(test, splits.test, out.classes);
   out.others = reader.take_others();
   std::ranges::sort(out.others);
   return out;

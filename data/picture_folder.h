@@ -22,8 +22,8 @@ struct PictureFolder {
   std::filesystem::path root;        ///< The folder.
   std::vector<std::string> classes;  ///< Their names, sorted by bytes (as Python's `sorted` does).
   std::vector<FolderPicture> train;  ///< Sorted by the bytes of the path below the class, then by class.
-  std::vector<FolderPicture> test;   ///< Likewise; empty where the folder has no test half.
-  bool halves = false;               ///< Whether it has.
+  std::vector<FolderPicture> test;   ///< Likewise; empty where the folder has no test set.
+  bool has_test = false;             ///< Whether it has one.
   std::vector<std::string> others;   ///< Files that are not named as pictures, or lie in no class.
 };
 
@@ -35,13 +35,13 @@ struct FolderLimits {
 };
 
 /// Looks for pictures (.png, .jpg, .jpeg, in any case of letters) in `root`/CLASS, or in `root`/train/CLASS and
-/// `root`/test/CLASS; the test half may also be called val or valid, and all of these may be written in any case. A
-/// folder called train is a half where it has no other company than these. What lies in directories within a class
-/// belongs to the class. Hidden files, Thumbs.db, desktop.ini and directories called __MACOSX are passed over.
+/// `root`/test/CLASS; the test set may also be called val or valid, and all of these may be written in any case. A
+/// folder called train is the training set where it has no other company than these. What lies in directories within a
+/// class belongs to the class. Hidden files, Thumbs.db, desktop.ini and directories called __MACOSX are passed over.
 /// Symbolic links are followed, but no directory of a class is read twice, so that cycles end.
 /// \throws Error naming the offenders, at most 20 of them and how many there are, for: no picture at all, pictures and
 /// no class, one class only, more classes, files or depth than allowed, a class without pictures, a class of the test
-/// half that the training half lacks, classes whose names are equal but for the case of ASCII letters, names of classes
+/// set that the training set lacks, classes whose names are equal but for the case of ASCII letters, names of classes
 /// that are no line of UTF-8, directories beside train and test, and directories that cannot be read.
 PictureFolder find_pictures(const std::filesystem::path& root, const FolderLimits& limits = {});
 

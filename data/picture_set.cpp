@@ -37,7 +37,7 @@ Fitted fitted(const PictureFolder& folder, const FolderPicture& picture, const P
   try {
     detail::PictureFile file = detail::read_picture_file(folder.root / picture.name);
     out.sha256 = std::move(file.sha256);
-    if (!folder.halves)
+    if (!folder.has_test)
       out.held_out = detail::is_held_out(detail::pixel_sha256(file.pixels), options.test, options.seed);
     const Tensor coloured = options.grey ? with_channels(file.pixels, 1) : file.pixels;
     out.pixels =
@@ -60,33 +60,33 @@ class Reading {
     read(folder.test, true);
   }
 
-  // Moves the pictures into the halves of a set.
+  // Moves the pictures into the splits of a set.
   void fill(PictureSet& set) {
     const bool grey = std::ranges::all_of(kept_, [](const Kept& k) { return k.channels == 1; });
     const std::int64_t channels = grey ? 1 : 3, pixels = size_.height * size_.width;
     for (const bool test : {false, true}) {
       const std::int64_t n = std::ranges::count(kept_, test, &Kept::test);
       const DType labels = set.classes.size() > 256 ? DType::i32 : DType::u8;
-      PictureHalf& half = test ? set.test : set.train;
-      half.pixels = Tensor({n, size_.height, size_.width, channels}, DType::u8);
-      half.labels = Tensor({n}, labels);
+      PictureSplit& split = test ? set.test : set.train;
+      split.pixels = Tensor({n, size_.height, size_.width, channels}, DType::u8);
+      split.labels = Tensor({n}, labels);
     }
     std::vector<std::uint8_t> own(static_cast<std::size_t>(3 * pixels));
     for (Kept& kept : kept_) {
-      PictureHalf& half = kept.test ? set.test : set.train;
-      const auto at = static_cast<std::int64_t>(half.sources.size());
-      std::uint8_t* const into = half.pixels.mutable_data<std::uint8_t>() + at * pixels * channels;
+      PictureSplit& split = kept.test ? set.test : set.train;
+      const auto at = static_cast<std::int64_t>(split.sources.size());
+      std::uint8_t* const into = split.pixels.mutable_data<std::uint8_t>() + at * pixels * channels;
       const std::span row(own.data(), static_cast<std::size_t>(pixels * kept.channels));
       store_.take(row);
       if (kept.channels == channels) std::ranges::copy(row, into);
       else
         for (std::int64_t p = 0; p < pixels; ++p) std::fill_n(into + 3 * p, 3, row[static_cast<std::size_t>(p)]);
       const std::int64_t label = kept.source->label;
-      if (half.labels.dtype() == DType::u8)
-        half.labels.mutable_data<std::uint8_t>()[at] = static_cast<std::uint8_t>(label);
-      else half.labels.mutable_data<std::int32_t>()[at] = static_cast<std::int32_t>(label);
-      half.sources.push_back(kept.source->name);
-      half.sha256.push_back(std::move(kept.sha256));
+      if (split.labels.dtype() == DType::u8)
+        split.labels.mutable_data<std::uint8_t>()[at] = static_cast<std::uint8_t>(label);
+      else split.labels.mutable_data<std::int32_t>()[at] = static_cast<std::int32_t>(label);
+      split.sources.push_back(kept.source->name);
+      split.sha256.push_back(std::move(kept.sha256));
     }
   }
 
@@ -135,13 +135,13 @@ void require_no_skipped(const PictureFolder& folder, const std::vector<SkippedPi
          "mend or remove them, or leave them out: --skip-broken, in a recipe skip_broken = true");
 }
 
-// Where the folder has halves, no share of it is held out.
+// Where the folder has a test set, no share of it is held out.
 void require_pictures(const PictureFolder& folder, const PictureSet& set) {
   require_training_pictures(set, folder.root.string(),
-                            folder.halves ? "add pictures" : "add pictures, or hold fewer out: --test");
+                            folder.has_test ? "add pictures" : "add pictures, or hold fewer out: --test");
   if (set.test.labels.size() == 0)
-    fail(folder.root.string(), "no picture in the test half", "at least one",
-         folder.halves ? "add pictures" : "add pictures, or hold more out: --test");
+    fail(folder.root.string(), "no picture in the test set", "at least one",
+         folder.has_test ? "add pictures" : "add pictures, or hold more out: --test");
 }
 
 double rounded(double value) { return std::round(value * 1e4) / 1e4; }
@@ -149,7 +149,7 @@ double rounded(double value) { return std::round(value * 1e4) / 1e4; }
 }  // namespace
 
 ReadPictures read_pictures(const PictureFolder& folder, const PictureSetOptions& options) {
-  if (!folder.halves && !(options.test > 0 && options.test < 1))
+  if (!folder.has_test && !(options.test > 0 && options.test < 1))
     fail("test", text("a share of ", options.test), "a share between 0 and 1");
   const auto total = static_cast<std::int64_t>(folder.train.size() + folder.test.size());
   const std::int64_t work = options.size ? total : 2 * total;
@@ -168,9 +168,9 @@ ReadPictures read_pictures(const PictureFolder& folder, const PictureSetOptions&
   return out;
 }
 
-std::vector<std::string> lacking_classes(const std::vector<std::string>& classes, const PictureHalf& half) {
+std::vector<std::string> lacking_classes(const std::vector<std::string>& classes, const PictureSplit& split) {
   std::vector<bool> there(classes.size(), false);
-  for (std::int64_t i = 0; i < half.labels.size(); ++i) there[static_cast<std::size_t>(label_of(half, i))] = true;
+  for (std::int64_t i = 0; i < split.labels.size(); ++i) there[static_cast<std::size_t>(label_of(split, i))] = true;
   std::vector<std::string> out;
   for (std::size_t c = 0; c < classes.size(); ++c)
     if (!there[c]) out.push_back(classes[c]);
@@ -195,8 +195,8 @@ PixelStatistics picture_statistics(const PictureSet& set) {
 }
 
 ImageDataset to_dataset(const PictureSet& set, Split split, const PixelStatistics& statistics) {
-  const PictureHalf& half = split == Split::train ? set.train : set.test;
-  return {half.pixels, half.labels, set.classes, statistics};
+  const PictureSplit& pictures = split == Split::train ? set.train : set.test;
+  return {pictures.pixels, pictures.labels, set.classes, statistics};
 }
 
 }  // namespace ebb

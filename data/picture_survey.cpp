@@ -53,16 +53,16 @@ void for_all(std::size_t count, const Look& look, const Progress& progress) {
   }
 }
 
-std::vector<SurveyedPicture> survey_half(const PictureHalf& half) {
-  std::vector<SurveyedPicture> out(half.sources.size());
-  const Shape shape = half.pixels.shape().without(0);
+std::vector<SurveyedPicture> survey_split(const PictureSplit& split) {
+  std::vector<SurveyedPicture> out(split.sources.size());
+  const Shape shape = split.pixels.shape().without(0);
   for_all(
       out.size(),
       [&](std::size_t i) {
         const auto length = static_cast<std::size_t>(shape.size());
-        const Tensor picture = Tensor::from(half.pixels.span<std::uint8_t>().subspan(i * length, length), shape);
-        out[i].source = half.sources[i];
-        out[i].label = label_of(half, static_cast<std::int64_t>(i));
+        const Tensor picture = Tensor::from(split.pixels.span<std::uint8_t>().subspan(i * length, length), shape);
+        out[i].source = split.sources[i];
+        out[i].label = label_of(split, static_cast<std::int64_t>(i));
         look_at(picture, out[i]);
       },
       [](std::int64_t) {});
@@ -102,13 +102,13 @@ PictureSurvey survey_pictures(const PictureFolder& folder,
 }
 
 PictureSurvey survey_pictures(const PictureSet& set) {
-  return {.classes = set.classes, .train = survey_half(set.train), .test = survey_half(set.test)};
+  return {.classes = set.classes, .train = survey_split(set.train), .test = survey_split(set.test)};
 }
 
 PictureSize median_size(const PictureSurvey& survey) {
   std::vector<std::int64_t> heights, widths;
-  for (const auto* half : {&survey.train, &survey.test})
-    for (const SurveyedPicture& one : *half)
+  for (const auto* split : {&survey.train, &survey.test})
+    for (const SurveyedPicture& one : *split)
       if (one.problem.empty()) {
         heights.push_back(one.size.height);
         widths.push_back(one.size.width);

@@ -29,8 +29,8 @@ constexpr double least_deviation = 2;
 /// All pictures of a data set.
 struct PictureSurvey {
   std::vector<std::string> classes;    ///< Names.
-  std::vector<SurveyedPicture> train;  ///< Of the training half, or of all where there are no halves.
-  std::vector<SurveyedPicture> test;   ///< Of the test half.
+  std::vector<SurveyedPicture> train;  ///< Of the training set, or of all where the folder is not split.
+  std::vector<SurveyedPicture> test;   ///< Of the test set.
 };
 
 /// Decodes all pictures of a folder in parallel, one after another in memory.
@@ -51,7 +51,7 @@ struct EqualPictures {
   const SurveyedPicture* second = nullptr;  ///< Another one.
 };
 
-/// For each picture of `second` that `first` has too: the earliest there, and it. Of a half with itself: each picture
+/// For each picture of `second` that `first` has too: the earliest there, and it. Of a split with itself: each picture
 /// that an earlier one equals.
 std::vector<EqualPictures> equal_pictures(const std::vector<SurveyedPicture>& first,
                                           const std::vector<SurveyedPicture>& second);

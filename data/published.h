@@ -43,7 +43,7 @@ const PublishedSet& published_set(std::string_view name);
 /// Their names.
 std::vector<std::string> published_names();
 
-/// Finds the files of one half, packed or not; see find_data().
+/// Finds the files of one split, packed or not; see find_data().
 /// \returns the path of each file in the order of PublishedSet::contents; or that of the archive.
 /// \throws Error that says where was looked, and how to get the data.
 std::vector<std::filesystem::path> find_published(const PublishedSet& set, const std::filesystem::path& directory,

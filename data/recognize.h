@@ -15,8 +15,8 @@ struct ReadFile {
   Fingerprint fingerprint;  // of its contents, unpacked
 };
 
-// Compares the files of one half, in the order of the set's contents, with all published sets. Returns a sentence about
-// those that are none of them, for ImageDataset::set_remark(); empty when all are as published.
+// Compares the files of one split, in the order of the set's contents, with all published sets. Returns a sentence
+// about those that are none of them, for ImageDataset::set_remark(); empty when all are as published.
 // Throws an Error naming what it is when one has the contents of another published file.
 std::string recognize(const PublishedSet& set, Split split, std::span<const ReadFile> files);
 

@@ -60,7 +60,7 @@ ImageDataset select(const ImageDataset& set, const Tensor& indices);
 /// images enters the training.
 struct ImageParts {
   ImageDataset train;     ///< To learn from.
-  ImageDataset held_out;  ///< To judge by.
+  ImageDataset held_out;  ///< To evaluate with.
 };
 
 /// Copies both parts and fits the standardisation to the training part.

@@ -46,12 +46,12 @@ std::unique_ptr<Layer> tiny_net(const ModelOptions& o, const Rng& rng, const Rec
 }
 
 // Bars that lie or stand, somewhere in noise. A data set of files would read them in `directory`.
-ImageDataset bars(const std::string& /*directory*/, Split half) {
-  const std::int64_t images = half == Split::train ? 600 : 200;
+ImageDataset bars(const std::string& /*directory*/, Split split) {
+  const std::int64_t images = split == Split::train ? 600 : 200;
   Tensor pixels({images, 12, 12, 1}, DType::u8), labels({images}, DType::u8);
   const auto pixel = pixels.mutable_span<std::uint8_t>(), label = labels.mutable_span<std::uint8_t>();
   for (std::size_t i = 0; i < label.size(); ++i) {
-    const Rng rng = Rng(half == Split::train ? 1 : 2).at(i);
+    const Rng rng = Rng(split == Split::train ? 1 : 2).at(i);
     for (std::size_t p = 0; p < 144; ++p) pixel[144 * i + p] = static_cast<std::uint8_t>(rng.below(160, 10 + p));
     label[i] = static_cast<std::uint8_t>(rng.below(2, 0));
     const std::size_t at = rng.below(12, 1), first = label[i] == 0 ? 12 * at : at, stride = label[i] == 0 ? 1 : 12;

@@ -64,6 +64,11 @@ std::vector<Group> sorted(std::vector<Member> members, const std::vector<GroupRu
   return table;
 }
 
+std::vector<GroupRule> all_but(const Selector& spared, Decay decay) {
+  return {{"no decay", spared, {.decay = no_decay(), .may_be_empty = true}},
+          {"decayed", everything_else(), {.decay = std::move(decay)}}};
+}
+
 }  // namespace
 
 std::int64_t Group::values() const {
@@ -121,18 +126,22 @@ Groups groups(const std::vector<Parameter*>& parameters, const std::vector<Group
   return Groups(sorted(members_of(parameters), rules));
 }
 
-Groups decay_everything(Module& model, Decay decay) {
-  return groups(model, {{"decayed", everything_else(), {.decay = std::move(decay)}}});
+std::vector<GroupRule> decay_everything(Decay decay) {
+  return {{"decayed", everything_else(), {.decay = std::move(decay)}}};
 }
 
-Groups decay_weights_only(Module& model, Decay decay) {
-  return groups(model, {{"decayed", weights(), {.decay = std::move(decay)}},
-                        {"no decay", everything_else(), {.decay = no_decay(), .may_be_empty = true}}});
+std::vector<GroupRule> decay_weights_only(Decay decay) { return all_but(!weights(), std::move(decay)); }
+
+std::vector<GroupRule> decay_all_but_norms_and_biases(Decay decay) {
+  return all_but(norms() || biases(), std::move(decay));
 }
+
+Groups decay_everything(Module& model, Decay decay) { return groups(model, decay_everything(std::move(decay))); }
+
+Groups decay_weights_only(Module& model, Decay decay) { return groups(model, decay_weights_only(std::move(decay))); }
 
 Groups decay_all_but_norms_and_biases(Module& model, Decay decay) {
-  return groups(model, {{"no decay", norms() || biases(), {.decay = no_decay(), .may_be_empty = true}},
-                        {"decayed", everything_else(), {.decay = std::move(decay)}}});
+  return groups(model, decay_all_but_norms_and_biases(std::move(decay)));
 }
 
 Groups layerwise_lr(const Groups& table, double factor) {

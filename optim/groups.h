@@ -93,6 +93,11 @@ Groups decay_weights_only(Module& model, Decay decay);
 /// `decay`.
 Groups decay_all_but_norms_and_biases(Module& model, Decay decay);
 
+/// The rules of these three tables, in their order: to be split, or joined with rules of one's own in groups().
+std::vector<GroupRule> decay_everything(Decay decay);
+std::vector<GroupRule> decay_weights_only(Decay decay);              ///< As above.
+std::vector<GroupRule> decay_all_but_norms_and_biases(Decay decay);  ///< As above.
+
 /// Layer-wise learning rates: splits each group by layer and multiplies lr_scale by factor^(layers - 1 - layer), so
 /// that layers near the input move less. Group "decayed" becomes "decayed, layer 0" and so on.
 /// \throws Error unless factor > 0.

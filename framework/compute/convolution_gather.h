@@ -3,6 +3,7 @@
 /// pixels that its filter taps meet. Not part of the public interface.
 #pragma once
 
+#include "framework/compute/blocks.h"
 #include "framework/compute/convolution.h"
 
 namespace ebb::detail {
@@ -18,9 +19,7 @@ struct GatherAxis {
   std::int64_t phases() const { return transposed ? stride : 1; }
 
   /// Outputs in a phase: phase, phase + phases(), ...
-  std::int64_t positions(std::int64_t phase) const {
-    return phase >= result ? 0 : (result - phase + phases() - 1) / phases();
-  }
+  std::int64_t positions(std::int64_t phase) const { return phase >= result ? 0 : ceil_div(result - phase, phases()); }
 
   /// True when tap k contributes to a phase; then its input of position q is q * step() + offset.
   bool meets(std::int64_t k, std::int64_t phase, std::int64_t& offset) const {

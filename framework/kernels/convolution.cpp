@@ -22,7 +22,7 @@ int64_t channel_block(int64_t channels) {
   int64_t best = 1;
   int64_t least = -1;
   for (const BlockSize& size : block_sizes<T>) {
-    const int64_t cost = (channels + size.channels - 1) / size.channels * size.channels * 10000 / size.speed;
+    const int64_t cost = ceil_div(channels, size.channels) * size.channels * 10000 / size.speed;
     if (least >= 0 && cost >= least) continue;
     least = cost;
     best = size.channels;
@@ -44,7 +44,7 @@ void row_tile(const ConvRow<T>& row, int64_t first) {
       tile.template run<C>(x + tap->x, w + tap->w * V, tap->steps);
   // Where the pixels of an image row follow each other without a gap, full registers may be stored as long as they
   // end inside the row: later positions overwrite what is too much.
-  const int64_t spare = (V * lanes<T> + row.channels - 1) / row.channels;
+  const int64_t spare = ceil_div(V * lanes<T>, row.channels);
   const int64_t dense = row.y_column == row.channels ? row.columns - spare : -1;
   T* to[M];
   int64_t whole = 0;

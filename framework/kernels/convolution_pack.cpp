@@ -143,10 +143,10 @@ void pack_images(const ImagePacking<T>& args) {
   const auto clamp = [&](int64_t j) { return j < 0 ? 0 : (j > args.columns ? args.columns : j); };
   // The first column of the phase at or behind a pixel, which may lie before the image.
   const auto column_from = [&](int64_t pixel) {
-    return pixel >= 0 ? (pixel + args.step - 1) / args.step : -(-pixel / args.step);
+    return pixel >= 0 ? ceil_div(pixel, args.step) : -(-pixel / args.step);
   };
   const int64_t column = args.images * args.block;
-  const int64_t blocks = (args.channels + args.block - 1) / args.block;
+  const int64_t blocks = ceil_div(args.channels, args.block);
   for (int64_t phase = 0; phase < args.step; ++phase) {
     const int64_t first = args.first_column + phase;
     const int64_t begin = clamp(column_from(-first));

@@ -117,7 +117,7 @@ int64_t plane_channels(int64_t channels) {
 template <class T>
 int64_t plane_cost(int64_t positions, int64_t channels) {
   const int64_t registers_wide = channels <= 2 ? 4 : 2, width = registers_wide * lanes<T>;
-  return (positions + width - 1) / width * registers_wide * plane_channels<T>(channels);
+  return ceil_div(positions, width) * registers_wide * plane_channels<T>(channels);
 }
 
 // Taps by channels of a tile of the gradient: their products and one register of each factor fit into the registers.
@@ -175,7 +175,7 @@ void plane_gradient(ConvPlanes<T> args) {
 
 template <class T>
 int64_t plane_gradient_cost(int64_t columns, int64_t channels) {
-  return (channels + tile_channels - 1) / tile_channels * tile_channels * ((columns + lanes<T> - 1) / lanes<T>);
+  return ceil_div(channels, tile_channels) * tile_channels * ceil_div(columns, lanes<T>);
 }
 
 template <class T>

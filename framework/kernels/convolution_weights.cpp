@@ -32,9 +32,9 @@ void weight_rows(const ConvWeights<T>& args, int64_t first, int64_t rows) {
 // Tiles of about the same size, since small ones wait for their own sums.
 template <class T, int V>
 void weight_tiles(const ConvWeights<T>& args) {
-  int64_t tiles = (args.count + most_rows<V> - 1) / most_rows<V>;
+  int64_t tiles = ceil_div(args.count, most_rows<V>);
   for (int64_t first = 0; first < args.count; --tiles) {
-    const int64_t rows = (args.count - first + tiles - 1) / tiles;
+    const int64_t rows = ceil_div(args.count - first, tiles);
     weight_rows<T, most_rows<V>, V>(args, first, rows);
     first += rows;
   }

@@ -23,7 +23,7 @@ struct Window {
 };
 
 /// Number of taps from begin to below end.
-inline int64_t taps(int64_t begin, int64_t end, int64_t dilation) { return (end - begin + dilation - 1) / dilation; }
+inline int64_t taps(int64_t begin, int64_t end, int64_t dilation) { return ceil_div(end - begin, dilation); }
 
 /// Whether windows are runs of neighbouring pixels as long as the kernel, but for what lies in the padding. These have
 /// instantiations of their own, in which the step between taps is 1; all others share one.
@@ -45,7 +45,7 @@ struct Axis {
 
   Window window(int64_t out) const {
     if (!Usual && adaptive) {
-      const int64_t begin = out * size / count, behind = ((out + 1) * size + count - 1) / count;
+      const int64_t begin = out * size / count, behind = ceil_div((out + 1) * size, count);
       return {begin, behind, behind - begin};
     }
     const int64_t first = out * stride - padding;
@@ -90,7 +90,7 @@ int64_t margin(const PoolShape& s) {
 /// Channels rounded up to whole registers.
 template <class T>
 int64_t wide(const PoolShape& s) {
-  return (s.channels + lanes<T> - 1) / lanes<T> * lanes<T>;
+  return ceil_div(s.channels, lanes<T>) * lanes<T>;
 }
 
 /// `from`, or a copy with room behind it when a whole register at the row's last pixel would pass the array's end.

@@ -22,6 +22,10 @@ using Batch = xsimd::batch<T, EBB_XSIMD_ARCH>;
 template <class T>
 constexpr int lanes = static_cast<int>(Batch<T>::size);
 
+/// a / b, rounded up, for a >= 0 and b > 0. The kernels' own: what an instruction set compiled must serve no other
+/// code.
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 /// Loads `count` < lanes numbers; the other lanes are `rest`. xsimd 8.1 has no masked loads: tails pass through a
 /// stack vector and the same code as full registers, so that a number's result does not depend on its position.
 template <class T>

@@ -67,7 +67,7 @@ inline int next_tile(int64_t left) {
 template <int V>
 inline int64_t rows_cost(int64_t rows) {
   if (rows <= 0) return 0;
-  const int64_t full = rows > RowSplit<V>::most ? (rows - RowSplit<V>::most + most_rows<V> - 1) / most_rows<V> : 0;
+  const int64_t full = rows > RowSplit<V>::most ? ceil_div(rows - RowSplit<V>::most, most_rows<V>) : 0;
   return full * tile_cost<V>(most_rows<V>) + split<V>.cost[rows - full * most_rows<V>];
 }
 

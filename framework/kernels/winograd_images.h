@@ -39,7 +39,7 @@ static void input(const WinogradTiles& tiles, const float* x, const float* zeros
   constexpr decltype(whole) places[] = {whole, input_tile<F, true, false>, input_tile<F, false, true>,
                                         input_tile<F, true, true>};
   const int64_t step = tiles.rows * vector;
-  const int64_t depth = (tiles.channels + vector - 1) / vector;
+  const int64_t depth = ceil_div(tiles.channels, vector);
   alignas(64) float patch[F::size * F::size * vector];
   const float* patch_rows[F::size];
   for (int y = 0; y < F::size; ++y) patch_rows[y] = patch + y * F::size * vector;

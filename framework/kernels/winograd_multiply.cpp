@@ -70,7 +70,7 @@ template <int M, int V>
 
 template <int V>
 void product(const WinogradProduct& args) {
-  const int64_t panels = (args.tiles + args.rows - 1) / args.rows;
+  const int64_t panels = ceil_div(args.tiles, args.rows);
   const int64_t v_step = args.rows * vector;
   Ahead ahead(args.ahead, args.points * panels);
   for (int64_t p = 0; p < args.points; ++p) {

@@ -56,12 +56,6 @@ class Watch : public detail::CallObserver {
   std::vector<Tensor> results_;    // kept, so that two results never share a block of the pool
 };
 
-std::string grouped(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
-  return digits;
-}
-
 }  // namespace
 
 Summary summary(Layer& model, const Shape& input) {

@@ -51,4 +51,16 @@ std::string rounded(double value, int digits) {
   return {out, result.ptr};
 }
 
+std::string grouped(std::int64_t number) {
+  std::string digits = text(number);
+  const std::string sign = number < 0 ? "-" : "";
+  digits.erase(0, sign.size());
+  std::string out = sign;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) out += ',';
+    out += digits[i];
+  }
+  return out;
+}
+
 }  // namespace ebb

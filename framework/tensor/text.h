@@ -40,4 +40,7 @@ std::string text(const Parts&... parts) {
 /// The number with at most `digits` significant digits, as C's %g has it: "0.0005", "1e-07".
 std::string rounded(double value, int digits);
 
+/// 12345678 as "12,345,678".
+std::string grouped(std::int64_t number);
+
 }  // namespace ebb

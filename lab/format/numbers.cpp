@@ -36,18 +36,6 @@ std::string clock_text(double seconds) {
   return text(minutes / 60, ':', two(minutes % 60), ':', two(whole % 60));
 }
 
-std::string grouped(std::int64_t number) {
-  std::string digits = text(number);
-  const std::string sign = number < 0 ? "-" : "";
-  digits.erase(0, sign.size());
-  std::string out = sign;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) out += ',';
-    out += digits[i];
-  }
-  return out;
-}
-
 std::string whole(double value) {
   constexpr double exact = 9e15;  // beyond it doubles leave out whole numbers
   if (!std::isfinite(value)) return not_finite;

@@ -1,4 +1,4 @@
-// Numbers as people read them. What is not finite is called so.
+// Numbers as people read them; whole ones in groups of digits: grouped() of text.h. What is not finite is called so.
 #pragma once
 
 #include <cstdint>
@@ -6,13 +6,12 @@
 #include <string>
 #include <string_view>
 
+#include "framework/tensor/text.h"
+
 namespace ebb {
 
 // "1:23:45" or "2:05": hours only where there are any.
 std::string clock_text(double seconds);
-
-// 12345678 as "12,345,678".
-std::string grouped(std::int64_t number);
 
 // The nearest whole number, in groups of digits: whole(61705.8) is "61,706".
 std::string whole(double value);

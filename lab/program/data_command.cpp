@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iomanip>
 #include <memory>
 #include <ostream>
 
@@ -29,21 +29,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-template <class... Values>
-std::string format(const char* pattern, Values... values) {
-  char out[160];
-  std::snprintf(out, sizeof out, pattern, values...);
-  return out;
-}
-
 // "0.4914 0.4822 0.4465"
 std::string four_digits(const std::vector<double>& values) {
   std::string out;
-  for (const double value : values) out += format(out.empty() ? "%.4f" : " %.4f", value);
+  for (const double value : values) out += text(out.empty() ? "" : " ", decimal(value, 4));
   return out;
 }
 
-void print_half(const ImageDataset& set, Split split, std::ostream& out) {
+void print_split(const ImageDataset& set, Split split, std::ostream& out) {
   const ImageSummary summary = summarize(set);
   out << '\n'
       << grouped(summary.images) << ' ' << name(split) << " images of " << text(set.sample_shape()) << "\n  mean "
@@ -53,9 +46,9 @@ void print_half(const ImageDataset& set, Split split, std::ostream& out) {
   if (most != least) {
     out << " to " << grouped(most) << " images:";
     for (std::size_t label = 0; label < summary.class_counts.size(); ++label)
-      out << (label % 5 == 0 ? "\n    " : "  ")
-          << format("%-14s%7s", set.class_name(static_cast<std::int64_t>(label)).c_str(),
-                    grouped(summary.class_counts[label]).c_str());
+      out << (label % 5 == 0 ? "\n    " : "  ") << std::left << std::setw(14)
+          << set.class_name(static_cast<std::int64_t>(label)) << std::right << std::setw(7)
+          << grouped(summary.class_counts[label]);
   } else {
     out << " images each";
   }
@@ -115,13 +108,14 @@ int run(const DataVerifyCommand& command, std::ostream& out) {
   const std::vector<ContentCheck> checks = check_contents(set, files);
   bool good = checks.size() == set.contents.size();
   for (const ContentCheck& check : checks) {
-    out << format("  %-28s", check.name.c_str()) << (check.problem.empty() ? "as published" : check.problem) << '\n';
+    out << "  " << std::left << std::setw(28) << check.name << std::right
+        << (check.problem.empty() ? "as published" : check.problem) << '\n';
     good = good && check.problem.empty();
   }
   const ImageDataset train = load(set, command.directory, Split::train);
   const ImageDataset test = load(set, command.directory, Split::test);
-  print_half(train, Split::train, out);
-  print_half(test, Split::test, out);
+  print_split(train, Split::train, out);
+  print_split(test, Split::test, out);
   out << "\nequal images\n";
   print_equal(repeated_images(train), "within train", "train", "train", out);
   print_equal(repeated_images(test), "within test", "test", "test", out);

@@ -35,7 +35,7 @@ struct DataShowCommand {
   std::string set = {};                    // Name of the data set, or path of pictures.
   std::string directory = {};              // Where it is; empty: as for training.
   std::string file = {};                   // The picture; empty: SET.png.
-  bool test = false;                       // Show the test half.
+  bool test = false;                       // Show the test set.
   std::int64_t columns = 3;                // Images of each class, 1 to 20.
   std::uint64_t seed = 1;                  // Chooses images and augmentation.
   std::vector<std::string> settings = {};  // "key=value" of augmentation; empty: what suits the set.

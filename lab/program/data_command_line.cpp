@@ -36,7 +36,7 @@ DataCommandLine::DataCommandLine(CLI::App& program)
   show_->add_option("dataset", showing_.set, or_pictures)->required();
   show_->add_option("--data", showing_.directory, "where its files are; default EBB_DATA");
   show_->add_option("--out", showing_.file, "the picture; default SET.png");
-  show_->add_flag("--test", showing_.test, "images of the test half");
+  show_->add_flag("--test", showing_.test, "images of the test set");
   show_->add_option("--columns", showing_.columns, "images of each class")
       ->check(whole_number(1, 20))
       ->capture_default_str();
@@ -47,10 +47,10 @@ DataCommandLine::DataCommandLine(CLI::App& program)
   pack_->add_option("--size", size_, "of all pictures, height x width as 32x48; default the median");
   pack_->add_option("--fit", fit_, "crop, pad or stretch")->capture_default_str();
   pack_->add_flag("--grey", packing_.options.grey, "make all of them grey");
-  test_ = pack_->add_option("--test", packing_.options.test, "share of the test half, where the folder has none")
+  test_ = pack_->add_option("--test", packing_.options.test, "share of the test set, where the folder has none")
               ->check(a_number())
               ->capture_default_str();
-  pack_->add_option("--seed", packing_.options.seed, "chooses the test half")->check(a_seed())->capture_default_str();
+  pack_->add_option("--seed", packing_.options.seed, "chooses the test set")->check(a_seed())->capture_default_str();
   pack_->add_flag("--skip-broken", packing_.options.skip_broken, "leave out files that cannot be read");
   pack_->add_flag("--overwrite", packing_.overwrite, "replace a file that is there");
   unpack_->add_option("dataset", unpacking_.set, names())->required();

@@ -16,6 +16,7 @@
 #include "lab/program/run_beginning.h"
 #include "lab/recipe/names.h"
 #include "lab/runs/run_files.h"
+#include "lab/setup/build.h"
 #include "lab/setup/diagnosis.h"
 #include "lab/setup/extensions.h"
 #include "lab/training/trainer_counters.h"
@@ -55,7 +56,7 @@ void require_outside(const std::string& input, const std::string& out) {
 // Where a training stands after so many updates.
 TrainerCounters counters_after(std::int64_t updates, const Recipe& recipe, const Loader& train) {
   const std::int64_t total = recipe.epochs * train.batches();
-  const std::int64_t most = (total + recipe.accumulate - 1) / recipe.accumulate;
+  const std::int64_t most = step_counts(recipe, train.batches()).total;
   if (updates > most)
     fail("--with-optimizer", text(updates, " updates"), text("at most ", most, ", those of ", recipe.epochs, " epochs"),
          "more epochs: --set epochs=...");

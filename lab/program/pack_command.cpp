@@ -35,8 +35,8 @@ void require_places(const DataPackCommand& command) {
 void require_no_picture(const std::string& out, const PictureFolder& folder) {
   std::error_code error;
   if (!fs::exists(out, error)) return;
-  for (const auto* const half : {&folder.train, &folder.test})
-    for (const FolderPicture& one : *half)
+  for (const auto* const split : {&folder.train, &folder.test})
+    for (const FolderPicture& one : *split)
       if (fs::equivalent(out, folder.root / one.name, error) && !error)
         fail(out, text("the picture ", one.name), "another file", "choose another name");
 }
@@ -63,14 +63,14 @@ std::vector<std::byte> picture(const ImageDataset& set, std::int64_t image) {
       Tensor::from(set.pixels().span<std::uint8_t>().subspan(static_cast<std::size_t>(image) * length, length), shape));
 }
 
-void unpack_half(const ImageDataset& set, const fs::path& root, const std::vector<std::string>& names, Split half) {
-  const fs::path below = root / name(half);
+void unpack_split(const ImageDataset& set, const fs::path& root, const std::vector<std::string>& names, Split split) {
+  const fs::path below = root / name(split);
   std::vector<Directory> directories;
   for (const std::string& each : names) {
     make_directories(below / each);
     directories.emplace_back(below / each);
   }
-  Progress progress(name(half), set.size(), "images");
+  Progress progress(name(split), set.size(), "images");
   constexpr std::int64_t round = 1000;
   for (std::int64_t first = 0; first < set.size(); first += round) {
     const std::int64_t count = std::min(round, set.size() - first);
@@ -103,8 +103,8 @@ int run(const DataPackCommand& command, std::ostream& out) {
   require_places(command);
   const PictureFolder folder = find_pictures(command.folder);
   require_no_picture(command.out, folder);
-  if (folder.halves && command.test_given)
-    fail("--test", "a share of the test half for a folder that has one", "a folder without", "leave it out");
+  if (folder.has_test && command.test_given)
+    fail("--test", "a share of the test set for a folder that has one", "a folder without", "leave it out");
   const auto begin = std::chrono::steady_clock::now();
   ReadPictures read;
   {
@@ -125,7 +125,7 @@ int run(const DataPackCommand& command, std::ostream& out) {
       << grouped(read.set.test.labels.size()) << " test pictures of " << text(image) << " in "
       << read.set.classes.size() << " classes";
   if (!command.options.size) out << ", the median size";
-  if (!folder.halves) out << ", test half by their pixels and seed " << command.options.seed;
+  if (!folder.has_test) out << ", test set by their pixels and seed " << command.options.seed;
   if (!read.skipped.empty()) out << ", " << read.skipped.size() << " left out";
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   out << ", " << clock_text(seconds.count()) << "\ntrain with: " << shell_word(program_name()) << " train folder --set "
@@ -141,8 +141,8 @@ int run(const DataUnpackCommand& command, std::ostream& out) {
   std::vector<std::string> classes;
   for (std::int64_t label = 0; label < train.classes(); ++label) classes.push_back(train.class_name(label));
   const std::vector<std::string> names = directory_names(classes);
-  unpack_half(train, command.to, names, Split::train);
-  unpack_half(test, command.to, names, Split::test);
+  unpack_split(train, command.to, names, Split::train);
+  unpack_split(test, command.to, names, Split::test);
   out << printable_line(command.to) << ": " << grouped(train.size()) << " training and " << grouped(test.size())
       << " test images in " << names.size() << " classes\ntrain with: " << shell_word(program_name())
       << " train folder --data " << shell_word(command.to) << " --set image_size=" << train.sample_shape()[0] << 'x'

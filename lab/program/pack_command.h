@@ -13,7 +13,7 @@ struct DataPackCommand {
   std::string folder = {};         // With a directory for each class.
   std::string out = {};            // The packed set.
   PictureSetOptions options = {};  // How pictures are read.
-  bool test_given = false;         // Whether the share of the test half was asked for.
+  bool test_given = false;         // Whether the share of the test set was asked for.
   bool overwrite = false;          // Replace a file that is there.
 };
 

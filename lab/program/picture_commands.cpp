@@ -28,9 +28,9 @@ PictureSurvey survey_of(const std::string& what, std::ostream& out) {
   return survey_pictures(folder, [&](std::int64_t done, std::int64_t) { progress.update(done, {}); });
 }
 
-void print_classes(const PictureSurvey& survey, const Pictures& half, std::ostream& out) {
+void print_classes(const PictureSurvey& survey, const Pictures& pictures, std::ostream& out) {
   std::vector<std::int64_t> counts(survey.classes.size());
-  for (const SurveyedPicture& one : half) ++counts[static_cast<std::size_t>(one.label)];
+  for (const SurveyedPicture& one : pictures) ++counts[static_cast<std::size_t>(one.label)];
   const auto [least, most] = std::ranges::minmax(counts);
   out << "  " << counts.size() << " classes of " << grouped(least);
   if (least != most) out << " to " << grouped(most);
@@ -42,10 +42,10 @@ void print_classes(const PictureSurvey& survey, const Pictures& half, std::ostre
 }
 
 // The commonest sizes, and how many there are.
-void print_sizes(const Pictures& half, std::ostream& out) {
+void print_sizes(const Pictures& pictures, std::ostream& out) {
   std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> counts;
   std::int64_t grey = 0, read = 0;
-  for (const SurveyedPicture& one : half)
+  for (const SurveyedPicture& one : pictures)
     if (one.problem.empty()) {
       ++counts[{one.size.height, one.size.width}];
       grey += one.grey ? 1 : 0;
@@ -64,11 +64,11 @@ void print_sizes(const Pictures& half, std::ostream& out) {
   if (rest > 0) out << "    others  " << grouped(rest) << '\n';
 }
 
-void print_half(const PictureSurvey& survey, const Pictures& half, const char* name, std::ostream& out) {
-  if (half.empty()) return;
-  out << '\n' << grouped(static_cast<std::int64_t>(half.size())) << name << '\n';
-  print_classes(survey, half, out);
-  print_sizes(half, out);
+void print_split(const PictureSurvey& survey, const Pictures& pictures, const char* name, std::ostream& out) {
+  if (pictures.empty()) return;
+  out << '\n' << grouped(static_cast<std::int64_t>(pictures.size())) << name << '\n';
+  print_classes(survey, pictures, out);
+  print_sizes(pictures, out);
 }
 
 void print_list(const std::vector<std::string>& list, const char* what, std::ostream& out) {
@@ -89,10 +89,10 @@ void print_equal(const PictureSurvey& survey, const Pictures& first, const Pictu
   print_list(list, where, out);
 }
 
-// Classes of which a half has no picture that can be read.
-std::vector<std::string> lacking(const PictureSurvey& survey, const Pictures& half) {
+// Classes of which a split has no picture that can be read.
+std::vector<std::string> lacking(const PictureSurvey& survey, const Pictures& pictures) {
   std::vector<bool> there(survey.classes.size(), false);
-  for (const SurveyedPicture& one : half)
+  for (const SurveyedPicture& one : pictures)
     if (one.problem.empty()) there[static_cast<std::size_t>(one.label)] = true;
   std::vector<std::string> out;
   for (std::size_t c = 0; c < there.size(); ++c)
@@ -130,18 +130,18 @@ bool is_pictures(const std::string& what) {
 int verify_pictures(const std::string& what, std::ostream& out) {
   out << printable_line(what) << '\n';
   const PictureSurvey survey = survey_of(what, out);
-  const bool halves = !survey.test.empty();
-  print_half(survey, survey.train, halves ? " training pictures" : " pictures, no test half", out);
-  print_half(survey, survey.test, " test pictures", out);
+  const bool split = !survey.test.empty();
+  print_split(survey, survey.train, split ? " training pictures" : " pictures, no test set", out);
+  print_split(survey, survey.test, " test pictures", out);
   std::vector<std::string> broken, constant;
-  for (const Pictures* const half : {&survey.train, &survey.test})
-    for (const SurveyedPicture& one : *half) {
+  for (const Pictures* const pictures : {&survey.train, &survey.test})
+    for (const SurveyedPicture& one : *pictures) {
       if (!one.problem.empty()) broken.push_back(one.problem);
       else if (one.deviation < least_deviation) constant.push_back(one.source);
     }
   out << "\nequal pictures\n";
-  print_equal(survey, survey.train, survey.train, halves ? "  within train" : "  within the folder", out);
-  if (halves) {
+  print_equal(survey, survey.train, survey.train, split ? "  within train" : "  within the folder", out);
+  if (split) {
     print_equal(survey, survey.test, survey.test, "  within test", out);
     print_equal(survey, survey.train, survey.test, "  in train and test", out);
   }
@@ -149,9 +149,9 @@ int verify_pictures(const std::string& what, std::ostream& out) {
   print_list(constant, "nearly constant pictures", out);
   print_list(broken, "pictures that cannot be read", out);
   const std::vector<std::string> not_learned = lacking(survey, survey.train);
-  const std::vector<std::string> not_evaluated = halves ? lacking(survey, survey.test) : std::vector<std::string>();
-  print_list(not_learned, halves ? "classes without a picture in train" : "classes without a picture", out);
-  if (halves) print_list(not_evaluated, "classes without a picture in test", out);
+  const std::vector<std::string> not_evaluated = split ? lacking(survey, survey.test) : std::vector<std::string>();
+  print_list(not_learned, split ? "classes without a picture in train" : "classes without a picture", out);
+  if (split) print_list(not_evaluated, "classes without a picture in test", out);
   return broken.empty() && not_learned.empty() && not_evaluated.empty() ? 0 : 1;
 }
 
@@ -162,11 +162,11 @@ ImageDataset some_pictures(const std::string& what, bool test, std::int64_t clas
     return to_dataset(set, test ? Split::test : Split::train, picture_statistics(set));
   }
   PictureFolder folder = find_pictures(what);
-  if (test && !folder.halves) fail(what, "a folder without a test half", "one with", "leave --test out");
+  if (test && !folder.has_test) fail(what, "a folder without a test set", "one with", "leave --test out");
   const auto count = std::min<std::int64_t>(classes, static_cast<std::int64_t>(folder.classes.size()));
   folder.train = some_of(test ? folder.test : folder.train, count, of_each, seed);
   folder.test = folder.train;
-  folder.halves = true;
+  folder.has_test = true;
   folder.classes.resize(static_cast<std::size_t>(count));
   const PictureSize size = at_most(median_size(survey_pictures(folder)), 192);
   const PictureSet set = read_pictures(folder, {.size = size, .skip_broken = true}).set;

@@ -8,7 +8,7 @@
 
 namespace ebb {
 
-// One half of a set. \param directory where its files are; empty: as for training.
+// One split of a set. \param directory where its files are; empty: as for training.
 ImageDataset load(const PublishedSet& set, const std::filesystem::path& directory, Split split);
 
 }  // namespace ebb

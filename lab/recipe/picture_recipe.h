@@ -14,7 +14,7 @@ struct PictureRecipe {
   std::optional<PictureSize> image_size;  ///< Of all pictures; default their median.
   std::optional<Fit> fit;                 ///< Of pictures of another shape; default crop.
   bool grey = false;                      ///< Make all grey.
-  std::optional<double> test;             ///< Share of the test half where the folder has none; default 0.2.
+  std::optional<double> test;             ///< Share of the test set where the folder has none; default 0.2.
   bool skip_broken = false;               ///< Leave out files that cannot be read.
 };
 

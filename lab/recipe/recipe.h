@@ -27,7 +27,7 @@ struct Recipe {
   std::string data = "fashion-mnist";       ///< Data set: a name, or a packed set's file.
   std::string data_dir;                     ///< Where its files are; empty: EBB_DATA, then the system's directory.
   PictureRecipe pictures;                   ///< Of a folder; its members are keys.
-  double validation = 0;                    ///< Share of the training half that is held out for evaluations.
+  double validation = 0;                    ///< Share of the training set that is held out for evaluations.
   std::int64_t batch = 128;                 ///< Images in a step.
   std::int64_t train_samples = 0;           ///< Learn from so many, each class with its share; 0: from all.
   bool drop_last = false;                   ///< Leave out a last batch that is smaller than the others.

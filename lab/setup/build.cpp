@@ -47,7 +47,7 @@ Tensor some_images(const Dataset& data) {
   return images;
 }
 
-ImageDataset read_half(const Recipe& recipe, Split split) {
+ImageDataset read_split(const Recipe& recipe, Split split) {
   for (const Source& source : sources)
     if (recipe.data == source.name) return source.read(recipe.data_dir, split);
   if (recipe.extensions)
@@ -123,8 +123,8 @@ RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>&
   RecipeData out;
   std::optional<PictureData> pictures;
   if (is_picture_data(recipe)) out.pictures = (pictures = read_picture_data(recipe, progress))->facts;
-  ImageDataset train = pictures ? std::move(pictures->train) : read_half(recipe, Split::train);
-  ImageDataset test = pictures ? std::move(pictures->test) : read_half(recipe, Split::test);
+  ImageDataset train = pictures ? std::move(pictures->train) : read_split(recipe, Split::train);
+  ImageDataset test = pictures ? std::move(pictures->test) : read_split(recipe, Split::test);
   std::optional<ImageDataset> held_out;
   if (recipe.validation > 0) {
     ImageParts parts = select(train, split(train, recipe.validation, {.seed = recipe.seed}));
@@ -132,7 +132,7 @@ RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>&
     held_out = std::move(parts.held_out);
   }
   if (recipe.train_samples > 0) train = some_of(train, recipe.train_samples, recipe.seed);
-  const bool own = recipe.validation == 0 && recipe.train_samples == 0;  // each half as it was read
+  const bool own = recipe.validation == 0 && recipe.train_samples == 0;  // each split as it was read
   const std::optional<PixelStatistics> statistics =
       standardisation || own ? standardisation : std::optional(train.statistics());
   out.train = shared(std::move(train), statistics);
@@ -145,7 +145,7 @@ std::shared_ptr<const ImageDataset> read_test_data(const Recipe& recipe,
                                                    const std::optional<PixelStatistics>& standardisation,
                                                    const PictureProgress& progress) {
   if (!standardisation) return read_data(recipe, {}, progress).test;
-  return shared(is_picture_data(recipe) ? read_picture_data(recipe, progress).test : read_half(recipe, Split::test),
+  return shared(is_picture_data(recipe) ? read_picture_data(recipe, progress).test : read_split(recipe, Split::test),
                 standardisation);
 }
 

@@ -20,19 +20,19 @@ namespace ebb {
 /// The data of a recipe in memory.
 struct RecipeData {
   std::shared_ptr<const ImageDataset> train;       ///< What is learned from.
-  std::shared_ptr<const ImageDataset> validation;  ///< What was held out of the training half; may be null.
-  std::shared_ptr<const ImageDataset> test;        ///< The test half, standardised as `train`.
+  std::shared_ptr<const ImageDataset> validation;  ///< What was held out of the training set; may be null.
+  std::shared_ptr<const ImageDataset> test;        ///< The test set, standardised as `train`.
   std::optional<PictureFacts> pictures;            ///< What is to be said of the pictures of a folder or packed set.
 };
 
 /// Reads the data of a recipe. Held-out samples are chosen by class and by the recipe's seed; the standardisation is
-/// then fitted to the rest of the training half. \param progress of a folder of pictures.
+/// then fitted to the rest of the training set. \param progress of a folder of pictures.
 /// \param standardisation taken in place of that where there is one: a model goes on with what it was trained with.
 /// \throws Error naming where the files were looked for when they are not there.
 RecipeData read_data(const Recipe& recipe, const std::optional<PixelStatistics>& standardisation = {},
                      const PictureProgress& progress = {});
 
-/// The test half alone: with `standardisation` no file of the training half is needed.
+/// The test set alone: with `standardisation` no file of the training set is needed.
 /// \throws Error as read_data() does.
 std::shared_ptr<const ImageDataset> read_test_data(const Recipe& recipe,
                                                    const std::optional<PixelStatistics>& standardisation,

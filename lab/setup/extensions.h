@@ -44,7 +44,7 @@ struct OwnNorm {
 /// `data = "NAME"`.
 struct OwnData {
   std::string name;  ///< As above.
-  /// Reads half of the set. \param directory of --data; may be empty.
+  /// Reads one split of the set. \param directory of --data; may be empty.
   std::function<ImageDataset(const std::string& directory, Split split)> read;
 };
 

@@ -13,50 +13,30 @@
 namespace ebb {
 namespace {
 
-// A line of a policy: which parameters, and whether they decay.
-struct Line {
-  const char* name;
-  Selector selector;
-  bool decays;
-};
+std::vector<GroupRule> decay_norms_and_biases(Decay decay) {
+  return {{"decayed", norms() || biases(), {.decay = std::move(decay)}},
+          {"no decay", everything_else(), {.decay = no_decay(), .may_be_empty = true}}};
+}
 
+std::vector<GroupRule> decay_nothing(Decay /*decay*/) {
+  return {{"no decay", everything_else(), {.decay = no_decay(), .may_be_empty = true}}};
+}
+
+// Words of recipes and the tables that they stand for.
 struct Policy {
   const char* name;
-  std::vector<Line> (*lines)();
+  std::vector<GroupRule> (*rules)(Decay);
 };
 
 constexpr Policy policies[] = {
-    {"weights",  // decay_weights_only()
-     [] {
-       return std::vector<Line>{{"no decay", !weights(), false}, {"decayed", everything_else(), true}};
-     }},
-    {"all_but_norms_and_biases",  // decay_all_but_norms_and_biases()
-     [] {
-       return std::vector<Line>{{"no decay", norms() || biases(), false}, {"decayed", everything_else(), true}};
-     }},
-    {"everything",  // decay_everything()
-     [] {
-       return std::vector<Line>{{"decayed", everything_else(), true}};
-     }},
-    {"norms_and_biases",
-     [] {
-       return std::vector<Line>{{"decayed", norms() || biases(), true}, {"no decay", everything_else(), false}};
-     }},
-    {"nothing",
-     [] {
-       return std::vector<Line>{{"no decay", everything_else(), false}};
-     }},
+    {"weights", decay_weights_only},  {"all_but_norms_and_biases", decay_all_but_norms_and_biases},
+    {"everything", decay_everything}, {"norms_and_biases", decay_norms_and_biases},
+    {"nothing", decay_nothing},
 };
 
 std::vector<GroupRule> policy_rules(const Recipe& recipe, const Decay& decay) {
-  for (const Policy& policy : policies) {
-    if (recipe.decay_on != policy.name) continue;
-    std::vector<GroupRule> rules;
-    for (const Line& line : policy.lines())
-      rules.push_back(
-          {line.name, line.selector, {.decay = line.decays ? decay : no_decay(), .may_be_empty = !line.decays}});
-    return rules;
-  }
+  for (const Policy& policy : policies)
+    if (recipe.decay_on == policy.name) return policy.rules(decay);
   fail("decay_on", in_quotes(recipe.decay_on), "a policy", suggestion(recipe.decay_on, decay_policies()));
 }
 

@@ -27,9 +27,9 @@ PictureData read_folder(const Recipe& recipe, const PictureProgress& progress) {
     fail("data_dir", "no directory beside data = \"folder\"", "the folder with a directory for each class",
          "name it: --data DIR");
   const PictureFolder folder = find_pictures(recipe.data_dir);
-  if (folder.halves && recipe.pictures.test)
-    fail("test", text("test = ", *recipe.pictures.test, " beside a folder with a test half"), "a folder without one",
-         "leave it out: the folder's own test half is taken");
+  if (folder.has_test && recipe.pictures.test)
+    fail("test", text("test = ", *recipe.pictures.test, " beside a folder with a test set"), "a folder without one",
+         "leave it out: the folder's own test set is taken");
   PictureSetOptions options{.size = recipe.pictures.image_size,
                             .fit = recipe.pictures.fit.value_or(Fit::crop),
                             .grey = recipe.pictures.grey,
@@ -42,9 +42,9 @@ PictureData read_folder(const Recipe& recipe, const PictureProgress& progress) {
   if (!recipe.pictures.image_size)
     facts.note += text("their median size; image_size = \"",
                        to_text({read.set.train.pixels.dim(1), read.set.train.pixels.dim(2)}), "\" keeps it\n");
-  if (!folder.halves)
+  if (!folder.has_test)
     facts.note +=
-        text("no test half: a share of ", options.test, " by their pixels and seed ", options.seed, " is held out\n");
+        text("no test set: a share of ", options.test, " by their pixels and seed ", options.seed, " is held out\n");
   if (!folder.others.empty())
     facts.note += text("passed over, no pictures of a class:", listed_offenders(folder.others));
   if (!read.skipped.empty()) facts.note += text(read.skipped.size(), " pictures that cannot be read are left out\n");

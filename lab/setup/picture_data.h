@@ -20,11 +20,11 @@ inline constexpr const char* folder_name = "folder";
 struct PictureFacts {
   PictureSize size;                       ///< Their size.
   Fit fit = Fit::crop;                    ///< How they got it.
-  std::string note = {};                  ///< Where that comes from, and the test half; lines for people.
+  std::string note = {};                  ///< Where that comes from, and the test set; lines for people.
   std::vector<SkippedPicture> skipped{};  ///< What could not be read and was left out.
 };
 
-/// Both halves, standardised as picture_statistics() says.
+/// Both splits, standardised as picture_statistics() says.
 struct PictureData {
   ImageDataset train;  ///< To learn from.
   ImageDataset test;   ///< For evaluations.
@@ -42,7 +42,7 @@ std::string size_remedy(const Recipe& recipe, const PictureSize& size);
 
 /// Reads them. A packed set whose path is relative lies in `data_dir`, where the recipe names one.
 /// \throws Error as find_pictures(), read_pictures() and load_packed_set() do; for a recipe that names no folder, or a
-///     share of the test half for a folder that has one; and for a packed set of another size or fit than it asks for.
+///     share of the test set for a folder that has one; and for a packed set of another size or fit than it asks for.
 PictureData read_picture_data(const Recipe& recipe, const PictureProgress& progress = {});
 
 /// Names the classes that have no picture for evaluations; empty where all have.

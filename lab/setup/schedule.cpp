@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "framework/compute/blocks.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
 #include "framework/tensor/suggest.h"
@@ -163,7 +164,7 @@ std::vector<std::string> lambda_schedules() {
 
 StepCounts step_counts(const Recipe& recipe, std::int64_t batches) {
   // The last update takes what is left.
-  const std::int64_t total = (recipe.epochs * batches + recipe.accumulate - 1) / recipe.accumulate;
+  const std::int64_t total = ceil_div(recipe.epochs * batches, recipe.accumulate);
   return {.per_epoch = static_cast<double>(std::max<std::int64_t>(1, batches)) / static_cast<double>(recipe.accumulate),
           .total = std::max<std::int64_t>(1, total)};
 }

@@ -33,12 +33,12 @@ StudyData::StudyData(std::filesystem::path directory, std::vector<std::string> n
 std::filesystem::path StudyData::place_of(const std::string& name) const {
   const PublishedSet& set = published_set(name);
   try {
-    for (const Split half : {Split::train, Split::test}) find_published(set, directory_, half);
+    for (const Split split : {Split::train, Split::test}) find_published(set, directory_, split);
     return directory_;
   } catch (const Error&) {
     if (directory_.empty()) throw;
   }
-  for (const Split half : {Split::train, Split::test}) find_published(set, {}, half);
+  for (const Split split : {Split::train, Split::test}) find_published(set, {}, split);
   return {};
 }
 

@@ -13,9 +13,9 @@
 
 namespace ebb {
 
-/// Data sets by name: 5,000 images to train with, 2,000 to choose by, both from the training half and the same ones in
-/// every trial, and the whole test half. All are standardised by the 5,000. Sets are read when they are asked for;
-/// smaller ones than that give a fifth of their training half to choose by, and the rest to train with.
+/// Data sets by name: 5,000 images to train with, 2,000 to choose by, both from the training set and the same ones in
+/// every trial, and the whole test set. All are standardised by the 5,000. Sets are read when they are asked for;
+/// smaller ones than that give a fifth of their training set to choose by, and the rest to train with.
 class StudyData {
  public:
   /// \param directory looked into first, as of `ebb train --data`; then EBB_DATA, and where packages put them.

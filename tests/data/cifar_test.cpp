@@ -33,7 +33,7 @@ CifarRecords read(const Bytes& bytes, CifarFormat format = CifarFormat::cifar10)
   return read_cifar(source, bytes.size(), format);
 }
 
-// The five files of a small training half: file k has k + 1 records of the label k.
+// The five files of a small training set: file k has k + 1 records of the label k.
 std::vector<TarEntry> training_files(const std::string& folder = "cifar-10-batches-bin/") {
   std::vector<TarEntry> out;
   for (int k = 0; k < 5; ++k)

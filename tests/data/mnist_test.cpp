@@ -29,7 +29,7 @@ std::array<std::int64_t, 10> class_counts(const ImageDataset& set) {
   return counts;
 }
 
-// Mean and deviation over a half as it is read: 0 and 1 with the right constants.
+// Mean and deviation over a split as it is read: 0 and 1 with the right constants.
 void check_standardised(const ImageDataset& set, double tolerance) {
   double sum = 0;
   double squares = 0;

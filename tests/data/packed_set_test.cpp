@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(files_that_are_no_packed_set_are_refused_by_what_is_wrong) 
   refused({"train.pixels"}, [](TensorFile& f) { f.tensors["train.pixels"] = Tensor::zeros({6, 4, 5, 2}, DType::u8); });
   refused({"train.pixels"}, [](TensorFile& f) { f.tensors["train.pixels"] = Tensor({0, 4, 5, 1}, DType::u8); });
   refused({"train.pixels"}, [](TensorFile& f) { f.tensors["train.pixels"] = Tensor({6, 0, 5, 1}, DType::u8); });
-  refused({"one size in both halves"}, [](TensorFile& f) {
+  refused({"one size in both"}, [](TensorFile& f) {
     f.tensors["train.pixels"] = Tensor::zeros({6, 4, 6, 1}, DType::u8);
   });
   refused({"the label 2", "0 to 1"},
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(names_are_counted_before_they_are_kept) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(classes_that_a_half_lacks_are_named) {
+BOOST_AUTO_TEST_CASE(classes_that_a_split_lacks_are_named) {
   PictureSet set = small_set();
   BOOST_TEST(lacking_classes(set.classes, set.train).empty());
   require_training_pictures(set, "set", "");

@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(classes_and_files_stand_in_the_order_of_their_bytes) {
       names(found.train) == (Names{"Zebra/1.png", "ähre/1.png", "cat/10.png", "cat/2.png", "dog/B.jpg", "dog/a.JPEG"}),
       boost::test_tools::per_element());
   BOOST_TEST(found.train[1].label == 3);
-  BOOST_TEST(!found.halves);
+  BOOST_TEST(!found.has_test);
   BOOST_TEST(found.test.empty());
 }
 
@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(hidden_and_system_files_are_passed_over_and_others_are_list
              boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(halves_are_known_by_their_names) {
+BOOST_AUTO_TEST_CASE(splits_are_known_by_their_names) {
   for (const auto& [train, test] : {std::pair("train", "test"), std::pair("train", "val"), std::pair("train", "valid"),
                                     std::pair("Train", "TEST")}) {
     const TemporaryDirectory root;
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(halves_are_known_by_their_names) {
       put_below(root / test / name, "x");
     }
     const PictureFolder found = find_pictures(root.path());
-    BOOST_TEST(found.halves);
+    BOOST_TEST(found.has_test);
     BOOST_TEST(found.classes == (Names{"a", "b"}), boost::test_tools::per_element());
     BOOST_TEST(names(found.train) == (Names{std::string(train) + "/a/1.png", std::string(train) + "/b/2.png"}),
                boost::test_tools::per_element());
@@ -78,17 +78,17 @@ BOOST_AUTO_TEST_CASE(halves_are_known_by_their_names) {
   const TemporaryDirectory vehicles;
   for (const char* const name : {"train/1.png", "car/1.png"}) put_below(vehicles / name, "x");
   BOOST_TEST(find_pictures(vehicles.path()).classes == (Names{"car", "train"}), boost::test_tools::per_element());
-  // Of two that may be the test half one is named as left out.
+  // Of two that may be the test set one is named as left out.
   const TemporaryDirectory both;
-  for (const char* const half : {"train", "test", "val"})
-    for (const char* const name : {"a/1.png", "b/1.png"}) put_below(both / half / name, "x");
+  for (const char* const split : {"train", "test", "val"})
+    for (const char* const name : {"a/1.png", "b/1.png"}) put_below(both / split / name, "x");
   const PictureFolder found = find_pictures(both.path());
   BOOST_TEST(found.test.front().name == "test/a/1.png");
   BOOST_TEST(found.others == (Names{"val/"}), boost::test_tools::per_element());
-  // A training half alone.
+  // A training set alone.
   const TemporaryDirectory one;
   for (const char* const name : {"train/a/1.png", "train/b/1.png"}) put_below(one / name, "x");
-  BOOST_TEST(!find_pictures(one.path()).halves);
+  BOOST_TEST(!find_pictures(one.path()).has_test);
   BOOST_TEST(find_pictures(one.path()).train.size() == 2U);
 }
 
@@ -122,9 +122,9 @@ BOOST_AUTO_TEST_CASE(folders_that_are_no_data_set_are_refused) {
   refused({"train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/"}, {"without pictures", "test/b"});
   refused({"a/1.png"}, {"one class only", "\"a\""});
   for (const auto& [one, other] : {std::pair{"train", "validation"}, {"Training", "Testing"}, {"test", "val"}})
-    refused({std::string(one) + "/a/1.png", std::string(other) + "/a/1.png"}, {"sound like halves", one, other});
+    refused({std::string(one) + "/a/1.png", std::string(other) + "/a/1.png"}, {"sound like splits", one, other});
   refused({"train/a/1.png", "train/b/1.png", "test/a/1.png", "test/c/1.png", "test/d/1.png"},
-          {"that the training half lacks", "\n  c", "\n  d"});
+          {"that the training set lacks", "\n  c", "\n  d"});
   refused({"a/1.png", "A/1.png", "b/1.png"}, {"equal but for case", "\n  A", "\n  a"});
   refused({"train/dog/1.png", "train/b/1.png", "test/Dog/1.png"}, {"equal but for case", "\n  Dog", "\n  dog"});
   refused({}, {"no picture"});
@@ -140,16 +140,16 @@ BOOST_AUTO_TEST_CASE(folders_that_are_no_data_set_are_refused) {
   BOOST_TEST(fails_with({"no such directory"}, [] { find_pictures("/nowhere/at/all"); }));
 }
 
-// Whoever has halves cannot hold a share out: that is no remedy there.
+// Whoever has a test set cannot hold a share out: that is no remedy there.
 BOOST_AUTO_TEST_CASE(an_empty_test_half_is_told_before_anything_is_decoded) {
   const TemporaryDirectory root;
   for (const char* const name : {"train/a/1.png", "train/b/1.png"}) put_below(root / name, "x");
-  for (const char* const half : {"test", "Val"}) {
-    std::filesystem::create_directories(root / half);
-    BOOST_TEST(fails_with({half, "a test half without a directory of a class", "or remove it"},
+  for (const char* const split : {"test", "Val"}) {
+    std::filesystem::create_directories(root / split);
+    BOOST_TEST(fails_with({split, "a test set without a directory of a class", "or remove it"},
                           [&] { find_pictures(root.path()); }));
-    std::filesystem::remove(root / half);
-    BOOST_TEST(!find_pictures(root.path()).halves);
+    std::filesystem::remove(root / split);
+    BOOST_TEST(!find_pictures(root.path()).has_test);
   }
 }
 

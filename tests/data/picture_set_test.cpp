@@ -34,7 +34,7 @@ PictureSet read(const fs::path& root, const PictureSetOptions& options) {
   return read_pictures(find_pictures(root), options).set;
 }
 
-bool same(const PictureHalf& a, const PictureHalf& b) {
+bool same(const PictureSplit& a, const PictureSplit& b) {
   return a.pixels.shape() == b.pixels.shape() && std::ranges::equal(a.pixels.bytes(), b.pixels.bytes()) &&
          std::ranges::equal(a.labels.bytes(), b.labels.bytes()) && a.sources == b.sources && a.sha256 == b.sha256;
 }
@@ -43,9 +43,9 @@ BOOST_AUTO_TEST_SUITE(picture_set)
 
 BOOST_AUTO_TEST_CASE(pictures_are_those_that_a_prediction_sees) {
   const TemporaryDirectory root;
-  for (const char* const half : {"train", "test"}) {
-    put_below(root / half / "a/1.png", random_png(1, 13, 9));
-    put_below(root / half / "b/2.png", random_png(2, 20, 30, 2));
+  for (const char* const split : {"train", "test"}) {
+    put_below(root / split / "a/1.png", random_png(1, 13, 9));
+    put_below(root / split / "b/2.png", random_png(2, 20, 30, 2));
   }
   for (const bool grey : {false, true})
     for (const Fit fit : {Fit::crop, Fit::pad, Fit::stretch}) {
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(the_size_is_the_median_where_none_is_given) {
   BOOST_TEST(to_text(median_size(survey)) == "11x20");
 }
 
-std::set<std::string> sources(const PictureHalf& half) { return {half.sources.begin(), half.sources.end()}; }
+std::set<std::string> sources(const PictureSplit& split) { return {split.sources.begin(), split.sources.end()}; }
 
 // Each picture goes where its own pixels say.
 BOOST_AUTO_TEST_CASE(a_picture_more_moves_no_other_to_the_test_half) {
@@ -256,9 +256,9 @@ BOOST_AUTO_TEST_SUITE(picture_survey)
 
 BOOST_AUTO_TEST_CASE(equal_and_nearly_constant_pictures_are_found) {
   const TemporaryDirectory root;
-  for (const char* const half : {"train", "test"})
+  for (const char* const split : {"train", "test"})
     for (const char* const name : {"a", "b"})
-      put_classes(root / half, {name}, 3, (half[1] == 'r' ? 1000U : 5000U) + 10U * static_cast<unsigned>(name[0]));
+      put_classes(root / split, {name}, 3, (split[1] == 'r' ? 1000U : 5000U) + 10U * static_cast<unsigned>(name[0]));
   const test::Bytes twice = random_png(77, 8, 8);
   put_below(root / "train/a/x.png", twice);
   put_below(root / "train/b/y.png", twice);

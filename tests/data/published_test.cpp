@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(contents_of_archives) {
   BOOST_TEST(result(archived(), directory / "abc-idx1") == "abc-idx1:;");
 }
 
-BOOST_AUTO_TEST_CASE(files_of_a_half) {
+BOOST_AUTO_TEST_CASE(files_of_a_split) {
   const TemporaryDirectory directory;
   const Environment none("EBB_DATA", nullptr);
   const auto found = [&](const PublishedSet& set, Split split) {
@@ -226,7 +226,7 @@ BOOST_AUTO_TEST_CASE(files_of_another_set_are_refused_by_name) {
   BOOST_TEST(fails_with({"train-images-idx3-ubyte", "got the contents of train-images-idx3-ubyte of fashion-mnist",
                          "wanted train-images-idx3-ubyte of mnist", "train on fashion-mnist"},
                         [] { Mnist(debian_fashion, Split::train); }));
-  // The other half, and labels alone.
+  // The other split, and labels alone.
   const TemporaryDirectory directory;
   const auto put = [&](const char* from, const char* to) {
     fs::copy(fs::path(debian_fashion) / from, directory / to, fs::copy_options::overwrite_existing);

@@ -8,15 +8,15 @@ namespace {
 Verdict run(const Bytes& input) {
   return attempt([&] {
     const PictureSet set = picture_set_from(parse_safetensors(input, "input"), "input");
-    for (const auto* half : {&set.train, &set.test})
-      for (std::int64_t i = 0; i < half->labels.size(); ++i)
-        require(static_cast<std::size_t>(label_of(*half, i)) < set.classes.size(), "every picture has a class");
+    for (const auto* split : {&set.train, &set.test})
+      for (std::int64_t i = 0; i < split->labels.size(); ++i)
+        require(static_cast<std::size_t>(label_of(*split, i)) < set.classes.size(), "every picture has a class");
     const TensorFile written = to_tensors(set);
     require(same(written, to_tensors(picture_set_from(written, "what was written"))), "what is written reads back");
   });
 }
 
-PictureHalf half(std::int64_t n, std::int64_t channels, DType labels) {
+PictureSplit split(std::int64_t n, std::int64_t channels, DType labels) {
   return {.pixels = Tensor::full({n, 2, 3, channels}, 7, DType::u8),
           .labels = Tensor::full({n}, 1, labels),
           .sources = std::vector<std::string>(static_cast<std::size_t>(n), "a/1.png"),
@@ -28,8 +28,8 @@ std::vector<Bytes> seeds() {
   for (const std::int64_t channels : {1, 3}) {
     const DType labels = channels == 1 ? DType::u8 : DType::i32;
     const TensorFile file = to_tensors({.classes = {"cat", "dog", "fish"},
-                                        .train = half(3, channels, labels),
-                                        .test = half(1, channels, labels),
+                                        .train = split(3, channels, labels),
+                                        .test = split(1, channels, labels),
                                         .fit = Fit::pad});
     out.push_back(serialize_safetensors(file.tensors, file.metadata));
   }

@@ -5,7 +5,7 @@ if(EBB_BUILD_LAB)
       lab/recipe/hostile_text_test.cpp lab/recipe/recipe_test.cpp lab/recipe/words_test.cpp
       lab/runs/changed_runs_test.cpp lab/runs/foreign_files_test.cpp lab/runs/run_files_damage_test.cpp
       lab/runs/moved_directory_test.cpp lab/setup/beginning_test.cpp lab/setup/build_test.cpp lab/setup/extensions_test.cpp
-      lab/setup/group_keys_test.cpp lab/setup/warnings_test.cpp lab/training/evaluation_test.cpp
+      lab/setup/group_keys_test.cpp lab/setup/policies_test.cpp lab/setup/warnings_test.cpp lab/training/evaluation_test.cpp
       lab/training/guard_test.cpp lab/training/looked_into_test.cpp
       lab/training/state_damage_test.cpp lab/training/mean_of_epochs_test.cpp lab/training/trace_test.cpp
       lab/training/trainer_test.cpp support/allocations.cpp support/mutate.cpp

@@ -85,9 +85,9 @@ BOOST_AUTO_TEST_CASE(policies_in_a_word) {
   BOOST_TEST(members(decay_everything(net, decoupled_lr(1e-2)), 0) ==
              "fc1.weight fc1.bias bn.scale bn.shift fc2.weight fc2.bias");
   const Groups weights_only = decay_weights_only(net, decoupled_lr(1e-2));
-  BOOST_TEST(members(weights_only, 0) == "fc1.weight fc2.weight");
-  BOOST_TEST(members(weights_only, 1) == "fc1.bias bn.scale bn.shift fc2.bias");
-  // The effect, not the setter: a zero gradient shrinks exactly the first group.
+  BOOST_TEST(members(weights_only, 0) == "fc1.bias bn.scale bn.shift fc2.bias");
+  BOOST_TEST(members(weights_only, 1) == "fc1.weight fc2.weight");
+  // The effect, not the setter: a zero gradient shrinks exactly the second group.
   Sgd optimizer(weights_only, {.lr = 0.5});
   net.bn.scale.value() = Tensor::full({2}, 1);
   for (Parameter* p : net.parameters()) zero_gradient(*p);
@@ -103,8 +103,8 @@ BOOST_AUTO_TEST_CASE(layerwise_rates) {
   for (const Group& group : table.list())
     scales += text(group.name, '=', group.options.lr_scale, ' ', members(Groups({group}), 0), "; ");
   BOOST_TEST(scales ==
-             "decayed, layer 0=0.25 fc1.weight; decayed, layer 2=1 fc2.weight; no decay, layer 0=0.25 fc1.bias; "
-             "no decay, layer 1=0.5 bn.scale bn.shift; no decay, layer 2=1 fc2.bias; ");
+             "no decay, layer 0=0.25 fc1.bias; no decay, layer 1=0.5 bn.scale bn.shift; no decay, layer 2=1 fc2.bias; "
+             "decayed, layer 0=0.25 fc1.weight; decayed, layer 2=1 fc2.weight; ");
 }
 
 BOOST_AUTO_TEST_CASE(unset_inherits) {

@@ -63,7 +63,8 @@ BOOST_AUTO_TEST_CASE(three_hundred_classes_are_trained_judged_and_predicted) {
 
 BOOST_AUTO_TEST_CASE(verify_tells_what_is_wrong_with_a_folder) {
   const TemporaryDirectory root;
-  for (const char* const half : {"train", "test"}) put_classes(root / half, {"cat", "dog"}, 5, half[1] == 'r' ? 1 : 50);
+  for (const char* const split : {"train", "test"})
+    put_classes(root / split, {"cat", "dog"}, 5, split[1] == 'r' ? 1 : 50);
   const test::Bytes twice = test::random_png(77, 9, 7);
   put_below(root / "train/cat/x.png", twice);
   put_below(root / "train/dog/y.png", twice);
@@ -90,18 +91,18 @@ BOOST_AUTO_TEST_CASE(verify_tells_what_is_wrong_with_a_folder) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_packed_set_that_lacks_a_class_in_a_half_is_told_of) {
+BOOST_AUTO_TEST_CASE(a_packed_set_that_lacks_a_class_in_a_split_is_told_of) {
   const TemporaryDirectory root;
-  for (const char* const half : {"train", "test"})
-    put_classes(root / "in" / half, {"cat", "dog"}, 5, half[1] == 'r' ? 1 : 50);
+  for (const char* const split : {"train", "test"})
+    put_classes(root / "in" / split, {"cat", "dog"}, 5, split[1] == 'r' ? 1 : 50);
   const std::string out = (root / "set.safetensors").string();
   succeeds("data pack " + (root / "in").string() + " --out " + out);
   BOOST_TEST(has(succeeds("data verify " + out).output, "classes without a picture in test: none"));
   const PictureSet whole = load_packed_set(out);
   for (const bool train : {true, false}) {
     PictureSet set = whole;
-    PictureHalf& half = train ? set.train : set.test;
-    half.labels = Tensor::zeros({5 + 5}, DType::u8);
+    PictureSplit& split = train ? set.train : set.test;
+    split.labels = Tensor::zeros({5 + 5}, DType::u8);
     save_packed_set(out, set);
     const Finished verified = test::ebb("data verify " + out);
     BOOST_TEST(verified.status == 1);

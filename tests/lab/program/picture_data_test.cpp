@@ -65,7 +65,7 @@ const ThreeForms& forms() {
   return once;
 }
 
-// Predicts the test half of an unpacked set, and compares with what an evaluation computes in its batches.
+// Predicts the test set of an unpacked set, and compares with what an evaluation computes in its batches.
 void compare_predictions(const std::string& run, const std::string& folder, const Mnist& test) {
   Predictor predictor(run);
   constexpr std::int64_t batch = 500;
@@ -219,7 +219,7 @@ BOOST_AUTO_TEST_CASE(what_would_replace_or_mix_files_is_refused) {
   refused("data pack " + in + " --out " + out + " --overwrite --size 8x0", "sides of 1 to 4096");
   refused("data pack " + in + " --out " + out + " --overwrite --fit sideways", "crop, pad or stretch");
   refused("data pack " + in + " --out " + out + " --overwrite --test 1", "between 0 and 1");
-  refused("data pack " + in + " --out " + out + " --overwrite --test 0.001", "no picture in the test half");
+  refused("data pack " + in + " --out " + out + " --overwrite --test 0.001", "no picture in the test set");
   refused("data pack " + in + " --out " + out + " --overwrite --test 0.999", "classes without a picture");
   refused("data pack " + forms().folder() + " --out " + out + " --overwrite --test 0.2", "a folder that has one");
   refused("data unpack mnist --data " + forms().idx() + " --to " + in, "a directory with files in it");
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(what_would_replace_or_mix_files_is_refused) {
 BOOST_AUTO_TEST_CASE(recipes_say_what_they_lack_or_contradict) {
   const std::string train = "train mnist --set data=folder ";
   refused(train, "--data DIR");
-  refused(train + "--data " + forms().folder() + " --test 0.3", "a folder with a test half");
+  refused(train + "--data " + forms().folder() + " --test 0.3", "a folder with a test set");
   refused("train mnist --set image_size=8x8 --data " + forms().idx(), "beside data = \"mnist\", which ignores it");
   const std::string packed = "train mnist --set data=" + forms().packed();
   refused(packed + " --set grey=true", "which ignores it");
@@ -282,7 +282,7 @@ BOOST_AUTO_TEST_CASE(a_run_lists_what_it_left_out_and_keeps_its_size) {
                                (root / "run").string() + " --model mlp --set hidden=4 --epochs 1 --batch 8 ";
   refused("train mnist " + settings, "a web page (HTML)");
   const Finished run = succeeds("train mnist " + settings + "--set skip_broken=true");
-  for (const char* const part : {"[8, 8, 1]", "their median size; image_size = \"8x8\"", "no test half: a share of 0.2",
+  for (const char* const part : {"[8, 8, 1]", "their median size; image_size = \"8x8\"", "no test set: a share of 0.2",
                                  "notes.txt", "1 pictures that cannot be read are left out"})
     BOOST_TEST(has(run.output, part), run.output);
   BOOST_TEST(has(test::read(root / "run/skipped.txt"), "broken.png] got a web page (HTML)"));

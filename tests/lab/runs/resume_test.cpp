@@ -274,8 +274,8 @@ BOOST_AUTO_TEST_CASE(a_signal_stops_an_evaluation) {
   BOOST_TEST(summary("run").at("test_loss") == summary("whole").at("test_loss"));
 }
 
-// With held-out data it is fitted to the rest of the training half, stands in every file of weights, and is all that
-// eval needs of that half.
+// With held-out data it is fitted to the rest of the training set, stands in every file of weights, and is all that
+// eval needs of that set.
 BOOST_AUTO_TEST_CASE(the_standardisation_stays_with_the_weights) {
   BOOST_REQUIRE(test::ebb(train("run", "--epochs 2 --set validation=0.3")).status == 0);
   const Recipe recipe = find_recipe((root / "run" / "recipe.toml").string());
@@ -290,7 +290,7 @@ BOOST_AUTO_TEST_CASE(the_standardisation_stays_with_the_weights) {
     const RunDirectory directory(root / "run", Open::existing);
     BOOST_TEST((directory.standardisation() == fitted));
   }
-  // Without the training half, and in no other way than the file says.
+  // Without the training set, and in no other way than the file says.
   fs::rename(root / "data" / "train-images-idx3-ubyte", root / "gone");
   const auto judged = [&] {
     const Finished done = test::ebb("eval " + (root / "run").string());

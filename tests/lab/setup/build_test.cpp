@@ -313,49 +313,6 @@ BOOST_AUTO_TEST_CASE(kinds_of_decay_have_their_names_windows_and_schedules) {
   BOOST_TEST(make_decay(recipe, steps).from_start);
 }
 
-constexpr Role all_roles[] = {Role::weight,    Role::bias,   Role::norm_scale, Role::norm_shift,
-                              Role::embedding, Role::scalar, Role::other};
-
-// One parameter of each role.
-struct EveryRole : Layer {
-  EveryRole() {
-    for (const Role role : all_roles)
-      parameters.push_back(std::make_unique<Parameter>(*this, name(role), role, Tensor::full({2, 2}, 1)));
-  }
-  Var forward(const Var& x) override { return x; }
-  std::vector<std::unique_ptr<Parameter>> parameters;
-};
-
-// Names of the parameters that decay.
-std::set<std::string> decayed(const Optimizer& optimizer) {
-  std::set<std::string> out;
-  for (const ParameterState& p : optimizer.parameters())
-    if (optimizer.terms(p.group).shrink > 0) out.insert(p.path);
-  return out;
-}
-
-BOOST_AUTO_TEST_CASE(policies_decay_what_they_say_and_what_functions_of_that_name_do) {
-  EveryRole model;
-  const auto by_recipe = [&](const char* policy) {
-    Recipe recipe;
-    recipe.decay_on = policy;
-    return decayed(*make_optimizer(recipe, model, 10));
-  };
-  const auto by_function = [&](Groups (*table)(Module&, Decay)) {
-    return decayed(Sgd(table(model, decoupled_lr(0.1)), {.lr = 0.1}));
-  };
-  using Names = std::set<std::string>;
-  BOOST_TEST((by_recipe("weights") == Names{"weight"}));
-  BOOST_TEST(
-      (by_recipe("everything") == Names{"weight", "bias", "norm_scale", "norm_shift", "embedding", "scalar", "other"}));
-  BOOST_TEST((by_recipe("all_but_norms_and_biases") == Names{"weight", "embedding", "scalar", "other"}));
-  BOOST_TEST((by_recipe("norms_and_biases") == Names{"bias", "norm_scale", "norm_shift"}));
-  BOOST_TEST(by_recipe("nothing").empty());
-  BOOST_TEST((by_recipe("weights") == by_function(decay_weights_only)));
-  BOOST_TEST((by_recipe("everything") == by_function(decay_everything)));
-  BOOST_TEST((by_recipe("all_but_norms_and_biases") == by_function(decay_all_but_norms_and_biases)));
-}
-
 BOOST_FIXTURE_TEST_CASE(own_groups_have_their_settings, Net) {
   Recipe recipe = recipe_from_toml(R"toml(
 decay_on = "groups"

@@ -303,7 +303,7 @@ BOOST_AUTO_TEST_CASE(studies_find_their_data_and_keep_to_them) {
   const std::string at = " --data " + (data.root / "data").string();
   const Finished run = studies("run needy --jobs 1" + at + out_of(folder.path()));
   BOOST_TEST(run.status == 0, run.output);
-  BOOST_TEST(has(results_in(folder.path(), "needy"), ",images,,75\n"));  // all of the test half
+  BOOST_TEST(has(results_in(folder.path(), "needy"), ",images,,75\n"));  // all of the test set
   // Other data, other results: the trial is stale.
   test::write_idx(data.root / "data", "t10k", 60, Rng(3));
   const Finished other = studies("run needy --jobs 1" + at + out_of(folder.path()));

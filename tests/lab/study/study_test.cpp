@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(arms_of_a_pair_share_initialisation_and_batches) {
 BOOST_AUTO_TEST_CASE(choices_are_made_by_validation_and_say_how_many_tries_there_were) {
   const test::SmallData files(400);
   const StudyData data(files.root / "data", {"mnist"});
-  // Small sets: a fifth of the training half to choose by, the rest to train with, the test half whole.
+  // Small sets: a fifth of the training set to choose by, the rest to train with, the test set whole.
   BOOST_TEST(data.train("mnist")->size() == 320);
   BOOST_TEST(data.validation("mnist").images().size() == 80);
   BOOST_TEST(data.test("mnist").images().size() == 100);
