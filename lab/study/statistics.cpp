@@ -6,6 +6,10 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <xtensor/xadapt.hpp>
+#include <xtensor/xmath.hpp>
+#include <xtensor/xtensor.hpp>
+#include <xtensor/xview.hpp>
 
 #include "framework/tensor/error.h"
 
@@ -27,12 +31,18 @@ void require_resampling(const char* where, int resamples, double level) {
   require_level(where, level);
 }
 
+// Numbers as an array of xtensor.
+using Series = xt::xtensor<double, 1>;
+
+Series series_of(std::span<const double> values) {
+  return xt::adapt(values.data(), values.size(), xt::no_ownership(), std::array{values.size()});
+}
+
 // The standard error of the mean of at least two values.
 double error_of_mean(std::span<const double> values, double mean) {
   const double n = static_cast<double>(values.size());
-  double squares = 0;
-  for (const double v : values) squares += (v - mean) * (v - mean);
-  return std::sqrt(squares / (n - 1) / n);
+  const Series away = series_of(values) - mean;
+  return std::sqrt(xt::sum(away * away)() / (n - 1) / n);
 }
 
 // The value below which a share of the sorted numbers lies, by linear interpolation.
@@ -53,12 +63,8 @@ double acceleration(std::span<const double> values, const Functional& f) {
     results.push_back(f(without));
     if (i < without.size()) without[i] = values[i];
   }
-  const double mean = mean_of(results);
-  double squares = 0, cubes = 0;
-  for (const double r : results) {
-    squares += (mean - r) * (mean - r);
-    cubes += (mean - r) * (mean - r) * (mean - r);
-  }
+  const Series away = mean_of(results) - series_of(results);
+  const double squares = xt::sum(away * away)(), cubes = xt::sum(away * away * away)();
   return squares > 0 ? cubes / (6 * std::pow(squares, 1.5)) : 0;
 }
 
@@ -66,15 +72,10 @@ std::uint64_t drawn(const Rng& rng, std::size_t below, std::size_t index) { retu
 
 // Ranks of a row, doubled, so that the mean ranks of ties are whole.
 std::vector<int> doubled_ranks(const std::vector<double>& row) {
+  const Series values = series_of(row);
   std::vector<int> ranks;
-  for (const double value : row) {
-    int below = 0, equal = 0;
-    for (const double other : row) {
-      below += other < value ? 1 : 0;
-      equal += other == value ? 1 : 0;
-    }
-    ranks.push_back(2 * below + equal + 1);
-  }
+  for (const double value : row)
+    ranks.push_back(2 * xt::sum<int>(values < value)() + xt::sum<int>(xt::equal(values, value))() + 1);
   return ranks;
 }
 
@@ -174,17 +175,18 @@ Interval block_bootstrap(std::span<const double> series, std::int64_t block, con
   const std::size_t n = series.size();
   if (block < 1 || static_cast<std::size_t>(block) > n)
     fail("block bootstrap", text("blocks of ", block, " of ", n, " values"), text("1 to ", n));
+  const auto length = static_cast<std::size_t>(block);
+  Series wrapped = Series::from_shape({n + length});  // braces alone would hold the number
+  for (std::size_t i = 0; i < n + length; ++i) wrapped(i) = series[i % n];
   std::vector<double> results;
   for (int r = 0; r < resamples; ++r) {
     const Rng row = rng.at(static_cast<std::uint64_t>(r));
-    double sum = 0;
-    std::size_t taken = 0;
-    for (std::size_t b = 0; taken < n; ++b) {
-      const std::uint64_t first = drawn(row, n, b);
-      for (std::int64_t i = 0; i < block && taken < n; ++i, ++taken)
-        sum += series[(first + static_cast<std::uint64_t>(i)) % n];
+    Series sample = Series::from_shape({n});
+    for (std::size_t b = 0; b * length < n; ++b) {
+      const std::size_t begin = b * length, end = std::min(begin + length, n), first = drawn(row, n, b);
+      xt::view(sample, xt::range(begin, end)) = xt::view(wrapped, xt::range(first, first + end - begin));
     }
-    results.push_back(sum / static_cast<double>(n));
+    results.push_back(xt::sum(sample)() / static_cast<double>(n));
   }
   std::ranges::sort(results);
   return {.estimate = mean_of(series),
@@ -250,17 +252,26 @@ std::vector<double> holm(std::span<const double> p) {
   return adjusted;
 }
 
+double auroc(std::span<const double> positive, std::span<const double> negative) {
+  require_values("auroc", positive, 1);
+  require_values("auroc", negative, 1);
+  std::vector<double> sorted(negative.begin(), negative.end());
+  std::ranges::sort(sorted);
+  double won = 0;
+  for (const double score : positive) {
+    const auto [low, high] = std::ranges::equal_range(sorted, score);
+    won += static_cast<double>((low - sorted.begin()) + (high - sorted.begin())) / 2;
+  }
+  return won / static_cast<double>(positive.size()) / static_cast<double>(negative.size());
+}
+
 LineFit line(std::span<const double> x, std::span<const double> y) {
   require_values("line", x, 2);
   require_values("line", y, 2);
   if (x.size() != y.size()) fail("line", text(x.size(), " and ", y.size(), " values"), "lists of one length");
   const double n = static_cast<double>(x.size()), mx = mean_of(x), my = mean_of(y);
-  double xx = 0, xy = 0, yy = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    xx += (x[i] - mx) * (x[i] - mx);
-    xy += (x[i] - mx) * (y[i] - my);
-    yy += (y[i] - my) * (y[i] - my);
-  }
+  const Series dx = series_of(x) - mx, dy = series_of(y) - my;
+  const double xx = xt::sum(dx * dx)(), xy = xt::sum(dx * dy)(), yy = xt::sum(dy * dy)();
   if (xx == 0) fail("line", text("x = ", mx, " everywhere"), "at least two places");
   const double slope = xy / xx, rest = std::max(0.0, yy - slope * xy);
   return {.intercept = my - slope * mx,

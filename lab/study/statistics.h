@@ -76,6 +76,12 @@ Trend page_trend(const std::vector<std::vector<double>>& rows);
 /// Holm's adjusted p values (1979), in the order given.
 std::vector<double> holm(std::span<const double> p);
 
+/// The area under the receiver operating characteristic: how often a score of `positive` is above one of `negative`,
+/// ties by half (Hanley & McNeil 1982). 0.5 for scores that say nothing; no strictly rising function of the scores
+/// changes it.
+/// \throws Error where one of both has no values, or values that are not finite.
+double auroc(std::span<const double> positive, std::span<const double> negative);
+
 /// A straight line through points, by least squares.
 struct LineFit {
   double intercept = 0;    ///< At x = 0.

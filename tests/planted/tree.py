@@ -77,14 +77,17 @@ class Tree:
 
     def failing(self, programs, seconds=900, study=""):
         """The first suite of the test programs that fails, among the fast ones, or nothing; of a study the suite that
-        runs it, and runs it alone."""
+        runs it, and runs it alone, with the claims that do not come out as expected."""
         pattern = r"^study\.studies_show$" if study else rf"^({'|'.join(programs)})\."
         code, output = self.run(["ctest", "--test-dir", str(self.build), "-R", pattern, "-L", "^fast$", "-j", self.jobs,
-                                 "--stop-on-failure", "--no-tests=error"], seconds, {"EBB_STUDY": study})
+                                 "--stop-on-failure", "--no-tests=error", "--output-on-failure"], seconds, {"EBB_STUDY": study})
         if code == 0:
             return None
         found = re.findall(r"- (\S+) \((Failed|Timeout|SEGFAULT|Subprocess aborted|Not Run|.*)\)", output)
-        return found[0][0] if found else f"{'/'.join(programs)} ({'too slow' if code is None else 'broken off'})"
+        claims = ", ".join(re.findall(rf': {study}: "(\w+)",', output)) if study else ""
+        if found:
+            return f"{found[0][0]}: {study} {claims}" if claims else found[0][0]
+        return f"{'/'.join(programs)} ({'too slow' if code is None else 'broken off'})"
 
 
 def timed(call):

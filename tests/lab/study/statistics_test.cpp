@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "lab/study/implied_penalty.h"
+#include "lab/study/valley.h"
 #include "tests/support/errors.h"
 
 namespace ebb {
@@ -156,6 +157,69 @@ BOOST_AUTO_TEST_CASE(students_t_gives_intervals_of_means_and_slopes) {
   BOOST_TEST(near(of_slope.high - of_slope.low, 2 * 3.182446305284263 * fit.slope_error, 1e-12));
   BOOST_TEST(fails_with({"2 points"}, [&] { slope_interval(fit, 2); }));
   BOOST_TEST(fails_with({"a level of 1"}, [&] { mean_interval(values, 1); }));
+}
+
+BOOST_AUTO_TEST_CASE(scores_are_compared_by_rank) {
+  // By hand: of the nine pairs of {3, 5, 5} and {1, 3, 5} six are won and three are ties.
+  const std::array<double, 3> positive{5, 3, 5}, negative{3, 1, 5};
+  BOOST_TEST(near(auroc(positive, negative), 6.5 / 9, 1e-15));
+  BOOST_TEST(near(auroc(negative, positive), 2.5 / 9, 1e-15));
+  BOOST_TEST(auroc(positive, positive) == 0.5);
+  // Normal scores a deviation apart: Phi(1 / sqrt 2), by scipy.stats.norm.cdf.
+  const std::vector<double> signal = normals(Rng(1), 20000, 1), noise = normals(Rng(2), 20000);
+  const double area = auroc(signal, noise);
+  BOOST_TEST(near(area, 0.7602499389065233, 0.01));
+  // A temperature of the scores changes no rank.
+  std::vector<double> cold = signal, quiet = noise;
+  for (double& v : cold) v = std::exp(v / 8);
+  for (double& v : quiet) v = std::exp(v / 8);
+  BOOST_TEST(auroc(cold, quiet) == area);
+  BOOST_TEST(fails_with({"auroc", "0 values"}, [&] { auroc({}, noise); }));
+  const std::array<double, 1> bad{INFINITY};
+  BOOST_TEST(fails_with({"inf"}, [&] { auroc(noise, bad); }));
+}
+
+// A bowl at the places of a grid. \param noise its deviation.
+BowlFit fitted(double along_sum, double along_difference, double noise = 0) {
+  std::vector<double> x, y, z;
+  for (int i = 0; i < 7; ++i)
+    for (int j = 0; j < 7; ++j) {
+      const double a = i - 3, b = 0.5 * j - 1, sum = a + b, difference = a - b;
+      x.push_back(a), y.push_back(b);
+      z.push_back(3 + 0.5 * a - 0.25 * b + along_sum * sum * sum + along_difference * difference * difference +
+                  noise * Rng(4).normal(x.size()));
+    }
+  return bowl(x, y, z);
+}
+
+BOOST_AUTO_TEST_CASE(a_valley_lies_where_the_bowl_is_flat) {
+  const BowlFit valley = fitted(1, 0.01);
+  BOOST_TEST(near(valley.constant, 3, 1e-12));
+  BOOST_TEST(near(valley.x_slope, 0.5, 1e-12));
+  BOOST_TEST(near(valley.y_slope, -0.25, 1e-12));
+  BOOST_TEST(near(valley.xx, 2.02, 1e-12));
+  BOOST_TEST(near(valley.xy, 1.98, 1e-12));
+  BOOST_TEST(near(valley.yy, 2.02, 1e-12));
+  BOOST_TEST(near(valley.r2, 1, 1e-12));
+  BOOST_TEST(near(valley.least_curvature(), 0.04, 1e-12));
+  BOOST_TEST(near(valley.greatest_curvature(), 4, 1e-12));
+  BOOST_TEST(near(valley.valley_angle(), -45, 1e-9));
+  BOOST_TEST(near(fitted(0.01, 1).valley_angle(), 45, 1e-9));
+  BOOST_TEST(near(fitted(1, 0.01, 0.5).valley_angle(), -45, 10));
+  BOOST_TEST(fitted(1, 0.01, 0.5).r2 < 0.9999);
+  // Along the axes, by the coefficients alone; and a saddle.
+  const BowlFit flat_in_x{.xx = 1, .yy = 2}, flat_in_y{.xx = 2, .yy = 1}, even{.xx = 1, .yy = 1},
+      saddle{.xx = 0.5, .xy = 1, .yy = 0.5};
+  BOOST_TEST(flat_in_x.valley_angle() == 0);
+  BOOST_TEST(flat_in_y.valley_angle() == 90);
+  BOOST_TEST(even.valley_angle() == 0);
+  BOOST_TEST(saddle.least_curvature() == -0.5);
+  // Lines of three columns fix a bowl, of two they do not.
+  const std::vector<double> two{0, 1, 0, 1, 0, 1}, three{0, 0, 1, 1, 2, 2}, any{1, 2, 3, 4, 5, 7};
+  BOOST_TEST(fails_with({"bowl", "fix 5 of six"}, [&] { bowl(two, three, any); }));
+  BOOST_TEST(fails_with({"6, 6 and 5"}, [&] { bowl(two, three, std::span(any).first(5)); }));
+  BOOST_TEST(fails_with({"5 points"},
+                        [&] { bowl(std::span(two).first(5), std::span(three).first(5), std::span(any).first(5)); }));
 }
 
 BOOST_AUTO_TEST_CASE(a_penalty_is_found_as_a_line_and_large_weights_count_more) {
