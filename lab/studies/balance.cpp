@@ -10,7 +10,7 @@
 #include "lab/study/workloads.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::balance_study {
 namespace {
 
 using namespace workloads;
@@ -164,7 +164,7 @@ Plot courses(const Results& results) {
 
 }  // namespace
 
-Study balance() {
+Study study() {
   return {
       .name = "balance",
       .title = "Decay and the balance of layers",
@@ -203,4 +203,4 @@ Study balance() {
           "as others, too: they fell by 1.8 to 4.0 times as much at lambda 0.03, and by 0.7 to 0.9 times at 0.3."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::balance_study

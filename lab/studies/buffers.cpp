@@ -10,7 +10,7 @@
 #include "lab/study/workloads.h"
 #include "optim/adam.h"
 
-namespace ebb::studies {
+namespace ebb::studies::buffers_study {
 namespace {
 
 using namespace toys;
@@ -164,7 +164,7 @@ Plot accuracies(const Results& results) {
 
 }  // namespace
 
-Study buffers() {
+Study study() {
   const Arm first{{"lambda", "0.01"}};
   const auto accuracy = [](ClaimText text, const std::string& place, const std::string& lambda) {
     return estimate(std::move(text), "accuracy with the penalty in " + place, Arm{{"lambda", lambda}});
@@ -211,4 +211,4 @@ Study buffers() {
           "told apart."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::buffers_study

@@ -9,7 +9,7 @@
 #include "lab/study/toys.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::burgers_study {
 namespace {
 
 using namespace toys;
@@ -158,7 +158,7 @@ Plot curves(const Results& results) {
 
 }  // namespace
 
-Study burgers() {
+Study study() {
   return {
       .name = "burgers",
       .title = "Decay of Fourier coefficients in a model of Burgers' equation",
@@ -188,4 +188,4 @@ Study burgers() {
           {"error", "Decay that grows with the frequency mends the derivative; uniform decay hardly does.", curves}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::burgers_study

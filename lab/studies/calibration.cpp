@@ -9,7 +9,7 @@
 #include "lab/training/temperature.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::calibration_study {
 namespace {
 
 using namespace workloads;
@@ -132,7 +132,7 @@ Plot fitted(const Results& results) {
 
 }  // namespace
 
-Study calibration() {
+Study study() {
   return {
       .name = "calibration",
       .title = "Decay and calibration",
@@ -165,4 +165,4 @@ Study calibration() {
       .figures = {{"temperature", "The role that decays decides how sure the net becomes.", fitted}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::calibration_study

@@ -11,7 +11,7 @@
 #include "lab/study/workloads.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::collapse_study {
 namespace {
 
 constexpr std::int64_t classes = 4, each = 5, width = 8;
@@ -143,7 +143,7 @@ Plot cosines(const Results& results) {
 
 }  // namespace
 
-Study collapse() {
+Study study() {
   const Arm none{{"lambda", "0"}};
   return {
       .name = "collapse",
@@ -180,4 +180,4 @@ Study collapse() {
           "rest in a first run, off by 1e-3: theirs is a learning rate 20 times as high since."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::collapse_study

@@ -13,7 +13,7 @@
 #include "lab/training/curvature.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::curvature_study {
 namespace {
 
 using namespace workloads;
@@ -106,7 +106,7 @@ Plot sharpnesses(const Results& results) {
 
 }  // namespace
 
-Study curvature() {
+Study study() {
   const Arm none{{"lambda", "0"}};
   return {
       .name = "curvature",
@@ -142,4 +142,4 @@ Study curvature() {
       .figures = {{"sharpness", "In front of a norm decay makes the loss sharper in the weights.", sharpnesses}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::curvature_study

@@ -9,7 +9,7 @@
 #include "lab/study/study.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::deblurring_study {
 namespace {
 
 using namespace toys;
@@ -171,7 +171,7 @@ Plot errors(const Results& results) {
 
 }  // namespace
 
-Study deblurring() {
+Study study() {
   return {.name = "deblurring",
           .title = "Restoring a blurred signal",
           .statement = "Training with an L2 penalty rests at Tikhonov's solution; noise says which lambda is best.",
@@ -197,4 +197,4 @@ Study deblurring() {
                       {"error", "The error is least where lambda is the noise over the prior.", errors}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::deblurring_study

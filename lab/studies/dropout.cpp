@@ -6,7 +6,7 @@
 #include "lab/study/statistics.h"
 #include "lab/study/study.h"
 
-namespace ebb::studies {
+namespace ebb::studies::dropout_study {
 namespace {
 
 using Numbers = std::vector<double>;
@@ -100,7 +100,7 @@ Plot approximation(const Results& results) {
 
 }  // namespace
 
-Study dropout() {
+Study study() {
   return {
       .name = "dropout",
       .title = "Dropout as an L2 penalty",
@@ -125,4 +125,4 @@ Study dropout() {
                    approximation}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::dropout_study

@@ -7,7 +7,7 @@
 #include "optim/lion.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::equilibrium_study {
 namespace {
 
 using namespace toys;
@@ -74,7 +74,7 @@ Plot agreement(const Results& results, const std::string& what, const std::strin
 
 }  // namespace
 
-Study equilibrium() {
+Study study() {
   std::vector<Claim> claims;
   int number = 1;
   std::vector<std::string> optimizers{"sgd",   "coupled momentum", "decoupled momentum", "nesterov",
@@ -127,4 +127,4 @@ Study equilibrium() {
                    [](const Results& r) { return agreement(r, "angle", "radians a step"); }}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::equilibrium_study

@@ -16,7 +16,7 @@
 #include "optim/lion.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::equilibrium_net_study {
 namespace {
 
 constexpr const char* images = "cifar10";
@@ -242,7 +242,7 @@ std::vector<Claim> claims() {
 
 }  // namespace
 
-Study equilibrium_net() {
+Study study() {
   const std::vector<std::string> optimizers{
       "sgd", "coupled momentum", "decoupled momentum", "nesterov", "adamw", "adam + l2", "lion"};
   std::vector<Arm> arms;
@@ -308,4 +308,4 @@ Study equilibrium_net() {
           "momentum) has the other sign."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::equilibrium_net_study

@@ -10,7 +10,7 @@
 #include "lab/study/workloads.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::gradients_study {
 namespace {
 
 using namespace workloads;
@@ -93,7 +93,7 @@ Plot sizes(const Results& results) {
 
 }  // namespace
 
-Study gradients() {
+Study study() {
   return {.name = "gradients",
           .title = "Decay and the size of gradients",
           .statement = "Decay makes the gradients of a plain net smaller, and those in front of batch norms larger.",
@@ -117,4 +117,4 @@ Study gradients() {
           .figures = {{"size", "Decay makes gradients smaller without norms, and larger in front of them.", sizes}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::gradients_study

@@ -8,7 +8,7 @@
 #include "lab/study/study.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::graph_study {
 namespace {
 
 using namespace toys;
@@ -192,7 +192,7 @@ Plot gains(const Results& results) {
 
 }  // namespace
 
-Study graph() {
+Study study() {
   return {
       .name = "graph",
       .title = "Decay and smoothing on graphs",
@@ -230,4 +230,4 @@ Study graph() {
           "without a trend between: no sign was foretold, and the gains are reported."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::graph_study

@@ -14,7 +14,7 @@
 #include "optim/channels.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::hyperball_study {
 namespace {
 
 using namespace toys;
@@ -182,7 +182,7 @@ Plot accuracies(const Results& results) {
 
 }  // namespace
 
-Study hyperball() {
+Study study() {
   const Arm decay{{"way", "decay"}}, matched{{"way", "1"}}, slow{{"way", "0.125"}}, fast{{"way", "8"}};
   std::vector<Claim> claims{
       exact({"1", "an update of length eta |w| at right angles to w turns it by atan(eta)"}, "angle", 1e-9, decay),
@@ -227,4 +227,4 @@ Study hyperball() {
           "out."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::hyperball_study

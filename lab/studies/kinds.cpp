@@ -10,7 +10,7 @@
 #include "optim/muon.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::kinds_study {
 namespace {
 
 using namespace toys;
@@ -323,7 +323,7 @@ Plot rests(const Results& results) {
 
 }  // namespace
 
-Study kinds() {
+Study study() {
   return {
       .name = "kinds",
       .title = "Kinds of decay on losses of one and two numbers",
@@ -385,4 +385,4 @@ Study kinds() {
           {"rests", "Adam with L2 rests where ridge does; AdamW stays at the minimum until it meets its box.", rests}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::kinds_study

@@ -8,7 +8,7 @@
 #include "lab/study/toys.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::label_smoothing_study {
 namespace {
 
 using namespace toys;
@@ -137,7 +137,7 @@ Plot curves(const Results& results) {
 
 }  // namespace
 
-Study label_smoothing() {
+Study study() {
   return {
       .name = "label_smoothing",
       .title = "Label smoothing beside decay",
@@ -165,4 +165,4 @@ Study label_smoothing() {
           {"gap", "Smoothing bounds the gap of logits; decay bounds it more where smoothing is weak.", curves}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::label_smoothing_study

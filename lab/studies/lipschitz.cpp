@@ -9,7 +9,7 @@
 #include "lab/study/workloads.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::lipschitz_study {
 namespace {
 
 using namespace workloads;
@@ -148,7 +148,7 @@ Plot bounds(const Results& results) {
 
 }  // namespace
 
-Study lipschitz() {
+Study study() {
   return {
       .name = "lipschitz",
       .title = "Decay and the steepness of a net",
@@ -177,4 +177,4 @@ Study lipschitz() {
       .figures = {{"bounds", "In front of a batch norm decay makes weights smaller, not the net less steep.", bounds}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::lipschitz_study

@@ -9,7 +9,7 @@
 #include "lab/study/toys.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::memory_study {
 namespace {
 
 using namespace toys;
@@ -121,7 +121,7 @@ std::vector<Claim> claims() {
 
 }  // namespace
 
-Study memory() {
+Study study() {
   return {.name = "memory",
           .title = "Gradients that resemble the ones before",
           .statement =
@@ -149,4 +149,4 @@ Study memory() {
                        }}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::memory_study

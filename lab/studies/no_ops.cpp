@@ -9,7 +9,7 @@
 #include "optim/adam.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::no_ops_study {
 namespace {
 
 using namespace toys;
@@ -192,7 +192,7 @@ Plot units(const Results& results) {
 
 }  // namespace
 
-Study no_ops() {
+Study study() {
   return {.name = "no_ops",
           .title = "Changes that change nothing",
           .statement = "Some changes of weights, lr and lambda leave a training as it is: by powers of two to the bit.",
@@ -208,4 +208,4 @@ Study no_ops() {
           .figures = {{"units", "Inputs times c ask for lambda c^2 under SGD and for lambda c under AdamW.", units}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::no_ops_study

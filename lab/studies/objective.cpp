@@ -10,7 +10,7 @@
 #include "lab/study/toys.h"
 #include "optim/adam.h"
 
-namespace ebb::studies {
+namespace ebb::studies::objective_study {
 namespace {
 
 using namespace toys;
@@ -170,7 +170,7 @@ Plot means(const Results& results) {
 
 }  // namespace
 
-Study objective() {
+Study study() {
   const Arm coupled{{"kind", "coupled"}}, decoupled{{"kind", "decoupled"}};
   return {
       .name = "objective",
@@ -213,4 +213,4 @@ Study objective() {
       .figures = {{"means", "Coupled Adam keeps to one ridge whatever the noise; AdamW does not.", means}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::objective_study

@@ -18,7 +18,7 @@
 #include "optim/groups.h"
 #include "optim/selector.h"
 
-namespace ebb::studies {
+namespace ebb::studies::objective_net_study {
 namespace {
 
 constexpr const char* images = "fashion-mnist";
@@ -190,7 +190,7 @@ std::vector<Claim> claims() {
 
 }  // namespace
 
-Study objective_net() {
+Study study() {
   return {
       .name = "objective_net",
       .title = "The penalty that Adam's decay stands for, on images",
@@ -228,4 +228,4 @@ Study objective_net() {
           "so that the mask of cautious decay is on a part of the time: its slope is 0.38 to 0.44 of lambda."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::objective_net_study

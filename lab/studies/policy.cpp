@@ -8,7 +8,7 @@
 #include "lab/study/toys.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::policy_study {
 namespace {
 
 using namespace toys;
@@ -159,7 +159,7 @@ Plot rests(const Results& results) {
 
 }  // namespace
 
-Study policy() {
+Study study() {
   return {
       .name = "policy",
       .title = "Decay and the entropy of policies",
@@ -191,4 +191,4 @@ Study policy() {
           "unstable: claims 1 and 2 failed there. These lambdas were left out after that; no claim was changed."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::policy_study

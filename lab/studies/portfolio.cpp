@@ -7,7 +7,7 @@
 #include "lab/study/study.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::portfolio_study {
 namespace {
 
 using namespace toys;
@@ -168,7 +168,7 @@ Plot over_lambda(const Results& results, const char* title, const char* unit,
 
 }  // namespace
 
-Study portfolio() {
+Study study() {
   return {.name = "portfolio",
           .title = "Portfolios under decay",
           .statement =
@@ -202,4 +202,4 @@ Study portfolio() {
                        }}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::portfolio_study

@@ -6,7 +6,7 @@
 #include "lab/study/figures.h"
 #include "lab/study/study.h"
 
-namespace ebb::studies {
+namespace ebb::studies::rank_study {
 namespace {
 
 using namespace toys;
@@ -97,7 +97,7 @@ Plot spectra(const Results& results) {
 
 }  // namespace
 
-Study rank() {
+Study study() {
   return {
       .name = "rank",
       .title = "Decay and rank",
@@ -124,4 +124,4 @@ Study rank() {
       .figures = {{"values", "One matrix keeps every direction; a product of two loses those below lambda.", spectra}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::rank_study

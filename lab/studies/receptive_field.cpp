@@ -7,7 +7,7 @@
 #include "lab/study/toys.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::receptive_field_study {
 namespace {
 
 using namespace toys;
@@ -122,7 +122,7 @@ Plot entropies(const Results& results) {
 
 }  // namespace
 
-Study receptive_field() {
+Study study() {
   return {
       .name = "receptive_field",
       .title = "Decay and the receptive field of a unit",
@@ -148,4 +148,4 @@ Study receptive_field() {
       .figures = {{"entropy", "Decay narrows the receptive field or widens it, by what the data ask for.", entropies}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::receptive_field_study

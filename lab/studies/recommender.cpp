@@ -8,7 +8,7 @@
 #include "lab/study/study.h"
 #include "optim/adam.h"
 
-namespace ebb::studies {
+namespace ebb::studies::recommender_study {
 namespace {
 
 using namespace toys;
@@ -166,7 +166,7 @@ Plot errors(const Results& results) {
 
 }  // namespace
 
-Study recommender() {
+Study study() {
   return {
       .name = "recommender",
       .title = "A recommender under decay",
@@ -200,4 +200,4 @@ Study recommender() {
       .figures = {{"error", "Decay helps up to a point.", errors}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::recommender_study

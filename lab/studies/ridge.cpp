@@ -11,7 +11,7 @@
 #include "lab/study/toys.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::ridge_study {
 namespace {
 
 using namespace toys;
@@ -262,7 +262,7 @@ Plot paths(const Results& results) {
 
 }  // namespace
 
-Study ridge() {
+Study study() {
   return {.name = "ridge",
           .title = "Least squares under decay, L1, elastic net and dropout",
           .statement =
@@ -307,4 +307,4 @@ Study ridge() {
           .figures = {{"path", "Under decay gradient descent goes the way of the formula.", paths}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::ridge_study

@@ -13,7 +13,7 @@
 #include "lab/training/temperature.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::roles_study {
 namespace {
 
 constexpr const char* images = "fashion-mnist";
@@ -134,7 +134,7 @@ Plot effects(const Results& results, const std::string& measure, const std::stri
 
 }  // namespace
 
-Study roles() {
+Study study() {
   std::vector<Factor> factors;
   std::vector<std::string> word;
   for (const RoleOf& role : roles_) factors.push_back({role.name, {"no", "yes"}}), word.emplace_back(role.name);
@@ -198,4 +198,4 @@ Study roles() {
           "after that."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::roles_study

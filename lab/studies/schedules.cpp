@@ -7,7 +7,7 @@
 #include "lab/study/toys.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::schedules_study {
 namespace {
 
 using namespace toys;
@@ -127,7 +127,7 @@ Plot what_is_left(const Results& results) {
 
 }  // namespace
 
-Study schedules() {
+Study study() {
   return {.name = "schedules",
           .title = "Decay while the learning rate falls",
           .statement = "A falling lr makes most kinds of decay slower, not weaker; two kinds change what is minimised.",
@@ -162,4 +162,4 @@ Study schedules() {
                        what_is_left}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::schedules_study

@@ -21,7 +21,7 @@
 #include "optim/channels.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::schedules_net_study {
 namespace {
 
 constexpr const char* images = "fashion-mnist";
@@ -385,7 +385,7 @@ std::vector<Claim> claims() {
 
 }  // namespace
 
-Study schedules_net() {
+Study study() {
   std::vector<std::string> kinds{"decoupled_lr", constant_lr, "coupled_l2", "decoupled_schedule", "decoupled_constant"};
   for (const char* const how : {"", " before norms", " turned only", " stretched only"})
     kinds.push_back(text("corrected", how));
@@ -436,4 +436,4 @@ Study schedules_net() {
           "Why norms under adam are 5 to 6 % longer than foreseen was not looked into."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::schedules_net_study

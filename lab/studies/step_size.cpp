@@ -11,7 +11,7 @@
 #include "optim/adam.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::step_size_study {
 namespace {
 
 using namespace toys;
@@ -217,7 +217,7 @@ Plot steps(const Results& results) {
 
 }  // namespace
 
-Study step_size() {
+Study study() {
   return {
       .name = "step_size",
       .title = "Learning rates and decay",
@@ -266,4 +266,4 @@ Study step_size() {
           "was 0.92 (0.33 to 1.5). No bound was changed."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::step_size_study

@@ -8,7 +8,8 @@
 
 namespace ebb {
 
-/// The study of each file of lab/studies, by name: bursts.cpp defines `Study bursts()` in the namespace ebb::studies.
+/// The study of each file of lab/studies, by name: ridge.cpp defines `Study study()` in the namespace
+/// ebb::studies::ridge_study, so that no study hides the names of another.
 std::vector<Study> built_in_studies();
 
 }  // namespace ebb

@@ -12,7 +12,7 @@
 #include "optim/channels.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::symmetries_study {
 namespace {
 
 using namespace toys;
@@ -344,7 +344,7 @@ Plot left(const Results& results) {
 
 }  // namespace
 
-Study symmetries() {
+Study study() {
   return {
       .name = "symmetries",
       .title = "What the loss does not feel",
@@ -390,4 +390,4 @@ Study symmetries() {
                   {"left", "AdamW shrinks what has no gradient by prod(1 - shrink); Adam with L2 does not.", left}}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::symmetries_study

@@ -13,7 +13,7 @@
 #include "lab/study/toys.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::tasks_study {
 namespace {
 
 using namespace toys;
@@ -163,7 +163,7 @@ Plot cosines(const Results& results) {
 
 }  // namespace
 
-Study tasks() {
+Study study() {
   return {
       .name = "tasks",
       .title = "Several tasks on shared weights",
@@ -199,4 +199,4 @@ Study tasks() {
           "lowered it by 0.012. Claim 9 is the sentence of the source, which was expected to fail after that."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::tasks_study

@@ -12,7 +12,7 @@
 #include "optim/channels.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::transplant_study {
 namespace {
 
 using Channels = std::vector<double>;
@@ -232,7 +232,7 @@ std::vector<Claim> claims() {
 
 }  // namespace
 
-Study transplant() {
+Study study() {
   return {
       .name = "transplant",
       .title = "Decay before a norm, done by other means",
@@ -265,4 +265,4 @@ Study transplant() {
           "fifth is wrong; without it lengths grow, and the effective lr falls earlier."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::transplant_study

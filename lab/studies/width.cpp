@@ -11,7 +11,7 @@
 #include "lab/study/workloads.h"
 #include "optim/adam.h"
 
-namespace ebb::studies {
+namespace ebb::studies::width_study {
 namespace {
 
 using namespace toys;
@@ -105,7 +105,7 @@ Plot turns(const Results& results) {
 
 }  // namespace
 
-Study width() {
+Study study() {
   return {
       .name = "width",
       .title = "Decay across widths",
@@ -146,4 +146,4 @@ Study width() {
           "the kinds now."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::width_study

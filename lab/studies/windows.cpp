@@ -9,7 +9,7 @@
 #include "lab/study/workloads.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::windows_study {
 namespace {
 
 constexpr const char* images = "fashion-mnist";
@@ -102,7 +102,7 @@ Plot errors(const Results& results) {
 
 }  // namespace
 
-Study windows() {
+Study study() {
   const auto arm = [](const char* window, const char* quarters) {
     return Arm{{"window", window}, {"quarters", quarters}};
   };
@@ -157,4 +157,4 @@ Study windows() {
           "rate, when it ends; whether that is why it does harm here was not tried."};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::windows_study

@@ -8,7 +8,7 @@
 #include "optim/adam.h"
 #include "optim/sgd.h"
 
-namespace ebb::studies {
+namespace ebb::studies::decay_alone_study {
 namespace {
 
 // Decay alone takes lr lambda of a weight in a step, whatever the optimizer: without gradients nothing else moves it.
@@ -33,7 +33,7 @@ void run(const Trial& trial, Record& record) {
 
 }  // namespace
 
-Study decay_alone() {
+Study study() {
   return {.name = "decay_alone",
           .title = "What decay alone leaves",
           .statement = "Without gradients a weight shrinks by (1 - lr lambda)^t.",
@@ -45,4 +45,4 @@ Study decay_alone() {
           .claims = {exact({"1", "it is (1 - lr lambda)^t of it"}, "what is left", 1e-13)}};
 }
 
-}  // namespace ebb::studies
+}  // namespace ebb::studies::decay_alone_study
