@@ -34,9 +34,9 @@ namespace {
 
 constexpr std::size_t most_bytes = std::size_t{32} << 20;
 
-std::vector<std::byte> contents(ByteSource& source) {
+detail::PictureBytes contents(ByteSource& source) {
   constexpr std::size_t piece = std::size_t{1} << 16;
-  std::vector<std::byte> out;
+  detail::PictureBytes out;
   for (;;) {
     const std::size_t had = out.size();
     out.resize(had + piece);
@@ -84,10 +84,9 @@ std::string_view kind_of(std::string_view bytes) {
   return "bytes that no picture begins with";
 }
 
-}  // namespace
-
-Tensor read_picture(ByteSource& source, const PictureOptions& options) {
-  const std::vector<std::byte> bytes = contents(source);
+// What of a file may be decoded. Its bytes have gone when this returns: they can be as many as those of the pixels.
+detail::CheckedPicture checked_picture(ByteSource& source, const PictureOptions& options) {
+  const detail::PictureBytes bytes = contents(source);
   if (bytes.empty()) fail(source.name(), "nothing (0 bytes)", "a PNG or JPEG picture");
   const detail::EncodedPicture encoded{
       .bytes = bytes, .name = source.name(), .most_pixels = std::clamp<std::int64_t>(options.most_pixels, 1, 1 << 24)};
@@ -95,11 +94,16 @@ Tensor read_picture(ByteSource& source, const PictureOptions& options) {
   if (!png && !detail::is_jpeg(bytes))
     fail(source.name(), kind_of({reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(64, bytes.size())}),
          "a PNG or JPEG picture", "convert it to PNG");
-  const detail::CheckedPicture checked = png ? detail::check_png(encoded) : detail::check_jpeg(encoded);
-  const std::vector<std::uint8_t> pixels = detail::decode(checked, source.name());
-  return detail::oriented(
-      detail::without_alpha(pixels, checked.height, checked.width, checked.channels, options.background),
-      checked.orientation);
+  return png ? detail::check_png(encoded) : detail::check_jpeg(encoded);
+}
+
+}  // namespace
+
+Tensor read_picture(ByteSource& source, const PictureOptions& options) {
+  detail::CheckedPicture checked = checked_picture(source, options);
+  const Tensor pixels = detail::decode(checked, source.name());
+  checked.bytes = {};
+  return detail::oriented(detail::without_alpha(pixels, options.background), checked.orientation);
 }
 
 Tensor with_channels(const Tensor& picture, std::int64_t channels) {

@@ -8,8 +8,12 @@
 #include <vector>
 
 #include "data/picture.h"
+#include "framework/tensor/pool_allocator.h"
 
 namespace ebb::detail {
+
+// Files and pixels on their way: of the pool, so that the memory of one form serves the next.
+using PictureBytes = std::vector<std::byte, PoolAllocator<std::byte>>;
 
 // A picture in memory, before it is looked at.
 struct EncodedPicture {
@@ -20,7 +24,7 @@ struct EncodedPicture {
 
 // A picture that may be decoded: what it announces is within the limits and its parts lie inside of it.
 struct CheckedPicture {
-  std::vector<std::byte> bytes;  // as the decoder gets them
+  PictureBytes bytes;  // as the decoder gets them
   std::int64_t height = 0, width = 0;
   std::int64_t channels = 0;   // that the decoder will give: grey, grey + alpha, RGB, RGB + alpha
   int orientation = 1;         // of EXIF, 1 to 8

@@ -4,14 +4,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <new>
 
 #include "framework/tensor/error.h"
 
 namespace {
+
+using ebb::detail::PictureBytes;
 
 // The decoder's memory for one picture. Zeroed: what it does not fill would else be what stood there before.
 class Arena {
@@ -23,29 +23,30 @@ class Arena {
 
   // Null beyond the limit, as the decoder expects.
   void* allocate(std::size_t size) {
+    size = std::max<std::size_t>(1, size);
     if (size > most_ - held_) return nullptr;
-    std::unique_ptr<void, void (*)(void*)> memory(std::calloc(1, std::max<std::size_t>(1, size)), std::free);
-    if (memory == nullptr) {
+    try {
+      blocks_.emplace_back(size);
+    } catch (const std::exception&) {
       missed_ = true;
       return nullptr;
     }
-    blocks_.push_back({std::move(memory), size});
     held_ += size;
-    return blocks_.back().memory.get();
+    return blocks_.back().data();
   }
 
   void release(void* memory) {
-    const auto at = std::ranges::find(blocks_, memory, [](const Block& b) { return b.memory.get(); });
+    const auto at = block_at(memory);
     if (at == blocks_.end()) return;
-    held_ -= at->size;
+    held_ -= at->size();
     blocks_.erase(at);
   }
 
   void* reallocate(void* old, std::size_t size) {
     void* const out = allocate(size);
-    const auto at = std::ranges::find(blocks_, old, [](const Block& b) { return b.memory.get(); });
+    const auto at = block_at(old);
     if (out == nullptr || at == blocks_.end()) return out;
-    std::memcpy(out, old, std::min(size, at->size));
+    std::memcpy(out, old, std::min(size, at->size()));
     release(old);
     return out;
   }
@@ -56,11 +57,11 @@ class Arena {
   static thread_local Arena* current;
 
  private:
-  struct Block {
-    std::unique_ptr<void, void (*)(void*)> memory;
-    std::size_t size;
-  };
-  std::vector<Block> blocks_;
+  std::vector<PictureBytes>::iterator block_at(const void* memory) {
+    return std::ranges::find_if(blocks_, [&](const PictureBytes& block) { return block.data() == memory; });
+  }
+
+  std::vector<PictureBytes> blocks_;
   std::size_t most_, held_ = 0;
   bool missed_ = false;
 };
@@ -108,7 +109,7 @@ std::atomic<std::int64_t> calls = 0;
 
 std::int64_t decode_calls() { return calls.load(); }
 
-std::vector<std::uint8_t> decode(const CheckedPicture& picture, const std::string& name) {
+Tensor decode(const CheckedPicture& picture, const std::string& name) {
   calls.fetch_add(1, std::memory_order_relaxed);
   Arena arena(picture.most_bytes);
   const auto refuse = [&](const char* reason) {
@@ -128,7 +129,9 @@ std::vector<std::uint8_t> decode(const CheckedPicture& picture, const std::strin
   if (pixels == nullptr) refuse(stbi_failure_reason());
   if (width != picture.width || height != picture.height || channels != picture.channels)
     refuse("another size than announced");
-  return {pixels, pixels + picture.width * picture.height * picture.channels};
+  Tensor out({picture.height, picture.width, picture.channels}, DType::u8);
+  std::memcpy(out.mutable_data<std::uint8_t>(), pixels, out.bytes().size());
+  return out;
 }
 
 }  // namespace ebb::detail

@@ -12,19 +12,17 @@ std::uint8_t over(unsigned value, unsigned background, unsigned alpha) {
 
 }  // namespace
 
-Tensor without_alpha(const std::vector<std::uint8_t>& pixels, std::int64_t height, std::int64_t width,
-                     std::int64_t channels, const std::array<std::uint8_t, 3>& background) {
-  const bool alpha = channels == 2 || channels == 4, grey = channels <= 2;
+Tensor without_alpha(const Tensor& picture, const std::array<std::uint8_t, 3>& background) {
+  const std::int64_t height = picture.dim(0), width = picture.dim(1), channels = picture.dim(2);
+  if (channels == 1 || channels == 3) return picture;
+  const bool grey = channels == 2;
   const bool grey_background = background[0] == background[1] && background[1] == background[2];
-  const std::int64_t to = grey && (!alpha || grey_background) ? 1 : 3;
+  const std::int64_t to = grey && grey_background ? 1 : 3;
   Tensor out({height, width, to}, DType::u8);
+  const std::uint8_t* const pixels = picture.data<std::uint8_t>();
   std::uint8_t* const into = out.mutable_data<std::uint8_t>();
-  if (!alpha) {
-    std::copy(pixels.begin(), pixels.end(), into);
-    return out;
-  }
   for (std::int64_t i = 0; i < height * width; ++i) {
-    const std::uint8_t* const pixel = pixels.data() + i * channels;
+    const std::uint8_t* const pixel = pixels + i * channels;
     const unsigned strength = pixel[channels - 1];
     for (std::int64_t c = 0; c < to; ++c)
       into[i * to + c] = over(pixel[grey ? 0 : c], background[static_cast<std::size_t>(c)], strength);

@@ -3,17 +3,15 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
 
 #include "framework/tensor/tensor.h"
 
 namespace ebb::detail {
 
 // u8 [height, width, 1 or 3] from 1 to 4 channels, the last of 2 or 4 being alpha.
-Tensor without_alpha(const std::vector<std::uint8_t>& pixels, std::int64_t height, std::int64_t width,
-                     std::int64_t channels, const std::array<std::uint8_t, 3>& background);
+Tensor without_alpha(const Tensor& picture, const std::array<std::uint8_t, 3>& background);
 
-// The picture turned and mirrored as EXIF's orientation 1 to 8 wants.
+// The picture rotated and mirrored as EXIF's orientation 1 to 8 wants.
 Tensor oriented(const Tensor& picture, int orientation);
 
 }  // namespace ebb::detail

@@ -149,13 +149,13 @@ class PngChecker {
     return sum;
   }
 
-  std::vector<std::byte> inflated() const {
+  PictureBytes inflated() const {
     const std::size_t size = inflated_size();
     std::size_t packed = 0;
     for (const auto& part : compressed_) packed += part.size();
     constexpr std::size_t best_ratio = 1040;  // of deflate, rounded up
     if (size / best_ratio > packed) refuse("fewer pixels than it announces", "all of them");
-    std::vector<std::byte> out(size + 1);  // the byte more tells who has too many
+    PictureBytes out(size + 1);  // the byte more tells who has too many
     z_stream stream{};
     if (inflateInit(&stream) != Z_OK) fail(picture_.name, "a refusal of zlib to start", "memory for it");
     const std::unique_ptr<z_stream, decltype(&inflateEnd)> closer(&stream, inflateEnd);
@@ -178,13 +178,13 @@ class PngChecker {
   CheckedPicture rebuilt() const {
     const Header& h = *header_;
     const bool alpha = !transparency_.empty();
-    const std::vector<std::byte> pixels = stored(inflated());
+    const PictureBytes pixels = inflated();
     CheckedPicture out;
     out.height = h.height;
     out.width = h.width;
     out.orientation = orientation_;
     out.channels = (h.palette() ? 3 : h.samples()) + (alpha ? 1 : 0);
-    out.bytes.reserve(pixels.size() + 2048);  // the other chunks have less
+    out.bytes.reserve(stored_size(pixels.size()) + 2048);  // the other chunks have less
     for (const std::uint8_t byte : signature) out.bytes.push_back(std::byte{byte});
     put_chunk(out.bytes, "IHDR", picture_.bytes.subspan(16, 13));
     if (h.palette()) {
@@ -193,7 +193,9 @@ class PngChecker {
       put_chunk(out.bytes, "PLTE", all);
     }
     if (alpha) put_chunk(out.bytes, "tRNS", transparency_);
-    put_chunk(out.bytes, "IDAT", pixels);
+    put_beginning(out.bytes, "IDAT", stored_size(pixels.size()));
+    put_stored(out.bytes, pixels);
+    put_number(out.bytes, 0);
     put_chunk(out.bytes, "IEND", {});
     const std::size_t pixel_bytes =
         static_cast<std::size_t>(h.height * h.width * out.channels) * (h.depth == 16 ? 5 : 3);
@@ -201,22 +203,31 @@ class PngChecker {
     return out;
   }
 
-  static void put_number(std::vector<std::byte>& into, std::size_t value) {
+  static void put_number(PictureBytes& into, std::size_t value) {
     for (int shift = 24; shift >= 0; shift -= 8) into.push_back(static_cast<std::byte>(value >> shift & 0xFF));
   }
 
-  // The decoder looks at no checksum; theirs were compared above.
-  static void put_chunk(std::vector<std::byte>& into, std::string_view type, std::span<const std::byte> data) {
-    put_number(into, data.size());
+  static void put_beginning(PictureBytes& into, std::string_view type, std::size_t length) {
+    put_number(into, length);
     for (const char letter : type) into.push_back(static_cast<std::byte>(letter));
+  }
+
+  // The decoder looks at no checksum; theirs were compared above.
+  static void put_chunk(PictureBytes& into, std::string_view type, std::span<const std::byte> data) {
+    put_beginning(into, type, data.size());
     into.insert(into.end(), data.begin(), data.end());
     put_number(into, 0);
   }
 
+  // Of so many bytes as put_stored() writes them.
+  static std::size_t stored_size(std::size_t bytes) {
+    return bytes + 5 * ((bytes + stored_most - 1) / stored_most) + 6;
+  }
+
   // Blocks of deflate (RFC 1951, 3.2.4) that hold the bytes as they are.
-  static std::vector<std::byte> stored(const std::vector<std::byte>& bytes) {
-    std::vector<std::byte> out{std::byte{0x78}, std::byte{0x01}};
-    out.reserve(bytes.size() + 5 * (bytes.size() / stored_most + 1) + 6);
+  static void put_stored(PictureBytes& out, std::span<const std::byte> bytes) {
+    out.push_back(std::byte{0x78});
+    out.push_back(std::byte{0x01});
     for (std::size_t at = 0; at < bytes.size(); at += stored_most) {
       const std::size_t count = std::min(stored_most, bytes.size() - at);
       const std::size_t inverse = ~count & 0xFFFF;
@@ -229,7 +240,6 @@ class PngChecker {
       out.insert(out.end(), from, from + static_cast<std::ptrdiff_t>(count));
     }
     put_number(out, 0);
-    return out;
   }
 
   const EncodedPicture& picture_;

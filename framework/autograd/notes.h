@@ -2,10 +2,8 @@
 /// What an op notes about its result for the op behind it.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
-#include "framework/tensor/storage.h"
 #include "framework/tensor/tensor.h"
 
 namespace ebb {
@@ -28,28 +26,4 @@ struct Notes {
   Recompute recompute;   ///< See Var::recompute().
 };
 
-namespace detail {
-
-/// Memory from the pool of the tensors: steps ask the system for none.
-template <class T>
-struct PoolAllocator {
-  using value_type = T;  ///< For std::allocator_traits.
-
-  PoolAllocator() = default;
-  template <class U>
-  PoolAllocator(const PoolAllocator<U>& /*other*/) {}
-
-  /// Memory for `count` objects.
-  T* allocate(std::size_t count) {
-    static_assert(alignof(T) <= alignof(Storage));
-    return reinterpret_cast<T*>(acquire(count * sizeof(T))->data());
-  }
-
-  /// Gives it back.
-  void deallocate(T* objects, std::size_t /*count*/) noexcept { release(reinterpret_cast<Storage*>(objects) - 1); }
-
-  friend bool operator==(const PoolAllocator&, const PoolAllocator&) { return true; }
-};
-
-}  // namespace detail
 }  // namespace ebb

@@ -9,6 +9,7 @@
 
 #include "framework/autograd/notes.h"
 #include "framework/autograd/parameter.h"
+#include "framework/tensor/pool_allocator.h"
 #include "framework/tensor/tensor.h"
 
 namespace ebb {
