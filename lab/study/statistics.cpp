@@ -259,7 +259,7 @@ double auroc(std::span<const double> positive, std::span<const double> negative)
   std::ranges::sort(sorted);
   double won = 0;
   for (const double score : positive) {
-    const auto [low, high] = std::ranges::equal_range(sorted, score);
+    const auto [low, high] = std::equal_range(sorted.begin(), sorted.end(), score);
     won += static_cast<double>((low - sorted.begin()) + (high - sorted.begin())) / 2;
   }
   return won / static_cast<double>(positive.size()) / static_cast<double>(negative.size());
