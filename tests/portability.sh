@@ -5,7 +5,7 @@
 #   sh tests/portability.sh packages [FOLDER]    the packages that cpack makes of build/release, installed on a bare
 #                                                system of this one's version: it trains, and a user's project is built
 #   sh tests/portability.sh arm64 [FOLDER]       the preset arm64 on Debian 12, compiled there for ARM64; the fast tests
-#                                                run in an emulator
+#                                                run in an emulator, and it and this machine read each other's files
 # The folder must be empty; without one a temporary folder is made, and removed at the end. What is built is a copy of this
 # tree in the new system. With CCACHE_DIR set, the compiler runs under ccache with that folder.
 set -eu
@@ -127,6 +127,15 @@ elif [ "$what" = arm64 ]; then
   try cmake --preset arm64
   try cmake --build --preset arm64
   try ctest --preset arm64 -L '^fast$' -j "$(nproc)"
+  # Both programs run outside, where this machine's has its libraries; the other finds its own in the new system.
+  sh tests/packages.sh run
+  cmake --preset release >/dev/null
+  cmake --build --preset release --target ebb
+  if QEMU_LD_PREFIX=$root sh tests/exchange.sh build/release/ebb "$root/ebb/build/arm64/ebb"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+  fi
 else
   try sh examples/quickstart.sh
   try sh tests/run.sh

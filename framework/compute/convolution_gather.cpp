@@ -164,8 +164,8 @@ class GatherRun {
     packing.out_row = p_.packed_row(block.images);
     packing.out_block = packing.rows * packing.out_row;
     const std::int64_t size = p_.blocks * packing.out_block;
-    packing.out = parallel::scratch<T>(images_slot, size + 4 * kernel_.lanes);
-    std::fill_n(packing.out + size, 4 * kernel_.lanes, T(0));
+    packing.out = parallel::scratch<T>(images_slot, size + kernels::plane_registers * kernel_.lanes);
+    std::fill_n(packing.out + size, kernels::plane_registers * kernel_.lanes, T(0));
     for (std::int64_t group = 0; group < p_.packed_groups; ++group) {
       packing.x = a_.x + block.image * packing.x_image + begin * packing.x_row + group * p_.source;
       kernel_.pack_images(packing);

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "framework/kernels/machine.h"
+
 namespace ebb::kernels {
 
 /// Arguments of Convolution::pack_images.
@@ -97,6 +99,9 @@ struct DepthwiseRow {
   int64_t channels;   ///< Channels.
 };
 
+/// The most registers of positions that plane_row() reads together.
+constexpr int64_t plane_registers = factors_by_lane ? 16 : 4;
+
 /// Function pointers of the family for T = float or double.
 template <class T>
 struct Convolution {
@@ -118,7 +123,8 @@ struct Convolution {
   /// Cost of plane_row() in the unit of row_cost().
   int64_t (*plane_cost)(int64_t positions, int64_t channels);
 
-  /// row() for few output channels: images in blocks of 1, readable for 4 lanes numbers beyond their end.
+  /// row() for few output channels: images in blocks of 1, readable for plane_registers lanes numbers beyond
+  /// their end.
   void (*plane_row)(const ConvRow<T>& args);
 
   /// Registers of sums that a row of columns takes for each tap; worth it when below `columns`.

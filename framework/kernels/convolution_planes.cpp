@@ -7,9 +7,11 @@
 namespace ebb::kernels::EBB_KERNEL_ARCH {
 namespace {
 
-// Registers of positions in a tile of M channels.
+// Registers of positions in a tile of M channels: more in one of few. Four multiply-adds a cycle with a latency of
+// four, of which there are ARM64s, need sixteen sums.
+constexpr int few = factors_by_lane ? 1 : 2;
 template <int M>
-constexpr int position_registers = M <= 2 ? 4 : 2;
+constexpr int position_registers = static_cast<int>(M <= few ? plane_registers : plane_registers / 2);
 
 // Where the positions of a row stand in the result: images first, then columns.
 template <class T>
@@ -44,7 +46,7 @@ void write_positions(const Batch<T> (&sum)[M][V], const ConvRow<T>& row, int64_t
   constexpr int columns = M > 4 ? 8 : M;  // M, rounded up to a power of two
   Pixels<T> pixels(row, first);
   int64_t left = row.columns * row.images - first;
-#pragma GCC unroll 4
+#pragma GCC unroll most_columns
   for (int v = 0; v < V; ++v, left -= lanes<T>) {
     Batch<T> channels[columns];
 #pragma GCC unroll 8
@@ -77,14 +79,17 @@ void plane_tile(const ConvRow<T>& row, int64_t first) {
     pad_bias(row.bias, row.channels, M, bias);
 #pragma GCC unroll 8
     for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
+#pragma GCC unroll most_columns
       for (int v = 0; v < V; ++v) tile.sum[m][v] = Batch<T>(bias[m]);
   }
   const T* x = row.x + (row.x_offset + first);
   const T* w = row.w;
   for (int64_t b = 0; b < row.blocks; ++b, x += row.x_block, w += row.w_block)
     for (const ConvTap* tap = row.taps; tap != row.taps + row.tap_count; ++tap)
-      for (int64_t i = 0; i < tap->steps; ++i) tile.step(w + (tap->w + i * M), 1, x + (tap->x + i));
+      for (int64_t i = 0; i < tap->steps; ++i) {
+        if constexpr (factors_by_lane) tile.step_neighbours(w + (tap->w + i * M), x + (tap->x + i));
+        else tile.step(w + (tap->w + i * M), 1, x + (tap->x + i));
+      }
   write_positions<T, M, V>(tile.sum, row, first);
 }
 
@@ -116,20 +121,28 @@ int64_t plane_channels(int64_t channels) {
 
 template <class T>
 int64_t plane_cost(int64_t positions, int64_t channels) {
-  const int64_t registers_wide = channels <= 2 ? 4 : 2, width = registers_wide * lanes<T>;
+  const int64_t registers_wide = channels <= few ? position_registers<few> : position_registers<few + 1>,
+                width = registers_wide * lanes<T>;
   return ceil_div(positions, width) * registers_wide * plane_channels<T>(channels);
 }
 
 // Taps by channels of a tile of the gradient: their products and one register of each factor fit into the registers.
-constexpr int tile_taps = registers == 32 ? 4 : 3;
-constexpr int tile_channels = registers == 32 ? 6 : 3;
+// With four lanes planes pay for up to three channels.
+constexpr int tile_taps = factors_by_lane ? 6 : registers == 32 ? 4 : 3;
+constexpr int tile_channels = factors_by_lane || registers < 32 ? 3 : 6;
 
 template <class T>
 void plane_tile_gradient(const ConvPlanes<T>& args, int64_t tap, int64_t channel) {
   Batch<T> sum[tile_taps][tile_channels];
   const T* x[tile_taps];
   const T* dy[tile_channels];
+#ifdef __aarch64__  // where it shows: GCC then keeps all sums in registers
+#pragma GCC unroll 8
+#endif
   for (int t = 0; t < tile_taps; ++t) {
+#ifdef __aarch64__
+#pragma GCC unroll 8
+#endif
     for (int k = 0; k < tile_channels; ++k) sum[t][k] = Batch<T>(T(0));
     x[t] = args.x + args.taps[tap + t < args.tap_count ? tap + t : tap];  // products of a missing tap are not used
   }

@@ -13,7 +13,10 @@ void weight_tile(const ConvWeights<T>& args, int64_t first) {
     for (int64_t i = 0; i < args.rows; ++i) {
       const T* x = args.x + n * args.x_image + i * args.x_row + first;
       const T* dy = args.dy + n * args.dy_image + i * args.dy_row;
-      for (int64_t j = 0; j < args.columns; ++j, x += args.x_column, dy += args.dy_column) tile.step(x, 1, dy);
+      for (int64_t j = 0; j < args.columns; ++j, x += args.x_column, dy += args.dy_column) {
+        if constexpr (factors_by_lane) tile.step_neighbours(x, dy);
+        else tile.step(x, 1, dy);
+      }
     }
   }
   T* to[M];

@@ -76,7 +76,15 @@ void multiply_tile(const GemmPanel<T>& panel, int64_t first) {
   Tile<T, M, V> tile(panel.add ? nullptr : panel.bias, panel.columns);
   const T* a = panel.a + first * panel.depth;
   const T* b = panel.b;
-  if (first == 0 && panel.rows <= few_rows) {
+  if constexpr (factors_by_lane) {
+    // One loop for both, of which GCC keeps the sums where they are; its prefetches are few.
+    const int64_t soon = first == 0 && panel.rows <= few_rows ? ahead : 0;
+    for (int64_t k = 0; k < panel.depth; k += run, a += M * run, b += V * run * lanes<T>) {
+#pragma GCC unroll 16
+      for (int i = 0; i < V * run; i += prefetch_step<T>) __builtin_prefetch(b + soon + i * lanes<T>);
+      tile.template run<run>(a, b, run);
+    }
+  } else if (first == 0 && panel.rows <= few_rows) {
     for (int64_t k = 0; k < panel.depth; k += run, a += M * run, b += V * run * lanes<T>) {
 #pragma GCC unroll 16
       for (int i = 0; i < V * run; ++i) __builtin_prefetch(b + ahead + i * lanes<T>);
@@ -105,7 +113,7 @@ template <class T>
 void fill_table(Gemm<T>& table) {
   table.lanes = lanes<T>;
   table.depth_step = run;
-  table.row_block = most_rows<2> * (registers == 32 ? 5 : 11);
+  table.row_block = 70 / most_rows<2> * most_rows<2>;
   table.pack_columns = pack_columns<T>;
   table.pack_rows = pack_rows<T>;
   table.multiply = multiply<T>;

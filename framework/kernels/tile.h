@@ -4,47 +4,20 @@
 ///
 /// One step multiplies M broadcast numbers with V registers of weights: M V multiply-adds for M + V loads, so 14 x 2 on
 /// 32 registers needs 16 loads for 28 multiply-adds and stays below the two loads per cycle of current cores.
+///
+/// A multiply-add of ARM64 takes its factor from a lane, so factors come a register at a time: those of as many steps
+/// as there are lanes, L, or of L rows that are neighbours. In the first case L M V multiply-adds take M + L V loads,
+/// in the second M V take M / L + V. 10 x 2 in f32 has 18 loads for 80 multiply-adds. Its 20 sums, the 8 weights of
+/// four steps and a register of factors fit into 32, and cores that begin four multiply-adds a cycle, each of four
+/// cycles, need 16 sums.
 #pragma once
 
+#include "framework/kernels/machine.h"
 #include "framework/kernels/simd.h"
+#include "framework/kernels/tile_edges.h"
 #include "framework/kernels/tile_rows.h"
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {
-
-/// Writes rows of a spilled tile, `width` numbers apart in `part`: `columns` <= width numbers of each to to[m], or all
-/// of them for the first `whole` rows. Not inlined, since tiles are many and this is their rare end.
-template <class T>
-[[gnu::noinline]] static void write_rows(const T* part, int64_t width, T* const* to, int64_t rows, int64_t columns,
-                                         int64_t whole) {
-  for (int64_t m = 0; m < rows; ++m, part += width) {
-    T* const at = to[m];
-    if (m < whole) {
-      for (int64_t j = 0; j < width; j += lanes<T>) Batch<T>::load_aligned(part + j).store_unaligned(at + j);
-    } else {
-      for (int64_t j = 0; j < columns; ++j) at[j] = part[j];
-    }
-  }
-}
-
-/// Adds rows of a spilled tile to `columns` <= width numbers at to[m].
-template <class T>
-[[gnu::noinline]] static void add_rows(const T* part, int64_t width, T* const* to, int64_t rows, int64_t columns) {
-  for (int64_t m = 0; m < rows; ++m, part += width) {
-    T* const at = to[m];
-    if (columns == width) {
-      for (int64_t j = 0; j < width; j += lanes<T>)
-        (Batch<T>::load_unaligned(at + j) + Batch<T>::load_aligned(part + j)).store_unaligned(at + j);
-    } else {
-      for (int64_t j = 0; j < columns; ++j) at[j] += part[j];
-    }
-  }
-}
-
-/// `columns` <= width numbers of a bias, then zeros.
-template <class T>
-[[gnu::noinline]] static void pad_bias(const T* bias, int64_t columns, int64_t width, T* out) {
-  for (int64_t j = 0; j < width; ++j) out[j] = j < columns ? bias[j] : T(0);
-}
 
 /// The sums of a tile.
 template <class T, int M, int V>
@@ -55,37 +28,77 @@ struct Tile {
   [[gnu::always_inline]] Tile() {
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
+#pragma GCC unroll most_columns
       for (int v = 0; v < V; ++v) sum[m][v] = Batch<T>(T(0));
   }
 
   /// Sums that start from the `columns` <= V lanes numbers of a bias, or from 0 where it is null.
   [[gnu::always_inline]] Tile(const T* bias, int64_t columns) {
     Batch<T> start[V];
-#pragma GCC unroll 4
+#pragma GCC unroll most_columns
     for (int v = 0; v < V; ++v) start[v] = Batch<T>(T(0));
     if (bias != nullptr) {
       alignas(64) T padded[width];
       pad_bias(bias, columns, width, padded);
-#pragma GCC unroll 4
+#pragma GCC unroll most_columns
       for (int v = 0; v < V; ++v) start[v] = Batch<T>::load_aligned(padded + v * lanes<T>);
     }
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
+#pragma GCC unroll most_columns
       for (int v = 0; v < V; ++v) sum[m][v] = start[v];
   }
 
   /// One step: row m's factor is x[m * x_row], the columns' factors are the V registers at w.
   [[gnu::always_inline]] void step(const T* x, int64_t x_row, const T* w) {
     Batch<T> columns[V];
-#pragma GCC unroll 4
+#pragma GCC unroll most_columns
     for (int v = 0; v < V; ++v) columns[v] = Batch<T>::load_unaligned(w + v * lanes<T>);
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m) {
       const Batch<T> factor(x[m * x_row]);
-#pragma GCC unroll 4
+#pragma GCC unroll most_columns
       for (int v = 0; v < V; ++v) sum[m][v] = xsimd::fma(factor, columns[v], sum[m][v]);
+    }
+  }
+
+  /// One step of rows whose factors are neighbours: row m's is x[m].
+  [[gnu::always_inline]] void step_neighbours(const T* x, const T* w) { step_groups(x, lanes<T>, w); }
+
+  /// One step of rows in groups of `lanes` whose factors are neighbours: row m's is x[m / lanes * group + m % lanes].
+  [[gnu::always_inline]] void step_groups(const T* x, int64_t group, const T* w) {
+    constexpr int groups = static_cast<int>(ceil_div(M, lanes<T>)), whole = M / lanes<T>;
+    Batch<T> columns[V], factors[groups];
+#pragma GCC unroll most_columns
+    for (int v = 0; v < V; ++v) columns[v] = Batch<T>::load_unaligned(w + v * lanes<T>);
+#pragma GCC unroll 16
+    for (int g = 0; g < whole; ++g) factors[g] = Batch<T>::load_unaligned(x + g * group);
+#pragma GCC unroll 16
+    for (int m = 0; m < M; ++m) {
+      const int g = m / lanes<T>, lane = m % lanes<T>;
+      const Batch<T> factor(g < whole ? factors[g].data[lane] : x[g * group + lane]);
+#pragma GCC unroll most_columns
+      for (int v = 0; v < V; ++v) sum[m][v] = xsimd::fma(factor, columns[v], sum[m][v]);
+    }
+  }
+
+  /// As many steps as there are lanes: in step i row m's factor is x[m * S + i], and the columns' are the V registers
+  /// at w[i]. Many rows of one register take turns, so that a sum need not wait for itself.
+  template <int S>
+  [[gnu::always_inline]] void lane_steps(const T* x, const T* w) {
+    constexpr int turns = V == 1 && M > 10 ? M / 2 : 1, round = turns * lanes<T>;
+    Batch<T> columns[lanes<T>][V], factors[M];
+#pragma GCC unroll 4
+    for (int i = 0; i < lanes<T>; ++i)
+#pragma GCC unroll most_columns
+      for (int v = 0; v < V; ++v) columns[i][v] = Batch<T>::load_unaligned(w + (i * V + v) * lanes<T>);
+#pragma GCC unroll 64
+    for (int n = 0; n < M * lanes<T>; ++n) {
+      const int i = n / turns % lanes<T>;
+      const int m = n / round * turns + n % turns;
+      if (i == 0) factors[m] = Batch<T>::load_unaligned(x + m * S);
+#pragma GCC unroll most_columns
+      for (int v = 0; v < V; ++v) sum[m][v] = xsimd::fma(Batch<T>(factors[m].data[i]), columns[i][v], sum[m][v]);
     }
   }
 
@@ -96,6 +109,14 @@ struct Tile {
     constexpr int unrolled = S % 4 == 0 ? 4 : 1;
 #pragma GCC unroll 1
     for (int64_t i = 0; i < count; i += unrolled, x += unrolled, w += unrolled * V * lanes<T>) {
+      if constexpr (factors_by_lane && S == 1) {
+        step_neighbours(x, w);
+        continue;
+      } else if constexpr (factors_by_lane && unrolled == 4) {
+#pragma GCC unroll 2
+        for (int j = 0; j < unrolled; j += lanes<T>) lane_steps<S>(x + j, w + j * V * lanes<T>);
+        continue;
+      }
 #pragma GCC unroll 4
       for (int j = 0; j < unrolled; ++j) step(x + j, S, w + j * V * lanes<T>);
     }
@@ -107,7 +128,7 @@ struct Tile {
     if (columns == width || whole >= M) {
 #pragma GCC unroll 16
       for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
+#pragma GCC unroll most_columns
         for (int v = 0; v < V; ++v) sum[m][v].store_unaligned(to[m] + v * lanes<T>);
     } else {
       alignas(64) T part[M * width];
@@ -127,7 +148,7 @@ struct Tile {
   [[gnu::always_inline]] void spill(T* part) {
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
+#pragma GCC unroll most_columns
       for (int v = 0; v < V; ++v) sum[m][v].store_aligned(part + (m * V + v) * lanes<T>);
   }
 };

@@ -2,6 +2,7 @@
 /// How rows are divided among register tiles of a few sizes. Included by kernel sources only.
 #pragma once
 
+#include "framework/kernels/machine.h"
 #include "framework/kernels/simd.h"
 
 namespace ebb::kernels::EBB_KERNEL_ARCH {
@@ -12,15 +13,26 @@ constexpr int registers = 32;
 constexpr int registers = 16;
 #endif
 
+/// Registers of T from one prefetch to the next: where a register is a quarter of a line, others would ask for nothing
+/// new.
+template <class T>
+constexpr int prefetch_step = factors_by_lane ? 64 / static_cast<int>(sizeof(Batch<T>)) : 1;
+
+/// The most registers of columns in a tile.
+constexpr int most_columns = factors_by_lane ? 16 : 4;
+
 /// A number as a type.
 template <int N>
 struct Int {
   static constexpr int value = N;
 };
 
-/// Rows of the largest tile of V registers a row: the sums, V weights and a broadcast fit into the registers.
+/// Rows of the largest tile of V registers a row: the sums, V weights and a broadcast fit into the registers; on ARM64
+/// the sums, the weights of four steps and a register of factors.
 template <int V>
-constexpr int most_rows = registers == 32 ? (V == 1 ? 16 : 14) : (V == 1 ? 12 : 6);
+constexpr int most_rows = factors_by_lane   ? (V == 1 ? 16 : 10)
+                          : registers == 32 ? (V == 1 ? 16 : 14)
+                                            : (V == 1 ? 12 : 6);
 
 /// True when there is a tile of M rows. Few sizes keep the code small; they reach every number of rows.
 template <int V>

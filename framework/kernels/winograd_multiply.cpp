@@ -59,7 +59,7 @@ template <int M, int V>
   for (int64_t c = 0; c < depth; c += vector, v += v_step, u += vector * V * vector) {
     if (far)
 #pragma GCC unroll 32
-      for (int i = 0; i < vector * V; ++i) __builtin_prefetch(u + far_ahead + i * vector);
+      for (int i = 0; i < vector * V; i += prefetch_step<float>) __builtin_prefetch(u + far_ahead + i * vector);
     tile.template run<vector>(v, u, vector);
   }
 #pragma GCC unroll 16
@@ -126,7 +126,52 @@ void outer_products(const WinogradOuter& args) {
   }
 }
 
-void outer(const WinogradOuter& args) { args.width > vector ? outer_products<2>(args) : outer_products<1>(args); }
+// Register tiles of B registers of input channels by V of output channels, summed over the tiles of a block: 16 sums,
+// or 8 for the last channels. Each load of input channels brings the factors of so many rows as there are lanes.
+template <int B, int V>
+[[gnu::noinline]] void outer_tile_by_lane(const float* v, const float* d, float* s, int64_t tiles, bool add) {
+  Tile<float, B * vector, V> tile;
+  const int64_t block = tiles * vector;
+#pragma GCC unroll 1
+  for (int64_t t = 0; t < tiles; ++t, v += vector, d += V * vector) tile.step_groups(v, block, d);
+#pragma GCC unroll 16
+  for (int i = 0; i < B * vector; ++i) {
+#pragma GCC unroll 2
+    for (int j = 0; j < V; ++j) {
+      float* const to = s + (i * V + j) * vector;
+      (add ? Batch<float>::load_unaligned(to) + tile.sum[i][j] : tile.sum[i][j]).store_unaligned(to);
+    }
+  }
+}
+
+template <int V>
+void outer_products_by_lane(const WinogradOuter& args) {
+  constexpr int most = 4 / V;
+  const int64_t registers_deep = args.depth / vector;
+  const int64_t calls = args.points * (ceil_div(registers_deep, most));
+  Ahead ahead[2] = {{args.ahead[0], calls}, {args.ahead[1], calls}};
+  for (int64_t p = 0; p < args.points; ++p) {
+    const float* const v = args.v + p * args.v_point;
+    const float* const d = args.d + p * args.d_point;
+    float* const s = args.s + p * args.s_point;
+    for (int64_t c = 0; c < registers_deep; c += most) {
+      ahead[0].next();
+      ahead[1].next();
+      if (registers_deep - c >= most) {
+        outer_tile_by_lane<most, V>(v + c * args.tiles * vector, d, s + c * V * vector * vector, args.tiles, args.add);
+        continue;
+      }
+      for (int64_t b = c; b < registers_deep; ++b)
+        outer_tile_by_lane<1, V>(v + b * args.tiles * vector, d, s + b * V * vector * vector, args.tiles, args.add);
+    }
+  }
+}
+
+void outer(const WinogradOuter& args) {
+  if constexpr (factors_by_lane)
+    args.width > vector ? outer_products_by_lane<2>(args) : outer_products_by_lane<1>(args);
+  else args.width > vector ? outer_products<2>(args) : outer_products<1>(args);
+}
 
 }  // namespace
 

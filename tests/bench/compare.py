@@ -152,6 +152,13 @@ def replace_section(path, title, body):
         file.write(before + heading + "\n" + "\n".join(body) + "\n" + "".join(after[1:]))
 
 
+def kept_section(path, title):
+    """The lines of a section that another script wrote; none where it does not stand there."""
+    with open(path, encoding="utf-8") as file:
+        _, heading, rest = file.read().partition(f"\n## {title}\n")
+    return heading + rest.partition("\n## ")[0] if heading else ""
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
@@ -222,6 +229,7 @@ def main():
                          platform.machine())
         version = subprocess.run([options.python, "-c", "import torch; print(torch.__version__)"], env=environment,
                                  capture_output=True, text=True).stdout.strip()
+        predicted = kept_section(options.write, "ARM64: a prediction") if os.path.exists(options.write) else ""
         with open(options.write, "w", encoding="utf-8") as out:
             out.write(f"""# Speed against PyTorch
 
@@ -271,7 +279,7 @@ what a convolution does is counted as direct arithmetic, of which Winograd's met
 
 ## What looking on costs
 
-""" + "\n".join(looks) + "\n" + "".join(f"\n## {title}\n\n" + "\n".join(body) + "\n" for title, body in uses.items()))
+""" + "\n".join(looks) + "\n" + "".join(f"\n## {title}\n\n" + "\n".join(body) + "\n" for title, body in uses.items()) + predicted)
 
 
 if __name__ == "__main__":
