@@ -1,6 +1,8 @@
 // The program that steps 1 to 4 of docs/tutorial.md are typed into.
 // code: program
+#include <algorithm>
 #include <iostream>
+#include <numeric>
 
 #include <ebb/ebb.h>
 
