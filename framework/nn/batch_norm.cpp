@@ -4,6 +4,7 @@
 
 #include "framework/compute/basic.h"
 #include "framework/nn/check.h"
+#include "framework/nn/shard_pass.h"
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -34,6 +35,9 @@ Var BatchNorm::forward(const Var& x, Activation activation) {
   BatchNormOptions how{
       .training = uses_batch(), .eps = options_.eps, .new_weight = options_.new_weight, .activation = activation};
   const bool mixes = options_.track && training();
+  ShardPass* const shard = how.training ? ShardPass::current() : nullptr;
+  if (shard != nullptr && shard->together()) how.exchange = shard;
+  how.update_running = shard == nullptr;
   BatchNormState state;
   if (options_.track) {
     state.running_mean = running_mean->value();
@@ -42,14 +46,35 @@ Var BatchNorm::forward(const Var& x, Activation activation) {
     state.running_mean = Tensor::zeros({options_.channels}, x.dtype());
     state.running_variance = Tensor::zeros({options_.channels}, x.dtype());
   }
-  if (mixes && options_.cumulative) how.new_weight = 1.0 / (batches->value().item() + 1.0);
+  if (mixes && shard == nullptr) how.new_weight = next_weight();
   Var y = batch_norm(x, detail::optional_var(scale), detail::optional_var(shift), state, how);
+  if (shard != nullptr) {
+    shard->keep_moments(*this, state.moments);
+    return y;
+  }
   if (mixes) ++*batches->value().mutable_data<std::int64_t>();
   if (how.training) {
     batch_mean_ = std::move(state.batch_mean);
     batch_variance_ = std::move(state.batch_variance);
   }
   return y;
+}
+
+// Of the next batch in the running statistics.
+double BatchNorm::next_weight() const {
+  return options_.cumulative ? 1.0 / (batches->value().item() + 1.0) : options_.new_weight;
+}
+
+void BatchNorm::take_batch(const Tensor& moments) {
+  const bool mixes = options_.track && training();
+  const DType dtype = scale ? scale->value().dtype() : DType::f32;
+  BatchNormState state;
+  state.running_mean = mixes ? running_mean->value() : Tensor::zeros({options_.channels}, dtype);
+  state.running_variance = mixes ? running_variance->value() : Tensor::zeros({options_.channels}, dtype);
+  update_running(state, moments, mixes ? next_weight() : options_.new_weight);
+  if (mixes) ++*batches->value().mutable_data<std::int64_t>();
+  batch_mean_ = std::move(state.batch_mean);
+  batch_variance_ = std::move(state.batch_variance);
 }
 
 void BatchNorm::reset_running() {

@@ -19,7 +19,9 @@ struct BatchNormLayerOptions {
 };
 
 /// What both batch norms share. In training it normalises with the biased variance of the batch and mixes the mean
-/// and the unbiased variance into the running ones; in eval mode it normalises with those.
+/// and the unbiased variance into the running ones; in eval mode it normalises with those. In a shard of a batch
+/// (ShardPass) it normalises with the variance of the shard, or of all shards where they go along together, and leaves
+/// the running ones to take_batch().
 class BatchNorm : public Layer {
  public:
   /// For Child and Sequential.
@@ -34,6 +36,10 @@ class BatchNorm : public Layer {
 
   /// True when the next call normalises with the statistics of its batch.
   bool uses_batch() const { return training() || !options_.track; }
+
+  /// Ends a batch that was computed in shards (ShardPass): takes its moments, f64 `[3, channels]`, as a call in
+  /// training takes those of its own batch.
+  void take_batch(const Tensor& moments);
 
   /// The options.
   const BatchNormLayerOptions& options() const { return options_; }
@@ -61,6 +67,8 @@ class BatchNorm : public Layer {
   BatchNorm(const BatchNormLayerOptions& options, int least_rank, int greatest_rank);
 
  private:
+  double next_weight() const;
+
   BatchNormLayerOptions options_;
   int least_rank_;
   int greatest_rank_;

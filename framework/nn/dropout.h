@@ -13,7 +13,8 @@ struct DropoutOptions {
 
 /// Any shape. In training each element becomes 0 with probability p, the others are divided by 1 - p; in eval mode the
 /// identity. Draws are a function of the key of the layer's path, the number of the call and the element: a model
-/// restored from its state goes on with the numbers it would have had.
+/// restored from its state goes on with the numbers it would have had. In a shard of a batch (ShardPass) the element is
+/// that of the whole batch's array.
 class Dropout : public Layer {
  public:
   /// For Child and Sequential.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <vector>
 
 #include "framework/autograd/repeat.h"
 #include "framework/compute/blocks.h"
@@ -27,6 +28,13 @@ void require_statistics(const char* what, const Tensor& tensor, std::int64_t cha
          text('[', channels, "] f32 or f64"), "make it with Tensor::zeros (the mean) or Tensor::full(..., 1)");
 }
 
+void require_values(std::int64_t values, std::int64_t least, const Shape& x) {
+  if (values < least)
+    fail(batch_norm_op, text("an input of shape ", x, ", ", values, " values for each channel, in training"),
+         text("at least ", least, " values for each channel"),
+         "use a larger batch, or call eval() to use the running statistics");
+}
+
 void require_arguments(const Var& x, const Var& scale, const Var& shift, const BatchNormState& state,
                        const BatchNormOptions& options) {
   detail::require_normalizable(batch_norm_op, x.value(), 1, scale.value(), shift.value(), options.eps);
@@ -36,10 +44,8 @@ void require_arguments(const Var& x, const Var& scale, const Var& shift, const B
   if (!(options.new_weight >= 0 && options.new_weight <= 1))
     fail(batch_norm_op, text("new_weight = ", options.new_weight), "0 to 1",
          "it weighs the new statistics: 0.1 keeps nine tenths of the old ones");
-  if (options.training && x.size() / channels < 2)
-    fail(batch_norm_op,
-         text("an input of shape ", x.shape(), ", ", x.size() / channels, " values for each channel, in training"),
-         "at least 2 values for each channel", "use a larger batch, or call eval() to use the running statistics");
+  // A part of a batch may have fewer: the batch counts.
+  if (options.training) require_values(x.size() / channels, options.exchange == nullptr ? 2 : 1, x.shape());
 }
 
 // Count, mean and M2 of each channel of x, f64 [3, channels].
@@ -110,18 +116,18 @@ void take_statistics(const Var& x, BatchNormState& state, const BatchNormOptions
     }
     return;
   }
-  const Tensor moments = moments_of(x);
-  const double* const m = moments.data<double>();
-  Tensor mean_now({channels}, DType::f64), biased({channels}, DType::f64), unbiased({channels}, DType::f64);
-  for (std::int64_t c = 0; c < channels; ++c) {
-    mean[c] = mean_now.mutable_data<double>()[c] = m[channels + c];
-    variance[c] = biased.mutable_data<double>()[c] = m[2 * channels + c] / m[c];
-    unbiased.mutable_data<double>()[c] = m[2 * channels + c] / (m[c] - 1);
+  state.moments = moments_of(x);
+  if (options.exchange != nullptr) {
+    state.moments = state.moments.clone();  // the op before x has a handle too
+    options.exchange->merge_moments(state.moments.mutable_span<double>());
+    require_values(static_cast<std::int64_t>(state.moments.data<double>()[0]), 2, x.shape());
   }
-  mix(state.running_mean, mean_now, options.new_weight);
-  mix(state.running_variance, unbiased, options.new_weight);
-  state.batch_mean = as_type(mean_now, state.running_mean.dtype());
-  state.batch_variance = as_type(biased, state.running_mean.dtype());
+  const double* const m = state.moments.data<double>();
+  for (std::int64_t c = 0; c < channels; ++c) {
+    mean[c] = m[channels + c];
+    variance[c] = m[2 * channels + c] / m[c];
+  }
+  if (options.update_running) update_running(state, state.moments, options.new_weight);
 }
 
 ChannelTerms terms_of(const Tensor& kept, std::int64_t c) {
@@ -188,8 +194,16 @@ const double* backward_sums(const Tensor& x, const Tensor& dy, const Tensor& kep
   return partial;
 }
 
+// How the statistics depend on x.
+struct Dependence {
+  bool there;              // not with constant ones
+  double count;            // values of each channel that were normalised together
+  PartExchange* exchange;  // null: all of them in one tensor
+};
+
 template <class T>
-void backward(const Tensor& x, const Tensor& kept, bool relu, bool training, const Tensor& dy, InputGrads& dx) {
+void backward(const Tensor& x, const Tensor& kept, bool relu, const Dependence& on_x, const Tensor& dy,
+              InputGrads& dx) {
   const std::int64_t channels = x.dim(-1);
   const std::int64_t rows = x.size() / channels;
   const auto& kernels = kernels_of<T>().normalization;
@@ -200,7 +214,7 @@ void backward(const Tensor& x, const Tensor& kept, bool relu, bool training, con
   ChannelArrays<T> arrays = detail::channel_arrays<T>(channels);
   for (std::int64_t c = 0; c < channels; ++c) arrays.set(c, terms_of(kept, c));
   const double* sums = nullptr;
-  if (training || dx.wants(1) || dx.wants(2)) sums = backward_sums<T>(x, dy, kept, arrays.map(relu));
+  if (on_x.there || dx.wants(1) || dx.wants(2)) sums = backward_sums<T>(x, dy, kept, arrays.map(relu));
   if (dx.wants(1)) {
     Tensor dscale({channels}, x.dtype());
     for (std::int64_t c = 0; c < channels; ++c)
@@ -213,9 +227,15 @@ void backward(const Tensor& x, const Tensor& kept, bool relu, bool training, con
     dx.add(2, std::move(dshift));
   }
   if (!dx.wants(0)) return;
-  for (std::int64_t c = 0; training && c < channels; ++c) {
+  std::vector<double> of_all;
+  if (on_x.there && on_x.exchange != nullptr) {
+    of_all.assign(sums, sums + 2 * channels);
+    on_x.exchange->sum(of_all);
+    sums = of_all.data();
+  }
+  for (std::int64_t c = 0; on_x.there && c < channels; ++c) {
     ChannelTerms terms = terms_of(kept, c);
-    terms.depend_on_x(inverse[c], scale[c] * sums[c], scale[c] * sums[channels + c], static_cast<double>(rows));
+    terms.depend_on_x(inverse[c], scale[c] * sums[c], scale[c] * sums[channels + c], on_x.count);
     arrays.set(c, terms);
   }
   Tensor out(x.shape(), x.dtype());
@@ -254,6 +274,22 @@ detail::Repeat repeat_of(const Tensor& kept, const BatchNormState& state, const 
 
 }  // namespace
 
+void update_running(BatchNormState& state, const Tensor& moments, double new_weight) {
+  const std::int64_t channels = moments.dim(1);
+  const double* const m = moments.data<double>();
+  if (m[0] < 2) fail(batch_norm_op, text("moments of ", m[0], " values for each channel"), "at least 2 values");
+  Tensor mean({channels}, DType::f64), biased({channels}, DType::f64), unbiased({channels}, DType::f64);
+  for (std::int64_t c = 0; c < channels; ++c) {
+    mean.mutable_data<double>()[c] = m[channels + c];
+    biased.mutable_data<double>()[c] = m[2 * channels + c] / m[c];
+    unbiased.mutable_data<double>()[c] = m[2 * channels + c] / (m[c] - 1);
+  }
+  mix(state.running_mean, mean, new_weight);
+  mix(state.running_variance, unbiased, new_weight);
+  state.batch_mean = as_type(mean, state.running_mean.dtype());
+  state.batch_variance = as_type(biased, state.running_mean.dtype());
+}
+
 Var batch_norm(const Var& x, const Var& scale, const Var& shift, BatchNormState& state,
                const BatchNormOptions& options) {
   require_arguments(x, scale, shift, state, options);
@@ -269,12 +305,12 @@ Var batch_norm(const Var& x, const Var& scale, const Var& shift, BatchNormState&
     k[scale_row * channels + c] = element(scale.value(), c, 1);
     k[shift_row * channels + c] = element(shift.value(), c, 0);
   }
+  const Dependence on_x{training, training ? state.moments.data<double>()[0] : 0.0, options.exchange};
   Tensor y = forward(x.value(), kept, relu);
   Var out = record(
       {relu ? "batch_norm_relu" : batch_norm_op, {{"training", training ? 1.0 : 0.0}, {"eps", options.eps}}},
-      {x, scale, shift}, std::move(y), [x = Saved(x.value()), kept, relu, training](const Tensor& dy, InputGrads& dx) {
-        dispatch(batch_norm_op, dy.dtype(),
-                 [&](auto zero) { backward<decltype(zero)>(*x, kept, relu, training, dy, dx); });
+      {x, scale, shift}, std::move(y), [x = Saved(x.value()), kept, relu, on_x](const Tensor& dy, InputGrads& dx) {
+        dispatch(batch_norm_op, dy.dtype(), [&](auto zero) { backward<decltype(zero)>(*x, kept, relu, on_x, dy, dx); });
       });
   if (detail::op_observer != nullptr && out.tracked() && !training)
     detail::op_observer->repeat(repeat_of(kept, state, options));

@@ -17,7 +17,8 @@ ebb_test(gradients
     framework/ops/gradient_rows_layers.cpp framework/ops/gradient_rows_statistics.cpp
     framework/ops/gradient_rows_structure.cpp)
 ebb_test(normalization
-  SOURCES framework/ops/batch_norm_fed_test.cpp framework/ops/batch_norm_test.cpp framework/ops/group_norm_test.cpp
+  SOURCES framework/ops/batch_norm_fed_test.cpp framework/ops/batch_norm_parts_test.cpp framework/ops/batch_norm_test.cpp
+    framework/ops/group_norm_test.cpp support/ranks.cpp
     framework/ops/layer_norm_test.cpp framework/ops/recompute_test.cpp framework/kernels/normalization_test.cpp)
 ebb_test(losses
   SOURCES framework/kernels/dropout_test.cpp framework/ops/dropout_test.cpp framework/ops/loss_options_test.cpp

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "framework/autograd/gradcheck.h"
+#include "framework/ops/shape.h"
 #include "tests/support/tensors.h"
 
 namespace ebb {
@@ -50,6 +51,30 @@ BOOST_AUTO_TEST_CASE(equals_the_scalar_random_numbers_on_every_instruction_set) 
       }
     }
   }
+}
+
+// Wherever it begins and ends: within a group of Philox's, at its edges, over the edge of a block.
+BOOST_AUTO_TEST_CASE(a_part_of_an_array_gets_its_part_of_the_mask) {
+  for (const std::string& name : instruction_sets()) {
+    const InstructionSet use(name);
+    for (const DType dtype : types) {
+      constexpr std::int64_t all = 20001;
+      const Tensor whole = random({all}, 1, 1, 2, dtype), up = random({all}, 2, 1, 2, dtype);
+      const Run want = run(whole, up, 0.4, Rng(9));
+      for (const std::int64_t first : {0, 1, 16, 63, 64, 65, 100, 8191, 8192, 9000})
+        for (const std::int64_t size : {1, 5, 63, 64, 65, 1000, 11001}) {
+          const auto part = [&](const Tensor& t) { return slice(t, 0, first, first + size).value(); };
+          Tape tape;
+          const Var in = tape.input(part(whole));
+          const Var y = dropout(in, 0.4, Rng(9), first);
+          tape.backward(y, part(up));
+          BOOST_TEST(same_bits(y.value(), part(want.y)), name << ": " << size << " from " << first << " on");
+          BOOST_TEST(same_bits(tape.gradient(in), part(want.dx)), name << ": " << size << " from " << first << " on");
+        }
+    }
+  }
+  BOOST_TEST(error_of([] { dropout(Tensor::zeros({3}), 0.5, Rng(1), -1); }) ==
+             "[dropout] got a mask from element -1 on; wanted 0 or more");
 }
 
 BOOST_AUTO_TEST_CASE(rate_and_expectation) {
