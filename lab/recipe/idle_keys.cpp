@@ -116,6 +116,9 @@ void require_no_idle_keys(const Recipe& recipe) {
     }
     if (!idle.empty()) fail_idle(idle.front().first, idle, family, get(recipe, family.key));
   }
+  if (recipe.shards == 1 && recipe.batch_norm_over != Recipe{}.batch_norm_over)
+    fail("batch_norm_over", text("\"", recipe.batch_norm_over, "\" beside shards = 1, which ignores it"),
+         "two shards or more", "leave it out, or set shards = 2 or more");
   for (const GroupRecipe& group : recipe.groups)
     if (group.adam && recipe.optimizer != "muon")
       fail(text("group \"", group.name, '"'), text("adam = true beside optimizer = \"", recipe.optimizer, '"'),

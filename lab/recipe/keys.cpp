@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "data/packed_set.h"
+#include "framework/parallel/shards.h"
 #include "lab/recipe/names.h"
 #include "lab/recipe/selector_text.h"
 #include "lab/recipe/word_field.h"
@@ -20,6 +21,19 @@ constexpr std::uint64_t most_seed = std::numeric_limits<std::int64_t>::max();  /
 Field<Recipe> own(Field<Recipe> field) {
   field.of_groups = true;
   return field;
+}
+
+// A power of two.
+Field<Recipe> shard_count(const char* key, const char* help, std::int64_t Recipe::*member) {
+  return field(
+      key, help, Written::plain, member,
+      [](std::string_view value, std::string_view where, const Extensions*) {
+        const auto count = parse_number(value, where, Range<std::int64_t>{.low = 1, .high = parallel::most_shards});
+        if (!parallel::is_shard_count(count))
+          fail(where, as_written(value), text("a power of two from 1 to ", parallel::most_shards));
+        return count;
+      },
+      [](std::int64_t count) { return text(count); });
 }
 
 bool is_packed_set(std::string_view name) { return name.ends_with(packed_set_ending); }
@@ -126,6 +140,8 @@ const std::vector<Section>& sections() {
       number("label_smoothing", "share of the target spread over all classes", &R::label_smoothing, below_one),
       words("clip", "what is clipped of the gradient", &R::clip, clip_names()),
       number("clip_limit", "its largest size", &R::clip_limit, positive),
+      shard_count("shards", "parts of a batch that are computed each by itself, a power of two", &R::shards),
+      words("batch_norm_over", "what batch norms normalise over where there are two shards or more", &R::batch_norm_over, {"shard", "batch"}),
       number("accumulate", "batches whose gradients are averaged for one update", &R::accumulate, 1, many),
       words("non_finite", "at NaN or infinity", &R::non_finite, non_finite_policies()),
     }},

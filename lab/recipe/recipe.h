@@ -87,6 +87,8 @@ struct Recipe {
   double label_smoothing = 0;                       ///< Of the cross-entropy, in [0, 1).
   std::string clip = "none";                        ///< "value", "norm", "group_norm" or "none".
   double clip_limit = 1;                            ///< Largest size of what is clipped.
+  std::int64_t shards = 1;                          ///< Parts of every batch that are computed each by itself.
+  std::string batch_norm_over = "shard";            ///< "shard" or "batch": what batch norms normalise over then.
   std::int64_t accumulate = 1;                      ///< Batches whose gradients are averaged for one update.
   double ema = 0;                                   ///< Moving average of the weights: share that stays; 0: none.
   bool ema_warm_up = true;                          ///< Whether its start is forgotten quickly.
@@ -114,8 +116,7 @@ struct Recipe {
   std::shared_ptr<const Extensions> extensions;     ///< What its names may mean beside Ebb's; no key. Null: nothing.
 };
 
-/// A recipe that says nothing, of a program with extensions.
-Recipe blank_recipe(const std::shared_ptr<const Extensions>& extensions);
+Recipe blank_recipe(const std::shared_ptr<const Extensions>& extensions);  ///< One that says nothing.
 
 /// One key of a recipe, as text.
 struct RecipeKey {
@@ -129,8 +130,7 @@ struct RecipeKey {
 /// All keys of a recipe but `groups`, in the order of the members, then those of its extensions.
 std::vector<RecipeKey> recipe_keys(const Recipe& recipe = {});
 
-/// The keys of its `[[groups]]`.
-std::vector<RecipeKey> group_keys(const Recipe& recipe = {});
+std::vector<RecipeKey> group_keys(const Recipe& recipe = {});  ///< The keys of its `[[groups]]`.
 
 /// Sets `key` from text. Lists are numbers with commas between them; "default" sets all but free texts back. Names may
 /// be written in any case, with or without hyphens and underscores.

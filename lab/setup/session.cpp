@@ -85,15 +85,18 @@ LoaderOptions in_order(const Recipe& recipe) {
 }
 
 TrainerOptions trainer_options(const Recipe& recipe) {
-  TrainerOptions options{.epochs = recipe.epochs,
-                         .label_smoothing = recipe.label_smoothing,
-                         .evaluate_every = recipe.evaluate_every,
-                         .evaluation = {.flip = recipe.tta_flip, .translate = recipe.tta_translate},
-                         .keep_best = recipe.use_best,
-                         .patience = recipe.patience,
-                         .min_improvement = recipe.min_improvement,
-                         .non_finite = non_finite_policy(recipe.non_finite),
-                         .measure_every = recipe.log_every};
+  TrainerOptions options{
+      .epochs = recipe.epochs,
+      .label_smoothing = recipe.label_smoothing,
+      .evaluate_every = recipe.evaluate_every,
+      .evaluation = {.flip = recipe.tta_flip, .translate = recipe.tta_translate},
+      .keep_best = recipe.use_best,
+      .patience = recipe.patience,
+      .min_improvement = recipe.min_improvement,
+      .non_finite = non_finite_policy(recipe.non_finite),
+      .measure_every = recipe.log_every,
+      .shards = static_cast<int>(recipe.shards),
+      .batch_norm_over = recipe.batch_norm_over == "batch" ? BatchNormOver::batch : BatchNormOver::shard};
   if (recipe.ema > 0) options.ema = EmaOptions{.keep = recipe.ema, .warm_up = recipe.ema_warm_up};
   options.swa_from = recipe.swa_from;
   if (recipe.lookahead > 0)

@@ -34,15 +34,18 @@ class Watch : public detail::CallObserver, public detail::OpObserver {
     layers_[node] = open_.empty() ? std::string() : open_.back();
     if (tape != nullptr && node < tape->size() && tape->node(node).setting("winograd") == 4) spreading_.insert(node);
     if (found.empty() && !finite(output)) found = text("the result of ", op, place(node), advice(node));
+    looked += found.empty() ? 1 : 0;
   }
 
   void backward(const char* op, std::size_t node, const Tensor& gradient) override {
     if (found.empty() && !finite(gradient))
       found = text("the gradient that ", op, place(node), " hands back", advice(node));
+    looked += found.empty() ? 1 : 0;
   }
 
   const Tape* tape = nullptr;
   std::string found;
+  std::int64_t looked = 0;  // at results before it
 
  private:
   detail::Observing<detail::CallObserver> calls_{detail::call_observer, this};
@@ -134,7 +137,9 @@ std::string non_finite_value(Module& model) {
   return {};
 }
 
-std::string find_non_finite(Layer& model, const Tensor& images, const std::function<Var()>& loss) {
+std::string find_non_finite(Layer& model, const Tensor& images, const std::function<Var()>& loss,
+                            const std::function<bool(bool finite)>& go_on, std::int64_t* when) {
+  if (when != nullptr) *when = 0;
   if (!finite(images)) return "the input images";
   if (std::string value = non_finite_value(model); !value.empty()) return value;
   const BufferSnapshot buffers(model);
@@ -144,9 +149,10 @@ std::string find_non_finite(Layer& model, const Tensor& images, const std::funct
     Tape tape;
     watch.tape = &tape;
     const Var value = loss();
-    if (watch.found.empty()) tape.backward(value);
+    if (go_on(watch.found.empty())) tape.backward(value);
   }
   buffers.restore();
+  if (when != nullptr) *when = watch.looked;
   return watch.found;
 }
 

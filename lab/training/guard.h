@@ -48,8 +48,11 @@ std::string non_finite_value(Module& model);
 /// Where NaN or infinity first comes up in a training step: in the input, a parameter, the result of an op in a layer,
 /// or a gradient that an op's backward rule computes. Runs the step once more, with a look at every result, and
 /// restores gradients and buffers.
-/// \param loss computes the loss of the step, recording.
-/// \returns a sentence such as `the result of log in layer "head"`; empty when everything is finite.
-std::string find_non_finite(Layer& model, const Tensor& images, const std::function<Var()>& loss);
+/// \param loss computes the loss of the step, recording. \param go_on asked between the passes, with whether all has
+/// been finite so far: false leaves the backward pass out. \param when may be null; out: how many results came before
+/// it. \returns a sentence such as `the result of log in layer "head"`; empty when everything is finite.
+std::string find_non_finite(Layer& model, const Tensor& images, const std::function<Var()>& loss,
+                            const std::function<bool(bool finite)>& go_on = std::identity(),
+                            std::int64_t* when = nullptr);
 
 }  // namespace ebb

@@ -7,9 +7,12 @@
 #include <utility>
 
 #include "framework/compute/basic.h"
+#include "framework/io/checksum.h"
 #include "framework/ops/loss.h"
 #include "framework/tensor/error.h"
+#include "lab/training/confusion.h"
 #include "lab/training/last_batch.h"
+#include "lab/training/sharded_batch.h"
 #include "optim/decay_course.h"
 
 namespace ebb {
@@ -39,12 +42,13 @@ struct Trainer::Walk {
 };
 
 Trainer::Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const Loader& evaluated,
-                 TrainerOptions options)
+                 TrainerOptions options, parallel::Communicator& ranks)
     : model_(model),
       optimizer_(optimizer),
       train_(train),
       evaluated_(evaluated),
       options_(std::move(options)),
+      ranks_(ranks),
       buffers_(model),
       base_lr_(optimizer.common().lr),
       counters_{.batches = train.batches(), .epoch_samples = train.samples()} {
@@ -59,6 +63,12 @@ Trainer::Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const 
     if (options_.swa_from > 0 && is)
       fail("trainer", text("swa_from = ", options_.swa_from, " and ", beside), "one of them",
            "the weights that a training ends with are either the one or the other");
+  if (!parallel::is_shard_count(options_.shards))
+    fail("trainer", text("shards = ", options_.shards), text("a power of two from 1 to ", parallel::most_shards));
+  if (ranks.size() > options_.shards)
+    fail("trainer", text(ranks.size(), " ranks with shards = ", options_.shards), "a shard or more for each rank",
+         "begin with more shards, or with fewer ranks");
+  if (options_.shards > 1) sharded_ = std::make_unique<ShardedBatch>(model, options_, ranks);
   if (options_.ema) ema_.emplace(model, *options_.ema);
   if (options_.swa_from > 0) swa_.emplace(model);
   if (options_.lookahead) lookahead_.emplace(optimizer, *options_.lookahead);
@@ -115,7 +125,9 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
     return result;
   }
   if (!batches_tried_) {
-    require_last_batches(model_, train_, evaluated_);
+    require_agreement();
+    const bool alone = options_.batch_norm_over == BatchNormOver::shard;
+    require_last_batches(model_, train_, evaluated_, alone ? options_.shards : 1);
     batches_tried_ = true;
   }
   const auto start = Clock::now();
@@ -161,23 +173,44 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
   return result;
 }
 
+// What cannot differ between ranks without their drifting apart unseen.
+void Trainer::require_agreement() {
+  if (ranks_.size() == 1) return;
+  const char* const remedy = "give all ranks the same model, data, options and state";
+  ranks_.agree("shards", text(options_.shards), remedy);
+  ranks_.agree("batch_norm_over", options_.batch_norm_over == BatchNormOver::batch ? "batch" : "shard", remedy);
+  ranks_.agree("batches",
+               text(batches_done(), " done, ", options_.epochs, " epochs of ", train_.batches(), " with ",
+                    train_.samples(), " samples"),
+               remedy);
+  ranks_.agree("weights", "SHA-256 " + sha256(model_.state()), remedy);
+}
+
+// Loss and gradient of a batch; no gradient where the loss is not finite.
+BatchSums Trainer::compute(const Batch& batch) {
+  if (sharded_) return sharded_->run(batch, [this](TrainPhase phase) { enter(phase); });
+  Tape tape;
+  const Var logits = model_(batch.images);
+  const Var loss = softmax_cross_entropy(logits, batch.labels, {.label_smoothing = options_.label_smoothing});
+  BatchSums out{.loss = loss.item()};
+  enter(TrainPhase::backward);
+  if (!std::isfinite(out.loss)) return out;
+  tape.backward(loss);
+  Confusion seen(logits.dim(1));
+  seen.add(logits.value(), class_labels(batch.labels));
+  out.samples = seen.total();
+  out.hits = std::llround(seen.accuracy() * static_cast<double>(seen.total()));
+  return out;
+}
+
 // One batch; false when the training went back to a snapshot.
 bool Trainer::learn(const Batch& batch, StepResult& result) {
-  const Tensor& images = batch.images;
   enter(TrainPhase::forward);
   buffers_.take();
+  const BatchSums sums = compute(batch);
+  result.loss = sums.loss;
   std::string bad;
-  Tensor answers;
-  {
-    Tape tape;
-    const Var logits = model_(images);
-    const Var loss = softmax_cross_entropy(logits, batch.labels, {.label_smoothing = options_.label_smoothing});
-    result.loss = loss.item();
-    answers = logits.value();
-    enter(TrainPhase::backward);
-    if (std::isfinite(result.loss)) tape.backward(loss);
-    else bad = text("a loss of ", result.loss);
-  }
+  if (!std::isfinite(sums.loss)) bad = text("a loss of ", sums.loss);
   enter(TrainPhase::optimizer);
   if (bad.empty()) {
     const std::vector<std::string> paths = non_finite_gradients(model_);
@@ -189,7 +222,7 @@ bool Trainer::learn(const Batch& batch, StepResult& result) {
   }
   if (options_.measure_every > 0 && result.step % options_.measure_every == 0) result.groups = measure();
   show_gradients(result);
-  count(answers, batch.labels, result.loss);
+  count(sums);
   result.updated = optimizer_.step();
   const bool last = counters_.epoch + 1 == options_.epochs && counters_.position + 1 == train_.batches();
   if (last && !result.updated) result.updated = optimizer_.flush();  // the batches that are missing will not come
@@ -214,12 +247,10 @@ void Trainer::show_gradients(const StepResult& result) {
   gradients_stand_ = false;
 }
 
-void Trainer::count(const Tensor& logits, const Tensor& labels, double loss) {
-  Confusion seen(logits.dim(1));
-  seen.add(logits, class_labels(labels));
-  counters_.samples += seen.total();
-  counters_.hits += std::llround(seen.accuracy() * static_cast<double>(seen.total()));
-  counters_.loss_sum += loss * static_cast<double>(seen.total());
+void Trainer::count(const BatchSums& batch) {
+  counters_.samples += batch.samples;
+  counters_.hits += batch.hits;
+  counters_.loss_sum += batch.loss * static_cast<double>(batch.samples);
 }
 
 std::vector<GroupMeasure> Trainer::measure() const {

@@ -10,35 +10,19 @@
 
 #include "data/loader.h"
 #include "framework/nn/layer.h"
+#include "framework/parallel/communicator.h"
 #include "lab/training/evaluation.h"
-#include "lab/training/guard.h"
 #include "lab/training/summary.h"
 #include "lab/training/train_observer.h"
 #include "lab/training/train_state.h"
 #include "lab/training/trainer_counters.h"
-#include "optim/averaging.h"
+#include "lab/training/trainer_options.h"
 #include "optim/optimizer.h"
 
 namespace ebb {
 
-/// How a Trainer runs.
-struct TrainerOptions {
-  std::int64_t epochs = 5;                         ///< Passes over the training data.
-  double label_smoothing = 0;                      ///< Of the training loss, in [0, 1).
-  std::int64_t evaluate_every = 1;                 ///< Epochs between evaluations; the last epoch always has one.
-  EvaluateOptions evaluation = {};                 ///< Test-time augmentation.
-  std::optional<EmaOptions> ema = {};              ///< Evaluate and end with an average of the weights.
-  std::optional<LookaheadOptions> lookahead = {};  ///< Slow weights beside the optimizer's.
-  std::int64_t swa_from = 0;                       ///< First epoch of the mean that the training ends with; 0: none.
-  bool keep_best = false;                          ///< End with the weights of the best evaluation.
-  std::int64_t patience = 0;                       ///< Evaluations without improvement that end the run; 0: never.
-  double min_improvement = 0;                      ///< Accuracy by which the best must be exceeded.
-  OnNonFinite non_finite = OnNonFinite::abort;     ///< At a loss or gradient that is NaN or infinite.
-  std::int64_t snapshot_every = 100;               ///< Batches between the snapshots of rollback.
-  int rollbacks = 3;                               ///< At most so many; then abort.
-  double rollback_factor = 0.5;                    ///< Multiplies the learning rate at each.
-  std::int64_t measure_every = 0;                  ///< Batches between measurements of the groups; 0: never.
-};
+struct BatchSums;
+class ShardedBatch;
 
 /// Trains a classifier with softmax cross-entropy, batch by batch:
 ///
@@ -52,13 +36,18 @@ struct TrainerOptions {
 /// With `swa_from` it ends with the mean (Swa) of the weights at the ends of epochs, from that one, counted from one.
 /// Its batch norms get statistics of their own, from one more pass; earlier evaluations are of the weights themselves.
 /// The same data, options and seeds give the same bits, however often the training was saved and loaded on the way.
+///
+/// With `shards` a batch is cut into as many parts, whose losses and gradients are added up by a fixed tree. Several
+/// ranks may then share the work: each has a trainer of its own with the same model, data and options, and computes its
+/// shards. What comes of it depends on the shards and not on the ranks, bit for bit; see docs/distributed.md.
 class Trainer {
  public:
-  /// The model, the optimizer and the loaders must outlive the trainer.
+  /// The model, the optimizer, the loaders and the communicator must outlive the trainer.
   /// \param evaluated the data of the evaluations: validation or test data, not shuffled.
+  /// \param ranks those that train together, at most as many as there are shards; all make the same calls.
   /// \throws Error for options that make no sense.
-  Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const Loader& evaluated,
-          TrainerOptions options = {});
+  Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const Loader& evaluated, TrainerOptions options = {},
+          parallel::Communicator& ranks = parallel::alone());
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -67,8 +56,8 @@ class Trainer {
   /// as a norm that is frozen may be; a model in eval mode as a whole is an event of kind "warning". The last batch of
   /// an epoch brings its evaluation. Where that was stopped, the next step makes it, and does nothing else. An
   /// accumulated update that the last epoch leaves incomplete is made from the batches that there are.
-  /// \throws Error before the first step of this object as require_last_batches() does, when done, when the last epoch
-  /// ends without any update, and as TrainerOptions::non_finite says.
+  /// \throws Error before the first step of this object as require_last_batches() does and where ranks differ, when
+  /// done, when the last epoch ends without any update, and as TrainerOptions::non_finite says.
   StepResult step() { return step({}); }
 
   /// True after the last epoch, or when patience ran out.
@@ -135,13 +124,15 @@ class Trainer {
   void leave_epoch();
   void finish_epoch(const std::function<bool()>& stop);
   bool learn(const Batch& batch, StepResult& result);
+  BatchSums compute(const Batch& batch);
+  void require_agreement();
   bool take_evaluation(EpochResult& result);
   void handle_non_finite(const Batch& batch, const std::string& what);
   bool accept_evaluation();
   std::string find_non_finite_evaluation();
   void go_back(const std::string& why);
   void show_gradients(const StepResult& result);
-  void count(const Tensor& logits, const Tensor& labels, double loss);
+  void count(const BatchSums& batch);
   std::vector<GroupMeasure> measure() const;
   State averaged_weights() const;
   std::optional<Evaluation> evaluate_now(const std::function<bool()>& stop);
@@ -151,6 +142,8 @@ class Trainer {
   const Loader& train_;
   const Loader& evaluated_;
   TrainerOptions options_;
+  parallel::Communicator& ranks_;
+  std::unique_ptr<ShardedBatch> sharded_;  // with two shards or more
   std::vector<TrainObserver*> observers_;
   std::unique_ptr<Walk> walk_;
   std::optional<Ema> ema_;

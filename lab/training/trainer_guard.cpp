@@ -6,6 +6,7 @@
 #include "framework/ops/loss.h"
 #include "framework/tensor/error.h"
 #include "lab/training/lent_weights.h"
+#include "lab/training/sharded_batch.h"
 #include "lab/training/trainer.h"
 #include "optim/decay_course.h"
 
@@ -23,7 +24,7 @@ std::string remedy(const Optimizer& optimizer) {
 
 void Trainer::handle_non_finite(const Batch& batch, const std::string& what) {
   buffers_.restore();
-  const std::string first = find_non_finite(model_, batch.images, [&] {
+  const std::string first = sharded_ ? sharded_->find_non_finite(batch) : find_non_finite(model_, batch.images, [&] {
     return softmax_cross_entropy(model_(batch.images), batch.labels, {.label_smoothing = options_.label_smoothing});
   });
   const std::string where = text(what, " in epoch ", counters_.epoch + 1, ", batch ", counters_.position + 1, " of ",

@@ -162,6 +162,7 @@ OptimizerLoadReport Trainer::load_state(const TrainState& state, const StateOpti
   counters_ = std::move(loaded.counters);
   optimizer_.set_base_lr(base_lr_ * std::pow(options_.rollback_factor, static_cast<double>(counters_.rollbacks)));
   optimizer_.zero_grad();
+  batches_tried_ = batches_tried_ && ranks_.size() == 1;  // ranks may have loaded different states
   leave_epoch();
   return std::move(loaded.report);
 }

@@ -13,6 +13,9 @@ if(EBB_BUILD_LAB)
     LIBRARIES ebb::lab CLI11::CLI11 nlohmann_json::nlohmann_json)
   target_compile_definitions(test_lab PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_lab ebb)
+  ebb_test(shards THREADS
+    SOURCES lab/training/lockstep_test.cpp lab/training/shards_test.cpp support/ranks.cpp
+    LIBRARIES ebb::lab)
   add_executable(ebb_throwing_program support/throwing_program.cpp)
   target_include_directories(ebb_throwing_program PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(ebb_throwing_program PRIVATE ebb_options ebb::lab)

@@ -1,0 +1,83 @@
+/// \file
+/// ShardedBatch: loss and gradient of a batch that is cut into shards. Private to the trainer.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/loader.h"
+#include "framework/nn/layer.h"
+#include "framework/parallel/shard_tree.h"
+#include "lab/training/lockstep.h"
+#include "lab/training/train_observer.h"
+#include "lab/training/trainer.h"
+
+namespace ebb {
+
+/// What a batch adds up to.
+struct BatchSums {
+  double loss = 0;           ///< Mean over the samples.
+  std::int64_t hits = 0;     ///< Right answers.
+  std::int64_t samples = 0;  ///< All.
+};
+
+/// Computes batches shard by shard, each rank its own. What depends on the cut, and what on the batch as a whole,
+/// stands in docs/distributed.md; nothing depends on the ranks.
+class ShardedBatch {
+ public:
+  /// Model, options and ranks must outlive it.
+  ShardedBatch(Layer& model, const TrainerOptions& options, parallel::Communicator& ranks);
+  ~ShardedBatch();
+
+  /// Adds the gradient of the batch's mean loss to Parameter::grad() and takes the batch into running statistics and
+  /// counters, as a pass of the whole batch would; where the loss is not finite it leaves gradients and statistics.
+  /// \param tell is told of the phases forward and backward.
+  BatchSums run(const Batch& batch, const std::function<void(TrainPhase)>& tell);
+
+  /// As find_non_finite() of guard.h: of the first shard that has such a number, which is named. The same on all ranks.
+  std::string find_non_finite(const Batch& batch);
+
+ private:
+  struct Part;
+  class Pass;
+  class Gradients;
+  using Tree = parallel::ShardTree<double>;
+
+  void cut(const Batch& batch);
+  void go_through(const std::function<void(std::size_t)>& pass);
+  void enter(Part& part);
+  void leave(Part& part);
+  void exchange(std::size_t number, Tree& tree, std::span<double> numbers);
+  void compute(std::size_t number, const Batch& batch, const std::function<void(TrainPhase)>& tell);
+  void add_gradient(Part& part);
+  std::vector<double> add_up();
+  void take_moments();
+  void end_buffers();
+  void restore_buffers();
+
+  Layer& model_;
+  const TrainerOptions& options_;
+  parallel::Communicator& ranks_;
+  bool together_;
+  std::vector<Parameter*> parameters_, active_;  // all, and those that are not frozen at this batch
+  std::vector<Tensor*> buffers_;                 // of layers that are no batch norm
+  std::vector<Tensor> buffers_before_;           // at the batch's beginning
+  bool broadcasts_ = false;                      // whether some of them are more than counters
+
+  // Of the batch at hand.
+  parallel::Shards shards_;
+  std::vector<std::unique_ptr<Part>> parts_;  // the rank's shards with samples; one without where it has none
+  bool bad_ = false;                          // a loss is not finite
+
+  Lockstep lockstep_;
+  parallel::ShardTree<float> f32_;
+  parallel::ShardTree<double> f64_;
+  Tree sums_, moments_;
+  std::vector<float> f32_zeros_;
+  std::vector<double> f64_zeros_;
+};
+
+}  // namespace ebb
