@@ -10,7 +10,8 @@
 #   clock=10        trainings whose clock jumps by a year
 #   fuzz=60         seconds for each fuzz target
 #   planted=all     planted faults that the fast tests must catch: all of them, or names with commas between them
-#   study_faults=all, laboratory_faults=all    the same with faults of the studies, of audit and diagnosis
+#   study_faults=all, laboratory_faults=all, shard_faults=all    the same with faults of the studies, of audit and
+#                   diagnosis, of trainings in shards
 #   mutation=200    mutants of the core, of which 95 % must be killed
 #   portability=debian13    system on which the tree is built and tested
 #
@@ -20,7 +21,7 @@ exec </dev/null
 cd -- "$(dirname -- "$0")/.." || exit 1
 
 everything="kills=1000 soak=120 faults=1 clock=10 fuzz=60 planted=all study_faults=all laboratory_faults=all"
-everything="$everything mutation=200 portability=debian13"
+everything="$everything shard_faults=all mutation=200 portability=debian13"
 [ $# -gt 0 ] || set -- $everything
 out=build/night
 mkdir -p "$out"
@@ -38,7 +39,7 @@ run_part() {
     clock) sh tests/clock_jumps.sh "$2" ;;
     fuzz) sh tests/fuzz.sh "$2" ;;
     planted) plant faults.txt "$2" ;;
-    study_faults | laboratory_faults) plant "$1.txt" "$2" ;;
+    study_faults | laboratory_faults | shard_faults) plant "$1.txt" "$2" ;;
     mutation) sh tests/mutation.sh --count "$2" ;;
     portability) sh tests/portability.sh "$2" ;;
   esac

@@ -14,7 +14,7 @@ if(EBB_BUILD_LAB)
   target_compile_definitions(test_lab PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_lab ebb)
   ebb_test(shards THREADS
-    SOURCES lab/training/lockstep_test.cpp lab/training/shards_test.cpp support/ranks.cpp
+    SOURCES lab/training/lockstep_test.cpp lab/training/shard_keys_test.cpp lab/training/shards_test.cpp support/ranks.cpp
     LIBRARIES ebb::lab)
   add_executable(ebb_throwing_program support/throwing_program.cpp)
   target_include_directories(ebb_throwing_program PRIVATE ${PROJECT_SOURCE_DIR})

@@ -21,7 +21,9 @@ add_test(NAME lint.planted_in_studies COMMAND ${Python3_EXECUTABLE} -B
   ${PROJECT_SOURCE_DIR}/tests/planted/planted.py --check --list study_faults.txt)
 add_test(NAME lint.planted_in_the_laboratory COMMAND ${Python3_EXECUTABLE} -B
   ${PROJECT_SOURCE_DIR}/tests/planted/planted.py --check --list laboratory_faults.txt)
-set_tests_properties(lint.planted lint.planted_in_studies lint.planted_in_the_laboratory PROPERTIES LABELS lint TIMEOUT 300)
+add_test(NAME lint.planted_in_shards COMMAND ${Python3_EXECUTABLE} -B
+  ${PROJECT_SOURCE_DIR}/tests/planted/planted.py --check --list shard_faults.txt)
+set_tests_properties(lint.planted lint.planted_in_studies lint.planted_in_the_laboratory lint.planted_in_shards PROPERTIES LABELS lint TIMEOUT 300)
 set_tests_properties(lint.packages PROPERTIES LABELS lint TIMEOUT 300)
 foreach(script gradient_table docs_code figures library_table paths report_names study_commits)
   if(EXISTS ${PROJECT_SOURCE_DIR}/tests/lint/check_${script}.py)
