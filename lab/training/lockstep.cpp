@@ -1,5 +1,7 @@
 #include "lab/training/lockstep.h"
 
+#include <utility>
+
 #include "framework/tensor/error.h"
 
 namespace ebb {
@@ -74,7 +76,7 @@ void Lockstep::go_through(std::size_t pass) {
   const std::scoped_lock lock(mutex_);
   Place& own = *places_[pass];
   own.done = true;
-  own.error = error;
+  own.error = std::move(error);  // this thread has no part in it any more when the next one goes on
   if (!whole) broken_ = true;
   hand_on(pass);
 }
