@@ -11,6 +11,7 @@
 #include "lab/runs/evaluation_record.h"
 #include "lab/runs/run_log.h"
 #include "tests/support/allocations.h"
+#include "tests/support/instrumented.h"
 #include "tests/support/mutate.h"
 #include "tests/support/temporary_directory.h"
 
@@ -153,11 +154,11 @@ BOOST_FIXTURE_TEST_CASE(a_log_is_read_as_far_as_it_goes, Log) {
   BOOST_TEST(wrong == 0);
 }
 
-BOOST_FIXTURE_TEST_CASE(twenty_thousand_mutations_of_a_log, Log) {
+BOOST_FIXTURE_TEST_CASE(random_mutations_of_a_log, Log) {
   BOOST_REQUIRE(agrees(whole));
   understood_whole = understood(read_log(path));
   int wrong = 0;
-  for (std::uint64_t seed = 0; seed < 20'000; ++seed) {
+  for (std::uint64_t seed = 0; seed < test::some_of(20'000U); ++seed) {
     test::Dice dice(seed);
     std::string damaged = whole;
     for (std::size_t n = 1 + dice.below(3); n > 0; --n) test::mutate_json(damaged, dice);
@@ -169,7 +170,7 @@ BOOST_FIXTURE_TEST_CASE(twenty_thousand_mutations_of_a_log, Log) {
     wrong += agrees(damaged) ? 0 : 1;
   }
   BOOST_TEST(wrong == 0);
-  BOOST_TEST(changed > 10'000);
+  BOOST_TEST(changed > test::some_of(10'000));
 }
 
 BOOST_AUTO_TEST_CASE(records_of_evaluations) {
@@ -187,7 +188,7 @@ BOOST_AUTO_TEST_CASE(records_of_evaluations) {
   BOOST_TEST((read(whole) == whole));
   for (std::size_t n = 0; n + 1 < whole.size(); ++n) BOOST_TEST(!read(whole.substr(0, n)).has_value());
   int readable = 0, wrong = 0;
-  for (std::uint64_t seed = 0; seed < 20'000; ++seed) {
+  for (std::uint64_t seed = 0; seed < test::some_of(20'000U); ++seed) {
     test::Dice dice(seed);
     std::string damaged = whole;
     for (std::size_t n = 1 + dice.below(2); n > 0; --n) test::mutate_json(damaged, dice);
@@ -207,8 +208,8 @@ BOOST_AUTO_TEST_CASE(records_of_evaluations) {
       ++wrong;
   }
   BOOST_TEST(wrong == 0);
-  BOOST_TEST(readable > 500);
-  BOOST_TEST(readable < 19'000);
+  BOOST_TEST(readable > test::some_of(500));
+  BOOST_TEST(readable < test::some_of(19'000));
 }
 
 BOOST_AUTO_TEST_CASE(records_that_are_not_finite_are_read_back) {
