@@ -42,6 +42,16 @@ Loader Loader::with_batch(std::int64_t batch) const {
   return Loader(dataset_, options);
 }
 
+Loader Loader::part(std::int64_t begin, std::int64_t end, std::int64_t parts) const {
+  if (begin < 0 || begin > end || end > parts || parts < 1)
+    fail("loader", text("parts ", begin, " to ", end, " of ", parts), "0 <= begin <= end <= parts");
+  Loader out = *this;
+  out.part_begin_ = begin;
+  out.part_end_ = end;
+  out.parts_ = parts;
+  return out;
+}
+
 std::int64_t Loader::batches() const {
   const std::int64_t size = dataset_->size();
   return size / options_.batch + (size % options_.batch != 0 && !options_.drop_last ? 1 : 0);
@@ -68,7 +78,10 @@ Epoch::Epoch(const Loader& loader, std::int64_t number, std::int64_t first)
       first_(first),
       batch_(loader.options_.batch),
       batches_(loader.batches()),
-      prefetch_(loader.options_.prefetch) {
+      prefetch_(loader.options_.prefetch),
+      part_begin_(loader.part_begin_),
+      part_end_(loader.part_end_),
+      parts_(loader.parts_) {
   const auto order = order_.mutable_span<std::int64_t>();
   std::iota(order.begin(), order.end(), std::int64_t{0});
   if (loader.options_.shuffle) {
@@ -93,10 +106,10 @@ Batch Epoch::operator[](std::int64_t position) const {
 Batch Epoch::read(std::int64_t position) const {
   if (position < 0 || position >= batches_)
     fail("loader", text("batch ", position, " of an epoch"), text("0 to ", batches_ - 1));
-  const std::int64_t first = position * batch_;
-  const std::int64_t count = std::min(batch_, order_.size() - first);
-  const auto indices =
-      order_.span<std::int64_t>().subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+  const std::int64_t whole = std::min(batch_, order_.size() - position * batch_);
+  const std::int64_t first = part_begin_ * whole / parts_, count = part_end_ * whole / parts_ - first;
+  const auto indices = order_.span<std::int64_t>().subspan(static_cast<std::size_t>(position * batch_ + first),
+                                                           static_cast<std::size_t>(count));
   if (augmenter_ != nullptr) return augmenter_->read(indices, number_);
   Batch out{Tensor(sample_shape_.insert(0, count)), Tensor({count}, DType::i64)};
   dataset_->read(indices, out.images.mutable_span<float>(), out.labels.mutable_span<std::int64_t>());

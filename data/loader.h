@@ -72,6 +72,11 @@ class Loader {
   /// \throws Error unless batch is at least 1.
   Loader with_batch(std::int64_t batch) const;
 
+  /// The same batches, of which only parts begin .. end - 1 of `parts` are made: of n samples those from
+  /// floor(begin n / parts) to floor(end n / parts) - 1, which may be none. Each is as in the whole batch.
+  /// \throws Error unless 0 <= begin <= end <= parts.
+  Loader part(std::int64_t begin, std::int64_t end, std::int64_t parts) const;
+
   /// Tells `observer` of every batch of the epochs that are asked for from now on.
   void watch(std::shared_ptr<BatchObserver> observer) { observer_ = std::move(observer); }
 
@@ -86,6 +91,7 @@ class Loader {
   std::shared_ptr<const Augmenter> augmenter_;  // none without augmentation
   std::shared_ptr<BatchObserver> observer_;     // mostly none
   LoaderOptions options_;
+  std::int64_t part_begin_ = 0, part_end_ = 1, parts_ = 1;  // of every batch, what is made
 };
 
 /// One epoch of a Loader; shares its data set and may outlive it.
@@ -147,6 +153,7 @@ class Epoch {
   std::int64_t batch_;
   std::int64_t batches_;
   std::int64_t prefetch_;
+  std::int64_t part_begin_, part_end_, parts_;
 };
 
 }  // namespace ebb

@@ -1,13 +1,18 @@
 // `ebb train` and `ebb resume`.
 #include <algorithm>
+#include <functional>
 #include <iostream>
 #include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "framework/io/atomic_file.h"
+#include "framework/io/safetensors.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/printable.h"
 #include "lab/program/commands.h"
+#include "lab/program/company.h"
 #include "lab/program/program_name.h"
 #include "lab/program/progress.h"
 #include "lab/program/run_beginning.h"
@@ -109,60 +114,128 @@ void tell_of_changes(const fs::path& recipe) {
   for (const RecipeChange& change : changed.changes) std::cerr << printable(in_words(change));
 }
 
-}  // namespace
+// A rank that does not lead, from the data on.
+int follow(Company& company, const Recipe& recipe, const std::optional<PixelStatistics>& standardisation,
+           const std::function<void(Session&)>& begin) {
+  Session session(recipe, standardisation, {}, company.ranks());
+  require_what_it_takes(session);
+  const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
+  company.require_same_data(data_checksums(environment_of(session), "data"));
+  begin(session);
+  return train_along(session, company);
+}
 
-int run(const TrainCommand& command) {
+int train(const TrainCommand& command, Company& company) {
   Recipe recipe = find_recipe(command.what, command.extensions);
-  tell_of_changes(command.what);
+  if (company.leads()) tell_of_changes(command.what);
   apply_settings(recipe, command.settings);
   require_no_idle_keys(recipe);
   if (command.print_recipe) {
-    std::cout << to_toml(recipe);
-    return 0;
+    if (company.leads()) std::cout << to_toml(recipe);
+    return company.end(0);
   }
+  company.require_same(recipe);
+  company.begin(recipe);
+  if (!company.leads()) return follow(company, recipe, {}, [](Session&) {});
   const fs::path place = directory_for(recipe, command.overwrite);
   const auto how = command.overwrite ? RunDirectory::Open::overwrite : RunDirectory::Open::fresh;
   RunDirectory::require_place(place, how);
   const TraceFile trace{.path = command.trace, .steps = command.trace_steps, .overwrite = command.overwrite};
   require_place(trace, place.string());
-  Session session(recipe, {}, reading_progress());
+  Session session(recipe, {}, reading_progress(), company.ranks());
   require_what_it_takes(session);
   const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
+  const std::string environment = environment_of(session);
+  company.require_same_data(data_checksums(environment, "data"));
   const std::string audit = audit_of(session);
   RunDirectory directory(place, how, save_options(session));
   if (diagnostics) directory.follow(*diagnostics);
-  directory.describe(session.recipe, environment_of(session), audit, skipped_pictures(session));
-  std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << "\n\n"
+  directory.describe(session.recipe, environment, audit, skipped_pictures(session));
+  std::cout << printable(session.header()) << printable(company.header(recipe.shards)) << "run directory "
+            << printable_line(directory.path().string()) << "\n\n"
             << std::flush;
-  return train_in(session, directory, trace, diagnostics.get());
+  return train_in(session, directory, trace, diagnostics.get(), company);
 }
 
-int run(const ResumeCommand& command) {
+// A training's state, from the rank that leads to the others.
+void share_state(Company& company, Trainer& trainer) {
+  if (company.alone()) return;
+  std::string bytes;
+  if (company.leads()) {
+    const TrainState state = trainer.save_state();
+    const std::vector<std::byte> file = serialize_safetensors(state.tensors, state.metadata);
+    bytes.assign(reinterpret_cast<const char*>(file.data()), file.size());
+  }
+  bytes = company.share(std::move(bytes));
+  if (company.leads()) return;
+  TensorFile file = parse_safetensors(std::as_bytes(std::span(bytes)), "the state of rank 0");
+  trainer.load_state({std::move(file.tensors), std::move(file.metadata)}, {.other_averages = true});
+}
+
+// The standardisation of a run, from the rank that leads to the others.
+std::optional<PixelStatistics> share(Company& company, const std::optional<PixelStatistics>& own) {
+  std::string bytes;
+  if (own) {
+    const std::vector<std::byte> file = serialize_safetensors({}, to_metadata(*own));
+    bytes.assign(reinterpret_cast<const char*>(file.data()), file.size());
+  }
+  bytes = company.share(std::move(bytes));
+  if (bytes.empty()) return {};
+  return statistics_from(parse_safetensors(std::as_bytes(std::span(bytes)), "rank 0").metadata, "rank 0");
+}
+
+int resume(const ResumeCommand& command, Company& company) {
+  if (!company.leads()) {
+    const Recipe recipe = recipe_from_toml(company.share({}), "the recipe of rank 0", command.extensions);
+    const std::optional<PixelStatistics> standardisation = share(company, {});
+    company.require_same(recipe);
+    company.begin(recipe);
+    return follow(company, recipe, standardisation, [&](Session& session) { share_state(company, session.trainer); });
+  }
   const TraceFile trace{.path = command.trace, .steps = command.trace_steps, .overwrite = command.overwrite};
   require_place(trace, command.directory);
   const auto [begun, standardisation] = beginning_of(command.directory);
   Recipe recipe = for_program(begun.now, command.extensions);
   apply_settings(recipe, command.settings);
-  Session session(recipe, standardisation, reading_progress());
+  if (!company.alone()) {
+    company.share(to_toml(recipe));
+    share(company, standardisation);
+  }
+  company.require_same(recipe);
+  company.begin(recipe);
+  Session session(recipe, standardisation, reading_progress(), company.ranks());
   require_what_it_takes(session);
   const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
   RunDirectory directory(command.directory, RunDirectory::Open::existing, save_options(session));
   if (!command.allow_change) require_same_training(begun.now, session, directory);
   const std::string environment = environment_of(session);
   require_same_data(directory, environment, command.allow_change);
+  company.require_same_data(data_checksums(environment, "data"));
   if (diagnostics) directory.follow(*diagnostics);
   if (!directory.environment()) directory.describe(begun.first, environment, audit_of(session));
   const std::string other = other_program(directory.environment(), recipe);
   std::string differences;
   const bool found = directory.resume(session.trainer, {.other_averages = command.allow_change}, &differences);
   directory.change(recipe, data_checksums(environment, "data"), session.trainer);
-  std::cout << printable(session.header()) << "run directory " << printable_line(directory.path().string()) << ", "
+  share_state(company, session.trainer);
+  std::cout << printable(session.header()) << printable(company.header(recipe.shards)) << "run directory "
+            << printable_line(directory.path().string()) << ", "
             << (found ? text("resumed after batch ", session.trainer.batches_done()) : "begun anew: no checkpoint")
             << '\n'
             << (session.trainer.done() ? "it is finished: nothing is left to train, it is evaluated again\n" : "")
             << printable(other) << printable(differences) << '\n'
             << std::flush;
-  return train_in(session, directory, trace, diagnostics.get());
+  return train_in(session, directory, trace, diagnostics.get(), company);
+}
+
+}  // namespace
+
+int run(const TrainCommand& command) {
+  return in_company([&](Company& company) { return train(command, company); });
+}
+
+int run(const ResumeCommand& command) {
+  return in_company([&](Company& company) { return resume(command, company); });
 }
 
 }  // namespace ebb

@@ -81,7 +81,7 @@ int stopped(Session& session, RunDirectory& directory, int signal) {
 }
 
 // \param trained is called when the training is done or was stopped, before its results are written.
-int train_to_the_end(Session& session, RunDirectory& directory, const Diagnostics* diagnostics,
+int train_to_the_end(Session& session, RunDirectory& directory, const Diagnostics* diagnostics, Company& company,
                      const std::function<void()>& trained) {
   Trainer& trainer = session.trainer;
   ProgressDisplay display;
@@ -105,7 +105,7 @@ int train_to_the_end(Session& session, RunDirectory& directory, const Diagnostic
     const StopSignal signals;
     // A training between two accumulated updates has no state to save: it goes on to the end of the update.
     if (!trainer.run([&] { return StopSignal::requested() != 0 && trainer.can_save(); })) {
-      const int status = stopped(session, directory, StopSignal::requested());
+      const int status = stopped(session, directory, company.common_signal(StopSignal::requested()));
       if (trained) trained();
       return status;
     }
@@ -118,7 +118,7 @@ int train_to_the_end(Session& session, RunDirectory& directory, const Diagnostic
   directory.save(trainer);
   if (trained) trained();
   const Evaluation tested = session.test_evaluation();
-  const TrainSummary summary = session.summary(tested);
+  const TrainSummary summary = session.summary(tested);  // asks for the trainer's evaluation
   // What it came to is said before anything of it is written: whatever happens then, this is known.
   std::cout << '\n' << printable(class_table(tested.confusion, class_names(session.test.dataset()))) << '\n';
   std::cout << "test accuracy " << percent(summary.test_accuracy) << " after " << summary.epochs << " epochs in "
@@ -149,13 +149,27 @@ void require_place(const TraceFile& trace, const std::string& run) {
     require_destination(trace.path, {.runs = {run}, .overwrite = trace.overwrite, .makes_directory = true});
 }
 
-int train_in(Session& session, RunDirectory& directory, const TraceFile& file, const Diagnostics* diagnostics) {
-  if (file.path.empty()) return train_to_the_end(session, directory, diagnostics, {});
+int train_in(Session& session, RunDirectory& directory, const TraceFile& file, const Diagnostics* diagnostics,
+             Company& company) {
+  if (file.path.empty()) return company.end(train_to_the_end(session, directory, diagnostics, company, {}));
   TrainTrace trace(*session.model, session.train, file.steps);
   session.trainer.add(trace);
   bool written = true;
-  const int status = train_to_the_end(session, directory, diagnostics, [&] { written = write_trace(trace, file); });
-  return status == 0 && !written ? 1 : status;
+  const int status =
+      train_to_the_end(session, directory, diagnostics, company, [&] { written = write_trace(trace, file); });
+  return company.end(status == 0 && !written ? 1 : status);
+}
+
+int train_along(Session& session, Company& company) {
+  Trainer& trainer = session.trainer;
+  const StopSignal signals;
+  if (trainer.run([&] { return StopSignal::requested() != 0 && trainer.can_save(); })) {
+    session.test_evaluation();  // as the rank that leads does
+    trainer.evaluation();
+  } else {
+    company.common_signal(StopSignal::requested());
+  }
+  return company.end(0);
 }
 
 }  // namespace ebb

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "lab/program/company.h"
 #include "lab/runs/run_directory.h"
 #include "lab/setup/session.h"
 
@@ -21,7 +22,11 @@ struct TraceFile {
 void require_place(const TraceFile& trace, const std::string& run);
 
 // Trains until done or stopped, with display, log, checkpoints and results. Returns the program's exit status.
-// \param diagnostics of the training, if it is diagnosed.
-int train_in(Session& session, RunDirectory& directory, const TraceFile& trace, const Diagnostics* diagnostics);
+// \param diagnostics of the training, if it is diagnosed. \param company led by this rank.
+int train_in(Session& session, RunDirectory& directory, const TraceFile& trace, const Diagnostics* diagnostics,
+             Company& company);
+
+// The same of a rank that does not lead: it neither prints nor writes.
+int train_along(Session& session, Company& company);
 
 }  // namespace ebb

@@ -108,6 +108,7 @@ struct Recipe {
   std::int64_t log_every = 50;                      ///< Steps between lines of the log; 0: epochs only.
   double save_minutes = 5;                          ///< Minutes between checkpoints within an epoch; 0: none.
   std::int64_t save_steps = 0;                      ///< Steps between checkpoints; 0: none.
+  double comm_timeout = 120;                        ///< Seconds that a process waits for the others of a training.
   bool tensorboard = false;                         ///< Write event files; see TensorBoard.
   bool diagnose = false;                            ///< Measure what decay and updates do to the weights.
   std::int64_t diagnose_every = 0;                  ///< Updates between measurements; 0: what 5 % of the time allow.

@@ -62,7 +62,7 @@ std::string checksums_after(const std::vector<RecipeChange>& changes, const std:
 /// Whether the changes make it another training: a key that no result depends on does not.
 bool change_results(const std::vector<RecipeChange>& changes);
 
-/// Whether no bit of the result depends on a key: threads, prefetch, save_minutes, save_steps.
+/// Whether no bit of the result depends on a key: threads, prefetch, save_minutes and the like.
 bool is_harmless(std::string_view key);
 
 }  // namespace ebb

@@ -107,7 +107,7 @@ TrainerOptions trainer_options(const Recipe& recipe) {
 std::vector<std::string> non_finite_policies() { return non_finite_names(); }
 
 Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standardisation,
-                 const PictureProgress& progress, const memory::Guard& /*guard*/)
+                 const PictureProgress& progress, parallel::Communicator& ranks, const memory::Guard& /*guard*/)
     : recipe(use_threads(r)),
       data(read_data(recipe, standardisation, progress)),
       train(data.train, {.batch = recipe.batch,
@@ -120,7 +120,7 @@ Session::Session(const Recipe& r, const std::optional<PixelStatistics>& standard
       model(begun(model_for(recipe, data), recipe, standardisation.has_value())),
       optimizer(make_optimizer(recipe, *model, train.batches(),
                                [this] { return first_audit(recipe, train, *model, nullptr, few, false); })),
-      trainer(*model, *optimizer, train, evaluated, trainer_options(recipe)) {
+      trainer(*model, *optimizer, train, evaluated, trainer_options(recipe), ranks) {
   // Another picture more would be another median: a run keeps the size that it began with.
   if (data.pictures) {
     recipe.pictures.image_size = data.pictures->size;

@@ -30,11 +30,11 @@ struct Session {
   /// Sets the number of threads and reads the data.
   /// \param standardisation of a training that goes on: its weights are in a checkpoint. Otherwise it is fitted to the
   ///     training data, and the weights begin as the recipe says.
-  /// \param progress of a folder of pictures that is read.
+  /// \param progress of a folder of pictures that is read. \param ranks see Trainer.
   /// \throws Error for missing data, keys that contradict each other, and data or weights that do not fit into memory.
   explicit Session(const Recipe& wanted, const std::optional<PixelStatistics>& standardisation = {},
-                   const PictureProgress& progress = {})
-      : Session(wanted, standardisation, progress, memory::Guard()) {}
+                   const PictureProgress& progress = {}, parallel::Communicator& ranks = parallel::alone())
+      : Session(wanted, standardisation, progress, ranks, memory::Guard()) {}
 
   Recipe recipe;                         ///< As given.
   RecipeData data;                       ///< Data sets of the loaders.
@@ -70,7 +70,7 @@ struct Session {
 
  private:
   Session(const Recipe& wanted, const std::optional<PixelStatistics>& standardisation, const PictureProgress& progress,
-          const memory::Guard& guard);
+          parallel::Communicator& ranks, const memory::Guard& guard);
 
   std::optional<Audit> beginning_;
 };

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <span>
+#include <utility>
 
 #include "framework/compute/basic.h"
 #include "framework/nn/eval_mode.h"
@@ -96,38 +97,93 @@ Tensor view_logits(const Network& network, const Tensor& images, const EvaluateO
   return logits_of(network, images, views(options));
 }
 
+namespace {
+
+// Batches begin .. end - 1; nothing when `stop` says so.
+std::optional<std::vector<EvaluatedSample>> evaluate_batches(Layer& model, const Loader& batches,
+                                                             const EvaluateOptions& options, std::int64_t begin,
+                                                             std::int64_t end, const std::function<bool()>& stop) {
+  const EvalMode mode(model);
+  const Tape::Pause pause;
+  const std::vector<View> list = views(options);
+  const Network network = network_of(model);
+  const std::int64_t all = batches.dataset().classes();
+  std::vector<EvaluatedSample> out;
+  out.reserve(static_cast<std::size_t>(std::min(batches.samples(), (end - begin) * batches.options().batch)));
+  if (begin == end) return out;
+  const Epoch epoch = batches.epoch(0, begin);
+  for (const auto& [images, labels] : epoch) {
+    if (stop && stop()) return std::nullopt;
+    if (labels.dtype() != DType::i64) fail("evaluate", "soft labels", "a loader without mixup and cutmix");
+    const Tensor logits = logits_of(network, images, list);
+    Confusion(all).add(logits, labels);  // refuses what does not fit
+    dispatch("evaluate", logits.dtype(), [&, truths = labels.span<std::int64_t>()](auto zero) {
+      const std::int64_t classes = logits.dim(1);
+      const auto* row = logits.data<decltype(zero)>();
+      for (const std::int64_t truth : truths) {
+        out.push_back(evaluate_sample(row, classes, truth));
+        row += classes;
+      }
+    });
+    if (++begin == end) break;
+  }
+  return out;
+}
+
+Evaluation evaluation_of(std::vector<EvaluatedSample> samples, std::int64_t classes) {
+  Evaluation out{.confusion = Confusion(classes), .samples = std::move(samples)};
+  for (const EvaluatedSample& sample : out.samples) {
+    out.confusion.add(sample.truth, sample.predicted, 1);
+    out.loss += sample.loss;
+  }
+  out.loss /= static_cast<double>(std::max<std::int64_t>(1, out.confusion.total()));
+  out.accuracy = out.confusion.accuracy();
+  out.calibration_error = calibration_error(out.samples);
+  return out;
+}
+
+// A sample as ranks hand it over.
+struct SampleInBytes {
+  std::int64_t truth, predicted;  // -1: no prediction
+  double confidence, loss;
+};
+
+}  // namespace
+
 Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& options) {
   return *evaluate_until(model, batches, options, {});
 }
 
 std::optional<Evaluation> evaluate_until(Layer& model, const Loader& batches, const EvaluateOptions& options,
                                          const std::function<bool()>& stop) {
-  const EvalMode mode(model);
-  const Tape::Pause pause;
-  const std::vector<View> list = views(options);
-  const Network network = network_of(model);
-  Evaluation result{.confusion = Confusion(batches.dataset().classes()), .samples = {}};
-  result.samples.reserve(static_cast<std::size_t>(batches.samples()));
-  const Epoch epoch = batches.epoch(0);
-  for (const auto& [images, labels] : epoch) {
-    if (stop && stop()) return std::nullopt;
-    if (labels.dtype() != DType::i64) fail("evaluate", "soft labels", "a loader without mixup and cutmix");
-    const Tensor logits = logits_of(network, images, list);
-    result.confusion.add(logits, labels);
-    dispatch("evaluate", logits.dtype(), [&, truths = labels.span<std::int64_t>()](auto zero) {
-      const std::int64_t classes = logits.dim(1);
-      const auto* row = logits.data<decltype(zero)>();
-      for (const std::int64_t truth : truths) {
-        result.samples.push_back(evaluate_sample(row, classes, truth));
-        result.loss += result.samples.back().loss;
-        row += classes;
-      }
-    });
+  auto samples = evaluate_batches(model, batches, options, 0, batches.batches(), stop);
+  if (!samples) return std::nullopt;
+  return evaluation_of(std::move(*samples), batches.dataset().classes());
+}
+
+// Each rank has consecutive batches. In inference the bits of a sample do not depend on its company.
+Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& options,
+                    parallel::Communicator& ranks) {
+  if (ranks.size() == 1) return evaluate(model, batches, options);
+  const auto first = [&](int rank) { return rank * batches.batches() / ranks.size(); };
+  const auto own = evaluate_batches(model, batches, options, first(ranks.rank()), first(ranks.rank() + 1), {});
+  std::vector<SampleInBytes> sent;
+  for (const EvaluatedSample& s : *own) sent.push_back({s.truth, s.predicted.value_or(-1), s.confidence, s.loss});
+  std::vector<std::int64_t> bytes;
+  for (int r = 0; r < ranks.size(); ++r) {
+    const auto samples = [&](int rank) { return std::min(batches.samples(), first(rank) * batches.options().batch); };
+    bytes.push_back((samples(r + 1) - samples(r)) * static_cast<std::int64_t>(sizeof(SampleInBytes)));
   }
-  result.loss /= static_cast<double>(std::max<std::int64_t>(1, result.confusion.total()));
-  result.accuracy = result.confusion.accuracy();
-  result.calibration_error = calibration_error(result.samples);
-  return result;
+  std::vector<SampleInBytes> got(static_cast<std::size_t>(batches.samples()));
+  ranks.gather(std::as_bytes(std::span(sent)), bytes, std::as_writable_bytes(std::span(got)));
+  std::vector<EvaluatedSample> all;
+  all.reserve(got.size());
+  for (const SampleInBytes& s : got)
+    all.push_back({.truth = s.truth,
+                   .predicted = s.predicted < 0 ? std::nullopt : std::optional(s.predicted),
+                   .confidence = s.confidence,
+                   .loss = s.loss});
+  return evaluation_of(std::move(all), batches.dataset().classes());
 }
 
 double calibration_error(const std::vector<EvaluatedSample>& samples) {

@@ -9,6 +9,7 @@
 
 #include "data/loader.h"
 #include "framework/nn/layer.h"
+#include "framework/parallel/communicator.h"
 #include "lab/training/confusion.h"
 
 namespace ebb {
@@ -47,6 +48,9 @@ Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& 
 /// As evaluate(), but gives nothing when `stop`, asked before each batch, says so. No `stop`: never.
 std::optional<Evaluation> evaluate_until(Layer& model, const Loader& batches, const EvaluateOptions& options,
                                          const std::function<bool()>& stop);
+
+/// As evaluate(), by several ranks that each look at a part of the batches; all get the whole.
+Evaluation evaluate(Layer& model, const Loader& batches, const EvaluateOptions& options, parallel::Communicator& ranks);
 
 /// The logits of images f32 `[n, height, width, channels]` as evaluate() has them: in eval mode, without recording,
 /// averaged over the views.

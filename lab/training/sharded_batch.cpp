@@ -22,11 +22,14 @@ namespace {
 // that a batch norm has statistics.
 constexpr std::int64_t stand_in = 2;
 
+// Numbers of add_up() in front of those of the gradients.
+constexpr std::size_t before_gradients = 3;
+
 // Of arrays [3][channels].
 void merge_arrays(double* left, const double* right, std::int64_t width) { merge_moments(left, right, width / 3); }
 
-Tensor part_of_batch(const Tensor& whole, std::int64_t first, std::int64_t samples) {
-  return samples == whole.dim(0) ? whole : slice(whole, 0, first, first + samples).value();
+Tensor rows(const Tensor& all, std::int64_t first, std::int64_t count) {
+  return count == all.dim(0) ? all : slice(all, 0, first, first + count).value();
 }
 
 Tensor nothing_like(const Tensor& whole) { return Tensor::zeros(whole.shape().with(0, stand_in), whole.dtype()); }
@@ -47,7 +50,8 @@ std::span<const T> filled(std::vector<T>& zeros, std::int64_t size) {
 // One shard, and what its pass has left in the model while others computed.
 struct ShardedBatch::Part {
   int shard = 0;
-  std::int64_t first = 0, samples = 0;
+  std::int64_t first = 0, samples = 0;  // in the batch
+  std::int64_t row = 0;                 // of the first one among the rank's samples
   double loss = 0;
   std::int64_t hits = 0;
   std::vector<Tensor> gradients;  // of active_
@@ -120,8 +124,13 @@ ShardedBatch::ShardedBatch(Layer& model, const TrainerOptions& options, parallel
 
 ShardedBatch::~ShardedBatch() = default;
 
-void ShardedBatch::cut(const Batch& batch) {
-  shards_ = {options_.shards, batch.images.dim(0)};
+Loader ShardedBatch::own_part(const Loader& train) const {
+  const auto [begin, end] = parallel::shards_of(ranks_.rank(), ranks_.size(), options_.shards);
+  return train.part(begin, end, options_.shards);
+}
+
+void ShardedBatch::cut(std::int64_t samples) {
+  shards_ = {options_.shards, samples};
   parts_.clear();
   bad_ = false;
   active_.clear();
@@ -134,6 +143,7 @@ void ShardedBatch::cut(const Batch& batch) {
     parts_.back()->shard = s;
     parts_.back()->first = shards_.begin(s);
     parts_.back()->samples = shards_.size(s);
+    parts_.back()->row = shards_.begin(s) - shards_.begin(begin);
   }
   if (parts_.empty()) parts_.push_back(std::make_unique<Part>());
   buffers_before_.clear();
@@ -195,8 +205,8 @@ void ShardedBatch::exchange(std::size_t number, Tree& tree, std::span<double> nu
 void ShardedBatch::compute(std::size_t number, const Batch& batch, const std::function<void(TrainPhase)>& tell) {
   Part& part = *parts_[number];
   const bool counts = part.samples > 0;
-  const Tensor images = counts ? part_of_batch(batch.images, part.first, part.samples) : nothing_like(batch.images);
-  const Tensor labels = counts ? part_of_batch(batch.labels, part.first, part.samples) : nothing_like(batch.labels);
+  const Tensor images = counts ? rows(batch.images, part.row, part.samples) : nothing_like(batch.images);
+  const Tensor labels = counts ? rows(batch.labels, part.row, part.samples) : nothing_like(batch.labels);
   const bool tells = number == 0 || !together_;  // those who look on are in the trainer's thread
   if (tells) tell(TrainPhase::forward);
   Pass pass(*this, number);
@@ -235,23 +245,25 @@ void ShardedBatch::add_gradient(Part& part) {
   part.gradients.assign(active_.size(), Tensor());
 }
 
-// Loss, right answers, and for each parameter how many shards have a gradient of it.
-std::vector<double> ShardedBatch::add_up() {
-  std::vector<double> own(2 + active_.size());
+// Loss, right answers, wishes to stop, and for each parameter how many shards have a gradient of it.
+std::vector<double> ShardedBatch::add_up(bool stop) {
+  std::vector<double> own(before_gradients + active_.size());
   sums_.begin(shards_, ranks_, static_cast<std::int64_t>(own.size()));
   for (const auto& part : parts_) {
     if (part->samples == 0) continue;
     own[0] = part->loss;
     own[1] = static_cast<double>(part->hits);
-    std::ranges::copy(part->has, own.begin() + 2);
+    own[2] = stop ? 1 : 0;
+    std::ranges::copy(part->has, own.begin() + before_gradients);
     sums_.add(part->shard, own);
   }
   const std::span<const double> all = sums_.finish();
   return {all.begin(), all.end()};
 }
 
-BatchSums ShardedBatch::run(const Batch& batch, const std::function<void(TrainPhase)>& tell) {
-  cut(batch);
+BatchSums ShardedBatch::run(const Batch& batch, std::int64_t samples, bool stop,
+                            const std::function<void(TrainPhase)>& tell) {
+  cut(samples);
   const Gradients gathered(active_);
   std::int64_t f32_width = 0, f64_width = 0;
   for (const Parameter* const p : active_)
@@ -265,8 +277,8 @@ BatchSums ShardedBatch::run(const Batch& batch, const std::function<void(TrainPh
     restore_buffers();
     throw;
   }
-  const std::vector<double> all = add_up();
-  const BatchSums out{all[0] / static_cast<double>(shards_.samples), std::llround(all[1]), shards_.samples};
+  const std::vector<double> all = add_up(stop);
+  const BatchSums out{all[0] / static_cast<double>(shards_.samples), std::llround(all[1]), shards_.samples, all[2] > 0};
   end_buffers();
   if (!std::isfinite(out.loss)) return out;
   const auto take = [&](auto& tree, std::int64_t width) {
@@ -276,7 +288,7 @@ BatchSums ShardedBatch::run(const Batch& batch, const std::function<void(TrainPh
     for (std::size_t i = 0; i < active_.size(); ++i) {
       if (active_[i]->value().dtype() != dtype_of<T>()) continue;
       const auto size = static_cast<std::size_t>(active_[i]->shape().size());
-      if (all[2 + i] > 0) {
+      if (all[before_gradients + i] > 0) {
         Tensor gradient(active_[i]->shape(), dtype_of<T>());
         std::ranges::copy(sum.first(size), gradient.mutable_span<T>().begin());
         active_[i]->accumulate(std::move(gradient));
@@ -342,17 +354,18 @@ void ShardedBatch::restore_buffers() {
   for (std::size_t i = 0; i < buffers_.size(); ++i) copy_where_other(*buffers_[i], buffers_before_[i]);
 }
 
-std::string ShardedBatch::find_non_finite(const Batch& batch) {
-  if (!all_finite(batch.images)) return "the input images";
-  cut(batch);
+std::string ShardedBatch::find_non_finite(const Batch& batch, std::int64_t samples) {
+  for (const std::string& one : ranks_.gather_texts(all_finite(batch.images) ? "" : "the input images"))
+    if (!one.empty()) return one;
+  cut(samples);
   bad_ = true;  // no gradient is taken
   const Gradients gathered(active_);
   const double share = 1 / static_cast<double>(shards_.samples);
   go_through([&](std::size_t i) {
     Part& part = *parts_[i];
     const bool counts = part.samples > 0;
-    const Tensor images = counts ? part_of_batch(batch.images, part.first, part.samples) : nothing_like(batch.images);
-    const Tensor labels = counts ? part_of_batch(batch.labels, part.first, part.samples) : nothing_like(batch.labels);
+    const Tensor images = counts ? rows(batch.images, part.row, part.samples) : nothing_like(batch.images);
+    const Tensor labels = counts ? rows(batch.labels, part.row, part.samples) : nothing_like(batch.labels);
     Pass pass(*this, i);
     part.found = ebb::find_non_finite(
         model_, images,

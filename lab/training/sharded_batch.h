@@ -22,6 +22,7 @@ struct BatchSums {
   double loss = 0;           ///< Mean over the samples.
   std::int64_t hits = 0;     ///< Right answers.
   std::int64_t samples = 0;  ///< All.
+  bool stop = false;         ///< A rank wishes to stop.
 };
 
 /// Computes batches shard by shard, each rank its own. What depends on the cut, and what on the batch as a whole,
@@ -32,13 +33,18 @@ class ShardedBatch {
   ShardedBatch(Layer& model, const TrainerOptions& options, parallel::Communicator& ranks);
   ~ShardedBatch();
 
+  /// What is needed of every batch: the rank's shards of `train`.
+  Loader own_part(const Loader& train) const;
+
   /// Adds the gradient of the batch's mean loss to Parameter::grad() and takes the batch into running statistics and
   /// counters, as a pass of the whole batch would; where the loss is not finite it leaves gradients and statistics.
+  /// \param batch as a loader that own_part() gives makes it. \param samples of the whole batch.
+  /// \param stop this rank's wish, which a rank without samples cannot tell.
   /// \param tell is told of the phases forward and backward.
-  BatchSums run(const Batch& batch, const std::function<void(TrainPhase)>& tell);
+  BatchSums run(const Batch& batch, std::int64_t samples, bool stop, const std::function<void(TrainPhase)>& tell);
 
   /// As find_non_finite() of guard.h: of the first shard that has such a number, which is named. The same on all ranks.
-  std::string find_non_finite(const Batch& batch);
+  std::string find_non_finite(const Batch& batch, std::int64_t samples);
 
  private:
   struct Part;
@@ -46,14 +52,14 @@ class ShardedBatch {
   class Gradients;
   using Tree = parallel::ShardTree<double>;
 
-  void cut(const Batch& batch);
+  void cut(std::int64_t samples);
   void go_through(const std::function<void(std::size_t)>& pass);
   void enter(Part& part);
   void leave(Part& part);
   void exchange(std::size_t number, Tree& tree, std::span<double> numbers);
   void compute(std::size_t number, const Batch& batch, const std::function<void(TrainPhase)>& tell);
   void add_gradient(Part& part);
-  std::vector<double> add_up();
+  std::vector<double> add_up(bool stop);
   void take_moments();
   void end_buffers();
   void restore_buffers();

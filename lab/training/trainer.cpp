@@ -82,9 +82,21 @@ bool Trainer::done() const {
 }
 
 bool Trainer::run(const std::function<bool()>& stop) {
+  if (ranks_.size() > 1) return run_together(stop);
   while (!done()) {
     if (stop && stop()) return false;
     step(stop);
+  }
+  return true;
+}
+
+// A rank's wish travels with the sums of the next batch, so that all stop after the same one.
+bool Trainer::run_together(const std::function<bool()>& stop) {
+  stops_ = false;
+  while (!done()) {
+    wishes_stop_ = stop && stop();
+    step({});
+    if (stops_ && can_save()) return done();
   }
   return true;
 }
@@ -98,7 +110,8 @@ void Trainer::enter(TrainPhase phase) const {
 }
 
 void Trainer::begin_epoch() {
-  walk_ = std::make_unique<Walk>(train_.epoch(counters_.epoch, counters_.position));
+  const Loader own = sharded_ ? sharded_->own_part(train_) : train_;
+  walk_ = std::make_unique<Walk>(own.epoch(counters_.epoch, counters_.position));
   if (counters_.position > 0) return;
   counters_.samples = counters_.hits = 0;
   counters_.loss_sum = counters_.lr_sum = counters_.epoch_seconds = 0;
@@ -186,9 +199,15 @@ void Trainer::require_agreement() {
   ranks_.agree("weights", "SHA-256 " + sha256(model_.state()), remedy);
 }
 
+// All that the batch at hand has, on whatever rank.
+std::int64_t Trainer::samples_of_batch() const {
+  return std::min(train_.options().batch, train_.samples() - counters_.position * train_.options().batch);
+}
+
 // Loss and gradient of a batch; no gradient where the loss is not finite.
 BatchSums Trainer::compute(const Batch& batch) {
-  if (sharded_) return sharded_->run(batch, [this](TrainPhase phase) { enter(phase); });
+  if (sharded_)
+    return sharded_->run(batch, samples_of_batch(), wishes_stop_, [this](TrainPhase phase) { enter(phase); });
   Tape tape;
   const Var logits = model_(batch.images);
   const Var loss = softmax_cross_entropy(logits, batch.labels, {.label_smoothing = options_.label_smoothing});
@@ -208,6 +227,7 @@ bool Trainer::learn(const Batch& batch, StepResult& result) {
   enter(TrainPhase::forward);
   buffers_.take();
   const BatchSums sums = compute(batch);
+  stops_ = stops_ || sums.stop;
   result.loss = sums.loss;
   std::string bad;
   if (!std::isfinite(sums.loss)) bad = text("a loss of ", sums.loss);

@@ -65,7 +65,8 @@ class Trainer {
 
   /// Steps until done, or until `stop` says so. It is asked before each step and before each batch of an evaluation;
   /// one that is stopped leaves nothing behind and is made again from its beginning by the next step, also after
-  /// save_state() and load_state().
+  /// save_state() and load_state(). Of several ranks each has its own `stop`, asked before each batch alone; where one
+  /// says so all stop after that batch, or as soon as they can be saved.
   /// \returns done().
   bool run(const std::function<bool()>& stop = {});
 
@@ -125,6 +126,8 @@ class Trainer {
   void finish_epoch(const std::function<bool()>& stop);
   bool learn(const Batch& batch, StepResult& result);
   BatchSums compute(const Batch& batch);
+  std::int64_t samples_of_batch() const;
+  bool run_together(const std::function<bool()>& stop);
   void require_agreement();
   bool take_evaluation(EpochResult& result);
   void handle_non_finite(const Batch& batch, const std::string& what);
@@ -143,7 +146,8 @@ class Trainer {
   const Loader& evaluated_;
   TrainerOptions options_;
   parallel::Communicator& ranks_;
-  std::unique_ptr<ShardedBatch> sharded_;  // with two shards or more
+  std::unique_ptr<ShardedBatch> sharded_;     // with two shards or more
+  bool wishes_stop_ = false, stops_ = false;  // of several ranks: this one, and all
   std::vector<TrainObserver*> observers_;
   std::unique_ptr<Walk> walk_;
   std::optional<Ema> ema_;

@@ -73,6 +73,7 @@ bool Trainer::renew_statistics(const std::function<bool()>& stop) {
 
 std::optional<Evaluation> Trainer::evaluate_now(const std::function<bool()>& stop) {
   const LentWeights averages(average());
+  if (ranks_.size() > 1) return evaluate(model_, evaluated_, options_.evaluation, ranks_);
   return evaluate_until(model_, evaluated_, options_.evaluation, stop);
 }
 
@@ -112,10 +113,10 @@ State Trainer::final_weights() const {
 Evaluation Trainer::evaluate_final(const Loader& data) {
   if (options_.keep_best && !best_weights_.empty()) {
     const LentWeights best(model_, best_weights_);
-    return evaluate(model_, data, options_.evaluation);
+    return evaluate(model_, data, options_.evaluation, ranks_);
   }
   const LentWeights averages(average());
-  return evaluate(model_, data, options_.evaluation);
+  return evaluate(model_, data, options_.evaluation, ranks_);
 }
 
 TrainSummary Trainer::summary() {

@@ -24,9 +24,10 @@ std::string remedy(const Optimizer& optimizer) {
 
 void Trainer::handle_non_finite(const Batch& batch, const std::string& what) {
   buffers_.restore();
-  const std::string first = sharded_ ? sharded_->find_non_finite(batch) : find_non_finite(model_, batch.images, [&] {
-    return softmax_cross_entropy(model_(batch.images), batch.labels, {.label_smoothing = options_.label_smoothing});
-  });
+  const std::string first =
+      sharded_ ? sharded_->find_non_finite(batch, samples_of_batch()) : find_non_finite(model_, batch.images, [&] {
+        return softmax_cross_entropy(model_(batch.images), batch.labels, {.label_smoothing = options_.label_smoothing});
+      });
   const std::string where = text(what, " in epoch ", counters_.epoch + 1, ", batch ", counters_.position + 1, " of ",
                                  train_.batches(), first.empty() ? "" : "; the first that is not finite is ", first);
   optimizer_.skip();

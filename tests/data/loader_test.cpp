@@ -213,6 +213,25 @@ BOOST_AUTO_TEST_CASE(steady_memory_of_a_walk) {
   BOOST_TEST(watch.calls() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(parts_are_those_of_the_whole_batch) {
+  const Loader loader(Counting(45), {.batch = 16, .seed = 3, .augment = {.mixup = 1}});
+  for (const std::int64_t parts : {2, 8, 32})
+    for (std::int64_t position = 0; position < loader.batches(); ++position) {
+      const Batch whole = loader.epoch(1)[position];
+      std::int64_t row = 0;
+      for (std::int64_t part = 0; part < parts; ++part) {
+        const Batch own = loader.part(part, part + 1, parts).epoch(1)[position];
+        BOOST_TEST(own.images.dim(0) == (part + 1) * whole.images.dim(0) / parts - part * whole.images.dim(0) / parts);
+        for (std::int64_t i = 0; i < own.images.dim(0); ++i, ++row) {
+          BOOST_TEST(own.images.at({i, 0, 1, 0}) == whole.images.at({row, 0, 1, 0}));
+          for (std::int64_t c = 0; c < 3; ++c) BOOST_TEST(own.labels.at({i, c}) == whole.labels.at({row, c}));
+        }
+      }
+      BOOST_TEST(row == whole.images.dim(0));
+    }
+  BOOST_TEST(fails_with({"parts 3 to 2 of 4"}, [&] { loader.part(3, 2, 4); }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(tensor_dataset)

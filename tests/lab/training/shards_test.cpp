@@ -5,6 +5,7 @@
 #include "framework/ops/arithmetic.h"
 #include "tests/lab/training/sharded_training.h"
 #include "tests/support/errors.h"
+#include "tests/support/instrumented.h"
 
 namespace ebb {
 namespace {
@@ -17,6 +18,7 @@ using test::ShardedTraining;
 using test::small_net;
 
 constexpr int rank_counts[] = {1, 2, 3, 4, 5, 8};
+constexpr std::int64_t epochs = test::instrumented ? 2 : 6;
 
 ShardedTraining::MakeNet net_of(Norm norm, DType dtype = DType::f32) {
   return [=] { return small_net(norm, dtype); };
@@ -64,7 +66,7 @@ double largest_difference(const State& a, const State& b) {
 // Everything that could tell the ranks apart: a last batch that leaves shards empty, augmentation of samples and
 // labels, clipping, accumulation, averages.
 TrainerOptions full_options(BatchNormOver over) {
-  return {.epochs = 6,
+  return {.epochs = epochs,
           .label_smoothing = 0.1,
           .ema = EmaOptions{.keep = 0.9},
           .lookahead = LookaheadOptions{.every = 3},
@@ -79,7 +81,7 @@ std::string full_training(Norm norm, BatchNormOver over, Communicator& ranks) {
   const LoaderOptions loading{.augment = {.flip = Flip::random, .crop = 1, .mixup = 0.3}};
   ShardedTraining t(net_of(norm), full_options(over), ranks, sgd, loading);
   t.trainer.run();
-  test::require(t.trainer.batches_done() == 30, "30 steps");
+  test::require(t.trainer.batches_done() == 5 * epochs, "five steps an epoch");
   return t.fingerprint();
 }
 

@@ -1,0 +1,249 @@
+#include "framework/parallel/mpi.h"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <climits>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <thread>
+
+#include "framework/parallel/mpi_module.h"
+#include "framework/tensor/error.h"
+
+namespace ebb::parallel {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+// Messages of one call have one tag; a call of another kind never meets them.
+constexpr std::int64_t most_tags = 32768;  // MPI promises so many
+
+// Larger ones are cut.
+constexpr std::size_t most_of_broadcast = std::size_t{1} << 30;
+
+constexpr const char* newest = "the newest checkpoint goes on with `ebb resume`";
+
+bool set(const char* name) {
+  const char* const value = std::getenv(name);
+  return value != nullptr && *value != '\0';
+}
+
+// The implementations whose launchers leave such an environment, likeliest first.
+std::vector<std::string> launchers() {
+  if (set("OMPI_COMM_WORLD_SIZE")) return {"openmpi"};
+  if (set("PMI_SIZE") || set("PMI_FD")) return {"mpich"};
+  if (set("PMIX_RANK")) return {"openmpi", "mpich"};
+  return {};
+}
+
+// Beside the program or above it, as in a build, and where libraries are installed.
+std::vector<fs::path> places() {
+  std::vector<fs::path> out;
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (!error) {
+    const fs::path folder = program.parent_path();
+    out.push_back(folder);
+    out.push_back(folder.parent_path() / EBB_LIBRARY_FOLDER / "ebb");
+  }
+  if (const fs::path installed = fs::path(EBB_INSTALLED_LIBRARIES) / "ebb"; out.empty() || installed != out.back())
+    out.push_back(installed);
+  return out;
+}
+
+}  // namespace
+
+bool started_by_mpi() { return !launchers().empty(); }
+
+// Stays open until the process ends: MPI's threads and handlers may outlive whoever asks for it.
+class MpiRanks::Module {
+ public:
+  Module() {
+    const std::vector<std::string> wanted = launchers();
+    if (wanted.empty())
+      fail("mpi", "a process that no launcher of MPI has started", "one of several ranks",
+           "start it with mpirun -np 2 ...");
+    std::string why;
+    for (const std::string& name : wanted)
+      for (const fs::path& place : places())
+        if (open(place / text("ebb_mpi_", name, ".so"), why)) return;
+    fail("mpi", why.empty() ? text("no module for ", wanted.front(), " beside the program") : why,
+         text("a module ebb_mpi_", wanted.front(), ".so that opens"),
+         "build Ebb where libopenmpi-dev or libmpich-dev is installed, as docs/distributed.md says, or start the "
+         "program without mpirun");
+  }
+
+  const EbbMpi* operator->() const { return functions_; }
+
+ private:
+  bool open(const fs::path& file, std::string& why) {
+    std::error_code error;
+    if (!fs::exists(file, error)) return false;
+    // Global: components that an MPI library opens itself look for its symbols there.
+    void* const handle = ::dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL);
+    void* const symbol = handle == nullptr ? nullptr : ::dlsym(handle, "ebb_mpi");
+    if (symbol == nullptr) {
+      const char* const said = ::dlerror();
+      why = said == nullptr ? text(file.string(), " without the symbol ebb_mpi") : said;
+      return false;
+    }
+    functions_ = static_cast<const EbbMpi*>(symbol);
+    if (functions_->interface == ebb_mpi_interface) return true;
+    why = text(file.string(), " of another version of Ebb");
+    return false;
+  }
+
+  const EbbMpi* functions_ = nullptr;
+};
+
+MpiRanks::MpiRanks(MpiOptions options) : launcher_(::getppid()) {
+  static bool joined = false;
+  if (joined) fail("mpi", "a second MpiRanks", "one in a process");
+  set_timeout(options.timeout);
+  module_ = std::make_unique<Module>();
+  int turns = 0;
+  check((*module_)->join(&rank_, &size_, &turns));
+  joined = true;
+  exceptions_ = std::uncaught_exceptions();
+  if (turns == 0)
+    fail("mpi", text(library(), ", which lets one thread alone call it"), "one in which threads can take turns",
+         "MPI_THREAD_SERIALIZED is what it must be built for");
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) name = {'?'};
+  hosts_ = gather_texts(name.data());
+}
+
+MpiRanks::~MpiRanks() {
+  if (std::uncaught_exceptions() > exceptions_) return;
+  try {
+    if (size_ > 1) gather_texts({});  // nobody leaves while another one still needs it
+    (*module_)->leave();
+  } catch (const std::exception&) {  // the process ends without having left
+  }
+}
+
+void MpiRanks::set_timeout(double seconds) {
+  if (!(seconds > 0)) fail("mpi", text("timeout = ", seconds), "seconds above 0");
+  options_.timeout = seconds;
+}
+
+std::string MpiRanks::library() const { return (*module_)->name; }
+
+// What is under way when a call fails may still arrive: there is no going on behind it.
+void MpiRanks::check(int error) {
+  if (error == 0) return;
+  broken_ = true;
+  std::array<char, 512> why{};
+  (*module_)->error_text(error, why.data(), static_cast<int>(why.size()));
+  fail("mpi", text(why.data(), ", in ", call_, ' ', calls_, " of rank ", rank_), "a message to all ranks", newest);
+}
+
+void MpiRanks::begin(const char* call) {
+  if (broken_) fail("mpi", text(call, " after ", call_, ' ', calls_, " has failed"), "an end of the training", newest);
+  call_ = call;
+  ++calls_;
+}
+
+void MpiRanks::send(std::span<const std::byte> bytes, int to) {
+  if (bytes.size() > INT_MAX) fail("mpi", text("a message of ", bytes.size(), " bytes"), "at most 2 GiB");
+  check((*module_)->send(bytes.data(), static_cast<int>(bytes.size()), to, static_cast<int>(calls_ % most_tags)));
+  cost_.sent += static_cast<std::int64_t>(bytes.size());
+}
+
+void MpiRanks::receive(std::span<std::byte> bytes, int from) {
+  if (bytes.size() > INT_MAX) fail("mpi", text("a message of ", bytes.size(), " bytes"), "at most 2 GiB");
+  check((*module_)->receive(bytes.data(), static_cast<int>(bytes.size()), from, static_cast<int>(calls_ % most_tags)));
+  cost_.received += static_cast<std::int64_t>(bytes.size());
+}
+
+// "rank 1 on node2, rank 3 on node4"
+std::string MpiRanks::missing() const {
+  std::string out;
+  for (int r = 0; r < size_; ++r) {
+    if ((*module_)->waits_for(r) == 0) continue;
+    const auto host = static_cast<std::size_t>(r);
+    out += text(out.empty() ? "" : ", ", "rank ", r, host < hosts_.size() ? text(" on ", hosts_[host]) : std::string());
+  }
+  return out;
+}
+
+// Looks often at first, since most messages come soon, then ever more rarely.
+void MpiRanks::wait() {
+  using namespace std::chrono_literals;
+  const auto begun = Clock::now();
+  std::chrono::nanoseconds nap = 5us;
+  for (int looks = 0;; ++looks) {
+    int pending = 0;
+    check((*module_)->look(&pending));
+    if (pending == 0) break;
+    if (looks < 64) continue;
+    const std::chrono::duration<double> waited = Clock::now() - begun;
+    broken_ = waited.count() > options_.timeout || ::getppid() != launcher_;
+    if (waited.count() > options_.timeout)
+      fail("mpi", text("nothing from ", missing(), " for ", std::round(waited.count()), " s, in ", call_, ' ', calls_),
+           text("a message to rank ", rank_), text("see whether it hangs or cannot be reached; ", newest));
+    if (broken_) fail("mpi", "a launcher that has ended", "one that holds the ranks together", newest);
+    std::this_thread::sleep_for(nap);
+    nap = std::min<std::chrono::nanoseconds>(2 * nap, 1ms);
+  }
+  cost_.seconds += std::chrono::duration<double>(Clock::now() - begun).count();
+}
+
+void MpiRanks::broadcast(std::span<std::byte> bytes, int from) {
+  do {
+    const std::span<std::byte> part = bytes.first(std::min(bytes.size(), most_of_broadcast));
+    begin("broadcast");
+    if (rank_ != from) receive(part, from);
+    for (int r = 0; r < size_ && rank_ == from; ++r)
+      if (r != from) send(part, r);
+    wait();
+    bytes = bytes.subspan(part.size());
+  } while (!bytes.empty());
+}
+
+void MpiRanks::gather(std::span<const std::byte> own, std::span<const std::int64_t> bytes, std::span<std::byte> all) {
+  begin("gather");
+  std::size_t at = 0;
+  for (int r = 0; r < size_; ++r) {
+    const std::span<std::byte> place = all.subspan(at, static_cast<std::size_t>(bytes[static_cast<std::size_t>(r)]));
+    at += place.size();
+    if (r != rank_) receive(place, r);
+    else if (!own.empty()) std::memcpy(place.data(), own.data(), own.size());
+  }
+  for (int r = 0; r < size_; ++r)
+    if (r != rank_) send(own, r);
+  wait();
+}
+
+void MpiRanks::exchange(std::span<const std::byte> own, std::span<const std::int64_t> sizes, std::span<std::byte> got,
+                        std::span<const std::int64_t> got_sizes) {
+  begin("exchange");
+  std::size_t at = 0;
+  std::span<std::byte> place_of_own;
+  for (int r = 0; r < size_; ++r) {
+    const std::span<std::byte> place =
+        got.subspan(at, static_cast<std::size_t>(got_sizes[static_cast<std::size_t>(r)]));
+    at += place.size();
+    if (r != rank_) receive(place, r);
+    else place_of_own = place;
+  }
+  at = 0;
+  for (int r = 0; r < size_; ++r) {
+    const std::span<const std::byte> piece =
+        own.subspan(at, static_cast<std::size_t>(sizes[static_cast<std::size_t>(r)]));
+    at += piece.size();
+    if (r != rank_) send(piece, r);
+    else if (!piece.empty()) std::memcpy(place_of_own.data(), piece.data(), piece.size());
+  }
+  wait();
+}
+
+}  // namespace ebb::parallel

@@ -1,0 +1,90 @@
+/// \file
+/// MpiRanks: the processes that a launcher of MPI has started, as the ranks of one training.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "framework/parallel/communicator.h"
+
+namespace ebb::parallel {
+
+/// How ranks wait for each other.
+struct MpiOptions {
+  double timeout = 120;  ///< Seconds that a call waits for another rank before it throws.
+};
+
+/// True when a launcher of MPI (mpirun, mpiexec, srun with PMI or PMIx) has started this process, by its environment.
+bool started_by_mpi();
+
+/// The ranks that a launcher has started. Messages go through Open MPI or MPICH, whichever the launcher belongs to; the
+/// library that is needed is opened here and not linked, so programs that are not started by MPI do without it.
+///
+/// A call that waits looks for messages and sleeps in between, by a millisecond at most, so that a rank that waits
+/// leaves its cores to those that compute. Threads may take turns in calling.
+///
+///     parallel::MpiRanks ranks;
+///     Trainer trainer(model, optimizer, train, test, {.epochs = 10, .shards = 8}, ranks);
+class MpiRanks : public Communicator {
+ public:
+  /// Joins the others. Once in a process.
+  /// \throws Error when no launcher has started this process, or there is no module for its MPI.
+  explicit MpiRanks(MpiOptions options = {});
+
+  /// Leaves the others when all have come so far. While an exception is thrown it does not: a process that ends without
+  /// having left makes the launcher end all.
+  ~MpiRanks() override;
+  MpiRanks(const MpiRanks&) = delete;
+  MpiRanks& operator=(const MpiRanks&) = delete;
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+
+  /// The calls of a Communicator. \throws Error naming the ranks that have not come within the timeout, when the
+  /// launcher has ended, when ranks make other calls, and for more than 2 GiB in a message.
+  void broadcast(std::span<std::byte> bytes, int from = 0) override;
+  void gather(std::span<const std::byte> own, std::span<const std::int64_t> bytes, std::span<std::byte> all) override;
+  void exchange(std::span<const std::byte> own, std::span<const std::int64_t> sizes, std::span<std::byte> got,
+                std::span<const std::int64_t> got_sizes) override;
+
+  /// Sets MpiOptions::timeout. \throws Error unless it is above 0.
+  void set_timeout(double seconds);
+
+  /// "Open MPI" or "MPICH".
+  std::string library() const;
+
+  /// Names of the ranks' machines.
+  const std::vector<std::string>& hosts() const { return hosts_; }
+
+  /// What messages have cost this rank so far.
+  struct Cost {
+    double seconds = 0;         ///< In calls that wait for messages.
+    std::int64_t sent = 0;      ///< Bytes to other ranks.
+    std::int64_t received = 0;  ///< Bytes from them.
+  };
+  const Cost& cost() const { return cost_; }  ///< Of all calls.
+
+ private:
+  class Module;
+
+  void begin(const char* call);
+  void send(std::span<const std::byte> bytes, int to);
+  void receive(std::span<std::byte> bytes, int from);
+  void wait();
+  void check(int error);
+  std::string missing() const;
+
+  MpiOptions options_;
+  std::unique_ptr<Module> module_;
+  int rank_ = 0, size_ = 1;
+  std::vector<std::string> hosts_;
+  int launcher_ = 0;  // process that started this one
+  const char* call_ = "";
+  std::int64_t calls_ = 0;
+  bool broken_ = false;  // a call has failed
+  int exceptions_ = 0;   // that were under way at the construction
+  Cost cost_;
+};
+
+}  // namespace ebb::parallel

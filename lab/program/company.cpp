@@ -1,0 +1,145 @@
+#include "lab/program/company.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <set>
+#include <span>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "framework/compute/instruction_set.h"
+#include "framework/io/checksum.h"
+#include "framework/parallel/parallel.h"
+#include "framework/tensor/error.h"
+#include "lab/runs/recipe_changes.h"
+#include "lab/runs/version.h"
+
+namespace ebb {
+namespace {
+
+std::string variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? "not set" : value;
+}
+
+// The processors that this process may run on, as a text.
+std::string own_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::string out;
+  if (::sched_getaffinity(0, sizeof set, &set) == 0)
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(cpu, &set)) out += text(cpu, ' ');
+  return out;
+}
+
+std::vector<std::string> words(const std::string& line) {
+  std::istringstream stream(line);
+  std::vector<std::string> out;
+  for (std::string word; stream >> word;) out.push_back(word);
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& all) {
+  std::string out;
+  for (const std::string& one : all) out += out.empty() ? one : " " + one;
+  return out;
+}
+
+}  // namespace
+
+Company::Company() {
+  if (parallel::started_by_mpi()) mpi_ = std::make_unique<parallel::MpiRanks>();
+}
+
+std::string Company::host() { return mpi_ ? mpi_->hosts()[static_cast<std::size_t>(mpi_->rank())] : std::string(); }
+
+void Company::begin(const Recipe& recipe) {
+  if (alone()) return;
+  mpi_->set_timeout(recipe.comm_timeout);
+  parallel::Communicator& all = ranks();
+  const char* const remedy = "install the same build of Ebb on all machines";
+  all.agree("version", version(), remedy);
+  all.agree("program", "SHA-256 " + sha256_file("/proc/self/exe"), remedy);
+  all.agree("EBB_ARCH", variable("EBB_ARCH"), "set it on all machines, or on none");
+  std::vector<std::string> common = words(all.gather_texts(joined(instruction_sets())).front());
+  for (const std::string& one : all.gather_texts(joined(instruction_sets())))
+    std::erase_if(common, [has = words(one)](const std::string& set) { return std::ranges::count(has, set) == 0; });
+  if (variable("EBB_ARCH") == "not set") {
+    if (common.empty()) fail("kernels", "machines without a common instruction set", "processors of one kind");
+    set_instruction_set(common.front());
+  }
+  // Ranks that a launcher has bound to processors of their own have those to themselves.
+  const std::string own = text(host(), ": ", own_processors());
+  const auto sharing = std::ranges::count(all.gather_texts(own), own);
+  if (recipe.threads == 0 && variable("EBB_THREADS") == "not set")
+    parallel::set_thread_count(std::max(1, parallel::thread_count() / static_cast<int>(sharing)));
+}
+
+void Company::require_same(const Recipe& recipe) {
+  if (alone()) return;
+  const char* const remedy = "give all ranks the same recipe and settings";
+  ranks().agree("recipe", text(recipe_keys(recipe).size(), " keys"), remedy);
+  for (const RecipeKey& key : recipe_keys(recipe))
+    if (!is_harmless(key.key)) ranks().agree(key.key, text('"', get(recipe, key.key), '"'), remedy);
+  Recipe groups = blank_recipe(recipe.extensions);
+  groups.groups = recipe.groups;
+  const std::string table = to_toml(groups);
+  ranks().agree("groups", "SHA-256 " + sha256(std::as_bytes(std::span(table))), remedy);
+  if (ranks().size() > recipe.shards)
+    fail("shards", text(recipe.shards, " with ", ranks().size(), " ranks"), "a shard or more for each rank",
+         text("--set shards=N with a power of two from ", ranks().size(), " on, or fewer ranks: mpirun -np ",
+              recipe.shards));
+}
+
+void Company::require_same_data(const std::string& checksums) {
+  ranks().agree("data", "SHA-256 " + checksums, "the same files must be on all machines");
+}
+
+std::string Company::share(std::string own) {
+  if (alone()) return own;
+  return ranks().gather_texts(leads() ? own : std::string()).front();
+}
+
+int Company::common_signal(int own) {
+  for (const std::string& one : ranks().gather_texts(text(own)))
+    if (one != "0") return std::stoi(one);
+  return own;
+}
+
+int Company::end(int status) { return alone() ? status : std::stoi(share(text(status))); }
+
+std::string Company::header(std::int64_t shards) {
+  if (!mpi_) return {};
+  const std::set<std::string> machines(mpi_->hosts().begin(), mpi_->hosts().end());
+  return text(mpi_->size(), mpi_->size() == 1 ? " rank" : " ranks", " of ", mpi_->library(), " on ",
+              machines.size() == 1 ? *machines.begin() : text(machines.size(), " machines"), ", ", shards,
+              shards == 1 ? " shard\n" : " shards\n");
+}
+
+int in_company(const std::function<int(Company&)>& body) {
+  int rank = 0;
+  std::string host;
+  try {
+    Company company;
+    rank = company.ranks().rank();
+    host = company.host();
+    return body(company);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    if (host.empty()) throw;
+    // Where all fail of one cause, rank 0 tells of it, and the launcher ends the others before they do.
+    if (rank > 0) std::this_thread::sleep_for(std::chrono::milliseconds(3000 + 20 * rank));
+    throw std::runtime_error(text("rank ", rank, " on ", host, ": ", error.what()));
+  }
+}
+
+}  // namespace ebb

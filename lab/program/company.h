@@ -1,0 +1,58 @@
+// The processes that train together: private to the program.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "framework/parallel/mpi.h"
+#include "lab/recipe/recipe.h"
+
+namespace ebb {
+
+// The ranks that a launcher of MPI has started, or this process alone. Rank 0 leads: it alone prints, writes and needs
+// the run directory. All ranks make the same calls in the same order.
+class Company {
+ public:
+  // Joins the others where there are any.
+  Company();
+
+  parallel::Communicator& ranks() { return mpi_ ? *mpi_ : parallel::alone(); }
+  bool leads() { return ranks().rank() == 0; }
+  bool alone() { return ranks().size() == 1; }
+
+  // Machine of this rank, for messages.
+  std::string host();
+
+  // Before anything computes: ranks must run one program with the same EBB_ARCH; the best kernels that all machines
+  // have are taken, and ranks that share cores share them out, unless the recipe or EBB_THREADS says how many threads.
+  // \throws Error naming two ranks that differ.
+  void begin(const Recipe& recipe);
+
+  // \throws Error naming the key, two ranks and their values. Keys that do not change a training may differ.
+  void require_same(const Recipe& recipe);
+
+  // \throws Error naming two ranks whose data differ.
+  void require_same_data(const std::string& checksums);
+
+  // The text of rank 0, for all.
+  std::string share(std::string text);
+
+  // A signal that one of the ranks got, 0 where none did.
+  int common_signal(int own);
+
+  // The end: all leave with the status of rank 0.
+  int end(int status);
+
+  // A line on who trains; empty for one alone.
+  std::string header(std::int64_t shards);
+
+ private:
+  std::unique_ptr<parallel::MpiRanks> mpi_;
+};
+
+// Runs `body` with the ranks. Where it throws, the message names rank and machine, and the launcher ends all of them.
+int in_company(const std::function<int(Company&)>& body);
+
+}  // namespace ebb

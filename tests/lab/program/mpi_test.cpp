@@ -1,0 +1,239 @@
+// Trainings on several processes, which a launcher of MPI starts.
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "tests/lab/program.h"
+
+namespace ebb {
+namespace {
+
+using test::Finished;
+using test::has;
+using test::SmallData;
+
+namespace fs = std::filesystem;
+
+// One implementation of MPI: how many processes are started.
+struct Launcher {
+  std::string name;     // "openmpi" or "mpich"
+  std::string command;  // in front of the number of processes
+};
+
+// Those that there is a module for. Processes are more than cores, and wait for each other without spinning.
+std::vector<Launcher> launchers() {
+  std::vector<Launcher> out;
+  const std::string modules = EBB_MPI_MODULES;
+  if (has(modules, "openmpi"))
+    out.push_back({"openmpi", "mpirun.openmpi --allow-run-as-root --oversubscribe --bind-to none -np "});
+  if (has(modules, "mpich")) out.push_back({"mpich", "mpirun.mpich -np "});
+  return out;
+}
+
+// One program on so many processes.
+std::string on(const Launcher& launcher, int ranks, const std::string& arguments) {
+  return text(launcher.command, ranks, " ", EBB_PROGRAM, " ", arguments);
+}
+
+Finished run(const Launcher& launcher, int ranks, const std::string& arguments) {
+  return test::shell("timeout 300 " + on(launcher, ranks, arguments));
+}
+
+// Two processes with different arguments.
+Finished run_two(const Launcher& launcher, const std::string& first, const std::string& second,
+                 const std::string& environment_of_second = {}) {
+  return test::shell(text("timeout 300 ", launcher.command, "1 ", EBB_PROGRAM, ' ', first, " : -np 1 env ",
+                          environment_of_second, ' ', EBB_PROGRAM, ' ', second));
+}
+
+int count(const std::string& whole, const std::string& part) {
+  int n = 0;
+  for (std::size_t at = whole.find(part); at != std::string::npos; at = whole.find(part, at + 1)) ++n;
+  return n;
+}
+
+// The log but for what depends on the clock.
+std::string log_of(const fs::path& run) {
+  std::ifstream file(run / "log.jsonl");
+  std::string out;
+  for (std::string line; std::getline(file, line);) {
+    nlohmann::json json = nlohmann::json::parse(line);
+    for (const char* const key : {"time", "seconds", "images_per_s"}) json.erase(key);
+    out += json.dump() + '\n';
+  }
+  return out;
+}
+
+// Processes of this test's program that train in `run`; found by their arguments.
+std::vector<int> processes(const std::string& run) {
+  std::vector<int> out;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::string line = test::read(entry.path() / "cmdline");
+    std::ranges::replace(line, '\0', ' ');
+    if (line.starts_with(EBB_PROGRAM) && has(line, run + " ")) out.push_back(std::stoi(name));
+  }
+  return out;
+}
+
+// A training in the background.
+class Job {
+ public:
+  Job(const std::string& command, const fs::path& output)
+      : output_(output), status_(fs::path(output).concat(".status")) {
+    fs::remove(status_);
+    const std::string line =
+        text("( ", command, " >", output.string(), " 2>&1 </dev/null; echo $? >", status_.string(), " ) &");
+    BOOST_REQUIRE(std::system(line.c_str()) == 0);
+  }
+
+  // Its end; fails when that takes longer than `seconds`.
+  Finished finish(int seconds = 300) const {
+    for (int i = 0; i < seconds * 50 && !has(test::read(status_), "\n"); ++i) nap();
+    const std::string status = test::read(status_);
+    BOOST_REQUIRE_MESSAGE(has(status, "\n"), "still running: " << test::read(output_));
+    return {std::stoi(status), test::read(output_)};
+  }
+
+ private:
+  static void nap() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
+  fs::path output_, status_;
+};
+
+// Waits until nothing of a job is left.
+bool all_gone(const std::string& run) {
+  for (int i = 0; i < 1500 && !processes(run).empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  return processes(run).empty();
+}
+
+std::string cut(int epochs = 2) { return text("--epochs ", epochs, " --threads 1 --set shards=4 --set log_every=3 "); }
+
+BOOST_FIXTURE_TEST_SUITE(mpi, SmallData)
+
+BOOST_AUTO_TEST_CASE(any_number_of_processes_gives_the_same_bits) {
+  const std::string settings = cut() + "--set mixup=0.2 --set accumulate=3 ";
+  const Finished alone = test::ebb(train("alone", settings));
+  BOOST_REQUIRE_MESSAGE(alone.status == 0, alone.output);
+  for (const Launcher& launcher : launchers())
+    for (const int ranks : {1, 2, 3, 4}) {
+      const std::string name = text(launcher.name, ranks);
+      const Finished shared = run(launcher, ranks, train(name, settings));
+      BOOST_REQUIRE_MESSAGE(shared.status == 0, name << ": " << shared.output);
+      BOOST_TEST(summary(name)["weights_sha256"] == summary("alone")["weights_sha256"], name);
+      BOOST_TEST(log_of(root / name) == log_of(root / "alone"), name);
+      BOOST_TEST(test::read(root / name / "evaluation.json") == test::read(root / "alone" / "evaluation.json"), name);
+      BOOST_TEST(count(shared.output, "run directory") == 1, shared.output);
+      BOOST_TEST(count(shared.output, "test accuracy") == 1, shared.output);
+      BOOST_TEST(has(shared.output, text(ranks, ranks == 1 ? " rank of " : " ranks of ")), shared.output);
+    }
+}
+
+// A training that takes seconds, and a job of it in its midst.
+const std::string long_settings = cut(40) + "--set evaluate_every=20 --set save_steps=30 ";
+
+void wait_for_checkpoint(const fs::path& run) {
+  const auto any = [&] {
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(run / "checkpoints", none))
+      if (entry.path().extension() == ".safetensors") return true;
+    return false;
+  };
+  for (int i = 0; i < 6000 && !any(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  BOOST_REQUIRE(any());
+}
+
+// The signal comes to one rank that does not lead: all stop after the same batch, and rank 0 saves.
+BOOST_AUTO_TEST_CASE(a_training_goes_on_with_another_number_of_processes) {
+  BOOST_REQUIRE(test::ebb(train("whole", long_settings)).status == 0);
+  for (const Launcher& launcher : launchers()) {
+    const std::string name = "stopped_" + launcher.name, run_path = (root / name).string();
+    const Job job(on(launcher, 3, train(name, long_settings)), root / (name + ".out"));
+    wait_for_checkpoint(root / name);
+    const std::vector<int> ranks = processes(run_path);
+    BOOST_REQUIRE(ranks.size() == 3u);
+    ::kill(ranks.back(), SIGTERM);
+    const Finished stopped = job.finish();
+    BOOST_TEST(stopped.status == 128 + SIGTERM, stopped.output);
+    BOOST_TEST(count(stopped.output, "go on with") == 1, stopped.output);
+    BOOST_TEST(all_gone(run_path), launcher.name);
+    BOOST_TEST(has(test::read(root / name / "log.jsonl"), "stopped by signal 15"), stopped.output);
+    BOOST_REQUIRE(!fs::exists(root / name / "summary.json"));
+    const Finished resumed = run(launcher, 2, resume(name));
+    BOOST_REQUIRE_MESSAGE(resumed.status == 0, resumed.output);
+    BOOST_TEST(summary(name)["weights_sha256"] == summary("whole")["weights_sha256"], launcher.name);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(processes_that_differ_are_told_apart_before_the_first_step) {
+  for (const Launcher& launcher : launchers()) {
+    const auto refused = [&](const Finished& said, const std::vector<std::string>& parts) {
+      // MPICH's launcher gives the status of a rank that it ended.
+      BOOST_TEST((said.status == 1 || (said.status != 0 && launcher.name == "mpich")),
+                 launcher.name << ": " << said.status << ' ' << said.output);
+      for (const std::string& part : parts) BOOST_TEST(has(said.output, part), launcher.name << ": " << said.output);
+      BOOST_TEST(count(said.output, "; wanted ") == 1, "told once: " << said.output);
+      BOOST_TEST(!fs::exists(root / "never"), said.output);
+    };
+    const std::string fine = train("never", cut());
+    refused(run(launcher, 2, train("never", "--set shards=1")), {"[shards] got 1 with 2 ranks", "mpirun -np 1"});
+    refused(run(launcher, 5, fine), {"[shards] got 4 with 5 ranks", "power of two"});
+    refused(run(launcher, 2, train("never", "--set shards=6")), {"[shards] got 6", "power of two"});
+    refused(run_two(launcher, fine, fine + " --seed 2"), {"[seed] got \"1\" on rank 0, \"2\" on rank 1"});
+    refused(run_two(launcher, fine, fine + " --set lambda=0.25"), {"[lambda]", "\"0.25\" on rank 1"});
+    refused(run_two(launcher, fine, fine, "EBB_ARCH=sse2"), {"[EBB_ARCH] got not set on rank 0, sse2 on rank 1"});
+    fs::create_directories(root / "nothing");
+    const std::string no_data = "train mnist --out " + (root / "never").string() + ' ' + cut() + " --data ";
+    refused(run_two(launcher, fine, no_data + (root / "nothing").string() + " --batch 20"), {"rank 1 on "});
+    fs::create_directories(root / "other");
+    test::write_idx(root / "other", "train", 400, Rng(7));
+    test::write_idx(root / "other", "t10k", 100, Rng(2));
+    refused(run_two(launcher, fine, no_data + (root / "other").string() + " --batch 20"),
+            {"[data] got SHA-256 ", " on rank 1"});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_rank_that_is_killed_ends_all_and_the_training_goes_on) {
+  BOOST_REQUIRE(test::ebb(train("whole", long_settings)).status == 0);
+  for (const Launcher& launcher : launchers())
+    for (const bool leader : {false, true}) {
+      const std::string name = text("killed_", launcher.name, leader), run_path = (root / name).string();
+      const Job job(on(launcher, 2, train(name, long_settings)), root / (name + ".out"));
+      wait_for_checkpoint(root / name);
+      const std::vector<int> ranks = processes(run_path);
+      BOOST_REQUIRE(ranks.size() == 2u);
+      ::kill(leader ? std::ranges::min(ranks) : std::ranges::max(ranks), SIGKILL);
+      const Finished ended = job.finish(30);
+      BOOST_TEST(ended.status != 0, ended.output);
+      BOOST_TEST(all_gone(run_path), launcher.name);
+      BOOST_REQUIRE(!fs::exists(root / name / "summary.json"));
+      const Finished resumed = run(launcher, 4, resume(name));
+      BOOST_REQUIRE_MESSAGE(resumed.status == 0, resumed.output);
+      BOOST_TEST(summary(name)["weights_sha256"] == summary("whole")["weights_sha256"], name);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_rank_that_hangs_is_named) {
+  for (const Launcher& launcher : launchers()) {
+    const std::string name = "hangs_" + launcher.name, run_path = (root / name).string();
+    const Job job(on(launcher, 2, train(name, cut(200) + "--set comm_timeout=2 --set save_steps=30 ")),
+                  root / (name + ".out"));
+    wait_for_checkpoint(root / name);
+    const std::vector<int> ranks = processes(run_path);
+    BOOST_REQUIRE(ranks.size() == 2u);
+    ::kill(std::ranges::max(ranks), SIGSTOP);
+    const Finished ended = job.finish(20);
+    BOOST_TEST(ended.status != 0, ended.output);
+    BOOST_TEST(has(ended.output, "nothing from rank 1 on "), ended.output);
+    BOOST_TEST(all_gone(run_path), launcher.name);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
