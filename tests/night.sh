@@ -5,6 +5,7 @@
 #   sh tests/night.sh faults                 one, with its own count
 #
 #   kills=1000      kills at random moments; every run must end in the bits of an undisturbed one
+#   mpi_kills=200   kills of ranks and launchers of trainings on several processes, which go on with other numbers
 #   soak=120        minutes of one training; memory, open files and threads must stay level
 #   faults=1        every Nth call that writes fails: no space, quota, I/O error, read-only, interrupted, half, kill
 #   clock=10        trainings whose clock jumps by a year
@@ -20,7 +21,7 @@ set -u
 exec </dev/null
 cd -- "$(dirname -- "$0")/.." || exit 1
 
-everything="kills=1000 soak=120 faults=1 clock=10 fuzz=60 planted=all study_faults=all laboratory_faults=all"
+everything="kills=1000 mpi_kills=200 soak=120 faults=1 clock=10 fuzz=60 planted=all study_faults=all laboratory_faults=all"
 everything="$everything shard_faults=all mutation=200 portability=debian13"
 [ $# -gt 0 ] || set -- $everything
 out=build/night
@@ -34,6 +35,7 @@ plant() {
 run_part() {
   case "$1" in
     kills) EBB_KILLS=$2 build/release/tests/test_lab --run_test=resume_slow/killed_at_random_moments ;;
+    mpi_kills) EBB_MPI_KILLS=$2 EBB_MPI_SIGNALS=$(($2 / 4)) build/release/tests/test_mpi --run_test=mpi_kills_slow ;;
     soak) sh tests/soak.sh "$2" ;;
     faults) EBB_FAULT_STRIDE=$2 build/release/tests/test_lab --run_test=write_faults_slow ;;
     clock) sh tests/clock_jumps.sh "$2" ;;
@@ -52,7 +54,7 @@ for argument in "$@"; do
   esac
 done
 case " $* " in
-  *" kills"* | *" faults"*) cmake --preset release >/dev/null && cmake --build --preset release --target test_lab ebb || exit 1 ;;
+  *kills* | *" faults"*) cmake --preset release >/dev/null && cmake --build --preset release --target test_lab test_mpi ebb || exit 1 ;;
 esac
 
 failed=0 rows=

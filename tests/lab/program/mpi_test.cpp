@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -85,12 +86,21 @@ std::vector<int> processes(const std::string& run) {
 class Job {
  public:
   Job(const std::string& command, const fs::path& output)
-      : output_(output), status_(fs::path(output).concat(".status")) {
+      : output_(output), status_(fs::path(output).concat(".status")), number_(fs::path(output).concat(".number")) {
     fs::remove(status_);
-    const std::string line =
-        text("( ", command, " >", output.string(), " 2>&1 </dev/null; echo $? >", status_.string(), " ) &");
+    fs::remove(number_);
+    const std::string line = text("( ", command, " >", output.string(), " 2>&1 </dev/null & echo $! >",
+                                  number_.string(), "; wait $!; echo $? >", status_.string(), " ) 2>/dev/null &");
     BOOST_REQUIRE(std::system(line.c_str()) == 0);
   }
+
+  // Process of the launcher.
+  int launcher() const {
+    while (!has(test::read(number_), "\n")) nap();
+    return std::stoi(test::read(number_));
+  }
+
+  bool ended() const { return has(test::read(status_), "\n"); }
 
   // Its end; fails when that takes longer than `seconds`.
   Finished finish(int seconds = 300) const {
@@ -102,7 +112,7 @@ class Job {
 
  private:
   static void nap() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
-  fs::path output_, status_;
+  fs::path output_, status_, number_;
 };
 
 // Waits until nothing of a job is left.
@@ -230,6 +240,73 @@ BOOST_AUTO_TEST_CASE(a_rank_that_hangs_is_named) {
     BOOST_TEST(ended.status != 0, ended.output);
     BOOST_TEST(has(ended.output, "nothing from rank 1 on "), ended.output);
     BOOST_TEST(all_gone(run_path), launcher.name);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_SUITE(mpi_kills_slow, SmallData)
+
+int wanted(const char* variable, int usual) {
+  const char* const value = std::getenv(variable);
+  return value == nullptr ? usual : std::stoi(value);
+}
+
+// Each training is killed until it happens to come to its end: a rank or the launcher, at any moment, and another
+// number of ranks goes on.
+BOOST_AUTO_TEST_CASE(whatever_is_killed_the_end_has_the_same_bits) {
+  const int kills = wanted("EBB_MPI_KILLS", 20);
+  const std::string settings = cut(30) + "--set evaluate_every=10 --set save_steps=10 ";
+  BOOST_REQUIRE(test::ebb(train("whole", settings)).status == 0);
+  const std::vector<Launcher> all = launchers();
+  const Rng rng(static_cast<std::uint64_t>(wanted("EBB_MPI_SEED", 1)));
+  int killed = 0, runs = 0;
+  std::uint64_t draw = 0;
+  while (killed < kills) {
+    const std::string name = text("run", runs++), run_path = (root / name).string();
+    bool begun = false;
+    for (bool done = false; !done;) {
+      const Launcher& launcher = all[rng.below(all.size(), draw++)];
+      const int ranks = 1 + static_cast<int>(rng.below(4, draw++));
+      const Job job(on(launcher, ranks, begun ? resume(name) : train(name, settings + "--overwrite ")),
+                    root / (name + ".out"));
+      std::this_thread::sleep_for(std::chrono::milliseconds(rng.below(3500, draw++)));
+      std::vector<int> victims = processes(run_path);
+      victims.push_back(job.launcher());
+      if (!job.ended() && ::kill(victims[rng.below(victims.size(), draw++)], SIGKILL) == 0) ++killed;
+      const Finished ended = job.finish(60);
+      BOOST_REQUIRE_MESSAGE(all_gone(run_path), "processes are left of " << name);
+      begun = fs::exists(root / name / "environment.json");
+      done = fs::exists(root / name / "report.html") && ended.status == 0;
+    }
+    BOOST_TEST(summary(name)["weights_sha256"] == summary("whole")["weights_sha256"], name);
+    for (const auto& entry : fs::recursive_directory_iterator(root / name))
+      BOOST_TEST(!has(entry.path().filename().string(), ".tmp-"), entry.path());
+    fs::remove_all(root / name);
+  }
+  BOOST_TEST_MESSAGE(text(killed, " kills of ", runs, " trainings"));
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_to_any_rank_stops_all_after_the_same_batch) {
+  const std::string settings = cut(60) + "--set evaluate_every=20 --set save_steps=10 --overwrite ";
+  const std::vector<Launcher> all = launchers();
+  const Rng rng(static_cast<std::uint64_t>(wanted("EBB_MPI_SEED", 1)));
+  for (int n = 0; n < wanted("EBB_MPI_SIGNALS", 5); ++n) {
+    const Launcher& launcher = all[static_cast<std::size_t>(n) % all.size()];
+    const auto draw = static_cast<std::uint64_t>(4 * n);
+    const int ranks = 2 + static_cast<int>(rng.below(3, draw));
+    const std::string run_path = (root / "run").string();
+    fs::remove_all(root / "run");
+    const Job job(on(launcher, ranks, train("run", settings)), root / "run.out");
+    wait_for_checkpoint(root / "run");
+    std::this_thread::sleep_for(std::chrono::milliseconds(rng.below(500, draw + 1)));
+    const std::vector<int> there = processes(run_path);
+    BOOST_REQUIRE(there.size() == static_cast<std::size_t>(ranks));
+    ::kill(there[rng.below(there.size(), draw + 2)], SIGTERM);
+    const Finished stopped = job.finish(60);
+    BOOST_TEST(stopped.status == 128 + SIGTERM, stopped.output);
+    BOOST_TEST(has(stopped.output, "saved; go on with"), stopped.output);
+    BOOST_TEST(all_gone(run_path));
   }
 }
 
