@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/lab/mpi_launchers.h"
 #include "tests/lab/program.h"
 #include "tests/support/instrumented.h"
 
@@ -16,36 +17,14 @@ namespace {
 
 using test::Finished;
 using test::has;
+using test::Launcher;
+using test::launchers;
+using test::log_of;
+using test::on;
+using test::run;
 using test::SmallData;
 
 namespace fs = std::filesystem;
-
-// One implementation of MPI: how many processes are started.
-struct Launcher {
-  std::string name;     // "openmpi" or "mpich"
-  std::string command;  // in front of the number of processes
-};
-
-// Those that there is a module for. Processes are more than cores, and wait for each other without spinning.
-std::vector<Launcher> launchers() {
-  std::vector<Launcher> out;
-  const std::string modules = EBB_MPI_MODULES;
-  // What MPI itself leaves behind is not looked for.
-  const std::string environment = "env ASAN_OPTIONS=detect_leaks=0 ";
-  if (has(modules, "openmpi"))
-    out.push_back({"openmpi", environment + "mpirun.openmpi --allow-run-as-root --oversubscribe --bind-to none -np "});
-  if (has(modules, "mpich")) out.push_back({"mpich", environment + "mpirun.mpich -np "});
-  return out;
-}
-
-// One program on so many processes.
-std::string on(const Launcher& launcher, int ranks, const std::string& arguments) {
-  return text(launcher.command, ranks, " ", EBB_PROGRAM, " ", arguments);
-}
-
-Finished run(const Launcher& launcher, int ranks, const std::string& arguments) {
-  return test::shell("timeout 300 " + on(launcher, ranks, arguments));
-}
 
 // Two processes with different arguments.
 Finished run_two(const Launcher& launcher, const std::string& first, const std::string& second,
@@ -58,18 +37,6 @@ int count(const std::string& whole, const std::string& part) {
   int n = 0;
   for (std::size_t at = whole.find(part); at != std::string::npos; at = whole.find(part, at + 1)) ++n;
   return n;
-}
-
-// The log but for what depends on the clock.
-std::string log_of(const fs::path& run) {
-  std::ifstream file(run / "log.jsonl");
-  std::string out;
-  for (std::string line; std::getline(file, line);) {
-    nlohmann::json json = nlohmann::json::parse(line);
-    for (const char* const key : {"time", "seconds", "images_per_s"}) json.erase(key);
-    out += json.dump() + '\n';
-  }
-  return out;
 }
 
 // Processes of this test's program that train in `run`; found by their arguments.
