@@ -14,8 +14,10 @@ if(EBB_BUILD_LAB)
   target_compile_definitions(test_lab PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_lab ebb)
   ebb_test(shards THREADS
-    SOURCES lab/training/lockstep_test.cpp lab/training/shard_keys_test.cpp lab/training/shards_test.cpp support/ranks.cpp
-    LIBRARIES ebb::lab)
+    SOURCES lab/training/ddp_test.cpp lab/training/lockstep_test.cpp lab/training/shard_keys_test.cpp lab/training/shards_test.cpp support/ranks.cpp
+      support/temporary_directory.cpp
+    LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
+  target_compile_definitions(test_shards PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_executable(ebb_throwing_program support/throwing_program.cpp)
   target_include_directories(ebb_throwing_program PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(ebb_throwing_program PRIVATE ebb_options ebb::lab)
