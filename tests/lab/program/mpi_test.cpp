@@ -214,6 +214,37 @@ BOOST_AUTO_TEST_CASE(a_rank_that_hangs_is_named) {
   }
 }
 
+// Seconds of processor time that a process has used.
+double used(int process) {
+  const std::string line = test::read(text("/proc/", process, "/stat"));
+  std::istringstream fields(line.substr(line.rfind(')') + 2));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  double user = 0, system = 0;
+  fields >> user >> system;
+  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+BOOST_AUTO_TEST_CASE(a_rank_that_waits_leaves_its_core_to_others) {
+  for (const Launcher& launcher : launchers()) {
+    const std::string name = "waits_" + launcher.name, run_path = (root / name).string();
+    const Job job(on(launcher, 2, train(name, cut(400) + "--set save_steps=30 ")), root / (name + ".out"));
+    wait_for_checkpoint(root / name);
+    const std::vector<int> ranks = processes(run_path);
+    BOOST_REQUIRE(ranks.size() == 2u);
+    ::kill(std::ranges::max(ranks), SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    const double before = used(std::ranges::min(ranks));
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    const double share = (used(std::ranges::min(ranks)) - before) / 2;
+    BOOST_TEST(share < 0.1, launcher.name);
+    BOOST_TEST_MESSAGE(text(launcher.name, ": a rank that waits uses ", 100 * share, " % of a core"));
+    ::kill(std::ranges::max(ranks), SIGCONT);
+    ::kill(std::ranges::max(ranks), SIGTERM);
+    BOOST_TEST(job.finish(30).status == 128 + SIGTERM, launcher.name);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_FIXTURE_TEST_SUITE(mpi_kills_slow, SmallData)
