@@ -60,16 +60,22 @@ def to_torch(name, value):
     return value.T if name == "fc.weight" else value
 
 
+NAMES = {"scale": "weight", "shift": "bias", "running_variance": "running_var", "batches": "num_batches_tracked"}
+
+
 def torch_state(state):
-    return {name.replace("running_variance", "running_var").replace("batches", "num_batches_tracked"):
-            to_torch(name, value).contiguous() for name, value in state.items()}
+    out = {}
+    for path, value in state.items():
+        layer, name = path.split(".")
+        out[f"{layer}.{NAMES.get(name, name)}"] = to_torch(path, value).contiguous()
+    return out
 
 
 def train(directory, rank, ranks):
     torch.set_num_threads(1)
     net = Net().double()
     net.load_state_dict(torch_state(load(directory / "begin.safetensors")))
-    model = DistributedDataParallel(net, broadcast_buffers=False) if ranks > 1 else net
+    model = DistributedDataParallel(net) if ranks > 1 else net
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-2)
     batches = load(directory / "batches.safetensors")
     for step in range(STEPS):

@@ -93,6 +93,17 @@ bool all_gone(const std::string& run) {
 
 std::string cut(int epochs = 2) { return text("--epochs ", epochs, " --threads 1 --set shards=4 --set log_every=3 "); }
 
+void wait_for_checkpoint(const fs::path& run) {
+  const auto any = [&] {
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(run / "checkpoints", none))
+      if (entry.path().extension() == ".safetensors") return true;
+    return false;
+  };
+  for (int i = 0; i < 6000 && !any(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  BOOST_REQUIRE(any());
+}
+
 BOOST_FIXTURE_TEST_SUITE(mpi, SmallData)
 
 BOOST_AUTO_TEST_CASE(any_number_of_processes_gives_the_same_bits) {
@@ -115,17 +126,6 @@ BOOST_AUTO_TEST_CASE(any_number_of_processes_gives_the_same_bits) {
 
 // A training that takes seconds, and a job of it in its midst.
 const std::string long_settings = cut(40) + "--set evaluate_every=20 --set save_steps=30 ";
-
-void wait_for_checkpoint(const fs::path& run) {
-  const auto any = [&] {
-    std::error_code none;
-    for (const auto& entry : fs::directory_iterator(run / "checkpoints", none))
-      if (entry.path().extension() == ".safetensors") return true;
-    return false;
-  };
-  for (int i = 0; i < 6000 && !any(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  BOOST_REQUIRE(any());
-}
 
 // The signal comes to one rank that does not lead: all stop after the same batch, and rank 0 saves.
 BOOST_AUTO_TEST_CASE(a_training_goes_on_with_another_number_of_processes) {
@@ -201,8 +201,9 @@ BOOST_AUTO_TEST_CASE(a_rank_that_hangs_is_named) {
   constexpr int patience = test::instrumented ? 20 : 2;
   for (const Launcher& launcher : launchers()) {
     const std::string name = "hangs_" + launcher.name, run_path = (root / name).string();
-    const Job job(on(launcher, 2, train(name, cut(200) + text("--set comm_timeout=", patience, " --set save_steps=30 ")),
-                  root / (name + ".out"));
+    const Job job(
+        on(launcher, 2, train(name, cut(200) + text("--set comm_timeout=", patience, " --set save_steps=30 "))),
+        root / (name + ".out"));
     wait_for_checkpoint(root / name);
     const std::vector<int> ranks = processes(run_path);
     BOOST_REQUIRE(ranks.size() == 2u);

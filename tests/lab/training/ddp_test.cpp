@@ -27,7 +27,7 @@ std::unique_ptr<Layer> net() {
 
 BOOST_AUTO_TEST_SUITE(ddp_slow)
 
-State copy_of(const Module& model) {
+State copy_of(Module& model) {
   State out = model.state();
   for (auto& [path, tensor] : out) tensor = tensor.clone();
   return out;
