@@ -157,8 +157,7 @@ std::string to_toml(const Recipe& recipe);
 
 /// A recipe from the text of a TOML file: top-level keys and `[[groups]]`.
 /// \param where the file's name for messages. \param extensions of the program.
-/// \throws Error naming the line on text that is larger or deeper than any recipe, or not TOML, on other tables,
-///     unknown keys and values out of range.
+/// \throws Error naming the line on text that is too large or deep or not TOML, other tables, unknown keys or values.
 Recipe recipe_from_toml(std::string_view text, const std::string& where,
                         const std::shared_ptr<const Extensions>& extensions = {});
 

@@ -44,6 +44,7 @@ MAY_INCLUDE = {
 
 # Third-party library: how its includes begin, and the files or parts that may have them.
 THIRD_PARTY = {
+    "MPI": (r"mpi\.h", ["framework/parallel/mpi_module.cpp"]),
     "oneTBB": (r"(tbb|oneapi/tbb)/", ["framework/parallel/"]),
     "oneDNN": (r"oneapi/dnnl/", ["tests/bench/"]),
     "xsimd": (r"xsimd/", ["framework/kernels/simd.h"]),
