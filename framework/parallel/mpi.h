@@ -22,10 +22,7 @@ bool started_by_mpi();
 /// library that is needed is opened here and not linked, so programs that are not started by MPI do without it.
 ///
 /// A call that waits looks for messages and sleeps in between, by a millisecond at most, so that a rank that waits
-/// leaves its cores to those that compute. Threads may take turns in calling.
-///
-///     parallel::MpiRanks ranks;
-///     Trainer trainer(model, optimizer, train, test, {.epochs = 10, .shards = 8}, ranks);
+/// leaves its cores to those that compute. Threads may take turns in calling. A Trainer takes it as its last argument.
 class MpiRanks : public Communicator {
  public:
   /// Joins the others. Once in a process.

@@ -21,6 +21,7 @@ PACKAGES = {
     "libboost-dev": (r"boost/math/", "Boost.Math"), "libssl-dev": (r"openssl/", "libcrypto"),
     "libcli11-dev": (r"CLI/", "CLI11"), "libtomlplusplus-dev": (r"toml(?:\+\+/|\.hpp)", "toml++"),
     "libeigen3-dev": (r"Eigen/", "Eigen"), "libprotobuf-dev": (r"google/protobuf/|\w+\.pb\.h", "protobuf"),
+    "libopenmpi-dev": (r"mpi\.h", "MPI"), "libmpich-dev": (r"mpi\.h", "MPI"),
     "libboost-test-dev": (r"boost/test/", "Boost.Test"), "curl": (None, "curl"), "gnuplot-nox": (None, "gnuplot"),
 }
 
