@@ -66,7 +66,7 @@ void before_a_norm(const Trial& trial, Record& record) {
   batch_norm_identity(residual.conv2->weight, *residual.bn2, missed);
   put_exact(record, "batch norm", missed.error, missed.without_eps);
 
-  const Batch batch = made_up({32, 12}, 4, trial.rng().at("batch"));
+  const workloads::Batch batch = made_up({32, 12}, 4, trial.rng().at("batch"));
   SampleNormNet layer({.groups = 0, .eps = 0}, trial.rng().at("layer"));
   gradients(layer, batch);
   const Parameter& w = layer.fc1->weight;
@@ -101,7 +101,7 @@ void before_a_norm(const Trial& trial, Record& record) {
 
 // The loss at 2^20 and 2^21 times the weights in front of a norm: equal bits; the gradient falls as 1/|w|.
 void function_unchanged(const Trial& trial, Record& record) {
-  const Batch batch = made_up({32, 12}, 4, trial.rng().at("batch"));
+  const workloads::Batch batch = made_up({32, 12}, 4, trial.rng().at("batch"));
   const auto at = [&](double c, bool head, double eps) {
     BnMlp net({.in = 12, .hidden = 16, .classes = 4, .eps = eps}, trial.rng().at("mlp"));
     net.to(DType::f64);
@@ -125,7 +125,7 @@ void function_unchanged(const Trial& trial, Record& record) {
 
 // H w = -g for a weight in front of a norm, by five points.
 void curvature(const Trial& trial, Record& record) {
-  const Batch batch = made_up({32, 12}, 4, trial.rng().at("batch"));
+  const workloads::Batch batch = made_up({32, 12}, 4, trial.rng().at("batch"));
   const auto missed = [&](double eps) {
     BnMlp net({.in = 12, .hidden = 16, .classes = 4, .eps = eps, .smooth = true}, trial.rng().at("mlp"));
     net.to(DType::f64);
@@ -171,7 +171,7 @@ void tracers(const Trial& trial, Record& record) {
     Seen seen;
     double product = 1;
     for (int step = 0; step < steps; ++step) {
-      Batch batch = made_up({16, 12}, 4, trial.rng().at("batch").at(static_cast<std::uint64_t>(step)));
+      workloads::Batch batch = made_up({16, 12}, 4, trial.rng().at("batch").at(static_cast<std::uint64_t>(step)));
       for (std::int64_t i = 0; i < 16; ++i) batch.x.mutable_data<double>()[i * 12 + 11] = 0;
       gradients(net, batch);
       product *= 1 - optimizer.terms().shrink;
@@ -243,8 +243,8 @@ void rescaling(const Trial& trial, Record& record) {
 }
 
 void of_the_audit(const Trial& trial, Record& record) {
-  const Batch rows = made_up({32, 12}, 4, trial.rng().at("batch"));
-  const Batch images = made_up({8, 8, 8, 1}, 4, trial.rng().at("images"));
+  const workloads::Batch rows = made_up({32, 12}, 4, trial.rng().at("batch"));
+  const workloads::Batch images = made_up({8, 8, 8, 1}, 4, trial.rng().at("images"));
   const auto all = [&](double eps) {
     BnMlp mlp({.in = 12, .hidden = 16, .classes = 4, .eps = eps, .bias = true}, trial.rng().at("mlp"));
     SmallCnn cnn({.side = 8, .classes = 4, .eps = eps}, trial.rng().at("cnn"));
@@ -285,7 +285,7 @@ void tracers_of_the_audit(const Trial& trial, Record& record) {
     const auto batch = [&](int step) {
       return made_up({4, 8, 8, 1}, 4, trial.rng().at("steps").at(static_cast<std::uint64_t>(step)));
     };
-    const Batch first = batch(0);
+    const workloads::Batch first = batch(0);
     const Audit found = audit(net, first.x, first.labels, nullptr, {.probe = false});
     const std::vector<double> start = tracers_of(net, found);
     auto optimizer = make(net);
