@@ -18,6 +18,7 @@
 #include "framework/io/checksum.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
+#include "lab/format/numbers.h"
 #include "lab/runs/recipe_changes.h"
 #include "lab/runs/version.h"
 
@@ -112,6 +113,25 @@ int Company::common_signal(int own) {
   for (const std::string& one : ranks().gather_texts(text(own)))
     if (one != "0") return std::stoi(one);
   return own;
+}
+
+void Company::begin_training() {
+  if (mpi_) before_ = mpi_->cost();
+  begun_ = std::chrono::steady_clock::now();
+}
+
+std::string Company::costs(std::int64_t batches) {
+  if (alone()) return {};
+  const std::chrono::duration<double> all = std::chrono::steady_clock::now() - begun_;
+  const parallel::MpiRanks::Cost& now = mpi_->cost();
+  const std::int64_t sent = (now.sent - before_.sent) / std::max<std::int64_t>(1, batches);
+  std::string out;
+  for (const std::string& line :
+       ranks().gather_texts(text("rank ", ranks().rank(), " on ", host(), ": ",
+                                 percent((now.seconds - before_.seconds) / std::max(1e-9, all.count())),
+                                 " of the time waiting for others, ", grouped(sent), " bytes sent a step\n")))
+    out += line;
+  return out;
 }
 
 int Company::end(int status) { return alone() ? status : std::stoi(share(text(status))); }

@@ -1,6 +1,7 @@
 // The processes that train together: private to the program.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -42,6 +43,13 @@ class Company {
   // A signal that one of the ranks got, 0 where none did.
   int common_signal(int own);
 
+  // From here on costs() counts.
+  void begin_training();
+
+  // A line for each rank: what part of the time since begin_training() it has waited for messages, and how many bytes
+  // it has sent in a batch. Empty for one alone.
+  std::string costs(std::int64_t batches);
+
   // The end: all leave with the status of rank 0.
   int end(int status);
 
@@ -50,6 +58,8 @@ class Company {
 
  private:
   std::unique_ptr<parallel::MpiRanks> mpi_;
+  parallel::MpiRanks::Cost before_;
+  std::chrono::steady_clock::time_point begun_;
 };
 
 // Runs `body` with the ranks. Where it throws, the message names rank and machine, and the launcher ends all of them.

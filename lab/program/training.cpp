@@ -99,6 +99,8 @@ int train_to_the_end(Session& session, RunDirectory& directory, const Diagnostic
   if (board && diagnostics != nullptr) board->follow(*diagnostics);
   trainer.add(directory);
   for (const std::string& warning : session.warnings()) trainer.report({"warning", warning});
+  company.begin_training();
+  const std::int64_t begun = trainer.batches_done();
   display.print_head(session.evaluated_on());
   for (const EpochResult& epoch : trainer.curve()) display.on_epoch(trainer, epoch);
   try {
@@ -117,6 +119,7 @@ int train_to_the_end(Session& session, RunDirectory& directory, const Diagnostic
   }
   directory.save(trainer);
   if (trained) trained();
+  const std::string costs = company.costs(trainer.batches_done() - begun);
   const Evaluation tested = session.test_evaluation();
   const TrainSummary summary = session.summary(tested);  // asks for the trainer's evaluation
   // What it came to is said before anything of it is written: whatever happens then, this is known.
@@ -124,7 +127,7 @@ int train_to_the_end(Session& session, RunDirectory& directory, const Diagnostic
   std::cout << "test accuracy " << percent(summary.test_accuracy) << " after " << summary.epochs << " epochs in "
             << clock_text(summary.seconds) << '\n';
   if (!std::isfinite(summary.test_loss)) std::cout << "test loss not finite\n";
-  std::cout << "weights " << summary.weights_sha256 << '\n' << std::flush;
+  std::cout << printable(costs) << "weights " << summary.weights_sha256 << '\n' << std::flush;
   const State weights = trainer.final_weights();
   EvaluationRecord record = make_record(tested, session.test.dataset(), session.recipe.data);
   record.filters = filter_record(*session.model, session.data.train->sample_shape(), weights);
@@ -163,7 +166,10 @@ int train_in(Session& session, RunDirectory& directory, const TraceFile& file, c
 int train_along(Session& session, Company& company) {
   Trainer& trainer = session.trainer;
   const StopSignal signals;
+  company.begin_training();
+  const std::int64_t begun = trainer.batches_done();
   if (trainer.run([&] { return StopSignal::requested() != 0 && trainer.can_save(); })) {
+    company.costs(trainer.batches_done() - begun);
     session.test_evaluation();  // as the rank that leads does
     trainer.evaluation();
   } else {
