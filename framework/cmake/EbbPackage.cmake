@@ -1,4 +1,5 @@
-# `cpack` makes two Debian packages of what is installed: ebb, the program, and libebb-dev, headers with libraries.
+# `cpack` makes Debian packages of what is installed: ebb, the program, libebb-dev, headers with libraries, and ebb-mpi, the
+# modules for trainings on several processes.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "Ebb <ebb@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
@@ -22,5 +23,12 @@ if(EBB_BUILD_LAB)
   set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
   set(CPACK_DEBIAN_PROGRAM_PACKAGE_DEPENDS "gnuplot-nox | gnuplot")
   set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS "curl, dataset-fashion-mnist")
+endif()
+# Of its own, since it needs libraries of MPI and nothing else does.
+if(EBB_MPI_FOUND)
+  list(APPEND CPACK_COMPONENTS_ALL mpi)
+  set(CPACK_DEBIAN_MPI_PACKAGE_NAME ebb-mpi)
+  set(CPACK_DEBIAN_MPI_PACKAGE_SECTION science)
+  set(CPACK_DEBIAN_MPI_PACKAGE_SHLIBDEPS ON)
 endif()
 include(CPack)
