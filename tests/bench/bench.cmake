@@ -34,6 +34,13 @@ set_target_properties(optimizer_step PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJE
 target_include_directories(optimizer_step PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(optimizer_step PRIVATE ebb_options ebb::optim)
 
+if(EBB_MPI_FOUND)
+  add_executable(exchange bench/exchange.cpp)
+  set_target_properties(exchange PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR} CXX_EXTENSIONS OFF)
+  target_include_directories(exchange PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(exchange PRIVATE ebb_options ebb::framework)
+endif()
+
 # oneDNN's batch norm, beside ours. Its package's configuration asks for OpenCL, which nothing here needs.
 find_library(EBB_ONEDNN dnnl)
 find_path(EBB_ONEDNN_HEADERS oneapi/dnnl/dnnl.hpp)
