@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(any_number_of_processes_gives_the_same_bits) {
 }
 
 // A training that takes seconds, and a job of it in its midst.
-const std::string long_settings = cut(40) + "--set evaluate_every=20 --set save_steps=30 ";
+const std::string long_settings = cut(test::instrumented ? 12 : 40) + "--set evaluate_every=20 --set save_steps=30 ";
 
 // The signal comes to one rank that does not lead: all stop after the same batch, and rank 0 saves.
 BOOST_AUTO_TEST_CASE(a_training_goes_on_with_another_number_of_processes) {
