@@ -61,7 +61,12 @@ std::vector<fs::path> places() {
 
 }  // namespace
 
-bool started_by_mpi() { return !launchers().empty(); }
+bool started_by_mpi() {
+  if (launchers().empty()) return false;
+  for (const char* const ranks : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"})
+    if (set(ranks)) return std::string_view(std::getenv(ranks)) != "1";
+  return true;
+}
 
 // Stays open until the process ends: MPI's threads and handlers may outlive whoever asks for it.
 class MpiRanks::Module {

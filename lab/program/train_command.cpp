@@ -1,5 +1,6 @@
 // `ebb train` and `ebb resume`.
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <optional>
@@ -186,7 +187,8 @@ std::optional<PixelStatistics> share(Company& company, const std::optional<Pixel
 
 int resume(const ResumeCommand& command, Company& company) {
   if (!company.leads()) {
-    const Recipe recipe = recipe_from_toml(company.share({}), "the recipe of rank 0", command.extensions);
+    Recipe recipe = recipe_from_toml(company.share({}), "the recipe of rank 0", command.extensions);
+    if (const char* const own = std::getenv("EBB_DATA"); own != nullptr && *own != '\0') recipe.data_dir.clear();
     const std::optional<PixelStatistics> standardisation = share(company, {});
     company.require_same(recipe);
     company.begin(recipe);
