@@ -178,6 +178,19 @@ BOOST_AUTO_TEST_CASE(processes_that_differ_are_told_apart_before_the_first_step)
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_program_without_its_module_says_so) {
+  fs::create_directories(root / "bare");
+  fs::copy_file(EBB_PROGRAM, root / "bare" / "ebb");
+  const std::string program = (root / "bare" / "ebb ").string();
+  const Finished refused = test::shell("OMPI_COMM_WORLD_SIZE=2 " + program + train("never", cut()));
+  BOOST_TEST(refused.status == 1, refused.output);
+  BOOST_TEST(has(refused.output, "no module for openmpi"), refused.output);
+  BOOST_TEST(has(refused.output, "libopenmpi-dev"), refused.output);
+  BOOST_TEST(!fs::exists(root / "never"));
+  // One process alone asks for none.
+  BOOST_TEST(test::shell("OMPI_COMM_WORLD_SIZE=1 " + program + train("alone", cut())).status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_rank_that_is_killed_ends_all_and_the_training_goes_on) {
   BOOST_REQUIRE(test::ebb(train("whole", long_settings)).status == 0);
   for (const Launcher& launcher : launchers())
