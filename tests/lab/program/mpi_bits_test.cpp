@@ -21,8 +21,10 @@ BOOST_AUTO_TEST_CASE(are_those_of_one_process) {
   const std::vector<std::string> trainings{
       "--model mnistcnn --set optimizer=sgd --set ema=0.9 ",
       "--model resnet8 --set optimizer=sgd --set lookahead=2 ",
-      "--model resnet8 --set batch_norm_over=batch --set optimizer=adamw --set ema=0.9 ",
-      "--model resnet8 --set norm=group --set optimizer=lamb --set plateau=true ",
+      "--model resnet8 --set batch_norm_over=batch --set optimizer=adamw --set momentum=default --set nesterov=default "
+      "--set ema=0.9 ",
+      "--model resnet8 --set norm=group --set optimizer=lamb --set momentum=default --set nesterov=default --set "
+      "plateau=true ",
       "--model mobilenetv2 --set dropout=0.2 --set optimizer=sgd ",
       "--model wrn-10-1 --set dropout=0.3 --set optimizer=muon --set batch_norm_over=batch "};
   for (const std::string& training : trainings) {
