@@ -15,8 +15,8 @@ struct MpiOptions {
   double timeout = 120;  ///< Seconds that a call waits for another rank before it throws.
 };
 
-/// True when a launcher of MPI (mpirun, mpiexec, srun with PMI or PMIx) has started this process as one of several, by its
-/// environment.
+/// True when a launcher of MPI (mpirun, mpiexec, srun with PMI or PMIx) has started this process as one of several: it
+/// asks the environment.
 bool started_by_mpi();
 
 /// The ranks that a launcher has started. Messages go through Open MPI or MPICH, whichever the launcher belongs to; the
