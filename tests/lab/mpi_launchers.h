@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/lab/program.h"
+#include "tests/support/instrumented.h"
 
 namespace ebb::test {
 
@@ -16,7 +17,8 @@ struct Launcher {
   std::string command;  // in front of the number of processes
 };
 
-// Those that there is a module for. Processes are more than cores, and wait for each other without spinning.
+// Those that there is a module for; under instruments the first one, since what differs is MPI's. Processes are more
+// than cores, and wait for each other without spinning.
 inline std::vector<Launcher> launchers() {
   std::vector<Launcher> out;
   const std::string modules = EBB_MPI_MODULES;
@@ -24,7 +26,8 @@ inline std::vector<Launcher> launchers() {
   const std::string environment = "env ASAN_OPTIONS=detect_leaks=0 ";
   if (has(modules, "openmpi"))
     out.push_back({"openmpi", environment + "mpirun.openmpi --allow-run-as-root --oversubscribe --bind-to none -np "});
-  if (has(modules, "mpich")) out.push_back({"mpich", environment + "mpirun.mpich -np "});
+  if (has(modules, "mpich") && (out.empty() || !instrumented))
+    out.push_back({"mpich", environment + "mpirun.mpich -np "});
   return out;
 }
 
