@@ -282,6 +282,7 @@ Study study() {
       .arms = std::move(arms),
       .pairs = 8,
       .tier = Tier::T2,
+      .least_tier = Tier::T1,
       .minutes = 3,
       .run = run,
       .claims = std::move(claims),
