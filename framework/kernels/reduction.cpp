@@ -1,5 +1,6 @@
 #include "framework/kernels/reduction.h"
 
+#include "framework/kernels/machine.h"
 #include "framework/kernels/simd.h"
 #include "framework/kernels/table_entries.h"
 
@@ -8,7 +9,7 @@ namespace {
 
 // Single precision is summed in registers over runs this short, and the runs in double: the error stays near that of
 // one rounding to float while the loop runs at full width.
-constexpr int64_t run = 256;
+constexpr int64_t run = summed_in_float;
 
 // Sum over i of term(i-th register or tail), four registers at a time.
 template <class T, class Term>

@@ -12,6 +12,23 @@
 
 #include <xsimd/xsimd.hpp>
 
+#ifdef __aarch64__
+namespace xsimd::kernel {
+
+// xsimd 8.1 has quotients and roots of floats by estimates, as 32-bit NEON must: the last digits are wrong.
+template <>
+inline batch<float, neon64> div<neon64>(const batch<float, neon64>& a, const batch<float, neon64>& b,
+                                        requires_arch<neon>) noexcept {
+  return vdivq_f32(a, b);
+}
+template <>
+inline batch<float, neon64> sqrt<neon64>(const batch<float, neon64>& x, requires_arch<neon>) noexcept {
+  return vsqrtq_f32(x);
+}
+
+}  // namespace xsimd::kernel
+#endif
+
 namespace ebb::kernels::EBB_KERNEL_ARCH {
 
 /// A register of T.
