@@ -23,10 +23,12 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-// Messages of one call have one tag; a call of another kind never meets them.
-constexpr std::int64_t most_tags = 32768;  // MPI promises so many
+// A tag is made of the number of a call and its kind, so that calls of two kinds never meet. MPI promises 32768 tags.
+constexpr std::int64_t calls_apart = 8192, kinds = 4;
+enum Kind : std::uint8_t { broadcasting, gathering, exchanging };
+constexpr const char* names[] = {"broadcast", "gather", "exchange"};
 
-// Larger ones are cut.
+// Larger broadcasts are cut.
 constexpr std::size_t most_of_broadcast = std::size_t{1} << 30;
 
 constexpr const char* newest = "the newest checkpoint goes on with `ebb resume`";
@@ -151,21 +153,23 @@ void MpiRanks::check(int error) {
   fail("mpi", text(why.data(), ", in ", call_, ' ', calls_, " of rank ", rank_), "a message to all ranks", newest);
 }
 
-void MpiRanks::begin(const char* call) {
-  if (broken_) fail("mpi", text(call, " after ", call_, ' ', calls_, " has failed"), "an end of the training", newest);
-  call_ = call;
+void MpiRanks::begin(int kind) {
+  if (broken_)
+    fail("mpi", text(names[kind], " after ", call_, ' ', calls_, " has failed"), "an end of the training", newest);
+  call_ = names[kind];
   ++calls_;
+  tag_ = static_cast<int>(calls_ % calls_apart * kinds + kind);
 }
 
 void MpiRanks::send(std::span<const std::byte> bytes, int to) {
   if (bytes.size() > INT_MAX) fail("mpi", text("a message of ", bytes.size(), " bytes"), "at most 2 GiB");
-  check((*module_)->send(bytes.data(), static_cast<int>(bytes.size()), to, static_cast<int>(calls_ % most_tags)));
+  check((*module_)->send(bytes.data(), static_cast<int>(bytes.size()), to, tag_));
   cost_.sent += static_cast<std::int64_t>(bytes.size());
 }
 
 void MpiRanks::receive(std::span<std::byte> bytes, int from) {
   if (bytes.size() > INT_MAX) fail("mpi", text("a message of ", bytes.size(), " bytes"), "at most 2 GiB");
-  check((*module_)->receive(bytes.data(), static_cast<int>(bytes.size()), from, static_cast<int>(calls_ % most_tags)));
+  check((*module_)->receive(bytes.data(), static_cast<int>(bytes.size()), from, tag_));
   cost_.received += static_cast<std::int64_t>(bytes.size());
 }
 
@@ -202,10 +206,22 @@ void MpiRanks::wait() {
   cost_.seconds += std::chrono::duration<double>(Clock::now() - begun).count();
 }
 
+void MpiRanks::require_sizes(const char* call, std::span<const std::int64_t> sizes, std::size_t room) const {
+  std::size_t sum = 0;
+  bool fine = sizes.size() == static_cast<std::size_t>(size_);
+  for (const std::int64_t size : sizes) {
+    fine = fine && size >= 0 && static_cast<std::size_t>(size) <= room - sum;
+    if (fine) sum += static_cast<std::size_t>(size);
+  }
+  if (!fine || sum != room)
+    fail(call, text("sizes of ", sizes.size(), " ranks for ", room, " bytes"),
+         text("sizes of ", size_, " ranks that add up to that"));
+}
+
 void MpiRanks::broadcast(std::span<std::byte> bytes, int from) {
   do {
     const std::span<std::byte> part = bytes.first(std::min(bytes.size(), most_of_broadcast));
-    begin("broadcast");
+    begin(broadcasting);
     if (rank_ != from) receive(part, from);
     for (int r = 0; r < size_ && rank_ == from; ++r)
       if (r != from) send(part, r);
@@ -215,7 +231,10 @@ void MpiRanks::broadcast(std::span<std::byte> bytes, int from) {
 }
 
 void MpiRanks::gather(std::span<const std::byte> own, std::span<const std::int64_t> bytes, std::span<std::byte> all) {
-  begin("gather");
+  require_sizes("gather", bytes, all.size());
+  if (own.size() != static_cast<std::size_t>(bytes[static_cast<std::size_t>(rank_)]))
+    fail("gather", text(own.size(), " bytes of rank ", rank_), text(bytes[static_cast<std::size_t>(rank_)]));
+  begin(gathering);
   std::size_t at = 0;
   for (int r = 0; r < size_; ++r) {
     const std::span<std::byte> place = all.subspan(at, static_cast<std::size_t>(bytes[static_cast<std::size_t>(r)]));
@@ -230,7 +249,12 @@ void MpiRanks::gather(std::span<const std::byte> own, std::span<const std::int64
 
 void MpiRanks::exchange(std::span<const std::byte> own, std::span<const std::int64_t> sizes, std::span<std::byte> got,
                         std::span<const std::int64_t> got_sizes) {
-  begin("exchange");
+  require_sizes("exchange", sizes, own.size());
+  require_sizes("exchange", got_sizes, got.size());
+  if (sizes[static_cast<std::size_t>(rank_)] != got_sizes[static_cast<std::size_t>(rank_)])
+    fail("exchange", text(sizes[static_cast<std::size_t>(rank_)], " bytes from rank ", rank_, " to itself"),
+         text(got_sizes[static_cast<std::size_t>(rank_)]));
+  begin(exchanging);
   std::size_t at = 0;
   std::span<std::byte> place_of_own;
   for (int r = 0; r < size_; ++r) {

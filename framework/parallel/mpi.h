@@ -40,7 +40,8 @@ class MpiRanks : public Communicator {
   int size() const override { return size_; }
 
   /// The calls of a Communicator. \throws Error naming the ranks that have not come within the timeout, when the
-  /// launcher has ended, when ranks make other calls, and for more than 2 GiB in a message.
+  /// launcher has ended, and for more than 2 GiB in a message; a rank that makes another call counts as not having
+  /// come.
   void broadcast(std::span<std::byte> bytes, int from = 0) override;
   void gather(std::span<const std::byte> own, std::span<const std::int64_t> bytes, std::span<std::byte> all) override;
   void exchange(std::span<const std::byte> own, std::span<const std::int64_t> sizes, std::span<std::byte> got,
@@ -66,7 +67,8 @@ class MpiRanks : public Communicator {
  private:
   class Module;
 
-  void begin(const char* call);
+  void begin(int kind);
+  void require_sizes(const char* call, std::span<const std::int64_t> sizes, std::size_t room) const;
   void send(std::span<const std::byte> bytes, int to);
   void receive(std::span<std::byte> bytes, int from);
   void wait();
@@ -80,6 +82,7 @@ class MpiRanks : public Communicator {
   int launcher_ = 0;  // process that started this one
   const char* call_ = "";
   std::int64_t calls_ = 0;
+  int tag_ = 0;          // of the call's messages
   bool broken_ = false;  // a call has failed
   int exceptions_ = 0;   // that were under way at the construction
   Cost cost_;
