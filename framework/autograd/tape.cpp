@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <unordered_set>
 
 #include "framework/autograd/tape_state.h"
 #include "framework/compute/basic.h"
@@ -61,6 +62,17 @@ void unlink(TapeState* tape) {
   const std::unique_ptr<TapeState> tape(current);
   unlink(current);
   fail(op, "a current tape that another thread has ended", "tapes that end in the thread that made them");
+}
+
+// The nodes at which a parameter's gradient is complete: where it was used first, which backward() comes to last.
+std::vector<bool> first_uses(const std::vector<Node>& nodes) {
+  std::vector<bool> out(nodes.size());
+  std::unordered_set<const Parameter*> seen;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const Parameter* const parameter = nodes[i].parameter;
+    out[i] = parameter != nullptr && seen.insert(parameter).second;
+  }
+  return out;
 }
 
 const TapeState* alive(std::uint64_t serial) {
@@ -169,15 +181,15 @@ void Tape::backward(const Var& loss) {
   if (loss.size() != 1)
     fail("backward", text("a value of shape ", loss.shape()), "a loss with one element",
          "reduce it with mean() or sum(), or pass the gradient with respect to it as the second argument");
-  walk(loss, Tensor::full(loss.shape(), 1.0, loss.dtype()));
+  walk(loss, Tensor::full(loss.shape(), 1.0, loss.dtype()), {});
 }
 
-void Tape::backward(const Var& value, const Tensor& seed) {
+void Tape::backward(const Var& value, const Tensor& seed, const std::function<void(Parameter&)>& complete) {
   require_defined("backward", "value", value.value());
   require_defined("backward", "seed", seed);
   require_same_shape("backward", value.value(), seed);
   require_same_dtype("backward", value.value(), seed);
-  walk(value, seed);
+  walk(value, seed, complete);
 }
 
 // Shows what the rule of node i has added to.
@@ -199,7 +211,7 @@ void Tape::fail_gone(std::size_t node) const {
        "keep the model until then");
 }
 
-void Tape::walk(const Var& value, Tensor seed) {
+void Tape::walk(const Var& value, Tensor seed, const std::function<void(Parameter&)>& complete) {
   if (!value.tracked())
     fail("backward", "a constant", "a value that depends on a parameter or an input of this tape",
          "make the tape before the forward pass, and check that parameters are not frozen");
@@ -210,6 +222,7 @@ void Tape::walk(const Var& value, Tensor seed) {
   state_->walked = true;
   const Pause pause;
   std::vector<Node>& nodes = state_->nodes;
+  const std::vector<bool> completes = complete ? detail::first_uses(nodes) : std::vector<bool>();
   nodes[static_cast<std::size_t>(value.node_)].grad = std::move(seed);
   for (std::size_t i = nodes.size(); i-- > 0;) {
     Node& node = nodes[i];
@@ -225,6 +238,7 @@ void Tape::walk(const Var& value, Tensor seed) {
       fail_gone(i);
     }
     TapeState::drop(node);
+    if (complete && completes[i] && node.parameter != nullptr) complete(*node.parameter);
   }
   // What gradient() gives belongs to the caller alone: an edit of it must not reach another gradient or the seed.
   for (Node& node : nodes)

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <initializer_list>
 #include <new>
 #include <span>
@@ -78,7 +79,9 @@ class Tape {
   void backward(const Var& loss);
 
   /// As above for a value of any shape: `seed` is the gradient with respect to it, of its shape and dtype.
-  void backward(const Var& value, const Tensor& seed);
+  /// \param complete called for each parameter on the tape as soon as nothing more will be added to its gradient, while
+  /// those of others are still to come; the one that was first used last comes first.
+  void backward(const Var& value, const Tensor& seed, const std::function<void(Parameter&)>& complete = {});
 
   /// Keeps the gradient with respect to the result of an op beyond backward(), which otherwise frees it on the way.
   /// \throws Error for values that are not on this tape, parameters, and after backward().
@@ -111,11 +114,10 @@ class Tape {
     detail::TapeState* suspended_;
   };
 
-  /// True when this thread records.
-  static bool recording();
+  static bool recording();  ///< True when this thread records.
 
  private:
-  void walk(const Var& value, Tensor seed);
+  void walk(const Var& value, Tensor seed, const std::function<void(Parameter&)>& complete);
   void show_gradients(std::size_t node) const;
   [[noreturn]] void fail_gone(std::size_t node) const;
 
@@ -125,15 +127,13 @@ class Tape {
 /// What a backward rule adds the gradients of its op's inputs to.
 class InputGrads {
  public:
-  /// True when a gradient flows into input `i`; a rule skips what nobody wants.
-  bool wants(int i) const;
+  bool wants(int i) const;  ///< True when a gradient flows into input `i`; a rule skips what nobody wants.
 
   /// Adds the gradient of input `i`, of that input's shape and dtype. Ignored when not wanted. Hand over the tensor
   /// (`std::move`) where you keep no other handle: it is then reused instead of copied.
   void add(int i, Tensor gradient);
 
-  /// Shape of input `i`.
-  const Shape& shape(int i) const;
+  const Shape& shape(int i) const;  ///< Of input `i`.
 
  private:
   friend class Tape;

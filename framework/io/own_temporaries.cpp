@@ -16,7 +16,7 @@
 namespace ebb {
 namespace {
 
-enum State : int { vacant, changing, announced, listed };
+enum Stage : int { vacant, changing, announced, listed };
 
 // Plain memory and one atomic number: all that a signal handler may look at.
 struct Place {

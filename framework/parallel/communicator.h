@@ -34,6 +34,13 @@ class Communicator {
   virtual void exchange(std::span<const std::byte> own, std::span<const std::int64_t> sizes, std::span<std::byte> got,
                         std::span<const std::int64_t> got_sizes) = 0;
 
+  /// Whether calls may come from several threads, one call at a time.
+  virtual bool takes_turns() const { return true; }
+
+  /// From another thread than the one that waits in a call: ends that call and all later ones with an Error. For a rank
+  /// that fails while a thread of it exchanges numbers.
+  virtual void abandon() {}
+
   /// A text of each rank, for all.
   std::vector<std::string> gather_texts(std::string_view own);
 

@@ -120,9 +120,7 @@ MpiRanks::MpiRanks(MpiOptions options) : launcher_(::getppid()) {
   check((*module_)->join(&rank_, &size_, &turns));
   joined = true;
   exceptions_ = std::uncaught_exceptions();
-  if (turns == 0)
-    fail("mpi", text(library(), ", which lets one thread alone call it"), "one in which threads can take turns",
-         "MPI_THREAD_SERIALIZED is what it must be built for");
+  takes_turns_ = turns != 0;
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0) name = {'?'};
   hosts_ = gather_texts(name.data());
@@ -193,6 +191,10 @@ void MpiRanks::wait() {
     int pending = 0;
     check((*module_)->look(&pending));
     if (pending == 0) break;
+    if (abandoned_) {
+      broken_ = true;
+      fail("mpi", text(call_, ' ', calls_, ", given up by this rank"), "ranks that go on together", newest);
+    }
     if (looks < 64) continue;
     const std::chrono::duration<double> waited = Clock::now() - begun;
     broken_ = waited.count() > options_.timeout || ::getppid() != launcher_;

@@ -2,6 +2,7 @@
 /// MpiRanks: the processes that a launcher of MPI has started, as the ranks of one training.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,6 +48,9 @@ class MpiRanks : public Communicator {
   void exchange(std::span<const std::byte> own, std::span<const std::int64_t> sizes, std::span<std::byte> got,
                 std::span<const std::int64_t> got_sizes) override;
 
+  bool takes_turns() const override { return takes_turns_; }  ///< False where MPI allows one thread alone.
+  void abandon() override { abandoned_ = true; }              ///< As Communicator says.
+
   /// Sets MpiOptions::timeout. \throws Error unless it is above 0.
   void set_timeout(double seconds);
 
@@ -84,7 +88,9 @@ class MpiRanks : public Communicator {
   std::int64_t calls_ = 0;
   int tag_ = 0;          // of the call's messages
   bool broken_ = false;  // a call has failed
-  int exceptions_ = 0;   // that were under way at the construction
+  bool takes_turns_ = true;
+  std::atomic<bool> abandoned_ = false;
+  int exceptions_ = 0;  // that were under way at the construction
   Cost cost_;
 };
 

@@ -48,6 +48,16 @@ std::int64_t total(std::span<const std::int64_t> numbers) {
 
 }  // namespace
 
+std::int64_t bytes_of_sum(int rank, int ranks, int shards, std::int64_t width, std::int64_t bytes_each) {
+  const ShardRange range = shards_of(rank, ranks, shards);
+  std::int64_t subtrees = 0;
+  for (int at = range.begin, size = 1; at < range.end; at += size, ++subtrees)
+    for (size = 1; at % (2 * size) == 0 && at + 2 * size <= range.end;) size *= 2;
+  if (width <= few_numbers) return subtrees * width * (ranks - 1) * bytes_each;
+  const std::int64_t piece = width * (rank + 1) / ranks - width * rank / ranks;
+  return (subtrees * (width - piece) + (ranks - 1) * piece) * bytes_each;
+}
+
 template <class T>
 void ShardTree<T>::begin(const Shards& shards, Communicator& ranks, std::int64_t width) {
   if (!is_shard_count(shards.count)) fail("shards", text(shards.count), text("a power of two from 1 to ", most_shards));

@@ -2,6 +2,7 @@
 /// ShardTree: sums over the shards of a batch that have the same bits on any number of ranks.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -10,6 +11,10 @@
 #include "framework/parallel/shards.h"
 
 namespace ebb::parallel {
+
+/// Bytes that a rank sends while ShardTree adds up `width` numbers of `bytes_each` bytes of all shards, none of which
+/// is empty.
+std::int64_t bytes_of_sum(int rank, int ranks, int shards, std::int64_t width, std::int64_t bytes_each);
 
 /// Adds numbers of all shards by the fixed binary tree over shard numbers: ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)).
 /// A shard without samples is left out, and so is the addition. Each rank gives the shards that it owns, as they are

@@ -116,32 +116,37 @@ int Company::common_signal(int own) {
 }
 
 void Company::begin_training() {
-  if (mpi_) before_ = mpi_->cost();
-  begun_ = std::chrono::steady_clock::now();
+  if (!mpi_) return;
+  link_ = measure_link(*mpi_);
+  before_ = mpi_->cost();
 }
 
-std::string Company::costs(std::int64_t batches) {
+std::vector<std::string> Company::costs(const Session& session, std::int64_t batches) {
   if (alone()) return {};
-  const std::chrono::duration<double> all = std::chrono::steady_clock::now() - begun_;
-  const parallel::MpiRanks::Cost& now = mpi_->cost();
-  const std::int64_t sent = (now.sent - before_.sent) / std::max<std::int64_t>(1, batches);
-  std::string out;
-  for (const std::string& line :
-       ranks().gather_texts(text("rank ", ranks().rank(), " on ", host(), ": ",
-                                 percent((now.seconds - before_.seconds) / std::max(1e-9, all.count())),
-                                 " of the time waiting for others, ", grouped(sent), " bytes sent a step\n")))
-    out += line;
-  return out;
+  const std::vector<RankCost> all = gather_costs(ranks(), {.host = host(),
+                                                           .steps = batches,
+                                                           .times = session.trainer.exchange_times(),
+                                                           .sent = mpi_->cost().sent - before_.sent});
+  return cost_lines(all, link_, gradient_size(*session.model), static_cast<int>(session.recipe.shards));
 }
 
 int Company::end(int status) { return alone() ? status : std::stoi(share(text(status))); }
 
-std::string Company::header(std::int64_t shards) {
+std::string Company::header(const Session& session) {
   if (!mpi_) return {};
   const std::set<std::string> machines(mpi_->hosts().begin(), mpi_->hosts().end());
-  return text(mpi_->size(), mpi_->size() == 1 ? " rank" : " ranks", " of ", mpi_->library(), " on ",
-              machines.size() == 1 ? *machines.begin() : text(machines.size(), " machines"), ", ", shards,
-              shards == 1 ? " shard\n" : " shards\n");
+  const auto counted = [](std::int64_t count, const char* what) {
+    return text(count, ' ', what, count == 1 ? "" : "s");
+  };
+  const auto shards = static_cast<int>(session.recipe.shards);
+  const GradientSize gradient = gradient_size(*session.model);
+  std::int64_t bytes = 0;
+  for (int r = 0; r < mpi_->size(); ++r) bytes = std::max(bytes, bytes_sent(gradient, r, mpi_->size(), shards));
+  return text(
+      counted(mpi_->size(), "rank"), " of ", mpi_->library(), " on ",
+      machines.size() == 1 ? *machines.begin() : text(machines.size(), " machines"), ", ", counted(shards, "shard"),
+      ", ", counted(parallel::thread_count(), "thread"), " in rank 0, up to ", grouped(bytes), " bytes a step and rank",
+      mpi_->takes_turns() ? "" : "; gradients are sent when all are complete: this MPI serves one thread alone", '\n');
 }
 
 int in_company(const std::function<int(Company&)>& body) {

@@ -1,14 +1,16 @@
 // The processes that train together: private to the program.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "framework/parallel/mpi.h"
 #include "lab/recipe/recipe.h"
+#include "lab/setup/session.h"
+#include "lab/training/rank_costs.h"
 
 namespace ebb {
 
@@ -43,23 +45,22 @@ class Company {
   // A signal that one of the ranks got, 0 where none did.
   int common_signal(int own);
 
-  // From here on costs() counts.
+  // Measures the connection of the ranks. From here on costs() counts.
   void begin_training();
 
-  // A line for each rank: what part of the time since begin_training() it has waited for messages, and how many bytes
-  // it has sent in a batch. Empty for one alone.
-  std::string costs(std::int64_t batches);
+  // What the steps have cost: see cost_lines(). Empty for one alone.
+  std::vector<std::string> costs(const Session& session, std::int64_t batches);
 
   // The end: all leave with the status of rank 0.
   int end(int status);
 
   // A line on who trains; empty for one alone.
-  std::string header(std::int64_t shards);
+  std::string header(const Session& session);
 
  private:
   std::unique_ptr<parallel::MpiRanks> mpi_;
   parallel::MpiRanks::Cost before_;
-  std::chrono::steady_clock::time_point begun_;
+  Link link_;
 };
 
 // Runs `body` with the ranks. Where it throws, the message names rank and machine, and the launcher ends all of them.

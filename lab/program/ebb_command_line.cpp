@@ -85,8 +85,9 @@ void EbbCommandLine::declare_train() {
 
 void EbbCommandLine::declare_resume() {
   resume_->add_option("run", resuming_.directory, "the run directory")->required();
-  resume_->add_option("--set", resuming_.settings,
-                      "key=value: threads, prefetch, save_minutes, save_steps, data_dir, tensorboard, comm_timeout");
+  resume_->add_option(
+      "--set", resuming_.settings,
+      "key=value: threads, prefetch, save_minutes, save_steps, data_dir, tensorboard, overlap, comm_timeout");
   resume_->add_option("--threads", threads_, help_of(blank_, "threads"));
   resume_->add_flag("--allow-change", resuming_.allow_change, "accept other keys, which make it another training");
   add_trace(*resume_, resuming_.trace, resuming_.trace_steps);

@@ -50,9 +50,9 @@ fs::path directory_for(const Recipe& recipe, bool overwrite) {
 }
 
 // What would end the training later on ends it before anything is written.
-void require_what_it_takes(Session& session) {
+void require_what_it_takes(Session& session, Company& company) {
   require_last_batches(*session.model, session.train, session.evaluated);
-  require_memory(*session.model, *session.optimizer, session.trainer.options(), session.train);
+  require_memory(*session.model, *session.optimizer, session.trainer.options(), session.train, company.ranks());
 }
 
 // The recipe of a run and how its images are standardised.
@@ -119,7 +119,7 @@ void tell_of_changes(const fs::path& recipe) {
 int follow(Company& company, const Recipe& recipe, const std::optional<PixelStatistics>& standardisation,
            const std::function<void(Session&)>& begin) {
   Session session(recipe, standardisation, {}, company.ranks());
-  require_what_it_takes(session);
+  require_what_it_takes(session, company);
   const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
   company.require_same_data(data_checksums(environment_of(session), "data"));
   begin(session);
@@ -144,7 +144,7 @@ int train(const TrainCommand& command, Company& company) {
   const TraceFile trace{.path = command.trace, .steps = command.trace_steps, .overwrite = command.overwrite};
   require_place(trace, place.string());
   Session session(recipe, {}, reading_progress(), company.ranks());
-  require_what_it_takes(session);
+  require_what_it_takes(session, company);
   const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
   const std::string environment = environment_of(session);
   company.require_same_data(data_checksums(environment, "data"));
@@ -152,7 +152,7 @@ int train(const TrainCommand& command, Company& company) {
   RunDirectory directory(place, how, save_options(session));
   if (diagnostics) directory.follow(*diagnostics);
   directory.describe(session.recipe, environment, audit, skipped_pictures(session));
-  std::cout << printable(session.header()) << printable(company.header(recipe.shards)) << "run directory "
+  std::cout << printable(session.header()) << printable(company.header(session)) << "run directory "
             << printable_line(directory.path().string()) << "\n\n"
             << std::flush;
   return train_in(session, directory, trace, diagnostics.get(), company);
@@ -206,7 +206,7 @@ int resume(const ResumeCommand& command, Company& company) {
   company.require_same(recipe);
   company.begin(recipe);
   Session session(recipe, standardisation, reading_progress(), company.ranks());
-  require_what_it_takes(session);
+  require_what_it_takes(session, company);
   const std::unique_ptr<Diagnostics> diagnostics = diagnose(session);
   RunDirectory directory(command.directory, RunDirectory::Open::existing, save_options(session));
   if (!command.allow_change) require_same_training(begun.now, session, directory);
@@ -220,7 +220,7 @@ int resume(const ResumeCommand& command, Company& company) {
   const bool found = directory.resume(session.trainer, {.other_averages = command.allow_change}, &differences);
   directory.change(recipe, data_checksums(environment, "data"), session.trainer);
   share_state(company, session.trainer);
-  std::cout << printable(session.header()) << printable(company.header(recipe.shards)) << "run directory "
+  std::cout << printable(session.header()) << printable(company.header(session)) << "run directory "
             << printable_line(directory.path().string()) << ", "
             << (found ? text("resumed after batch ", session.trainer.batches_done()) : "begun anew: no checkpoint")
             << '\n'

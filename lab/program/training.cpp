@@ -119,7 +119,8 @@ int train_to_the_end(Session& session, RunDirectory& directory, const Diagnostic
   }
   directory.save(trainer);
   if (trained) trained();
-  const std::string costs = company.costs(trainer.batches_done() - begun);
+  const std::vector<std::string> costs = company.costs(session, trainer.batches_done() - begun);
+  for (const std::string& line : costs) directory.on_event(trainer, {"ranks", line});
   const Evaluation tested = session.test_evaluation();
   const TrainSummary summary = session.summary(tested);  // asks for the trainer's evaluation
   // What it came to is said before anything of it is written: whatever happens then, this is known.
@@ -127,7 +128,8 @@ int train_to_the_end(Session& session, RunDirectory& directory, const Diagnostic
   std::cout << "test accuracy " << percent(summary.test_accuracy) << " after " << summary.epochs << " epochs in "
             << clock_text(summary.seconds) << '\n';
   if (!std::isfinite(summary.test_loss)) std::cout << "test loss not finite\n";
-  std::cout << printable(costs) << "weights " << summary.weights_sha256 << '\n' << std::flush;
+  for (const std::string& line : costs) std::cout << printable_line(line) << '\n';
+  std::cout << "weights " << summary.weights_sha256 << '\n' << std::flush;
   const State weights = trainer.final_weights();
   EvaluationRecord record = make_record(tested, session.test.dataset(), session.recipe.data);
   record.filters = filter_record(*session.model, session.data.train->sample_shape(), weights);
@@ -169,7 +171,7 @@ int train_along(Session& session, Company& company) {
   company.begin_training();
   const std::int64_t begun = trainer.batches_done();
   if (trainer.run([&] { return StopSignal::requested() != 0 && trainer.can_save(); })) {
-    company.costs(trainer.batches_done() - begun);
+    company.costs(session, trainer.batches_done() - begun);
     session.test_evaluation();  // as the rank that leads does
     trainer.evaluation();
   } else {

@@ -167,6 +167,7 @@ const std::vector<Section>& sections() {
       number("log_every", "steps between lines of the log; 0: epochs only", &R::log_every, 0, many),
       number("save_minutes", "minutes between checkpoints within an epoch; 0: none", &R::save_minutes, 0.0, most),
       number("save_steps", "steps between checkpoints; 0: none", &R::save_steps, 0, many),
+      flag("overlap", "whether processes send gradients while they compute others", &R::overlap),
       number("comm_timeout", "seconds that a process waits for the others before it gives up", &R::comm_timeout, positive),
       flag("tensorboard", "write what happens for TensorBoard, into tensorboard/ of the run directory", &R::tensorboard),
       flag("diagnose", "measure what decay and updates do to the weights", &R::diagnose),

@@ -108,6 +108,7 @@ struct Recipe {
   std::int64_t log_every = 50;                      ///< Steps between lines of the log; 0: epochs only.
   double save_minutes = 5;                          ///< Minutes between checkpoints within an epoch; 0: none.
   std::int64_t save_steps = 0;                      ///< Steps between checkpoints; 0: none.
+  bool overlap = true;                              ///< Whether gradients are sent while others are made.
   double comm_timeout = 120;                        ///< Seconds that a process waits for the others of a training.
   bool tensorboard = false;                         ///< Write event files; see TensorBoard.
   bool diagnose = false;                            ///< Measure what decay and updates do to the weights.
@@ -130,7 +131,6 @@ struct RecipeKey {
 
 /// All keys of a recipe but `groups`, in the order of the members, then those of its extensions.
 std::vector<RecipeKey> recipe_keys(const Recipe& recipe = {});
-
 std::vector<RecipeKey> group_keys(const Recipe& recipe = {});  ///< The keys of its `[[groups]]`.
 
 /// Sets `key` from text. Lists are numbers with commas between them; "default" sets all but free texts back. Names may

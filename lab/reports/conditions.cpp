@@ -26,6 +26,7 @@ Recipe condition_recipe(Recipe recipe) {
   recipe.log_every = plain.log_every;
   recipe.save_minutes = plain.save_minutes;
   recipe.save_steps = plain.save_steps;
+  recipe.overlap = plain.overlap;
   recipe.comm_timeout = plain.comm_timeout;
   recipe.diagnose = plain.diagnose;
   recipe.diagnose_every = plain.diagnose_every;

@@ -132,8 +132,8 @@ bool change_results(const std::vector<RecipeChange>& changes) {
 }
 
 bool is_harmless(std::string_view key) {
-  constexpr std::array<std::string_view, 7> harmless{"threads",  "prefetch",    "save_minutes", "save_steps",
-                                                     "data_dir", "tensorboard", "comm_timeout"};
+  constexpr std::array<std::string_view, 8> harmless{"threads",  "prefetch",    "save_minutes", "save_steps",
+                                                     "data_dir", "tensorboard", "overlap",      "comm_timeout"};
   return std::ranges::find(harmless, key) != harmless.end();
 }
 

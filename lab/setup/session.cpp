@@ -96,7 +96,8 @@ TrainerOptions trainer_options(const Recipe& recipe) {
       .non_finite = non_finite_policy(recipe.non_finite),
       .measure_every = recipe.log_every,
       .shards = static_cast<int>(recipe.shards),
-      .batch_norm_over = recipe.batch_norm_over == "batch" ? BatchNormOver::batch : BatchNormOver::shard};
+      .batch_norm_over = recipe.batch_norm_over == "batch" ? BatchNormOver::batch : BatchNormOver::shard,
+      .overlap = recipe.overlap};
   if (recipe.ema > 0) options.ema = EmaOptions{.keep = recipe.ema, .warm_up = recipe.ema_warm_up};
   options.swa_from = recipe.swa_from;
   if (recipe.lookahead > 0)

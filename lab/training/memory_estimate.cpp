@@ -1,13 +1,23 @@
 #include "lab/training/memory_estimate.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <new>
 #include <optional>
+#include <sstream>
 #include <vector>
 
 #include "framework/nn/eval_mode.h"
 #include "framework/ops/loss.h"
+#include "framework/ops/shape.h"
+#include "framework/parallel/shards.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory.h"
 #include "framework/tensor/memory_limits.h"
@@ -48,8 +58,15 @@ class AsBefore {
 
 class Rehearsal {
  public:
-  Rehearsal(Layer& model, const Optimizer& optimizer, const TrainerOptions& options, const Loader& train)
+  Rehearsal(Layer& model, const Optimizer& optimizer, const TrainerOptions& options, const Loader& train,
+            const parallel::Communicator& ranks)
       : model_(model), options_(options), train_(train) {
+    const auto [begin, end] = parallel::shards_of(ranks.rank(), ranks.size(), options.shards);
+    own_ = end - begin;
+    together_ = options.batch_norm_over == BatchNormOver::batch;
+    // Sums of gradients over shards: subtrees that are complete, the numbers sent and received, and the sum.
+    if (options.shards > 1) sums_ = std::bit_width(static_cast<unsigned>(own_)) + (ranks.size() > 1 ? 3 : 1);
+    if (options.shards > 1 && together_) sums_ += own_;  // a gradient for each
     const std::int64_t weights = std::max<std::int64_t>(1, state_bytes(model));
     const auto copies = [&](std::int64_t bytes) { return (bytes + weights - 1) / weights; };
     const std::int64_t state = copies(optimizer.state_bytes()), best = options.keep_best ? 1 : 0;
@@ -70,22 +87,28 @@ class Rehearsal {
     const auto before = held();
     start_thread();
     // One batch at hand, some ahead, and one that is being made.
+    const std::int64_t shard = (batch + options_.shards - 1) / options_.shards;
+    const std::int64_t part = options_.shards > 1 ? shard * own_ : batch, pass = together_ ? part : shard;
     std::vector<Tensor> images, labels;
     for (std::int64_t i = 0; i < train_.options().prefetch + 2; ++i) {
-      images.push_back(Tensor::zeros(train_.dataset().sample_shape().insert(0, batch)));
-      labels.push_back(shares() ? Tensor::zeros({batch, train_.dataset().classes()})
-                                : Tensor::zeros({batch}, DType::i64));
+      images.push_back(images_of(part));
+      labels.push_back(shares() ? Tensor::zeros({part, train_.dataset().classes()})
+                                : Tensor::zeros({part}, DType::i64));
     }
+    const Tensor taken = pass < part ? images_of(pass) : images[0];
+    const Tensor taken_labels = pass < part ? slice(labels[0], 0, 0, pass).value() : labels[0];
+    std::vector<State> sums;
+    while (static_cast<std::int64_t>(sums.size()) < sums_) sums.push_back(model_.state());
     std::vector<State> kept;
     for (int step = 0; step < 2; ++step) {
       {
         Tape tape;
-        tape.backward(softmax_cross_entropy(model_(images[0]), labels[0]));
+        tape.backward(softmax_cross_entropy(model_(taken), taken_labels));
       }
       // The optimizer makes its state in the first step, of blocks that the next one would have liked to have.
       while (static_cast<std::int64_t>(kept.size()) < kept_) kept.push_back(model_.state());
       model_.zero_grad();
-      evaluate(images[0]);
+      evaluate(part < batch ? images_of(batch) : images[0]);
       std::vector<State> checkpoint;
       while (static_cast<std::int64_t>(checkpoint.size()) < checkpoint_) checkpoint.push_back(model_.state());
     }
@@ -93,6 +116,8 @@ class Rehearsal {
   }
 
  private:
+  Tensor images_of(std::int64_t count) const { return Tensor::zeros(train_.dataset().sample_shape().insert(0, count)); }
+
   bool shares() const {
     const Augmentation& augment = train_.options().augment;
     return augment.mixup > 0 || augment.cutmix > 0;
@@ -115,6 +140,9 @@ class Rehearsal {
   Layer& model_;
   const TrainerOptions& options_;
   const Loader& train_;
+  std::int64_t own_ = 1;         // shards of this rank
+  bool together_ = false;        // whether these compute at the same time
+  std::int64_t sums_ = 0;        // copies as large as the weights for the sums of gradients
   std::int64_t kept_ = 0;        // copies as large as the weights that come up in the course of the training
   std::int64_t checkpoint_ = 0;  // and while a checkpoint is saved
 };
@@ -148,10 +176,10 @@ std::int64_t MemoryEstimate::total(std::int64_t images) const {
 }
 
 MemoryEstimate estimate_memory(Layer& model, const Optimizer& optimizer, const TrainerOptions& options,
-                               const Loader& train, std::int64_t batch) {
+                               const Loader& train, std::int64_t batch, const parallel::Communicator& ranks) {
   if (batch < 1) fail("memory", text("batches of ", batch), "at least 1");
   const memory::Guard guard;  // a rehearsal that does not fit is to end with an error, not with the process
-  const Rehearsal rehearse(model, optimizer, options, train);
+  const Rehearsal rehearse(model, optimizer, options, train, ranks);
   std::optional<MemoryEstimate> line;
   for (std::int64_t large = std::min(batch, largest_rehearsal); large > 0 && !line; large /= 2)
     line = unless_out_of_memory([&] { return estimate(rehearse, large); });
@@ -171,26 +199,80 @@ std::int64_t largest_batch(const MemoryEstimate& estimate, std::int64_t availabl
   return left < 0 ? 0 : static_cast<std::int64_t>(left / (margin * estimate.for_image));
 }
 
-void require_memory(Layer& model, const Optimizer& optimizer, const TrainerOptions& options, const Loader& train) {
-  const auto estimate_for = [&](std::int64_t batch) {
-    return estimate_memory(model, optimizer, options, train, batch);
-  };
-  const std::int64_t images = std::min(train.options().batch, train.dataset().size());
+namespace {
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 && name[0] != '\0' ? name.data() : "?";
+}
+
+// Of this rank, where so many ranks share its machine.
+RankMemory memory_of(const std::function<MemoryEstimate(std::int64_t)>& estimate_for, std::int64_t images,
+                     int sharing) {
+  RankMemory out{.host = host_name()};
   // Whole batches of a large model take seconds. Few images will do where there is far more than enough.
-  if (images > few && plenty * estimate_for(few).total(images) <= available_memory()) return;
+  if (images > few) {
+    out.need = estimate_for(few).total(images);
+    out.available = available_memory();
+    if (plenty * sharing * out.need <= out.available) return out;
+  }
   const MemoryEstimate wanted = estimate_for(images);
-  const std::int64_t available = available_memory();  // now that the threads have their workspace
-  if (wanted.total() <= available) return;
+  out.need = wanted.total();
+  out.available = available_memory();  // now that the threads have their workspace
+  const std::int64_t own = out.available / sharing;
+  if (out.need <= own) return out;
   // The batch that is named here will be accepted: it was rehearsed too, with some room for what differs then.
-  const std::int64_t room = available - available / 50;
-  std::int64_t batch = std::min(largest_batch(wanted, room), wanted.batch - 1);
-  while (batch > 0 && estimate_for(batch).total() > room) batch -= (batch + 9) / 10;
-  fail("memory",
-       text("a need of about ", bytes_text(wanted.total()), " for batches of ", wanted.batch, ", with ",
-            bytes_text(available), " available"),
-       "a training that fits",
-       batch > 0 ? text("the largest batch that fits is ", batch, ": --batch ", batch)
-                 : std::string("use a smaller model"));
+  const std::int64_t room = own - own / 50;
+  out.batch = std::min(largest_batch(wanted, room), wanted.batch - 1);
+  while (out.batch > 0 && estimate_for(out.batch).total() > room) out.batch -= (out.batch + 9) / 10;
+  return out;
+}
+
+}  // namespace
+
+void require_memory(const std::vector<RankMemory>& ranks, std::int64_t batch) {
+  struct Machine {
+    std::int64_t need = 0, available = INT64_MAX;
+    int ranks = 0;
+  };
+  std::map<std::string, Machine> machines;
+  std::int64_t fits = INT64_MAX;
+  for (const RankMemory& rank : ranks) {
+    Machine& machine = machines[rank.host];
+    machine.need += rank.need;
+    machine.available = std::min(machine.available, rank.available);
+    ++machine.ranks;
+    if (rank.batch > 0) fits = std::min(fits, rank.batch);
+  }
+  for (const auto& [host, machine] : machines) {
+    if (machine.need <= machine.available) continue;
+    const std::string of = ranks.size() > 1 ? text(" of ", machine.ranks, " ranks on ", host) : std::string();
+    fail("memory",
+         text("a need", of, " of about ", bytes_text(machine.need), " for batches of ", batch, ", with ",
+              bytes_text(machine.available), " available"),
+         "a training that fits",
+         fits < INT64_MAX ? text("the largest batch that fits is ", fits, ": --batch ", fits)
+                          : std::string("use a smaller model"));
+  }
+}
+
+void require_memory(Layer& model, const Optimizer& optimizer, const TrainerOptions& options, const Loader& train,
+                    parallel::Communicator& ranks) {
+  const std::int64_t images = std::min(train.options().batch, train.dataset().size());
+  const auto estimate_for = [&](std::int64_t batch) {
+    return estimate_memory(model, optimizer, options, train, batch, ranks);
+  };
+  const std::vector<std::string> hosts = ranks.gather_texts(host_name());
+  const auto sharing = static_cast<int>(std::ranges::count(hosts, host_name()));
+  std::vector<RankMemory> all;
+  // A rank for which even one image is too much says so itself.
+  const RankMemory own = memory_of(estimate_for, images, sharing);
+  for (const std::string& line :
+       ranks.gather_texts(text(own.need, ' ', own.available, ' ', own.batch, ' ', own.host))) {
+    RankMemory& rank = all.emplace_back();
+    std::istringstream(line) >> rank.need >> rank.available >> rank.batch >> rank.host;
+  }
+  require_memory(all, images);
 }
 
 }  // namespace ebb

@@ -1,6 +1,7 @@
 #include "lab/training/sharded_batch.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -39,12 +40,6 @@ void copy_where_other(Tensor& to, const Tensor& from) {
   if (!a.empty() && std::memcmp(a.data(), b.data(), a.size()) != 0) copy_into(to, from);
 }
 
-template <class T>
-std::span<const T> filled(std::vector<T>& zeros, std::int64_t size) {
-  if (static_cast<std::int64_t>(zeros.size()) < size) zeros.resize(static_cast<std::size_t>(size));
-  return std::span<const T>(zeros).first(static_cast<std::size_t>(size));
-}
-
 }  // namespace
 
 // One shard, and what its pass has left in the model while others computed.
@@ -81,19 +76,19 @@ class ShardedBatch::Pass : public ShardPass {
 };
 
 // What an accumulated update has gathered so far: taken away, and put back when the batch is computed.
-class ShardedBatch::Gradients {
+class ShardedBatch::Gathered {
  public:
-  explicit Gradients(const std::vector<Parameter*>& parameters) : parameters_(parameters) {
+  explicit Gathered(const std::vector<Parameter*>& parameters) : parameters_(parameters) {
     for (Parameter* const p : parameters_) {
       kept_.push_back(p->grad());
       p->zero_grad();
     }
   }
-  ~Gradients() {
+  ~Gathered() {
     for (std::size_t i = 0; i < kept_.size(); ++i) put_back(i);
   }
-  Gradients(const Gradients&) = delete;
-  Gradients& operator=(const Gradients&) = delete;
+  Gathered(const Gathered&) = delete;
+  Gathered& operator=(const Gathered&) = delete;
 
  private:
   void put_back(std::size_t i) {
@@ -113,7 +108,9 @@ ShardedBatch::ShardedBatch(Layer& model, const TrainerOptions& options, parallel
       options_(options),
       ranks_(ranks),
       together_(options.batch_norm_over == BatchNormOver::batch),
+      overlaps_(options.overlap && !together_ && ranks.size() > 1 && ranks.takes_turns()),
       parameters_(model.parameters()),
+      gradients_(ranks),
       moments_(merge_arrays) {
   for (const NamedBuffer& b : model.named_buffers()) {
     if (dynamic_cast<const BatchNorm*>(b.module) != nullptr) continue;
@@ -168,20 +165,20 @@ void ShardedBatch::leave(Part& part) {
   for (std::size_t i = 0; i < buffers_.size(); ++i) copy_where_other(part.buffers[i], *buffers_[i]);
 }
 
-// Each part by itself, its gradient taken at once; or all together, their gradients taken at the end.
-void ShardedBatch::go_through(const std::function<void(std::size_t)>& pass) {
+// Each part by itself, done with at once; or all together, done with at the end.
+void ShardedBatch::go_through(const std::function<void(std::size_t)>& pass, const std::function<void(Part&)>& done) {
   if (together_) {
     lockstep_.run(
         parts_.size(), pass, [this](std::size_t i) { enter(*parts_[i]); },
         [this](std::size_t i) { leave(*parts_[i]); });
-    for (const auto& part : parts_) add_gradient(*part);
+    for (const auto& part : parts_) done(*part);
     return;
   }
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     enter(*parts_[i]);
     pass(i);
     leave(*parts_[i]);
-    add_gradient(*parts_[i]);
+    done(*parts_[i]);
   }
 }
 
@@ -197,9 +194,22 @@ void ShardedBatch::exchange(std::size_t number, Tree& tree, std::span<double> nu
     tree.begin(shards_, ranks_, static_cast<std::int64_t>(numbers.size()));
     for (const auto& part : parts_)
       if (part->samples > 0) tree.add(part->shard, part->numbers);
-    const std::span<const double> all = tree.finish();
+    const std::span<const double> all = finish(tree);
     for (const auto& part : parts_) std::ranges::copy(all, part->numbers.begin());
   });
+}
+
+std::span<double> ShardedBatch::finish(Tree& tree) {
+  const auto begun = std::chrono::steady_clock::now();
+  const std::span<double> sums = tree.finish();
+  if (ranks_.size() > 1) exchanging_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  return sums;
+}
+
+ExchangeTimes ShardedBatch::times() const {
+  ExchangeTimes out = gradients_.times();
+  out.exposed += exchanging_;
+  return out;
 }
 
 void ShardedBatch::compute(std::size_t number, const Batch& batch, const std::function<void(TrainPhase)>& tell) {
@@ -222,26 +232,27 @@ void ShardedBatch::compute(std::size_t number, const Batch& batch, const std::fu
   if (together_) pass.sum(std::span(&known, 1));
   bad_ = bad_ || ((counts || together_) && !std::isfinite(known));
   if (tells) tell(TrainPhase::backward);
-  if (!bad_ && (counts || together_))
-    tape.backward(loss, Tensor::full(loss.shape(), 1 / static_cast<double>(shards_.samples), loss.dtype()));
+  if (!bad_ && (counts || together_)) {
+    const Tensor seed = Tensor::full(loss.shape(), 1 / static_cast<double>(shards_.samples), loss.dtype());
+    std::function<void(Parameter&)> complete;
+    if (overlaps_ && number + 1 == parts_.size()) {
+      gradients_.begin_last(part.shard);
+      complete = [this](const Parameter& p) { gradients_.complete(p); };
+    }
+    tape.backward(loss, seed, complete);
+  }
   part.moments = pass.kept_moments();
 }
 
+// Without a finite loss there is no gradient: the sum, of which nobody takes anything, is made all the same, so that
+// ranks that have computed theirs before do not wait for it.
 void ShardedBatch::add_gradient(Part& part) {
   part.has.assign(active_.size(), false);
-  if (part.samples == 0 || bad_) return part.gradients.assign(active_.size(), Tensor());
-  std::vector<std::span<const float>> f32;
-  std::vector<std::span<const double>> f64;
   for (std::size_t i = 0; i < active_.size(); ++i) {
     const Tensor& gradient = part.gradients[i];
-    const std::int64_t size = active_[i]->shape().size();
     part.has[i] = gradient.defined();
-    if (active_[i]->value().dtype() == DType::f32)
-      f32.push_back(part.has[i] ? gradient.span<float>() : filled(f32_zeros_, size));
-    else f64.push_back(part.has[i] ? gradient.span<double>() : filled(f64_zeros_, size));
   }
-  if (!f32.empty()) f32_.add(part.shard, f32);
-  if (!f64.empty()) f64_.add(part.shard, f64);
+  if (part.samples > 0) gradients_.add(part.shard, part.gradients);
   part.gradients.assign(active_.size(), Tensor());
 }
 
@@ -257,22 +268,20 @@ std::vector<double> ShardedBatch::add_up(bool stop) {
     std::ranges::copy(part->has, own.begin() + before_gradients);
     sums_.add(part->shard, own);
   }
-  const std::span<const double> all = sums_.finish();
+  const std::span<const double> all = finish(sums_);
   return {all.begin(), all.end()};
 }
 
 BatchSums ShardedBatch::run(const Batch& batch, std::int64_t samples, bool stop,
                             const std::function<void(TrainPhase)>& tell) {
   cut(samples);
-  const Gradients gathered(active_);
-  std::int64_t f32_width = 0, f64_width = 0;
-  for (const Parameter* const p : active_)
-    (p->value().dtype() == DType::f32 ? f32_width : f64_width) += p->shape().size();
-  f32_.begin(shards_, ranks_, f32_width);
-  f64_.begin(shards_, ranks_, f64_width);
+  const Gathered gathered(active_);
+  gradients_.begin(shards_, active_);
   try {
-    go_through([&](std::size_t i) { compute(i, batch, tell); });
+    go_through([&](std::size_t i) { compute(i, batch, tell); }, [this](Part& part) { add_gradient(part); });
+    gradients_.finish();
   } catch (...) {
+    gradients_.abandon();
     for (Parameter* const p : active_) p->zero_grad();
     restore_buffers();
     throw;
@@ -281,23 +290,8 @@ BatchSums ShardedBatch::run(const Batch& batch, std::int64_t samples, bool stop,
   const BatchSums out{all[0] / static_cast<double>(shards_.samples), std::llround(all[1]), shards_.samples, all[2] > 0};
   end_buffers();
   if (!std::isfinite(out.loss)) return out;
-  const auto take = [&](auto& tree, std::int64_t width) {
-    if (width == 0) return;
-    auto sum = tree.finish();
-    using T = typename decltype(sum)::value_type;
-    for (std::size_t i = 0; i < active_.size(); ++i) {
-      if (active_[i]->value().dtype() != dtype_of<T>()) continue;
-      const auto size = static_cast<std::size_t>(active_[i]->shape().size());
-      if (all[before_gradients + i] > 0) {
-        Tensor gradient(active_[i]->shape(), dtype_of<T>());
-        std::ranges::copy(sum.first(size), gradient.mutable_span<T>().begin());
-        active_[i]->accumulate(std::move(gradient));
-      }
-      sum = sum.subspan(size);
-    }
-  };
-  take(f32_, f32_width);
-  take(f64_, f64_width);
+  for (std::size_t i = 0; i < active_.size(); ++i)
+    if (all[before_gradients + i] > 0) active_[i]->accumulate(gradients_.sum(i));
   take_moments();
   return out;
 }
@@ -328,7 +322,7 @@ void ShardedBatch::take_moments() {
     }
     moments_.add(part->shard, own);
   }
-  const std::span<const double> all = moments_.finish();
+  const std::span<const double> all = finish(moments_);
   std::int64_t at = 0;
   for (const auto& [norm, moments] : first) {
     Tensor merged(moments.shape(), DType::f64);
@@ -359,28 +353,30 @@ std::string ShardedBatch::find_non_finite(const Batch& batch, std::int64_t sampl
     if (!one.empty()) return one;
   cut(samples);
   bad_ = true;  // no gradient is taken
-  const Gradients gathered(active_);
+  const Gathered gathered(active_);
   const double share = 1 / static_cast<double>(shards_.samples);
-  go_through([&](std::size_t i) {
-    Part& part = *parts_[i];
-    const bool counts = part.samples > 0;
-    const Tensor images = counts ? rows(batch.images, part.row, part.samples) : nothing_like(batch.images);
-    const Tensor labels = counts ? rows(batch.labels, part.row, part.samples) : nothing_like(batch.labels);
-    Pass pass(*this, i);
-    part.found = ebb::find_non_finite(
-        model_, images,
-        [&] {
-          return softmax_cross_entropy(model_(images), labels,
-                                       {.label_smoothing = options_.label_smoothing, .reduction = Reduction::sum}) *
-                 share;
-        },
-        [&](bool finite) {
-          double others = finite ? 0 : 1;
-          if (together_) pass.sum(std::span(&others, 1));
-          return others == 0;
-        },
-        &part.found_when);
-  });
+  go_through(
+      [&](std::size_t i) {
+        Part& part = *parts_[i];
+        const bool counts = part.samples > 0;
+        const Tensor images = counts ? rows(batch.images, part.row, part.samples) : nothing_like(batch.images);
+        const Tensor labels = counts ? rows(batch.labels, part.row, part.samples) : nothing_like(batch.labels);
+        Pass pass(*this, i);
+        part.found = ebb::find_non_finite(
+            model_, images,
+            [&] {
+              return softmax_cross_entropy(model_(images), labels,
+                                           {.label_smoothing = options_.label_smoothing, .reduction = Reduction::sum}) *
+                     share;
+            },
+            [&](bool finite) {
+              double others = finite ? 0 : 1;
+              if (together_) pass.sum(std::span(&others, 1));
+              return others == 0;
+            },
+            &part.found_when);
+      },
+      [](Part& part) { part.gradients.clear(); });
   restore_buffers();
   // Statistics of the batch carry it into all shards: the one that had it first is meant.
   const Part* first = nullptr;

@@ -11,6 +11,7 @@
 #include "data/loader.h"
 #include "framework/nn/layer.h"
 #include "framework/parallel/shard_tree.h"
+#include "lab/training/gradient_sums.h"
 #include "lab/training/lockstep.h"
 #include "lab/training/train_observer.h"
 #include "lab/training/trainer.h"
@@ -46,17 +47,21 @@ class ShardedBatch {
   /// As find_non_finite() of guard.h: of the first shard that has such a number, which is named. The same on all ranks.
   std::string find_non_finite(const Batch& batch, std::int64_t samples);
 
+  /// What sums over ranks have cost so far.
+  ExchangeTimes times() const;
+
  private:
   struct Part;
   class Pass;
-  class Gradients;
+  class Gathered;
   using Tree = parallel::ShardTree<double>;
 
   void cut(std::int64_t samples);
-  void go_through(const std::function<void(std::size_t)>& pass);
+  void go_through(const std::function<void(std::size_t)>& pass, const std::function<void(Part&)>& done);
   void enter(Part& part);
   void leave(Part& part);
   void exchange(std::size_t number, Tree& tree, std::span<double> numbers);
+  std::span<double> finish(Tree& tree);
   void compute(std::size_t number, const Batch& batch, const std::function<void(TrainPhase)>& tell);
   void add_gradient(Part& part);
   std::vector<double> add_up(bool stop);
@@ -68,6 +73,7 @@ class ShardedBatch {
   const TrainerOptions& options_;
   parallel::Communicator& ranks_;
   bool together_;
+  bool overlaps_;                                // gradients are sent while the last own shard's backward pass goes on
   std::vector<Parameter*> parameters_, active_;  // all, and those that are not frozen at this batch
   std::vector<Tensor*> buffers_;                 // of layers that are no batch norm
   std::vector<Tensor> buffers_before_;           // at the batch's beginning
@@ -79,11 +85,9 @@ class ShardedBatch {
   bool bad_ = false;                          // a loss is not finite
 
   Lockstep lockstep_;
-  parallel::ShardTree<float> f32_;
-  parallel::ShardTree<double> f64_;
+  GradientSums gradients_;
   Tree sums_, moments_;
-  std::vector<float> f32_zeros_;
-  std::vector<double> f64_zeros_;
+  double exchanging_ = 0;  // seconds in sums other than those of gradients
 };
 
 }  // namespace ebb

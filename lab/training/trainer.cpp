@@ -68,6 +68,9 @@ Trainer::Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const 
   if (ranks.size() > options_.shards)
     fail("trainer", text(ranks.size(), " ranks with shards = ", options_.shards), "a shard or more for each rank",
          "begin with more shards, or with fewer ranks");
+  if (options_.batch_norm_over == BatchNormOver::batch && ranks.size() > 1 && !ranks.takes_turns())
+    fail("trainer", "batch norm over the batch with an MPI that one thread alone may call",
+         "one in which threads can take turns (MPI_THREAD_SERIALIZED)", "batch_norm_over = shard does without");
   if (options_.shards > 1) sharded_ = std::make_unique<ShardedBatch>(model, options_, ranks);
   if (options_.ema) ema_.emplace(model, *options_.ema);
   if (options_.swa_from > 0) swa_.emplace(model);
@@ -75,6 +78,12 @@ Trainer::Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const 
 }
 
 Trainer::~Trainer() = default;
+
+ExchangeTimes Trainer::exchange_times() const {
+  ExchangeTimes out = sharded_ ? sharded_->times() : ExchangeTimes{};
+  out.steps = step_seconds_;
+  return out;
+}
 
 bool Trainer::done() const {
   return counters_.epoch >= options_.epochs ||
@@ -173,7 +182,9 @@ StepResult Trainer::step(const std::function<bool()>& stop) {
   enter(TrainPhase::loader);
   ++walk_->at;
   counters_.lr_sum += result.lr;
-  counters_.epoch_seconds += seconds_since(start);
+  const double seconds = seconds_since(start);
+  counters_.epoch_seconds += seconds;
+  step_seconds_ += seconds;
   result.samples = counters_.samples;
   result.seconds = counters_.epoch_seconds;
   result.mean_loss = mean(counters_.loss_sum, counters_.samples);

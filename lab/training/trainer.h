@@ -12,6 +12,7 @@
 #include "framework/nn/layer.h"
 #include "framework/parallel/communicator.h"
 #include "lab/training/evaluation.h"
+#include "lab/training/exchange_times.h"
 #include "lab/training/summary.h"
 #include "lab/training/train_observer.h"
 #include "lab/training/train_state.h"
@@ -111,6 +112,7 @@ class Trainer {
   const std::vector<EpochResult>& curve() const { return counters_.curve; }  ///< A point for each epoch.
   const TrainerOptions& options() const { return options_; }                 ///< As given.
   const Optimizer& optimizer() const { return optimizer_; }                  ///< As given.
+  ExchangeTimes exchange_times() const;                                      ///< Of this object's steps so far.
 
  private:
   struct Walk;    // an epoch and the place in it
@@ -154,7 +156,7 @@ class Trainer {
   std::optional<Swa> swa_;
   std::optional<Lookahead> lookahead_;
   BufferSnapshot buffers_;
-  double base_lr_;
+  double base_lr_, step_seconds_ = 0;
   bool batches_tried_ = false, warned_of_mode_ = false, gradients_stand_ = false;
   std::optional<Evaluation> evaluation_;
 

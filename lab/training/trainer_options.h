@@ -36,6 +36,7 @@ struct TrainerOptions {
   std::int64_t measure_every = 0;                  ///< Batches between measurements of the groups; 0: never.
   int shards = 1;  ///< Parts of every batch that are computed each by itself: a power of two up to 256.
   BatchNormOver batch_norm_over = BatchNormOver::shard;  ///< With two shards or more.
+  bool overlap = true;  ///< Send gradients to other ranks while the backward pass goes on.
 };
 
 }  // namespace ebb

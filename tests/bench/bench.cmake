@@ -6,6 +6,9 @@ set_target_properties(ebb-bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BI
 target_include_directories(ebb-bench PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(ebb-bench PRIVATE ebb_options ebb::data ebb::models ebb::optim CLI11::CLI11)
 if(EBB_BUILD_LAB)
+  target_sources(ebb-bench PRIVATE bench/rank_rows.cpp)
+  target_compile_definitions(ebb-bench PRIVATE EBB_BENCH_RANKS)
+  target_link_libraries(ebb-bench PRIVATE ebb::lab)
   # A program that measures in turns, and the script that runs it and tries itself out.
   function(ebb_pairs program script)
     add_executable(${program} ${ARGN})

@@ -17,6 +17,9 @@
 #include "tests/bench/loader_rows.h"
 #include "tests/bench/norm_rows.h"
 #include "tests/bench/profile.h"
+#ifdef EBB_BENCH_RANKS
+#include "tests/bench/rank_rows.h"
+#endif
 #include "tests/bench/scaling.h"
 #include "tests/bench/work.h"
 
@@ -36,6 +39,9 @@ struct Settings {
   bool profile = false;
   bool speedup = false;
   std::string start;  // a model whose start-up is measured instead
+  bool ranks = false;
+  int shards = 1;
+  bool no_overlap = false;
   int threads = 0;
   double seconds = 1.5;
   bool json = false;
@@ -178,6 +184,12 @@ int bench(int argc, char** argv) {
   app.add_flag("--norms", settings.norms, "batch norm with ReLU and pooling instead of models");
   app.add_flag("--profile", settings.profile, "where the time of a training step of the models goes, by op");
   app.add_flag("--speedup", settings.speedup, "training steps of the models with one thread and --threads, in turns");
+#ifdef EBB_BENCH_RANKS
+  app.add_flag("--ranks", settings.ranks,
+               "training steps of the models in --shards, on the ranks of mpirun if there are any");
+  app.add_option("--shards", settings.shards, "parts of each batch, for --ranks")->capture_default_str();
+  app.add_flag("--no-overlap", settings.no_overlap, "gradients are sent when all are complete, for --ranks");
+#endif
   app.add_option("--threads", settings.threads, "threads; 0 for the default");
   app.add_option("--seconds", settings.seconds, "time for each row")->capture_default_str();
   app.add_flag("--json", settings.json, "one JSON object a line");
@@ -187,6 +199,20 @@ int bench(int argc, char** argv) {
     print_start(settings.start, std::stoll(split(settings.batches).front()), 3);
     return 0;
   }
+#ifdef EBB_BENCH_RANKS
+  if (settings.ranks) {
+    RankRows rows{.models = split(settings.models),
+                  .batches = {},
+                  .shards = settings.shards,
+                  .overlap = !settings.no_overlap,
+                  .threads = settings.threads,
+                  .seconds = settings.seconds,
+                  .json = settings.json};
+    for (const std::string& batch : split(settings.batches)) rows.batches.push_back(std::stoll(batch));
+    print_rank_rows(rows);
+    return 0;
+  }
+#endif
   if (settings.scaling) {
     print_scaling_rows(parallel::thread_count(), settings.seconds, settings.json);
     return 0;

@@ -46,6 +46,7 @@ inline std::string log_of(const std::filesystem::path& run) {
   std::string out;
   for (std::string line; std::getline(file, line);) {
     nlohmann::json json = nlohmann::json::parse(line);
+    if (json["event"] == "ranks") continue;
     for (const char* const key : {"time", "seconds", "images_per_s"}) json.erase(key);
     out += json.dump() + '\n';
   }

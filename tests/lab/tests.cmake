@@ -14,7 +14,8 @@ if(EBB_BUILD_LAB)
   target_compile_definitions(test_lab PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_lab ebb)
   ebb_test(shards THREADS
-    SOURCES lab/training/ddp_test.cpp lab/training/lockstep_test.cpp lab/training/shard_keys_test.cpp lab/training/shards_test.cpp support/ranks.cpp
+    SOURCES lab/training/ddp_test.cpp lab/training/gradient_sums_test.cpp lab/training/lockstep_test.cpp
+      lab/training/shard_keys_test.cpp lab/training/shards_test.cpp support/ranks.cpp
       support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
   target_compile_definitions(test_shards PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
@@ -108,9 +109,16 @@ if(EBB_BUILD_LAB)
     endif()
   endforeach()
   if(modules)
-    ebb_test(mpi SOURCES lab/program/mpi_bits_test.cpp lab/program/mpi_test.cpp LIBRARIES ebb::framework nlohmann_json::nlohmann_json)
-    target_compile_definitions(test_mpi PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>" EBB_MPI_MODULES="$<JOIN:${modules}, >")
-    add_dependencies(test_mpi ebb ${modules})
+    add_executable(ebb_mpi_calls support/mpi_calls.cpp)
+    set_target_properties(ebb_mpi_calls PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR} CXX_EXTENSIONS OFF)
+    target_include_directories(ebb_mpi_calls PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(ebb_mpi_calls PRIVATE ebb_options ebb::framework)
+    ebb_test(mpi
+      SOURCES lab/program/mpi_bits_test.cpp lab/program/mpi_ranks_test.cpp lab/program/mpi_test.cpp
+      LIBRARIES ebb::framework nlohmann_json::nlohmann_json)
+    target_compile_definitions(test_mpi PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>" EBB_MPI_MODULES="$<JOIN:${modules}, >"
+      EBB_MPI_CALLS="$<TARGET_FILE:ebb_mpi_calls>")
+    add_dependencies(test_mpi ebb ebb_mpi_calls ${modules})
   else()
     message(STATUS "Ebb: test_mpi is left out: no MPI was found")
   endif()

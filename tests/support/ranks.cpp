@@ -111,6 +111,8 @@ class Rank : public parallel::Communicator {
     });
   }
 
+  void abandon() override { meeting_.leave(rank_, " has given up"); }
+
   void exchange(Bytes own, Sizes sizes, std::span<std::byte> got, Sizes got_sizes) override {
     meeting_.call(rank_, {"exchange", own, sizes}, [&](const std::vector<Brought>& brought) {
       std::size_t at = 0;

@@ -41,6 +41,29 @@ BOOST_AUTO_TEST_CASE(gradients_reach_parameters_and_inputs) {
   BOOST_TEST(same_bits(tape.gradient(x), numbers({4, 9})));
 }
 
+BOOST_AUTO_TEST_CASE(tells_of_each_gradient_when_nothing_more_is_added_to_it) {
+  Weight early({2, 3}, "early"), late({5, 7}, "late"), unused({1, 1}, "unused"), shared({2, 2}, "shared");
+  Tape tape;
+  const Var first = shared, second = early;
+  const Var a = first * second;
+  const Var none = Var(unused) * numbers({1, 1});  // no way from it to the loss
+  const Var third = shared, fourth = late;
+  const Var loss = sum(a * third * fourth);
+  std::vector<std::string> order;
+  std::vector<Tensor> then;
+  tape.backward(loss, Tensor::scalar(1, DType::f64), [&](Parameter& p) {
+    order.emplace_back(p.name());
+    then.push_back(p.grad().defined() ? p.grad().clone() : Tensor());
+  });
+  BOOST_TEST(order == (std::vector<std::string>{"late", "unused", "early", "shared"}),
+             boost::test_tools::per_element());
+  BOOST_TEST(same_bits(then.at(0), late.grad()));
+  BOOST_TEST(!then.at(1).defined());
+  BOOST_TEST(same_bits(then.at(2), early.grad()));
+  BOOST_TEST(same_bits(then.at(3), shared.grad()));  // of both of its uses
+  BOOST_TEST(same_bits(shared.grad(), numbers({2 * 2 * 2 * 5, 2 * 2 * 3 * 7})));
+}
+
 BOOST_AUTO_TEST_CASE(nothing_records_without_a_tape) {
   Weight w({2});
   BOOST_TEST(!Tape::recording());

@@ -38,9 +38,14 @@ BOOST_AUTO_TEST_CASE(are_those_of_one_process) {
     BOOST_REQUIRE_MESSAGE(alone.status == 0, alone.output);
     for (const test::Launcher& launcher : test::launchers())
       for (const int ranks : {1, 2, 3, 4, 5, 8})
-        for (const int threads : {1, 2}) {
-          const Finished shared = test::run(launcher, ranks, arguments("shared", threads));
-          const std::string what = text(training, launcher.name, ", ", ranks, " ranks, ", threads, " threads");
+        for (const int choice : {0, 1, 2, 3}) {
+          const int threads = 1 + choice % 2;
+          const bool overlap = choice < 2;
+          if (!overlap && (ranks == 1 || training.find("batch_norm_over=batch") != std::string::npos)) continue;
+          const Finished shared =
+              test::run(launcher, ranks, arguments("shared", threads) + text(" --set overlap=", overlap));
+          const std::string what =
+              text(training, launcher.name, ", ", ranks, " ranks, ", threads, " threads, overlap ", overlap);
           BOOST_REQUIRE_MESSAGE(shared.status == 0, what << ": " << shared.output);
           for (const char* const key : {"weights_sha256", "state_sha256"})
             BOOST_TEST(summary("shared")[key] == summary("alone")[key], what);

@@ -8,19 +8,23 @@
 #include <thread>
 #include <vector>
 
-#include "tests/lab/mpi_launchers.h"
+#include "tests/lab/mpi_job.h"
 #include "tests/lab/program.h"
 #include "tests/support/instrumented.h"
 
 namespace ebb {
 namespace {
 
+using test::all_gone;
+using test::cut;
 using test::Finished;
 using test::has;
+using test::Job;
 using test::Launcher;
 using test::launchers;
 using test::log_of;
 using test::on;
+using test::processes;
 using test::run;
 using test::SmallData;
 
@@ -38,60 +42,6 @@ int count(const std::string& whole, const std::string& part) {
   for (std::size_t at = whole.find(part); at != std::string::npos; at = whole.find(part, at + 1)) ++n;
   return n;
 }
-
-// Processes of this test's program that train in `run`; found by their arguments.
-std::vector<int> processes(const std::string& run) {
-  std::vector<int> out;
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    const std::string name = entry.path().filename().string();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::string line = test::read(entry.path() / "cmdline");
-    std::ranges::replace(line, '\0', ' ');
-    if (line.starts_with(EBB_PROGRAM) && has(line, run + " ")) out.push_back(std::stoi(name));
-  }
-  return out;
-}
-
-// A training in the background.
-class Job {
- public:
-  Job(const std::string& command, const fs::path& output)
-      : output_(output), status_(fs::path(output).concat(".status")), number_(fs::path(output).concat(".number")) {
-    fs::remove(status_);
-    fs::remove(number_);
-    const std::string line = text("( ", command, " >", output.string(), " 2>&1 </dev/null & echo $! >",
-                                  number_.string(), "; wait $!; echo $? >", status_.string(), " ) 2>/dev/null &");
-    BOOST_REQUIRE(std::system(line.c_str()) == 0);
-  }
-
-  // Process of the launcher.
-  int launcher() const {
-    while (!has(test::read(number_), "\n")) nap();
-    return std::stoi(test::read(number_));
-  }
-
-  bool ended() const { return has(test::read(status_), "\n"); }
-
-  // Its end; fails when that takes longer than `seconds`.
-  Finished finish(int seconds = 300) const {
-    for (int i = 0; i < seconds * 50 && !has(test::read(status_), "\n"); ++i) nap();
-    const std::string status = test::read(status_);
-    BOOST_REQUIRE_MESSAGE(has(status, "\n"), "still running: " << test::read(output_));
-    return {std::stoi(status), test::read(output_)};
-  }
-
- private:
-  static void nap() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
-  fs::path output_, status_, number_;
-};
-
-// Waits until nothing of a job is left.
-bool all_gone(const std::string& run) {
-  for (int i = 0; i < 1500 && !processes(run).empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  return processes(run).empty();
-}
-
-std::string cut(int epochs = 2) { return text("--epochs ", epochs, " --threads 1 --set shards=4 --set log_every=3 "); }
 
 void wait_for_checkpoint(const fs::path& run) {
   const auto any = [&] {
@@ -120,7 +70,8 @@ BOOST_AUTO_TEST_CASE(any_number_of_processes_gives_the_same_bits) {
       BOOST_TEST(test::read(root / name / "evaluation.json") == test::read(root / "alone" / "evaluation.json"), name);
       BOOST_TEST(count(shared.output, "run directory") == 1, shared.output);
       BOOST_TEST(count(shared.output, "test accuracy") == 1, shared.output);
-      BOOST_TEST(count(shared.output, "of the time waiting for others") == (ranks > 1 ? ranks : 0), shared.output);
+      BOOST_TEST(count(shared.output, " computing, ") == (ranks > 1 ? ranks : 0), shared.output);
+      BOOST_TEST(count(shared.output, "predicted by ") == (ranks > 1 ? 1 : 0), shared.output);
       BOOST_TEST(has(shared.output, text(ranks, " ranks of ")) == (ranks > 1), shared.output);
     }
 }

@@ -114,6 +114,64 @@ BOOST_AUTO_TEST_CASE(they_lie_on_a_line) {
   BOOST_TEST(test::fails_with({"[faulty]"}, [&] { estimate_memory(faulty, t.optimizer, {}, t.train, 4); }));
 }
 
+// In shards a step needs the activations of one of them, or those of a rank's part where they compute together.
+BOOST_AUTO_TEST_CASE(shards_need_less) {
+  parallel::set_thread_count(1);
+  SomeTraining whole("mnistcnn", {28, 28, 1}, 256, {}, 0);
+  const auto need = [&](const TrainerOptions& options, const parallel::Communicator& ranks) {
+    return estimate_memory(*whole.model, whole.optimizer, options, whole.train, 256, ranks).need;
+  };
+  struct Rank : parallel::Communicator {
+    int rank() const override { return 1; }
+    int size() const override { return 2; }
+    void broadcast(std::span<std::byte>, int) override {}
+    void gather(std::span<const std::byte>, std::span<const std::int64_t>, std::span<std::byte>) override {}
+    void exchange(std::span<const std::byte>, std::span<const std::int64_t>, std::span<std::byte>,
+                  std::span<const std::int64_t>) override {}
+  };
+  const Rank half;
+  const double all = need({}, parallel::alone()), cut = need({.shards = 8}, parallel::alone()),
+               cut_half = need({.shards = 8}, half),
+               together = need({.shards = 8, .batch_norm_over = BatchNormOver::batch}, parallel::alone()),
+               together_half = need({.shards = 8, .batch_norm_over = BatchNormOver::batch}, half);
+  BOOST_TEST_MESSAGE(all << " in shards " << cut << ", half of them " << cut_half << ", together " << together
+                         << ", half of them " << together_half);
+  BOOST_TEST(cut < 0.9 * all);  // evaluations go through whole batches
+  BOOST_TEST(cut_half < 0.9 * all);
+  BOOST_TEST(together > 1.1 * all);
+  BOOST_TEST(together_half < 0.9 * together);
+  for (const auto& [options, estimated] :
+       {std::pair{TrainerOptions{.epochs = 1, .shards = 8}, cut},
+        std::pair{TrainerOptions{.epochs = 1, .shards = 8, .batch_norm_over = BatchNormOver::batch}, together}}) {
+    SomeTraining t("mnistcnn", {28, 28, 1}, 256, options, 0);
+    memory::release_kept();
+    const auto held = memory::stats().system_bytes;
+    while (!t.trainer.done()) t.trainer.step();
+    const auto measured = static_cast<double>(memory::stats().system_bytes - held);
+    // The sums of gradients stand beside the pool, and checkpoints were not made.
+    BOOST_TEST_MESSAGE("estimated " << estimated << ", measured " << measured);
+    BOOST_TEST(estimated > 0.95 * measured);
+    BOOST_TEST(estimated < 1.6 * measured);
+  }
+  parallel::set_thread_count(2);
+}
+
+BOOST_AUTO_TEST_CASE(ranks_of_a_machine_share_it) {
+  const std::vector<RankMemory> fine{{"a", 60, 100, 0}, {"b", 50, 100, 0}, {"b", 50, 110, 0}};
+  require_memory(fine, 64);
+  std::vector<RankMemory> tight = fine;
+  tight[1].need = 51 << 20;
+  tight[2].batch = 40;
+  tight[1].batch = 50;
+  BOOST_TEST(test::fails_with({"a need of 2 ranks on b of about 51.0 MiB for batches of 64", "100 B available",
+                               "the largest batch that fits is 40: --batch 40"},
+                              [&] { require_memory(tight, 64); }));
+  BOOST_TEST(test::fails_with(
+      {"a need of about 2.0 MiB for batches of 64, with 1.0 MiB available", "use a smaller model"}, [&] {
+        require_memory({{"a", 2 << 20, 1 << 20, 0}}, 64);
+      }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 struct ManyDigits : SmallData {

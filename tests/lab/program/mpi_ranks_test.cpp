@@ -1,0 +1,177 @@
+// What ranks cost and what they do wrong, on processes that a launcher of MPI starts.
+#include <sys/types.h>
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include "tests/lab/mpi_job.h"
+
+namespace ebb {
+namespace {
+
+using test::Finished;
+using test::has;
+using test::Launcher;
+using test::launchers;
+using test::SmallData;
+
+Finished calls(const Launcher& launcher, const std::string& what) {
+  return test::shell(text("timeout 100 ", launcher.command, "2 ", EBB_MPI_CALLS, " '", what, "'"));
+}
+
+BOOST_AUTO_TEST_SUITE(mpi_ranks)
+
+BOOST_AUTO_TEST_CASE(that_make_other_calls_are_told) {
+  for (const Launcher& launcher : launchers()) {
+    const Finished other = calls(launcher, "other call");
+    BOOST_TEST(other.status != 0, other.output);
+    BOOST_TEST(has(other.output, "nothing from rank 1 on "), launcher.name << ": " << other.output);
+    BOOST_TEST(has(other.output, " in broadcast "), launcher.name << ": " << other.output);
+    BOOST_TEST(!has(other.output, "rank 0 has got through"), launcher.name << ": " << other.output);
+    const Finished length = calls(launcher, "other length");
+    BOOST_TEST(length.status != 0, length.output);
+    BOOST_TEST(has(length.output, "rank 0 sent 8 bytes where 16 were expected"),
+               launcher.name << ": " << length.output);
+    BOOST_TEST(has(calls(launcher, "sizes").output, "[gather] got sizes of 2 ranks for 16 bytes"), launcher.name);
+    BOOST_TEST(has(calls(launcher, "pieces").output, "[exchange] got "), launcher.name);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(that_give_up_end_the_call_of_another_thread) {
+  for (const Launcher& launcher : launchers()) {
+    const Finished said = calls(launcher, "given up");
+    BOOST_TEST(said.status != 0, said.output);
+    BOOST_TEST(has(said.output, "at once: "), launcher.name << ": " << said.output);
+    BOOST_TEST(has(said.output, "given up by this rank"), launcher.name << ": " << said.output);
+    BOOST_TEST(has(said.output, " has failed"), launcher.name << ": " << said.output);
+    BOOST_TEST(!has(said.output, "rank 0 has got through"), launcher.name << ": " << said.output);
+  }
+}
+
+// Resident memory of a process in KiB.
+std::int64_t resident(int process) {
+  std::istringstream lines(test::read(text("/proc/", process, "/status")));
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with("VmRSS:")) return std::stoll(line.substr(6));
+  return 0;
+}
+
+// Batches that the log tells of.
+std::int64_t batches(const std::filesystem::path& run) {
+  std::ifstream log(run / "log.jsonl");
+  std::int64_t out = 0;
+  for (std::string line; std::getline(log, line);) {
+    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
+    if (json.is_object() && json.contains("step")) out = std::max(out, json["step"].get<std::int64_t>());
+  }
+  return out;
+}
+
+BOOST_FIXTURE_TEST_CASE(need_no_more_memory_as_steps_go_by, SmallData) {
+  constexpr std::int64_t steps = test::instrumented ? 300 : 1000;
+  for (const Launcher& launcher : launchers()) {
+    const std::string name = "flat_" + launcher.name;
+    const test::Job job(
+        test::on(launcher, 2,
+                 train(name, test::cut(400) + "--set log_every=20 --set evaluate_every=400 --set ema=0.9 ")),
+        root / (name + ".out"));
+    const auto after = [&](std::int64_t wanted) {
+      for (int i = 0; i < 12000 && batches(root / name) < wanted && !job.ended(); ++i) test::Job::nap();
+      std::vector<std::int64_t> out;
+      for (const int process : test::processes((root / name).string())) out.push_back(resident(process));
+      return out;
+    };
+    const std::vector<std::int64_t> before = after(200), then = after(200 + steps);
+    BOOST_REQUIRE(!job.ended());
+    BOOST_REQUIRE((before.size() == 2 && then.size() == 2));
+    for (std::size_t i = 0; i < 2; ++i) {
+      BOOST_TEST_MESSAGE(launcher.name << ": " << before[i] << " KiB, " << steps << " steps later " << then[i]);
+      BOOST_TEST(then[i] < before[i] + 1024, launcher.name << ": " << before[i] << " KiB, then " << then[i]);
+    }
+    ::kill(job.launcher(), SIGTERM);
+    job.finish();
+  }
+}
+
+struct ManyDigits : SmallData {
+  ManyDigits() : SmallData(1500) {}
+};
+
+// One rank that may have less than it needs is enough; what is refused writes nothing.
+BOOST_FIXTURE_TEST_CASE(that_have_too_little_memory_end_all, ManyDigits) {
+  if (test::instrumented) return;  // whose address space is not the program's
+  for (const Launcher& launcher : launchers()) {
+    std::string line =
+        train("never", "--epochs 1 --threads 1 --model mnistcnn --set shards=2 --set batch_norm_over=batch ");
+    line.replace(line.find("--batch 20"), 10, "--batch 1500");
+    const Finished refused = test::shell(text("timeout 100 ", launcher.command, "1 ", EBB_PROGRAM, ' ', line,
+                                              " : -np 1 sh -c 'ulimit -v 700000; exec ", EBB_PROGRAM, ' ', line, "'"));
+    BOOST_TEST(refused.status != 0, refused.output);
+    BOOST_TEST(has(refused.output, "[memory] got a need of 2 ranks on "), launcher.name << ": " << refused.output);
+    BOOST_TEST(has(refused.output, "the largest batch that fits is "), launcher.name << ": " << refused.output);
+    BOOST_TEST(!std::filesystem::exists(root / "never"), refused.output);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(distributed_page)
+
+std::string replaced(std::string line, const std::string& what, const std::string& by) {
+  const std::size_t at = line.find(what);
+  return at == std::string::npos ? line : line.replace(at, what.size(), by);
+}
+
+// The commands of docs/distributed.md, as they stand but for a small data set in the place of their recipe's and a run
+// directory of the test's. The two machines of its hostfile are this one, which a script stands for ssh to.
+BOOST_FIXTURE_TEST_CASE(has_commands_that_work, SmallData) {
+  if (!has(EBB_MPI_MODULES, "openmpi") || test::instrumented) return;
+  std::ofstream(root / "connect") << "#!/bin/sh\nshift\nexec sh -c \"$*\"\n";
+  std::filesystem::permissions(root / "connect", std::filesystem::perms::owner_all);
+  std::istringstream page(test::read(EBB_SOURCE_DIR "/docs/distributed.md"));
+  std::string block, hosts;
+  int commands = 0, trained = 0, resumed = 0, on_hosts = 0;
+  for (std::string line; std::getline(page, line);) {
+    if (line.starts_with("```")) {
+      block = block.empty() ? line.substr(3) : "";
+      continue;
+    }
+    if (block == "text" && has(line, " slots=")) hosts += line + '\n';
+    if (block != "sh" || has(line, "tests/")) continue;
+    std::ofstream(root / "hosts") << hosts;
+    ++commands;
+    const std::string what = line;
+    const std::size_t train = line.find("ebb train "), resume = line.find("ebb resume ");
+    BOOST_REQUIRE_MESSAGE(train != std::string::npos || resume != std::string::npos, line);
+    if (train != std::string::npos) {
+      const std::size_t recipe = train + 10, rest = std::min(line.find(' ', recipe), line.size());
+      line = line.substr(0, recipe) + "mnist --data " + (root / "data").string() +
+             " --model resnet8 --batch 20 --epochs 1 --overwrite --out " + (root / "run").string() + line.substr(rest);
+      ++trained;
+    } else {
+      line = line.substr(0, resume + 11) + (root / "run").string();
+      ++resumed;
+    }
+    on_hosts += has(line, "--hostfile hosts") ? 1 : 0;
+    line = replaced(replaced(line, "ebb ", text(EBB_PROGRAM, ' ')), "mpirun ", "mpirun.openmpi ");
+    const Finished done =
+        test::shell(text("cd ", root.string(), "; export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ",
+                         "OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_plm_rsh_agent=", (root / "connect").string(),
+                         "; timeout 200 ", line));
+    BOOST_TEST(done.status == 0, what << ": " << done.output);
+    BOOST_TEST(has(done.output, train != std::string::npos ? "test accuracy" : "it is finished"),
+               what << ": " << done.output);
+  }
+  BOOST_TEST(commands >= 7);
+  BOOST_TEST(trained >= 5);
+  BOOST_TEST(resumed == 2);
+  BOOST_TEST(on_hosts == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ebb
