@@ -11,7 +11,7 @@
 namespace ebb {
 
 // Bytes of results that stand beside a page.
-inline constexpr std::size_t most_of_results = 250000;
+inline constexpr std::size_t most_of_results = 300000;
 
 // A figure as it is drawn.
 struct DrawnFigure {
