@@ -15,6 +15,9 @@ endif()
 
 install(DIRECTORY ${EBB_INCLUDE}/ebb DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 
+# Where programs of others find the modules for MPI.
+target_link_options(ebb_framework INTERFACE $<INSTALL_INTERFACE:-Wl,-rpath,$<INSTALL_PREFIX>/${CMAKE_INSTALL_LIBDIR}/ebb>)
+
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/ebb)
 install(EXPORT ebbTargets NAMESPACE ebb:: DESTINATION ${package} COMPONENT development)
 configure_package_config_file(framework/cmake/ebbConfig.cmake.in ${PROJECT_BINARY_DIR}/ebbConfig.cmake

@@ -46,6 +46,13 @@ std::vector<std::string> launchers() {
   return {};
 }
 
+// How many ranks the launcher says it has started; 1 where it says nothing.
+int announced() {
+  for (const char* const name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"})
+    if (set(name)) return std::max(1, std::atoi(std::getenv(name)));
+  return 1;
+}
+
 // Beside the program or above it, as in a build, and where libraries are installed.
 std::vector<fs::path> places() {
   std::vector<fs::path> out;
@@ -82,10 +89,16 @@ class MpiRanks::Module {
     for (const std::string& name : wanted)
       for (const fs::path& place : places())
         if (open(place / text("ebb_mpi_", name, ".so"), why)) return;
-    fail("mpi", why.empty() ? text("no module for ", wanted.front(), " beside the program") : why,
+    // Where the program was linked to look: programs that use an installed Ebb.
+    for (const std::string& name : wanted)
+      if (open_by_name(text("ebb_mpi_", name, ".so"))) return;
+    std::string looked;
+    for (const fs::path& place : places()) looked += text(looked.empty() ? "" : ", ", place.string());
+    fail("mpi", why.empty() ? text("no module for ", wanted.front(), " in ", looked) : why,
          text("a module ebb_mpi_", wanted.front(), ".so that opens"),
-         "build Ebb where libopenmpi-dev or libmpich-dev is installed, as docs/distributed.md says, or start the "
-         "program without mpirun");
+         "copy it beside the program from where Ebb is built or installed (lib/ebb); where there is none, build Ebb "
+         "with "
+         "libopenmpi-dev or libmpich-dev, as docs/distributed.md says");
   }
 
   const EbbMpi* operator->() const { return functions_; }
@@ -93,20 +106,29 @@ class MpiRanks::Module {
  private:
   bool open(const fs::path& file, std::string& why) {
     std::error_code error;
-    if (!fs::exists(file, error)) return false;
-    // Global: components that an MPI library opens itself look for its symbols there.
-    void* const handle = ::dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL);
+    return fs::exists(file, error) && take(::dlopen(file.c_str(), how), file.string(), why);
+  }
+
+  bool open_by_name(const std::string& name) {
+    std::string why;
+    return take(::dlopen(name.c_str(), how), name, why);
+  }
+
+  bool take(void* handle, const std::string& file, std::string& why) {
     void* const symbol = handle == nullptr ? nullptr : ::dlsym(handle, "ebb_mpi");
     if (symbol == nullptr) {
       const char* const said = ::dlerror();
-      why = said == nullptr ? text(file.string(), " without the symbol ebb_mpi") : said;
+      why = said == nullptr ? text(file, " without the symbol ebb_mpi") : said;
       return false;
     }
     functions_ = static_cast<const EbbMpi*>(symbol);
     if (functions_->interface == ebb_mpi_interface) return true;
-    why = text(file.string(), " of another version of Ebb");
+    why = text(file, " of another version of Ebb");
     return false;
   }
+
+  // Global: components that an MPI library opens itself look for its symbols there.
+  static constexpr int how = RTLD_NOW | RTLD_GLOBAL;
 
   const EbbMpi* functions_ = nullptr;
 };
@@ -119,6 +141,11 @@ MpiRanks::MpiRanks(MpiOptions options) : launcher_(::getppid()) {
   int turns = 0;
   check((*module_)->join(&rank_, &size_, &turns));
   joined = true;
+  if (size_ != announced() && announced() > 1)
+    fail("mpi",
+         text(library(), " with ", size_, size_ == 1 ? " rank" : " ranks", " where the launcher has started ",
+              announced()),
+         "as many ranks", text("start the program with the launcher of ", library()));
   exceptions_ = std::uncaught_exceptions();
   takes_turns_ = turns != 0;
   std::array<char, 256> name{};
@@ -199,7 +226,7 @@ void MpiRanks::wait() {
     const std::chrono::duration<double> waited = Clock::now() - begun;
     broken_ = waited.count() > options_.timeout || ::getppid() != launcher_;
     if (waited.count() > options_.timeout)
-      fail("mpi", text("nothing from ", missing(), " for ", std::round(waited.count()), " s, in ", call_, ' ', calls_),
+      fail("mpi", text("nothing from ", missing(), " for ", rounded(waited.count(), 2), " s, in ", call_, ' ', calls_),
            text("a message to rank ", rank_), text("see whether it hangs or cannot be reached; ", newest));
     if (broken_) fail("mpi", "a launcher that has ended", "one that holds the ranks together", newest);
     std::this_thread::sleep_for(nap);

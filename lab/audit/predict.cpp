@@ -70,10 +70,10 @@ std::optional<Equilibrium> coupled_and_normalised(const UpdateModel& u, const De
   const double near = std::log(std::cbrt(lr * whole * std::sqrt(values) * gradient / (2 * terms.l2_gradient)));
   double low = near - std::log(100.0), high = near + std::log(100.0);
   for (int i = 0; i < 100; ++i) {
-    const double middle = (low + high) / 2, norm = std::exp(middle);
+    const double centre = (low + high) / 2, norm = std::exp(centre);
     const std::optional<Response> r = at(norm);
     // Decay too strong to have a response: the norm is too large.
-    (r && r->variance * values > norm * norm ? low : high) = middle;
+    (r && r->variance * values > norm * norm ? low : high) = centre;
   }
   const double norm = std::exp(low);
   const std::optional<Response> r = at(norm);

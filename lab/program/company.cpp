@@ -3,9 +3,11 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <new>
 #include <set>
 #include <span>
@@ -57,7 +59,12 @@ std::string joined(const std::vector<std::string>& all) {
 }  // namespace
 
 Company::Company() {
-  if (parallel::started_by_mpi()) mpi_ = std::make_unique<parallel::MpiRanks>();
+  if (parallel::started_by_mpi()) {
+    mpi_ = std::make_unique<parallel::MpiRanks>();
+  } else if (variable("SLURM_PROCID") == "0" && std::atoi(variable("SLURM_STEP_NUM_TASKS").c_str()) > 1) {
+    std::cerr << "ebb: srun has started " << std::atoi(variable("SLURM_STEP_NUM_TASKS").c_str())
+              << " tasks, each of which trains by itself; srun --mpi=pmix makes them one training\n";
+  }
 }
 
 std::string Company::host() { return mpi_ ? mpi_->hosts()[static_cast<std::size_t>(mpi_->rank())] : std::string(); }
@@ -82,6 +89,12 @@ void Company::begin(const Recipe& recipe) {
   const auto sharing = std::ranges::count(all.gather_texts(own), own);
   if (recipe.threads == 0 && variable("EBB_THREADS") == "not set")
     parallel::set_thread_count(std::max(1, parallel::thread_count() / static_cast<int>(sharing)));
+  const std::int64_t threads = recipe.threads > 0 ? recipe.threads : parallel::thread_count();
+  fewest_threads_ = most_threads_ = static_cast<int>(threads);
+  for (const std::string& one : all.gather_texts(text(threads))) {
+    fewest_threads_ = std::min(fewest_threads_, std::stoi(one));
+    most_threads_ = std::max(most_threads_, std::stoi(one));
+  }
 }
 
 void Company::require_same(const Recipe& recipe) {
@@ -96,7 +109,8 @@ void Company::require_same(const Recipe& recipe) {
   ranks().agree("groups", "SHA-256 " + sha256(std::as_bytes(std::span(table))), remedy);
   if (ranks().size() > recipe.shards)
     fail("shards", text(recipe.shards, " with ", ranks().size(), " ranks"), "a shard or more for each rank",
-         text("--set shards=N with a power of two from ", ranks().size(), " on, or fewer ranks: mpirun -np ",
+         text("begin with --set shards=", std::bit_ceil(static_cast<unsigned>(ranks().size())),
+              " or a larger power of two (a run keeps those that it has begun with), or take fewer ranks: mpirun -np ",
               recipe.shards));
 }
 
@@ -118,22 +132,25 @@ int Company::common_signal(int own) {
 void Company::begin_training() {
   if (!mpi_) return;
   link_ = measure_link(*mpi_);
-  before_ = mpi_->cost();
 }
 
 std::vector<std::string> Company::costs(const Session& session, std::int64_t batches) {
   if (alone()) return {};
-  const std::vector<RankCost> all = gather_costs(ranks(), {.host = host(),
-                                                           .steps = batches,
-                                                           .times = session.trainer.exchange_times(),
-                                                           .sent = mpi_->cost().sent - before_.sent});
-  return cost_lines(all, link_, gradient_size(*session.model), static_cast<int>(session.recipe.shards));
+  const auto shards = static_cast<int>(session.recipe.shards);
+  const GradientSize gradient = gradient_size(*session.model);
+  const std::vector<RankCost> all =
+      gather_costs(ranks(), {.host = host(),
+                             .steps = batches,
+                             .times = session.trainer.exchange_times(),
+                             .sent = bytes_sent(gradient, mpi_->rank(), mpi_->size(), shards)});
+  return cost_lines(all, link_, gradient, shards);
 }
 
 int Company::end(int status) { return alone() ? status : std::stoi(share(text(status))); }
 
 std::string Company::header(const Session& session) {
-  if (!mpi_) return {};
+  if (alone())
+    return session.recipe.shards > 1 ? text(session.recipe.shards, " shards on one process\n") : std::string();
   const std::set<std::string> machines(mpi_->hosts().begin(), mpi_->hosts().end());
   const auto counted = [](std::int64_t count, const char* what) {
     return text(count, ' ', what, count == 1 ? "" : "s");
@@ -145,7 +162,8 @@ std::string Company::header(const Session& session) {
   return text(
       counted(mpi_->size(), "rank"), " of ", mpi_->library(), " on ",
       machines.size() == 1 ? *machines.begin() : text(machines.size(), " machines"), ", ", counted(shards, "shard"),
-      ", ", counted(parallel::thread_count(), "thread"), " in rank 0, up to ", grouped(bytes), " bytes a step and rank",
+      ", ", fewest_threads_ < most_threads_ ? text(fewest_threads_, " to ") : std::string(),
+      counted(most_threads_, "thread"), " each, up to ", grouped(bytes), " bytes of gradients a step and rank",
       mpi_->takes_turns() ? "" : "; gradients are sent when all are complete: this MPI serves one thread alone", '\n');
 }
 

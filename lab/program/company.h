@@ -59,7 +59,7 @@ class Company {
 
  private:
   std::unique_ptr<parallel::MpiRanks> mpi_;
-  parallel::MpiRanks::Cost before_;
+  int fewest_threads_ = 1, most_threads_ = 1;  // of the ranks
   Link link_;
 };
 

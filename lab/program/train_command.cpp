@@ -25,6 +25,7 @@
 #include "lab/setup/extensions.h"
 #include "lab/training/last_batch.h"
 #include "lab/training/memory_estimate.h"
+#include "lab/training/share_state.h"
 
 namespace ebb {
 namespace {
@@ -158,21 +159,6 @@ int train(const TrainCommand& command, Company& company) {
   return train_in(session, directory, trace, diagnostics.get(), company);
 }
 
-// A training's state, from the rank that leads to the others.
-void share_state(Company& company, Trainer& trainer) {
-  if (company.alone()) return;
-  std::string bytes;
-  if (company.leads()) {
-    const TrainState state = trainer.save_state();
-    const std::vector<std::byte> file = serialize_safetensors(state.tensors, state.metadata);
-    bytes.assign(reinterpret_cast<const char*>(file.data()), file.size());
-  }
-  bytes = company.share(std::move(bytes));
-  if (company.leads()) return;
-  TensorFile file = parse_safetensors(std::as_bytes(std::span(bytes)), "the state of rank 0");
-  trainer.load_state({std::move(file.tensors), std::move(file.metadata)}, {.other_averages = true});
-}
-
 // The standardisation of a run, from the rank that leads to the others.
 std::optional<PixelStatistics> share(Company& company, const std::optional<PixelStatistics>& own) {
   std::string bytes;
@@ -192,7 +178,8 @@ int resume(const ResumeCommand& command, Company& company) {
     const std::optional<PixelStatistics> standardisation = share(company, {});
     company.require_same(recipe);
     company.begin(recipe);
-    return follow(company, recipe, standardisation, [&](Session& session) { share_state(company, session.trainer); });
+    return follow(company, recipe, standardisation,
+                  [&](Session& session) { share_state(session.trainer, company.ranks()); });
   }
   const TraceFile trace{.path = command.trace, .steps = command.trace_steps, .overwrite = command.overwrite};
   require_place(trace, command.directory);
@@ -219,7 +206,7 @@ int resume(const ResumeCommand& command, Company& company) {
   std::string differences;
   const bool found = directory.resume(session.trainer, {.other_averages = command.allow_change}, &differences);
   directory.change(recipe, data_checksums(environment, "data"), session.trainer);
-  share_state(company, session.trainer);
+  share_state(session.trainer, company.ranks());
   std::cout << printable(session.header()) << printable(company.header(session)) << "run directory "
             << printable_line(directory.path().string()) << ", "
             << (found ? text("resumed after batch ", session.trainer.batches_done()) : "begun anew: no checkpoint")

@@ -70,6 +70,14 @@ bool write_trace(const TrainTrace& trace, const TraceFile& wanted) {
   return true;
 }
 
+// The ranks' costs, for the log and the eye. All ranks ask for them.
+void tell_costs(const Session& session, RunDirectory& directory, Company& company, std::int64_t batches) {
+  for (const std::string& line : company.costs(session, batches)) {
+    directory.on_event(session.trainer, {"ranks", line});
+    std::cout << printable_line(line) << '\n';
+  }
+}
+
 int stopped(Session& session, RunDirectory& directory, int signal) {
   const Trainer& trainer = session.trainer;
   trainer.report({"stop", text("stopped by signal ", signal, " after batch ", trainer.batches_done())});
@@ -107,7 +115,9 @@ int train_to_the_end(Session& session, RunDirectory& directory, const Diagnostic
     const StopSignal signals;
     // A training between two accumulated updates has no state to save: it goes on to the end of the update.
     if (!trainer.run([&] { return StopSignal::requested() != 0 && trainer.can_save(); })) {
-      const int status = stopped(session, directory, company.common_signal(StopSignal::requested()));
+      const int signal = company.common_signal(StopSignal::requested());
+      tell_costs(session, directory, company, trainer.batches_done() - begun);
+      const int status = stopped(session, directory, signal);
       if (trained) trained();
       return status;
     }
@@ -176,6 +186,7 @@ int train_along(Session& session, Company& company) {
     trainer.evaluation();
   } else {
     company.common_signal(StopSignal::requested());
+    company.costs(session, trainer.batches_done() - begun);
   }
   return company.end(0);
 }

@@ -4,6 +4,7 @@
 #include <bit>
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <span>
 #include <sstream>
 
@@ -15,17 +16,16 @@
 namespace ebb {
 namespace {
 
-// Seconds of `call` behind `prepare`, the median of some.
-double median_seconds(int times, const std::function<void()>& prepare, const std::function<void()>& call) {
-  std::vector<double> all;
-  for (int i = -1; i < times; ++i) {
+// Seconds of `call` behind `prepare`, the shortest of some.
+double shortest(int times, const std::function<void()>& prepare, const std::function<void()>& call) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < times; ++i) {
     prepare();
     const auto begun = std::chrono::steady_clock::now();
     call();
-    if (i >= 0) all.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
   }
-  std::ranges::sort(all);
-  return all[all.size() / 2];
+  return best;
 }
 
 std::string milliseconds(double seconds) { return text(significant(1e3 * seconds, 3), " ms"); }
@@ -41,11 +41,11 @@ Link measure_link(parallel::Communicator& ranks) {
   const auto [begin, end] = parallel::shards_of(ranks.rank(), ranks.size(), count);
   const std::vector<float> zeros(numbers);
   // A text takes two calls.
-  const double small = median_seconds(
+  const double small = shortest(
                            15, [] {}, [&] { ranks.gather_texts("ready"); }) /
                        2;
-  const double large = median_seconds(
-      5,
+  const double large = shortest(
+      6,
       [&] {
         tree.begin(shards, ranks, numbers);
         for (int s = begin; s < end; ++s) tree.add(s, zeros);
@@ -55,7 +55,7 @@ Link measure_link(parallel::Communicator& ranks) {
   double most = 0;
   for (int r = 0; r < ranks.size(); ++r)
     most = std::max(most, static_cast<double>(parallel::bytes_of_sum(r, ranks.size(), shards.count, numbers, 4)));
-  Link link{.latency = small, .bytes_per_second = most / std::max(1e-6, large - 2 * small)};
+  Link link{.latency = small, .bytes_per_second = most / std::max(large / 2, large - 2 * small)};
   ranks.broadcast(std::as_writable_bytes(std::span(&link, 1)));
   return link;
 }
@@ -118,9 +118,9 @@ std::vector<std::string> cost_lines(const std::vector<RankCost>& costs, const Li
     out.push_back(text("rank ", r, " on ", c.host, ": a step takes ", milliseconds(c.times.steps / steps), ": ",
                        milliseconds((c.times.steps - c.times.exposed) / steps), " computing, ",
                        milliseconds((c.times.exposed - messages) / steps), " waiting for slower ranks, ",
-                       milliseconds(messages / steps), " for messages, which took ",
-                       milliseconds(c.times.hidden / steps), " beside computing; ", grouped(c.sent / c.steps),
-                       " bytes sent"));
+                       milliseconds(messages / steps), " waiting for messages; another ",
+                       milliseconds(c.times.hidden / steps), " of messages beside computing; ", grouped(c.sent),
+                       " bytes of gradients sent"));
     measured = std::max(measured, c.times.steps / steps);
     if (computing > (c.times.steps - c.times.exposed) / steps) continue;
     computing = (c.times.steps - c.times.exposed) / steps;

@@ -18,7 +18,8 @@ struct Link {
   double bytes_per_second = 0;  ///< What a rank sends beyond that.
 };
 
-/// Measures how long messages take, by some small ones and one of a mebibyte. All ranks get the figures of rank 0.
+/// Measures how long messages take, by some small ones and some of a mebibyte: the shortest times. All ranks get the
+/// figures of rank 0.
 Link measure_link(parallel::Communicator& ranks);
 
 /// The gradients that ranks sum up in a step.
@@ -45,15 +46,15 @@ struct RankCost {
   std::string host;
   std::int64_t steps = 0;
   ExchangeTimes times;    ///< Of all steps.
-  std::int64_t sent = 0;  ///< Bytes in all steps.
+  std::int64_t sent = 0;  ///< Bytes of gradients in a step.
 };
 
 /// What all ranks have spent, for all of them.
 std::vector<RankCost> gather_costs(parallel::Communicator& ranks, const RankCost& own);
 
 /// A line for each rank: what a step takes, how much of it is computing, waiting for slower ranks and waiting for
-/// messages, what messages took beside computing, and bytes. Of the time that a rank waits, messages take what the rank
-/// waits that waits least. Then the prediction: the slowest rank's computing and predicted_exposed().
+/// messages, what further time messages took beside computing, and bytes. Of the time that a rank waits, messages take
+/// what the rank waits that waits least. Then the prediction: the slowest rank's computing and predicted_exposed().
 std::vector<std::string> cost_lines(const std::vector<RankCost>& costs, const Link& link, const GradientSize& gradient,
                                     int shards);
 

@@ -70,7 +70,7 @@ void print_row(const std::string& model, std::int64_t batch, const RankRows& row
                                .exposed = now.exposed - before.exposed,
                                .hidden = now.hidden - before.hidden,
                                .window = now.window - before.window},
-                     .sent = mpi != nullptr ? mpi->cost().sent - sent_before : 0};
+                     .sent = mpi != nullptr ? (mpi->cost().sent - sent_before) / steps : 0};
   const std::vector<RankCost> costs = gather_costs(ranks, own);
   if (ranks.rank() != 0) return;
   const GradientSize gradient = gradient_size(*work.model);
@@ -93,7 +93,7 @@ void print_row(const std::string& model, std::int64_t batch, const RankRows& row
     const auto per_step = [&](double seconds) { return milliseconds(seconds / static_cast<double>(c.steps)); };
     std::printf("%s{\"ms\": %.4f, \"exposed_ms\": %.4f, \"hidden_ms\": %.4f, \"window_ms\": %.4f, \"bytes\": %lld}",
                 r == 0 ? "" : ", ", per_step(c.times.steps), per_step(c.times.exposed), per_step(c.times.hidden),
-                per_step(c.times.window), static_cast<long long>(c.sent / c.steps));
+                per_step(c.times.window), static_cast<long long>(c.sent));
   }
   std::printf("]}\n");
   std::fflush(stdout);

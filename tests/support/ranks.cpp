@@ -59,6 +59,7 @@ class Meeting {
  private:
   void wait(std::size_t me) {
     std::unique_lock lock(mutex_);
+    if (!gone_.empty()) fail("ranks", gone_, text("a call that rank ", me, " waits for"));
     const std::uint64_t round = round_;
     here_[me] = true;
     if (++count_ == brought_.size()) {

@@ -116,6 +116,63 @@ BOOST_FIXTURE_TEST_CASE(that_have_too_little_memory_end_all, ManyDigits) {
   }
 }
 
+// Two processes of one program that differ by a byte.
+BOOST_FIXTURE_TEST_CASE(of_another_build_are_told_apart, SmallData) {
+  namespace fs = std::filesystem;
+  fs::create_directories(root / "other");
+  const fs::path other = root / "other" / "ebb";
+  fs::copy_file(EBB_PROGRAM, other);
+  std::ofstream(other, std::ios::app) << 'x';
+  for (const auto& entry : fs::directory_iterator(fs::path(EBB_PROGRAM).parent_path()))
+    if (entry.path().filename().string().starts_with("ebb_mpi_") && entry.path().extension() == ".so")
+      fs::create_symlink(entry.path(), root / "other" / entry.path().filename());
+  const std::string line = train("never", test::cut());
+  for (const Launcher& launcher : launchers()) {
+    const Finished refused = test::shell(
+        text("timeout 100 ", launcher.command, "1 ", EBB_PROGRAM, ' ', line, " : -np 1 ", other.string(), ' ', line));
+    BOOST_TEST(refused.status != 0, refused.output);
+    BOOST_TEST(has(refused.output, "[program] got SHA-256 "), launcher.name << ": " << refused.output);
+    BOOST_TEST(has(refused.output, "install the same build"), launcher.name << ": " << refused.output);
+    BOOST_TEST(!fs::exists(root / "never"), refused.output);
+  }
+}
+
+// A launcher of another MPI than the module's, or none that the module knows of.
+BOOST_FIXTURE_TEST_CASE(that_do_not_find_each_other_are_told, SmallData) {
+  for (const Launcher& launcher : launchers()) {
+    if (launcher.name != "mpich") continue;
+    const Finished refused = test::shell(text("PMI_RANK=0 PMI_SIZE=2 ", EBB_PROGRAM, ' ', train("never", test::cut())));
+    BOOST_TEST(refused.status == 1, refused.output);
+    BOOST_TEST(has(refused.output, "1 rank where the launcher has started 2"), refused.output);
+    BOOST_TEST(!std::filesystem::exists(root / "never"), refused.output);
+  }
+  const Finished alone = test::shell(
+      text("SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=2 SLURM_NTASKS=2 ", EBB_PROGRAM, ' ', train("alone", test::cut())));
+  BOOST_TEST(alone.status == 0, alone.output);
+  BOOST_TEST(has(alone.output, "srun has started 2 tasks, each of which trains by itself"), alone.output);
+}
+
+// What rank 0 alone can find ends the others, too, and is said once.
+BOOST_FIXTURE_TEST_CASE(whose_leader_cannot_write_end_with_it, SmallData) {
+  std::ofstream(root / "file") << "no directory";
+  for (const Launcher& launcher : launchers()) {
+    const Finished refused = test::run(launcher, 2, train("file/run", test::cut()));
+    BOOST_TEST(refused.status != 0, refused.output);
+    const std::size_t said = refused.output.find("rank 0 on ");
+    BOOST_REQUIRE_MESSAGE(said != std::string::npos, launcher.name << ": " << refused.output);
+    BOOST_TEST(refused.output.find("rank 0 on ", said + 1) == std::string::npos,
+               launcher.name << ": " << refused.output);
+    BOOST_TEST(!has(refused.output, "rank 1 on "), launcher.name << ": " << refused.output);
+    // Files that grow no further, as on a full disk: what was computed is told, and that it could not be written.
+    const std::string line = train("full_" + launcher.name, test::cut() + "--model resnet8 ");
+    const Finished full = test::shell(text("timeout 100 ", launcher.command, "1 sh -c 'ulimit -f 100; exec ",
+                                           EBB_PROGRAM, ' ', line, "' : -np 1 ", EBB_PROGRAM, ' ', line));
+    BOOST_TEST(full.status != 0, full.output);
+    BOOST_TEST(has(full.output, "File too large"), launcher.name << ": " << full.output);
+    BOOST_TEST(test::all_gone((root / ("full_" + launcher.name)).string()));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(distributed_page)
@@ -159,8 +216,8 @@ BOOST_FIXTURE_TEST_CASE(has_commands_that_work, SmallData) {
     line = replaced(replaced(line, "ebb ", text(EBB_PROGRAM, ' ')), "mpirun ", "mpirun.openmpi ");
     const Finished done =
         test::shell(text("cd ", root.string(), "; export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ",
-                         "OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_plm_rsh_agent=", (root / "connect").string(),
-                         "; timeout 200 ", line));
+                         "OMPI_MCA_rmaps_base_oversubscribe=1 EBB_DATA=", (root / "data").string(),
+                         " OMPI_MCA_plm_rsh_agent=", (root / "connect").string(), "; timeout 200 ", line));
     BOOST_TEST(done.status == 0, what << ": " << done.output);
     BOOST_TEST(has(done.output, train != std::string::npos ? "test accuracy" : "it is finished"),
                what << ": " << done.output);

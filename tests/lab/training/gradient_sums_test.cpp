@@ -218,15 +218,16 @@ BOOST_AUTO_TEST_CASE(prediction_hides_what_fits_beside_the_pass) {
 
 BOOST_AUTO_TEST_CASE(costs_name_each_rank_and_what_it_waited_for) {
   const std::vector<RankCost> costs{
-      {.host = "one", .steps = 10, .times = {.steps = 1, .exposed = 0.4, .hidden = 0.1, .window = 0.2}, .sent = 40000},
-      {.host = "two", .steps = 10, .times = {.steps = 1, .exposed = 0.1, .hidden = 0.2, .window = 0.3}, .sent = 50000}};
+      {.host = "one", .steps = 10, .times = {.steps = 1, .exposed = 0.4, .hidden = 0.1, .window = 0.2}, .sent = 4000},
+      {.host = "two", .steps = 10, .times = {.steps = 1, .exposed = 0.1, .hidden = 0.2, .window = 0.3}, .sent = 5000}};
   const std::vector<std::string> lines =
       cost_lines(costs, {.latency = 0.0005, .bytes_per_second = 1e6}, {.buckets = {10'000}, .bytes_each = 4}, 2);
   const std::vector<std::string> wanted{
-      "rank 0 on one: a step takes 100 ms: 60 ms computing, 30 ms waiting for slower ranks, 10 ms for messages, which "
-      "took 10 ms beside computing; 4,000 bytes sent",
-      "rank 1 on two: a step takes 100 ms: 90 ms computing, 0 ms waiting for slower ranks, 10 ms for messages, which "
-      "took 20 ms beside computing; 5,000 bytes sent",
+      "rank 0 on one: a step takes 100 ms: 60 ms computing, 30 ms waiting for slower ranks, 10 ms waiting for "
+      "messages; "
+      "another 10 ms of messages beside computing; 4,000 bytes of gradients sent",
+      "rank 1 on two: a step takes 100 ms: 90 ms computing, 0 ms waiting for slower ranks, 10 ms waiting for messages; "
+      "another 20 ms of messages beside computing; 5,000 bytes of gradients sent",
       "predicted by 0.5 ms a message and 8 Mbit/s as measured at the start: 131 ms a step, 41 ms of it for messages; "
       "measured 100 ms"};
   BOOST_TEST(lines == wanted, boost::test_tools::per_element());
