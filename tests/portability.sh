@@ -1,24 +1,31 @@
 #!/bin/sh
 # Tries Ebb on a bare Debian, made by debootstrap in a folder; needs root and a mirror.
-#   sh tests/portability.sh debian12 [FOLDER]    both commands of README.md on Debian 12
-#   sh tests/portability.sh debian13 [FOLDER]    the same on Debian 13
-#   sh tests/portability.sh packages [FOLDER]    the packages that cpack makes of build/release, installed on a bare
-#                                                system of this one's version: it trains, and a user's project is built
-#   sh tests/portability.sh arm64 [FOLDER]       the preset arm64 on Debian 12, compiled there for ARM64; the fast tests
-#                                                run in an emulator, and it and this machine read each other's files
-# The folder must be empty; without one a temporary folder is made, and removed at the end. What is built is a copy of this
-# tree in the new system. With CCACHE_DIR set, the compiler runs under ccache with that folder.
+#   sh tests/portability.sh SYSTEM [FOLDER]
+#     debian12, debian13    both commands of README.md
+#     packages              the packages that cpack makes of build/release, installed on a bare system of this one's version:
+#                           it trains, and a user's project is built
+#     arm64                 the preset arm64 on Debian 12, compiled there for ARM64; the fast tests run in an emulator, it and
+#                           this machine read each other's files, and trainings have the same bits on any number of threads
+#                           and come to this machine's accuracy
+#     arm64-debian12, arm64-debian13    both commands of README.md on a Debian for ARM64, in an emulator
+# The folder is empty, or has the system of a trial before, which is used again; without one a temporary folder is made, and
+# removed at the end. What is built is a copy of this tree in the new system. With CCACHE_DIR set, the compiler runs under
+# ccache with that folder.
+#
+# A compiler takes a day in an emulator. So in a system for ARM64 those of Debian's cross compiler of the same version stand in
+# for the compiler proper (cc1plus), the assembler and the linker: they run on this machine's processor, with the new system's
+# headers and libraries, and are called by its own g++, CMake and Ninja, which are emulated like everything else.
 set -eu
 exec </dev/null
 cd -- "$(dirname -- "$0")/.."
 
 usage() {
-  echo "usage: sh tests/portability.sh debian12|debian13|packages|arm64 [FOLDER]" >&2
+  echo "usage: sh tests/portability.sh SYSTEM [FOLDER]    (debian12 debian13 packages arm64 arm64-debian12 arm64-debian13)" >&2
   exit 2
 }
 case "${1:-}" in
-  debian12 | arm64) suite=bookworm ;;
-  debian13) suite=trixie ;;
+  debian12 | arm64 | arm64-debian12) suite=bookworm ;;
+  debian13 | arm64-debian13) suite=trixie ;;
   packages) suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release) ;;
   *) usage ;;
 esac
@@ -38,8 +45,8 @@ if [ "${EBB_PORTABILITY_INSIDE:-}" != yes ]; then
   folder=${2:-}
   if [ -n "$folder" ]; then
     mkdir -p -- "$folder"
-    if [ -n "$(ls -A -- "$folder")" ]; then
-      echo "portability: $folder is not empty" >&2
+    if [ -n "$(ls -A -- "$folder")" ] && [ ! -d "$folder/ebb" ]; then
+      echo "portability: $folder is neither empty nor the system of a trial before" >&2
       exit 2
     fi
   else
@@ -61,9 +68,33 @@ if [ "$what" = packages ]; then
   (cd build/release && cpack -B packages)
 fi
 
-echo "== a bare $suite"
-said=$(PATH=$PATH:/usr/sbin debootstrap --variant=minbase "$suite" "$root" 2>&1) || { echo "$said" | tail -n 20 >&2; exit 1; }
-mkdir "$root/ebb"
+# bare FOLDER OPTIONS...: a bare system in a folder.
+bare() {
+  folder=$1
+  shift
+  said=$(PATH=$PATH:/usr/sbin debootstrap --variant=minbase "$@" "$suite" "$folder" 2>&1) ||
+    { echo "$said" | tail -n 20 >&2; exit 1; }
+}
+
+made=no
+[ ! -d "$root/ebb" ] || made=yes
+case $made,$what in
+  yes,*) echo "== the $suite that is there" ;;
+  no,arm64-*)
+    echo "== a bare $suite for ARM64, and one for this machine in its folder /lender, with emulator and cross compiler"
+    bare "$root/lender" --include=g++-aarch64-linux-gnu,qemu-user-static${CCACHE_DIR:+,ccache}
+    mount -t proc proc "$root/lender/proc"
+    cp tests/emulate_arm64.sh "$root/lender"
+    chroot "$root/lender" sh /emulate_arm64.sh
+    bare "$root" --arch=arm64
+    sh tests/lend_compiler.sh "$root"
+    ;;
+  *)
+    echo "== a bare $suite"
+    bare "$root"
+    ;;
+esac
+mkdir -p "$root/ebb"
 # The files that git knows or would add; of a tree without git all but what building and running leave.
 if [ "$what" = packages ]; then
   tar -C build/release/packages --exclude=_CPack_Packages -cf - . -C ../../../tests/install .
@@ -78,18 +109,22 @@ launcher=
 if [ -n "${CCACHE_DIR:-}" ]; then
   mkdir -p "$CCACHE_DIR" "$root/ccache"
   mount --bind "$CCACHE_DIR" "$root/ccache"
-  launcher="CMAKE_CXX_COMPILER_LAUNCHER=ccache CXXFLAGS=-fpch-preprocess CCACHE_DIR=/ccache
+  ccache=ccache
+  case $what in arm64-*) ccache=/lender/usr/bin/ccache ;; esac
+  launcher="CMAKE_CXX_COMPILER_LAUNCHER=$ccache CXXFLAGS=-fpch-preprocess CCACHE_DIR=/ccache
     CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime"
 fi
 
 # inside COMMAND...: runs it in the new system, in the tree.
+emulated=
+case $what in arm64-*) emulated=EBB_EMULATED=ON ;; esac
 inside() {
   chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
     DEBIAN_FRONTEND=noninteractive ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
-    $launcher sh -c 'cd /ebb && exec "$@"' sh "$@"
+    $emulated $launcher sh -c 'cd /ebb && exec "$@"' sh "$@"
 }
 install="apt-get -qq -y --no-install-recommends install"
-if [ -n "$launcher" ]; then { inside apt-get -qq update && inside $install ccache; } >/dev/null 2>&1; fi
+if [ "${ccache:-}" = ccache ]; then { inside apt-get -qq update && inside $install ccache; } >/dev/null 2>&1; fi
 
 # try COMMAND...: a command that fails, or that warns, is a failure.
 passed=0
@@ -131,11 +166,13 @@ elif [ "$what" = arm64 ]; then
   sh tests/packages.sh run
   cmake --preset release >/dev/null
   cmake --build --preset release --target ebb
-  if QEMU_LD_PREFIX=$root sh tests/exchange.sh build/release/ebb "$root/ebb/build/arm64/ebb"; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-  fi
+  for script in exchange same_bits; do
+    if QEMU_LD_PREFIX=$root sh tests/$script.sh build/release/ebb "$root/ebb/build/arm64/ebb"; then
+      passed=$((passed + 1))
+    else
+      failed=$((failed + 1))
+    fi
+  done
 else
   try sh examples/quickstart.sh
   try sh tests/run.sh

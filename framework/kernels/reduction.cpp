@@ -8,8 +8,9 @@ namespace ebb::kernels::EBB_KERNEL_ARCH {
 namespace {
 
 // Single precision is summed in registers over runs this short, and the runs in double: the error stays near that of
-// one rounding to float while the loop runs at full width.
-constexpr int64_t run = summed_in_float;
+// one rounding to float while the loop runs at full width. In double they cut rounding errors short.
+template <class T>
+constexpr int64_t run = sizeof(T) == sizeof(float) ? summed_in_float : 256;
 
 // Sum over i of term(i-th register or tail), four registers at a time.
 template <class T, class Term>
@@ -19,7 +20,7 @@ double sum_terms(int64_t n, Term term) {
   double total = 0;
   int64_t i = 0;
   while (i < n) {
-    const int64_t end = n - i < run ? n : i + run;
+    const int64_t end = n - i < run<T> ? n : i + run<T>;
     B a(T(0)), b(T(0));
     for (; i + 2 * width <= end; i += 2 * width) {
       a += term(i, width);

@@ -22,14 +22,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string processor() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name"))
-      if (const std::size_t colon = line.find(": "); colon != std::string::npos) return line.substr(colon + 2);
-  return "unknown";
-}
-
 std::string git_revision() {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(::popen("git rev-parse HEAD 2>/dev/null", "r"), ::pclose);
   char line[128] = {};
@@ -40,10 +32,12 @@ std::string git_revision() {
 }
 
 Json surroundings() {
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  const std::string processor = processor_in(cpuinfo);
   return {{"ebb", version()},
           {"compiler", compiler()},
           {"instruction_set", instruction_set()},
-          {"processor", processor()},
+          {"processor", processor},
           {"threads", parallel::thread_count()},
           {"parallel", parallel::backend()}};
 }
@@ -54,6 +48,20 @@ Json with_revision(Json json) {
 }
 
 }  // namespace
+
+std::string processor_in(std::istream& cpuinfo) {
+  std::string designer, part;
+  for (std::string line; std::getline(cpuinfo, line);) {
+    const std::size_t colon = line.find(": ");
+    if (colon == std::string::npos) continue;
+    const std::string value = line.substr(colon + 2);
+    if (line.starts_with("model name")) return value;
+    if (line.starts_with("CPU implementer")) designer = value;
+    if (line.starts_with("CPU part")) part = value;
+    if (!designer.empty() && !part.empty()) return "ARM implementer " + designer + ", part " + part;
+  }
+  return "unknown";
+}
 
 std::string dataset_sha256(const Dataset& data) {
   if (const auto* images = dynamic_cast<const ImageDataset*>(&data))

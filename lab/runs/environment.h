@@ -2,11 +2,16 @@
 /// What a run was made with.
 #pragma once
 
+#include <istream>
 #include <string>
 
 #include "data/dataset.h"
 
 namespace ebb {
+
+/// The first processor that /proc/cpuinfo names: its model, or on ARM the numbers of who designed it and of the part.
+/// "unknown" where it names none.
+std::string processor_in(std::istream& cpuinfo);
 
 /// SHA-256 of a data set: of pixels and labels as they are stored where they are images in memory, else of all samples
 /// as they are read.

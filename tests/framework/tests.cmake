@@ -1,6 +1,15 @@
 ebb_test(tensor
   SOURCES framework/tensor/error_test.cpp framework/tensor/memory_test.cpp framework/tensor/random_test.cpp
     framework/tensor/shape_test.cpp framework/tensor/tensor_test.cpp support/temporary_directory.cpp)
+# With pages of 64 KiB, as machines with ARM64 may have.
+if(EBB_POOL AND NOT EBB_SANITIZE)
+  add_library(ebb_large_pages MODULE support/large_pages.cpp)
+  target_link_libraries(ebb_large_pages PRIVATE ebb_options ${CMAKE_DL_LIBS})
+  add_dependencies(test_tensor ebb_large_pages)
+  add_test(NAME tensor.large_pages COMMAND test_tensor --run_test=memory_pool --color_output=no)
+  set_tests_properties(tensor.large_pages PROPERTIES LABELS fast TIMEOUT 300
+    ENVIRONMENT LD_PRELOAD=$<TARGET_FILE:ebb_large_pages>)
+endif()
 ebb_test(compute SOURCES framework/compute/basic_test.cpp framework/compute/convolution_plan_test.cpp)
 ebb_test(parallel THREADS
   SOURCES framework/parallel/communication_thread_test.cpp framework/parallel/cpus_test.cpp

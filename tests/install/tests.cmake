@@ -21,6 +21,10 @@ if(NOT EBB_SANITIZE AND NOT EBB_COVERAGE)
       -DSHARED=${shared} -DFETCH=${fetch} -P ${PROJECT_SOURCE_DIR}/tests/install/subproject.cmake)
     set_tests_properties(install.${name} PROPERTIES LABELS ${label} TIMEOUT 3600)
   endfunction()
+  add_test(NAME install.refused_machines COMMAND ${CMAKE_COMMAND} -DEBB_SOURCE=${PROJECT_SOURCE_DIR}
+    -DWORK=${PROJECT_BINARY_DIR}/tests/install.refused -DCXX=${CMAKE_CXX_COMPILER}
+    -P ${PROJECT_SOURCE_DIR}/tests/install/refused.cmake)
+  set_tests_properties(install.refused_machines PROPERTIES LABELS fast TIMEOUT 300)
   ebb_subproject(subproject fast OFF OFF OFF)
   ebb_subproject(fetched slow ON OFF ON)
   ebb_subproject(shared_libraries slow ON ON OFF)

@@ -3,7 +3,7 @@ if(EBB_BUILD_LAB)
     SOURCES lab/format/text_test.cpp lab/program/program_test.cpp lab/program/standard_streams_test.cpp
       lab/program/trace_command_test.cpp
       lab/recipe/hostile_text_test.cpp lab/recipe/recipe_test.cpp lab/recipe/words_test.cpp
-      lab/runs/changed_runs_test.cpp lab/runs/foreign_files_test.cpp lab/runs/run_files_damage_test.cpp
+      lab/runs/changed_runs_test.cpp lab/runs/environment_test.cpp lab/runs/foreign_files_test.cpp lab/runs/run_files_damage_test.cpp
       lab/runs/moved_directory_test.cpp lab/setup/beginning_test.cpp lab/setup/build_test.cpp lab/setup/extensions_test.cpp
       lab/setup/group_keys_test.cpp lab/setup/policies_test.cpp lab/setup/warnings_test.cpp lab/training/evaluation_test.cpp
       lab/training/guard_test.cpp lab/training/looked_into_test.cpp
