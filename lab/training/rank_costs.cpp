@@ -4,7 +4,6 @@
 #include <bit>
 #include <chrono>
 #include <functional>
-#include <limits>
 #include <span>
 #include <sstream>
 
@@ -16,16 +15,17 @@
 namespace ebb {
 namespace {
 
-// Seconds of `call` behind `prepare`, the shortest of some.
-double shortest(int times, const std::function<void()>& prepare, const std::function<void()>& call) {
-  double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < times; ++i) {
+// Seconds of `call` behind `prepare`, from the shortest to the longest of some.
+std::vector<double> times(int count, const std::function<void()>& prepare, const std::function<void()>& call) {
+  std::vector<double> out;
+  for (int i = 0; i < count; ++i) {
     prepare();
     const auto begun = std::chrono::steady_clock::now();
     call();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+    out.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
   }
-  return best;
+  std::ranges::sort(out);
+  return out;
 }
 
 std::string milliseconds(double seconds) { return text(significant(1e3 * seconds, 3), " ms"); }
@@ -34,27 +34,36 @@ std::string milliseconds(double seconds) { return text(significant(1e3 * seconds
 
 Link measure_link(parallel::Communicator& ranks) {
   if (ranks.size() == 1) return {};
-  constexpr std::int64_t numbers = 262144;
-  parallel::ShardTree<float> tree;
+  constexpr std::int64_t some = 262144, many = 8 * some;
   const auto count = static_cast<int>(std::bit_ceil(static_cast<unsigned>(ranks.size())));
   const parallel::Shards shards{count, count};
   const auto [begin, end] = parallel::shards_of(ranks.rank(), ranks.size(), count);
-  const std::vector<float> zeros(numbers);
+  const std::vector<float> zeros(many);
+  parallel::ShardTree<float> tree;
+  const auto sum_of = [&](std::int64_t numbers) {
+    return times(
+        5,
+        [&] {
+          tree.begin(shards, ranks, numbers);
+          for (int s = begin; s < end; ++s) tree.add(s, std::span(zeros).first(static_cast<std::size_t>(numbers)));
+          ranks.gather_texts("ready");
+        },
+        [&] { tree.finish(); })[2];
+  };
   // A text takes two calls.
-  const double small = shortest(
-                           15, [] {}, [&] { ranks.gather_texts("ready"); }) /
+  const double small = times(
+                           20, [] {}, [&] { ranks.gather_texts("ready"); })
+                           .front() /
                        2;
-  const double large = shortest(
-      6,
-      [&] {
-        tree.begin(shards, ranks, numbers);
-        for (int s = begin; s < end; ++s) tree.add(s, zeros);
-        ranks.gather_texts("ready");
-      },
-      [&] { tree.finish(); });
+  std::int64_t numbers = some;
+  double large = sum_of(numbers);
+  // What is over this soon may have gone through a network's buffers. All ranks decide alike.
+  double of_leader = large;
+  ranks.broadcast(std::as_writable_bytes(std::span(&of_leader, 1)));
+  if (of_leader < 0.05) large = sum_of(numbers = many);
   double most = 0;
   for (int r = 0; r < ranks.size(); ++r)
-    most = std::max(most, static_cast<double>(parallel::bytes_of_sum(r, ranks.size(), shards.count, numbers, 4)));
+    most = std::max(most, static_cast<double>(parallel::bytes_of_sum(r, ranks.size(), count, numbers, 4)));
   Link link{.latency = small, .bytes_per_second = most / std::max(large / 2, large - 2 * small)};
   ranks.broadcast(std::as_writable_bytes(std::span(&link, 1)));
   return link;
