@@ -18,8 +18,8 @@ struct Link {
   double bytes_per_second = 0;  ///< What a rank sends beyond that.
 };
 
-/// Measures how long messages take, by some small ones, the shortest of them, and some of one or eight mebibytes, their median. All
-/// ranks get the figures of rank 0.
+/// Measures how long messages take, by some small ones, the shortest of them, and some of one or eight mebibytes, their
+/// median. All ranks get the figures of rank 0.
 Link measure_link(parallel::Communicator& ranks);
 
 /// The gradients that ranks sum up in a step.

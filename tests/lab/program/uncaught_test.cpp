@@ -102,13 +102,20 @@ BOOST_AUTO_TEST_CASE(an_exception_anywhere_in_the_program_is_said) {
     BOOST_REQUIRE(end != std::string::npos);
     const long calls = std::stol(whole.output.substr(whole.output.rfind('\n', end) + 1));
     BOOST_REQUIRE(calls > 300);
+    int within_noexcept = 0;
     for (long call = 1; call < calls; call += call < 20 ? 1 : calls / 50) {
       const Finished done = throw_at(command, call);
+      // Libraries ask for memory here and there where nothing may be thrown; std::bad_alloc would end quietly there.
+      if (done.status == 128 + SIGABRT && has(done.output, "what():  a planted exception")) {
+        ++within_noexcept;
+        continue;
+      }
       BOOST_TEST(done.status == 1, command << ", call " << call << ": " << done.status);
       // A stream of the standard library takes an exception for a number that cannot be read.
       BOOST_TEST((has(done.output, ": a planted exception\n") || has(done.output, "could not be interpreted")),
                  command << ", call " << call << ": " << done.output);
     }
+    BOOST_TEST(within_noexcept <= 2, command);
   }
 }
 #endif
