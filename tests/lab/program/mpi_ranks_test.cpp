@@ -71,7 +71,8 @@ std::int64_t batches(const std::filesystem::path& run) {
 }
 
 BOOST_FIXTURE_TEST_CASE(need_no_more_memory_as_steps_go_by, SmallData) {
-  constexpr std::int64_t steps = test::instrumented ? 300 : 1000;
+  if (test::instrumented) return;  // whose freed memory is kept for a while
+  constexpr std::int64_t steps = 1000;
   for (const Launcher& launcher : launchers()) {
     const std::string name = "flat_" + launcher.name;
     const test::Job job(
