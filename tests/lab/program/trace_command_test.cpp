@@ -56,8 +56,8 @@ BOOST_AUTO_TEST_CASE(no_file_is_lost_for_a_trace) {
 // Whenever it comes, and also where it comes twice, which ends the program at once.
 BOOST_AUTO_TEST_CASE(a_signal_leaves_a_whole_trace_or_none) {
   const std::filesystem::path traces = root / "traces", file = traces / "trace.json";
-  const std::string arguments = train("run", text("--epochs ", test::instrumented ? 3 : 12,
-                                                  " --set save_steps=7 --trace-steps 1000 --trace ", file.string()));
+  const std::string arguments =
+      train("run", "--epochs 12 --set save_steps=7 --trace-steps 1000 --trace " + file.string());
   for (const std::string signal : {"--foreground -s INT", "--foreground -s TERM", "-s TERM", "-s KILL"}) {
     int stopped = 0, ended = 0;
     constexpr double most = test::instrumented ? 200 : 60, times = test::instrumented ? 3 : 1.6;
