@@ -8,6 +8,7 @@
 #include "framework/compute/convolution_weights.h"
 #include "framework/compute/gemm.h"
 #include "framework/compute/instruction_set.h"
+#include "framework/compute/kept_weights.h"
 #include "framework/compute/moments.h"
 #include "framework/compute/relu.h"
 #include "framework/compute/strided.h"
@@ -69,10 +70,16 @@ detail::Gather<T> gather_of(const Tensor& weight, const Tensor& bias, const Conv
 
 // By Winograd's method where that is chosen, else directly.
 template <class T>
-void gather(const detail::Gather<T>& args, const ConvolutionShape& shape) {
+void gather(detail::Gather<T>& args, const Tensor& weight, const ConvolutionShape& shape) {
   if constexpr (std::is_same_v<T, float>)
-    if (const kernels::Winograd* const kernel = detail::winograd_kernel(shape))
+    if (const kernels::Winograd* const kernel = detail::winograd_kernel(shape)) {
+      const int kind =
+          static_cast<int>(4 * kernel->points) + (args.axis[0].transposed ? 2 : 0) + shape.weight_out_first;
+      if (const std::int64_t numbers = detail::whole_winograd_weights(args, *kernel); numbers > 0)
+        args.packed = detail::KeptWeights::take(
+            weight, kind, numbers, [&](float* made) { detail::pack_winograd_weights(args, *kernel, made); });
       return detail::winograd_gather(args, *kernel);
+    }
   detail::gather(args);
 }
 
@@ -125,7 +132,7 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, co
     args.y = y.mutable_data<T>();
     args.stats = moments;
     args.relu = relu;
-    gather(args, shape);
+    gather(args, weight, shape);
   });
   return y;
 }
@@ -145,7 +152,7 @@ Tensor convolution_input_gradient(const Tensor& dy, const Tensor& weight, const 
     detail::Gather<T> args = gather_of<T>(weight, bias, shape, true);
     args.x = dy.data<T>();
     args.y = dx.mutable_data<T>();
-    gather(args, shape);
+    gather(args, weight, shape);
   });
   return dx;
 }

@@ -47,6 +47,7 @@ class WinogradGather {
   }
 
   std::int64_t packed_size() const { return slices_ * u_size(); }
+  bool few_tiles() const { return few_tiles_; }
 
   // The transforms of all weights, slice by slice.
   void pack_weights(float* u) const {
@@ -238,6 +239,11 @@ void winograd_gather(const Gather<float>& args, const kernels::Winograd& kernel)
 
 std::int64_t packed_winograd_weights(const Gather<float>& args, const kernels::Winograd& kernel) {
   return WinogradGather(args, kernel).packed_size();
+}
+
+std::int64_t whole_winograd_weights(const Gather<float>& args, const kernels::Winograd& kernel) {
+  const WinogradGather gather(args, kernel);
+  return gather.few_tiles() ? 0 : gather.packed_size();
 }
 
 void pack_winograd_weights(const Gather<float>& args, const kernels::Winograd& kernel, float* out) {

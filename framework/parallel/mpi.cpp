@@ -213,7 +213,6 @@ std::string MpiRanks::missing() const {
 void MpiRanks::wait() {
   using namespace std::chrono_literals;
   const auto begun = Clock::now();
-  std::chrono::nanoseconds nap = 5us;
   for (int looks = 0;; ++looks) {
     int pending = 0;
     check((*module_)->look(&pending));
@@ -229,8 +228,8 @@ void MpiRanks::wait() {
       fail("mpi", text("nothing from ", missing(), " for ", rounded(waited.count(), 2), " s, in ", call_, ' ', calls_),
            text("a message to rank ", rank_), text("see whether it hangs or cannot be reached; ", newest));
     if (broken_) fail("mpi", "a launcher that has ended", "one that holds the ranks together", newest);
-    std::this_thread::sleep_for(nap);
-    nap = std::min<std::chrono::nanoseconds>(2 * nap, 1ms);
+    // What comes during a nap waits for an eighth longer at most.
+    std::this_thread::sleep_for(std::clamp<std::chrono::nanoseconds>((Clock::now() - begun) / 8, 5us, 1ms));
   }
   cost_.seconds += std::chrono::duration<double>(Clock::now() - begun).count();
 }

@@ -28,7 +28,8 @@ bool started_by_mpi();
 class MpiRanks : public Communicator {
  public:
   /// Joins the others. Once in a process.
-  /// \throws Error when no launcher has started this process, or there is no module for its MPI.
+  /// \throws Error when no launcher has started this process, there is no module for its MPI, or MPI cannot connect the
+  /// ranks.
   explicit MpiRanks(MpiOptions options = {});
 
   /// Leaves the others when all have come so far. While an exception is thrown it does not: a process that ends without

@@ -167,6 +167,12 @@ std::string Company::header(const Session& session) {
       mpi_->takes_turns() ? "" : "; gradients are sent when all are complete: this MPI serves one thread alone", '\n');
 }
 
+void require_no_company(const std::string& command) {
+  if (parallel::started_by_mpi())
+    fail(command, "several processes, of which each would do all of it", "a single one",
+         "start it without the launcher of MPI; train and resume share their work out");
+}
+
 int in_company(const std::function<int(Company&)>& body) {
   int rank = 0;
   std::string host;

@@ -63,6 +63,9 @@ class Company {
   Link link_;
 };
 
+// For commands that are no training. \throws Error when a launcher has started several processes.
+void require_no_company(const std::string& command);
+
 // Runs `body` with the ranks. Where it throws, the message names rank and machine, and the launcher ends all of them.
 int in_company(const std::function<int(Company&)>& body);
 

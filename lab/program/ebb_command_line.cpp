@@ -2,6 +2,7 @@
 
 #include "framework/tensor/printable.h"
 #include "lab/program/argument_checks.h"
+#include "lab/program/company.h"
 #include "lab/program/guarded.h"
 #include "lab/program/program_name.h"
 #include "lab/program/words.h"
@@ -130,6 +131,7 @@ int EbbCommandLine::run(int argc, char** argv, const std::vector<Study>& studies
     complain() << printable(in_own_name(meant)) << '\n';
     return error.get_exit_code();
   }
+  if (!*train_ && !*resume_) require_no_company(app_.get_subcommands().front()->get_name());
   if (data_.chosen()) return data_.run();
   if (predicting_.chosen()) return predicting_.run();
   if (exporting_.chosen()) return exporting_.run();

@@ -14,6 +14,7 @@
 #include <sstream>
 #include <vector>
 
+#include "framework/compute/kept_weights.h"
 #include "framework/nn/eval_mode.h"
 #include "framework/ops/loss.h"
 #include "framework/ops/shape.h"
@@ -21,6 +22,7 @@
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory.h"
 #include "framework/tensor/memory_limits.h"
+#include "lab/training/sharded_batch.h"
 
 namespace ebb {
 namespace {
@@ -102,6 +104,7 @@ class Rehearsal {
     std::vector<State> kept;
     for (int step = 0; step < 2; ++step) {
       {
+        const detail::KeptWeights kept_weights(pass < part ? filters_of(model_.parameters()) : std::vector<Tensor>());
         Tape tape;
         tape.backward(softmax_cross_entropy(model_(taken), taken_labels));
       }

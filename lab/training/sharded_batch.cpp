@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "framework/compute/basic.h"
+#include "framework/compute/kept_weights.h"
 #include "framework/compute/moments.h"
 #include "framework/nn/batch_norm.h"
 #include "framework/nn/shard_pass.h"
@@ -41,6 +42,13 @@ void copy_where_other(Tensor& to, const Tensor& from) {
 }
 
 }  // namespace
+
+std::vector<Tensor> filters_of(const std::vector<Parameter*>& parameters) {
+  std::vector<Tensor> out;
+  for (const Parameter* const p : parameters)
+    if (p->value().rank() == 4) out.push_back(p->value());
+  return out;
+}
 
 // One shard, and what its pass has left in the model while others computed.
 struct ShardedBatch::Part {
@@ -276,6 +284,7 @@ BatchSums ShardedBatch::run(const Batch& batch, std::int64_t samples, bool stop,
                             const std::function<void(TrainPhase)>& tell) {
   cut(samples);
   const Gathered gathered(active_);
+  const detail::KeptWeights kept(parts_.size() > 1 ? filters_of(parameters_) : std::vector<Tensor>());
   gradients_.begin(shards_, active_);
   try {
     go_through([&](std::size_t i) { compute(i, batch, tell); }, [this](Part& part) { add_gradient(part); });

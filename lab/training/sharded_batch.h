@@ -26,6 +26,9 @@ struct BatchSums {
   bool stop = false;         ///< A rank wishes to stop.
 };
 
+/// Those of rank 4: convolutions transform their filters once for all shards of a batch.
+std::vector<Tensor> filters_of(const std::vector<Parameter*>& parameters);
+
 /// Computes batches shard by shard, each rank its own. What depends on the cut, and what on the batch as a whole,
 /// stands in docs/distributed.md; nothing depends on the ranks.
 class ShardedBatch {

@@ -91,35 +91,57 @@ def exposed(numbers, ranks, latency, rate, window):
 
 
 class Net:
-    """A training's step: what each shard takes, what beside the shards, and what of it is a backward pass."""
+    """A training's step: what ranks compute that own SHARDS / n shards, of which `window` is the last one's backward pass."""
 
-    def __init__(self, model, batch, whole, half, window):
+    def __init__(self, model, batch, computing):
         self.model, self.batch = model, batch
-        self.shard = (whole - half) / (SHARDS / 2)
-        self.beside = max(0.0, whole - SHARDS * self.shard)
-        self.window = window
+        self.computing = computing  # seconds, by the number of ranks
+        self.window = 0.0
         self.numbers = 0
 
-    def computing(self, ranks):
-        return self.beside + self.shard * SHARDS / ranks
-
     def step(self, ranks, latency, rate):
-        return self.computing(ranks) + exposed(self.numbers, ranks, latency, rate, self.window)
+        return self.computing[ranks] + exposed(self.numbers, ranks, latency, rate, self.window)
+
+    def efficiency(self, ranks, latency, rate):
+        return self.computing[1] / (ranks * self.step(ranks, latency, rate))
 
 
-def measure_net(options, model, batch):
-    """From steps of SHARDS shards and of half as many of the same size, by two processes at a time: ranks of one machine
-    share its memory, too."""
-    def step(size, shards):
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            both = [pool.submit(bench, options, model, size, shards) for _ in range(2)]
-            return max(one.result()["ms"] for one in both) / 1e3
-    return Net(model, batch, step(batch, SHARDS), step(batch // 2, SHARDS // 2), 0.0)
+def computing(options, model, batch, ranks):
+    """Seconds of a step of what one of so many ranks owns, by two processes at a time: ranks of one machine share its memory,
+    too."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        both = [pool.submit(bench, options, model, batch // ranks, SHARDS // ranks) for _ in range(2)]
+        return max(one.result()["ms"] for one in both) / 1e3
 
 
-def shape_loopback(rate):
-    subprocess.run(["tc", "qdisc", "replace", "dev", "lo", "root", "tbf", "rate", rate, "burst", "256kb", "latency",
+# Packets and a burst that are small beside any gradient, or small ones would go at once.
+def shape_loopback(rate, burst):
+    subprocess.run(["tc", "qdisc", "replace", "dev", "lo", "root", "tbf", "rate", rate, "burst", burst, "latency",
                     "500ms"], check=True)
+
+
+class Row:
+    """Rounds of a net on two ranks through one link."""
+
+    def __init__(self, net, name, bits):
+        self.net, self.name, self.bits = net, name, bits
+        self.runs = []  # of each round: measured, predicted, computing, exposed, hidden, over rate; in ms
+
+    def add(self, found):
+        each = max(found["each"], key=lambda one: one["ms"] - one["exposed_ms"])
+        self.net.numbers = each["bytes"] / 4  # two ranks send each number once
+        self.net.window = each["window_ms"] / 1e3
+        latency, rate = found["latency_ms"] / 1e3, found["mbit_per_s"] * 1e6 / 8
+        self.runs.append((each["ms"], self.net.step(2, latency, rate) * 1e3, each["ms"] - each["exposed_ms"],
+                          each["exposed_ms"], each["hidden_ms"], 2 * 8 * each["bytes"] / self.bits * 1e3))
+        return latency, rate / (self.bits / 8 / 2)  # both ranks' messages go through the one loopback
+
+    def text(self):
+        ms, predicted, own, shown, hidden, over = (statistics.median(one) for one in zip(*self.runs))
+        ratios = sorted(run[0] / run[1] for run in self.runs)
+        return (f"| {self.net.model}, batch {self.net.batch} | {self.name} | {ms:.1f} | {predicted:.1f} | "
+                f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) | {own:.1f} | "
+                f"{shown:.1f}, {hidden:.1f} | {over:.1f} |")
 
 
 def links(options):
@@ -129,28 +151,22 @@ def links(options):
         if done.returncode == 1:
             print("ranks: a network of its own needs root")
         sys.exit(done.returncode)
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "link", "set", "lo", "mtu", "16384", "up"], check=True)
     nets, fitted = [], []
-    print("| two ranks, one thread each | link | step, ms | predicted, ms | measured / predicted | computing | messages: exposed, "
-          "hidden | bytes over rate |")
+    print("| two ranks, one thread each | link | step, ms | predicted, ms | measured / predicted: median (range) | computing | "
+          "messages: exposed, hidden | bytes over rate |")
     print("|---|---|---|---|---|---|---|---|")
     for model, batch in NETS:
-        net = measure_net(options, model, batch)
+        net = Net(model, batch, {})
         nets.append(net)
-        for rate, bits in (("1gbit", 1e9), ("100mbit", 1e8)):
-            shape_loopback(rate)
-            row = bench(options, model, batch, SHARDS, ranks=2, tcp=True)
-            each = max(row["each"], key=lambda one: one["ms"] - one["exposed_ms"])
-            net.numbers = each["bytes"] / 4  # two ranks send each number once
-            net.window = each["window_ms"] / 1e3
-            latency, bandwidth = row["latency_ms"] / 1e3, row["mbit_per_s"] * 1e6 / 8
-            fitted.append((latency, bandwidth / (bits / 8 / 2)))
-            predicted = net.step(2, latency, bandwidth) * 1e3
-            # Both ranks' messages go through the one loopback.
-            over_rate = 2 * 8 * each["bytes"] / bits * 1e3
-            print(f"| {model}, batch {batch} | {rate} | {each['ms']:.1f} | {predicted:.1f} | {each['ms'] / predicted:.2f} | "
-                  f"{each['ms'] - each['exposed_ms']:.1f} | {each['exposed_ms']:.1f}, {each['hidden_ms']:.1f} | {over_rate:.1f} |",
-                  flush=True)
+        rows = [(Row(net, "1 Gbit/s", 1e9), "1gbit", "128kb"), (Row(net, "100 Mbit/s", 1e8), "100mbit", "32kb")]
+        for _ in range(options.rounds):
+            net.computing[2] = computing(options, model, batch, 2)
+            for row, rate, burst in rows:
+                shape_loopback(rate, burst)
+                fitted.append(row.add(bench(options, model, batch, SHARDS, ranks=2, tcp=True)))
+        for row, _, _ in rows:
+            print(row.text(), flush=True)
     latency = statistics.median(one for one, _ in fitted)
     share = min(1.0, statistics.median(one for _, one in fitted))
     print(f"\nPredicted, with a latency of {latency * 1e3:.2f} ms and {share:.2f} of the link's rate in each direction:\n")
@@ -158,10 +174,11 @@ def links(options):
     print("| efficiency | link | " + " | ".join(f"{n} machines" for n in counts) + " |")
     print("|---|---|" + "---|" * len(counts))
     for net in nets:
+        for n in (1, *counts):
+            net.computing[n] = statistics.median(computing(options, net.model, net.batch, n) for _ in range(options.rounds))
         for name, bits in (("1 Gbit/s", 1e9), ("10 Gbit/s", 1e10)):
-            alone = net.computing(1)
-            cells = [f"{alone / (n * net.step(n, latency, share * bits / 8)):.2f}" for n in counts]
-            print(f"| {net.model}, batch {net.batch} | {name} | " + " | ".join(cells) + " |")
+            cells = [f"{net.efficiency(n, latency, share * bits / 8):.2f}" for n in counts]
+            print(f"| {net.model}, batch {net.batch} | {name} | " + " | ".join(cells) + " |", flush=True)
 
 
 def self_test(options):
@@ -173,8 +190,18 @@ def self_test(options):
     three = 3 * (BUCKET / 4)
     assert abs(exposed(three, 2, 0.0, 1e6, 2.0) - (3 * 4.194304 - 2.0)) < 1e-6
     assert abs(exposed(three, 2, 0.0, 1e6, 20.0) - 4.194304) < 1e-6
-    net = Net("x", 1, 18.0, 10.0, 0.5)  # a second a shard, two beside them
-    assert (net.shard, net.beside, net.computing(4)) == (1.0, 2.0, 6.0)
+    net = Net("x", 1, {1: 18.0, 4: 6.0})  # a second a shard, two beside them
+    net.numbers, net.window = three, 100.0  # all but the last bucket beside computing
+    assert abs(net.step(4, 0.0, 1e6) - (6.0 + 4.194304 * 1.5)) < 1e-6
+    assert abs(net.efficiency(4, 0.0, 1e6) - 18.0 / (4 * (6.0 + 6.291456))) < 1e-9
+    row = Row(net, "link", 1e9)
+    net.computing[2] = 10.0
+    found = {"each": [{"ms": 14e3, "exposed_ms": 4e3, "hidden_ms": 0.0, "bytes": 4 * three, "window_ms": 1e5},
+                      {"ms": 14e3, "exposed_ms": 5e3, "hidden_ms": 0.0, "bytes": 4 * three, "window_ms": 1e5}],
+             "latency_ms": 0.0, "mbit_per_s": 8.0}
+    assert row.add(found) == (0.0, 1e6 / (1e9 / 16))
+    assert abs(row.runs[0][1] - (10e3 + 4194.304)) < 1e-6 and row.runs[0][2] == 10e3, row.runs
+    assert "| 0.99 (0.99 to 0.99) |" in row.text(), row.text()
     numbers = iter([1.0, 4.0, 2.0, 1.0])
     assert in_turns(2, lambda: next(numbers), lambda: next(numbers))[3] == [0.25, 0.5]
     print("ranks: self-test passed")
@@ -184,7 +211,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", choices=("machine", "links"))
     parser.add_argument("--bench", default=os.path.join(ROOT, "build/release/ebb-bench"))
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()

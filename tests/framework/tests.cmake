@@ -10,7 +10,8 @@ if(EBB_POOL AND NOT EBB_SANITIZE)
   set_tests_properties(tensor.large_pages PROPERTIES LABELS fast TIMEOUT 300
     ENVIRONMENT LD_PRELOAD=$<TARGET_FILE:ebb_large_pages>)
 endif()
-ebb_test(compute SOURCES framework/compute/basic_test.cpp framework/compute/convolution_plan_test.cpp)
+ebb_test(compute SOURCES framework/compute/basic_test.cpp framework/compute/convolution_plan_test.cpp
+  framework/compute/kept_weights_test.cpp)
 ebb_test(parallel THREADS
   SOURCES framework/parallel/communication_thread_test.cpp framework/parallel/cpus_test.cpp
     framework/parallel/parallel_test.cpp framework/parallel/shard_tree_test.cpp support/ranks.cpp)

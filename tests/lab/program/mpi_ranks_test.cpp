@@ -153,6 +153,15 @@ BOOST_FIXTURE_TEST_CASE(that_do_not_find_each_other_are_told, SmallData) {
   BOOST_TEST(has(alone.output, "srun has started 2 tasks, each of which trains by itself"), alone.output);
 }
 
+// Other commands than those that share their work.
+BOOST_FIXTURE_TEST_CASE(do_no_command_twice, SmallData) {
+  const Launcher launcher = launchers().front();
+  const Finished refused = test::run(launcher, 2, "audit mnist --json " + (root / "audit.json").string());
+  BOOST_TEST(refused.status != 0, refused.output);
+  BOOST_TEST(has(refused.output, "start it without the launcher of MPI"), refused.output);
+  BOOST_TEST(!std::filesystem::exists(root / "audit.json"), refused.output);
+}
+
 // What rank 0 alone can find ends the others, too, and is said once.
 BOOST_FIXTURE_TEST_CASE(whose_leader_cannot_write_end_with_it, SmallData) {
   std::ofstream(root / "file") << "no directory";
