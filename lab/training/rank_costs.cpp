@@ -15,14 +15,18 @@
 namespace ebb {
 namespace {
 
-// Seconds of `call` behind `prepare`, from the shortest to the longest of some.
-std::vector<double> times(int count, const std::function<void()>& prepare, const std::function<void()>& call) {
+// Seconds of `call` behind `prepare`, of the rank that it takes longest, from the shortest to the longest of some.
+std::vector<double> times(parallel::Communicator& ranks, int count, const std::function<void()>& prepare,
+                          const std::function<void()>& call) {
   std::vector<double> out;
   for (int i = 0; i < count; ++i) {
     prepare();
+    ranks.gather_texts("ready");
     const auto begun = std::chrono::steady_clock::now();
     call();
-    out.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+    const double own = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    double& longest = out.emplace_back(0);
+    for (const std::string& one : ranks.gather_texts(text(own))) longest = std::max(longest, std::stod(one));
   }
   std::ranges::sort(out);
   return out;
@@ -41,32 +45,23 @@ Link measure_link(parallel::Communicator& ranks) {
   const std::vector<float> zeros(many);
   parallel::ShardTree<float> tree;
   const auto sum_of = [&](std::int64_t numbers) {
-    return times(
-        5,
-        [&] {
-          tree.begin(shards, ranks, numbers);
-          for (int s = begin; s < end; ++s) tree.add(s, std::span(zeros).first(static_cast<std::size_t>(numbers)));
-          ranks.gather_texts("ready");
-        },
-        [&] { tree.finish(); })[2];
+    const auto begin_sum = [&] {
+      tree.begin(shards, ranks, numbers);
+      for (int s = begin; s < end; ++s) tree.add(s, std::span(zeros).first(static_cast<std::size_t>(numbers)));
+    };
+    return times(ranks, 5, begin_sum, [&] { tree.finish(); })[2];
   };
   // A text takes two calls.
-  const double small = times(
-                           20, [] {}, [&] { ranks.gather_texts("ready"); })
-                           .front() /
-                       2;
+  const auto nothing = [] {};
+  const double small = times(ranks, 20, nothing, [&] { ranks.gather_texts("ready"); }).front() / 2;
   std::int64_t numbers = some;
   double large = sum_of(numbers);
   // What is over this soon may have gone through a network's buffers. All ranks decide alike.
-  double of_leader = large;
-  ranks.broadcast(std::as_writable_bytes(std::span(&of_leader, 1)));
-  if (of_leader < 0.05) large = sum_of(numbers = many);
+  if (large < 0.05) large = sum_of(numbers = many);
   double most = 0;
   for (int r = 0; r < ranks.size(); ++r)
     most = std::max(most, static_cast<double>(parallel::bytes_of_sum(r, ranks.size(), count, numbers, 4)));
-  Link link{.latency = small, .bytes_per_second = most / std::max(large / 2, large - 2 * small)};
-  ranks.broadcast(std::as_writable_bytes(std::span(&link, 1)));
-  return link;
+  return {.latency = small, .bytes_per_second = most / std::max(large / 2, large - 2 * small)};
 }
 
 GradientSize gradient_size(Module& model) {

@@ -157,6 +157,8 @@ def links(options):
           "messages: exposed, hidden | bytes over rate |")
     print("|---|---|---|---|---|---|---|---|")
     for model, batch in NETS:
+        if options.models and model not in options.models.split(","):
+            continue
         net = Net(model, batch, {})
         nets.append(net)
         rows = [(Row(net, "1 Gbit/s", 1e9), "1gbit", "128kb"), (Row(net, "100 Mbit/s", 1e8), "100mbit", "32kb")]
@@ -213,6 +215,7 @@ def main():
     parser.add_argument("--bench", default=os.path.join(ROOT, "build/release/ebb-bench"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--models", default="", help="of links: names, separated by commas; all unless given")
     parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()
     if options.self_test:
