@@ -176,8 +176,11 @@ Plot under_noise(const Results& results) {
             .x = "variance of the noise in the inputs",
             .curves = course(results, {.title = "noise drawn 2,000 times",
                                        .measured = "best lambda under drawn noise",
-                                       .predicted = "best lambda foretold",
-                                       .at = at_variance})};
+                                       .at = at_variance,
+                                       .dots = true})};
+  plot.curves.push_back({.title = "what is best without noise, less the variance",
+                         .points = {{0, best_without}, {best_without, 0}, {variances.back(), 0}},
+                         .dashed = true});
   plot.x_axis = {};
   plot.y_axis.from_zero = true;
   return plot;
@@ -248,7 +251,11 @@ Study study() {
           "six lambdas up to 0.1 was 0.03 and 0.01 for images as they are and 0.003 for the most changed ones; 0.1 was "
           "best nowhere and is left out. An earlier pilot with all 5,000 images and 10 epochs, where changed images "
           "made errors larger at every lambda, showed no fall; it is why this one has few images and more epochs, 24 "
-          "of them for the time that they take."};
+          "of them for the time that they take.",
+      .explanation =
+          "Mirror images alone take the gain of the best lambda from 2.7 points to 0.7, and shifts leave it there: no "
+          "steady fall over four levels, so that claim 6 is undecided. The best lambda falls by about a half decade "
+          "from the first level to the last."};
 }
 
 }  // namespace ebb::studies::augmentation_study
