@@ -195,11 +195,9 @@ void run(const Trial& trial, Record& record) {
 }
 
 Plot raw(const Results& results) {
-  return over_levels({.title = "Foreign images told from known ones", .unit = "AUROC, %", .x = "lambda", .curves = {}},
-                     results, "lambda",
-                     {"AUROC of greatest softmax", "AUROC of greatest softmax at the temperature", "AUROC of energy",
-                      "AUROC of the length of features"},
-                     0.12);
+  return over_levels(
+      {.title = "Foreign images told from known ones", .unit = "AUROC, %", .x = "lambda", .curves = {}}, results,
+      "lambda", {"AUROC of greatest softmax", "AUROC of greatest softmax at the temperature", "AUROC of energy"}, 0.12);
 }
 
 Plot temperatures(const Results& results) {
@@ -266,7 +264,11 @@ Study study() {
           "Claims 1 to 5 had been run on the study's own pairs, too. Pairs 101 and 102: the AUROC of the greatest "
           "softmax rose from 62 % to 76.5 % at lambda 0.03, at the temperature that fits from 62.6 % to 75.5 %, and "
           "the logits became half as large. That decay would help was not expected; claims 7 to 9 are stated as the "
-          "pilot had them."};
+          "pilot had them.",
+      .explanation =
+          "Logits half as large, by division, tell foreign images better by the greatest softmax by 1.6 points, decay "
+          "that brings as small ones by 12.4. Most of what decay does is in the weights' direction, then; in which "
+          "layer was not asked."};
 }
 
 }  // namespace ebb::studies::out_of_distribution_study
