@@ -18,10 +18,10 @@
 namespace ebb::parallel {
 namespace {
 
-constexpr int most_threads = 1024;
+using detail::most_threads;
 
 std::atomic<int> threads{0};  // 0: not asked for yet
-std::atomic<std::chrono::nanoseconds> short_limit{std::chrono::microseconds(75)};
+std::atomic<std::chrono::nanoseconds> short_limit{std::chrono::microseconds(25)};
 std::mutex one_loop;  // loops of different threads take turns
 
 thread_local bool inside = false;   // in a body of a parallel loop
@@ -91,7 +91,7 @@ void share(std::int64_t blocks, int wanted, FunctionRef<void(std::int64_t)> body
   const std::int64_t count = std::min<std::int64_t>(blocks, wanted);
   for (std::int64_t i = 0; i < count; ++i)
     parts[static_cast<std::size_t>(i)] = {blocks * i / count, blocks * (i + 1) / count};
-  detail::run_blocks(count, wanted, [&](std::int64_t own) {
+  const auto go_through = [&](std::int64_t own) {
     const Flag mark(inside);
     const detail::DenormalsAreZero denormals;
     count_this_thread();
@@ -105,7 +105,9 @@ void share(std::int64_t blocks, int wanted, FunctionRef<void(std::int64_t)> body
       const std::scoped_lock hold(error_guard);
       if (!error) error = std::current_exception();
     }
-  });
+  };
+  static detail::Team team;
+  team.run(static_cast<int>(count), go_through, [&](int place) { detail::invite(wanted, team, place); });
   if (error) std::rethrow_exception(error);
 }
 

@@ -49,12 +49,12 @@ int thread_count();
 /// \throws Error unless 1 <= count <= 1024.
 void set_thread_count(int count);
 
-/// Loops that take at most this long in the calling thread run there: other threads must wake up first, and their
-/// part of the data must come over to them. Loops are told apart by the type of their body, items and block, and
+/// Loops that take at most this long in the calling thread run there: other threads may have to wake up first, and
+/// their part of the data must come over to them. Loops are told apart by the type of their body, items and block, and
 /// measured as they run; results do not depend on it.
 std::chrono::nanoseconds short_loop();
 
-/// Sets short_loop(), 75 microseconds at first. 0: every loop is shared.
+/// Sets short_loop(), 25 microseconds at first. 0: every loop is shared.
 void set_short_loop(std::chrono::nanoseconds limit);
 
 /// Runs `body(begin, end)` for consecutive blocks of `block` items (the last may be shorter) of 0 .. items-1, in

@@ -1,7 +1,4 @@
-#include <tbb/blocked_range.h>
 #include <tbb/global_control.h>
-#include <tbb/parallel_for.h>
-#include <tbb/partitioner.h>
 #include <tbb/task_arena.h>
 
 #include <memory>
@@ -31,15 +28,8 @@ Arena& arena_of(int threads) {
 
 }  // namespace
 
-void run_blocks(std::int64_t blocks, int threads, FunctionRef<void(std::int64_t)> run) {
-  arena_of(threads).arena.execute([&] {
-    tbb::parallel_for(
-        tbb::blocked_range<std::int64_t>(0, blocks, 1),
-        [&](const tbb::blocked_range<std::int64_t>& range) {
-          for (std::int64_t i = range.begin(); i != range.end(); ++i) run(i);
-        },
-        tbb::static_partitioner());
-  });
+void invite(int threads, Team& team, int place) {
+  arena_of(threads).arena.enqueue([&team, place] { team.attend(place); });
 }
 
 const char* backend_name() { return "oneTBB"; }

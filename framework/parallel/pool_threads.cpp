@@ -1,5 +1,6 @@
-#include <atomic>
 #include <condition_variable>
+#include <deque>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -9,7 +10,7 @@
 namespace ebb::parallel::detail {
 namespace {
 
-// Workers wait for a new round; in a round every thread claims blocks until none is left.
+// Workers wait for invitations and follow them, each whichever comes.
 class Workers {
  public:
   explicit Workers(int count) {
@@ -30,63 +31,49 @@ class Workers {
 
   int count() const { return static_cast<int>(threads_.size()); }
 
-  void run(std::int64_t blocks, FunctionRef<void(std::int64_t)> body) {
+  void invite(Team& team, int place) {
     {
       const std::scoped_lock lock(mutex_);
-      body_ = &body;
-      blocks_ = blocks;
-      next_.store(0, std::memory_order_relaxed);
-      working_ = count();
-      ++round_;
+      invitations_.push_back({&team, place});
     }
-    wake_.notify_all();
-    claim(blocks, body);
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return working_ == 0; });
+    wake_.notify_one();
   }
 
  private:
-  void claim(std::int64_t blocks, const FunctionRef<void(std::int64_t)>& body) {
-    for (std::int64_t i = next_.fetch_add(1); i < blocks; i = next_.fetch_add(1)) body(i);
-  }
+  struct Invitation {
+    Team* team;
+    int place;
+  };
 
   void work() {
-    std::uint64_t seen = 0;
     std::unique_lock lock(mutex_);
     for (;;) {
-      wake_.wait(lock, [&] { return stop_ || round_ != seen; });
-      if (stop_) return;
-      seen = round_;
-      const std::int64_t blocks = blocks_;
-      const auto* const body = body_;
+      wake_.wait(lock, [this] { return stop_ || !invitations_.empty(); });
+      if (invitations_.empty()) return;
+      const Invitation next = invitations_.front();
+      invitations_.pop_front();
       lock.unlock();
-      claim(blocks, *body);
+      next.team->attend(next.place);
       lock.lock();
-      if (--working_ == 0) done_.notify_one();
     }
   }
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::condition_variable done_;
   std::vector<std::thread> threads_;
-  const FunctionRef<void(std::int64_t)>* body_ = nullptr;
-  std::int64_t blocks_ = 0;
-  std::atomic<std::int64_t> next_{0};
-  std::uint64_t round_ = 0;
-  int working_ = 0;
+  std::deque<Invitation> invitations_;
   bool stop_ = false;
 };
 
 }  // namespace
 
-void run_blocks(std::int64_t blocks, int threads, FunctionRef<void(std::int64_t)> run) {
+void invite(int threads, Team& team, int place) {
   static std::unique_ptr<Workers> workers;
   if (!workers || workers->count() != threads - 1) {
     workers.reset();
     workers = std::make_unique<Workers>(threads - 1);
   }
-  workers->run(blocks, run);
+  workers->invite(team, place);
 }
 
 const char* backend_name() { return "std::thread"; }

@@ -14,7 +14,8 @@ ebb_test(compute SOURCES framework/compute/basic_test.cpp framework/compute/conv
   framework/compute/kept_weights_test.cpp)
 ebb_test(parallel THREADS
   SOURCES framework/parallel/communication_thread_test.cpp framework/parallel/cpus_test.cpp
-    framework/parallel/parallel_test.cpp framework/parallel/shard_tree_test.cpp support/ranks.cpp)
+    framework/parallel/parallel_test.cpp framework/parallel/shard_tree_test.cpp
+    framework/parallel/team_test.cpp support/ranks.cpp)
 ebb_test(autograd
   SOURCES framework/autograd/gradcheck_test.cpp framework/autograd/graph_test.cpp framework/autograd/notes_test.cpp
     framework/autograd/tape_errors_test.cpp framework/autograd/tape_test.cpp)
