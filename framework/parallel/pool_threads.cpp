@@ -1,6 +1,5 @@
 #include <condition_variable>
 #include <deque>
-#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -13,10 +12,7 @@ namespace {
 // Workers wait for invitations and follow them, each whichever comes.
 class Workers {
  public:
-  explicit Workers(int count) {
-    for (int i = 0; i < count; ++i) threads_.emplace_back([this] { work(); });
-  }
-
+  Workers() = default;
   ~Workers() {
     {
       const std::scoped_lock lock(mutex_);
@@ -29,7 +25,10 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  int count() const { return static_cast<int>(threads_.size()); }
+  // None ends before the process does: it may be in a loop.
+  void grow_to(std::size_t count) {
+    while (threads_.size() < count) threads_.emplace_back([this] { work(); });
+  }
 
   void invite(Team& team, int place) {
     {
@@ -68,12 +67,9 @@ class Workers {
 }  // namespace
 
 void invite(int threads, Team& team, int place) {
-  static std::unique_ptr<Workers> workers;
-  if (!workers || workers->count() != threads - 1) {
-    workers.reset();
-    workers = std::make_unique<Workers>(threads - 1);
-  }
-  workers->invite(team, place);
+  static Workers workers;
+  workers.grow_to(static_cast<std::size_t>(threads - 1));
+  workers.invite(team, place);
 }
 
 const char* backend_name() { return "std::thread"; }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "framework/parallel/parallel.h"
@@ -33,6 +34,12 @@ class Team {
   static constexpr Word next_loop = 2 * open;  // the rest counts loops
   static constexpr int places_each = 64;       // of a word of present_
 
+  static constexpr std::size_t word_of(int place) { return static_cast<std::size_t>(place / places_each); }
+  static constexpr Word bit_of(int place) { return Word{1} << (place % places_each); }
+  bool is_present(int place) const;
+  bool enter(int place);
+  void leave(int place);
+  bool is_open_beyond(Word last) const;
   bool join(int place, Word& last);
 
   alignas(64) std::atomic<Word> state_{0};
