@@ -18,7 +18,12 @@ inline std::vector<int> processes(const std::string& run) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string name = entry.path().filename().string();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::string line = test::read(entry.path() / "cmdline");
+    std::string line;
+    try {
+      line = test::read(entry.path() / "cmdline");
+    } catch (const std::ios_base::failure&) {  // it has ended meanwhile
+      continue;
+    }
     std::ranges::replace(line, '\0', ' ');
     if (line.starts_with(EBB_PROGRAM) && has(line, run + " ")) out.push_back(std::stoi(name));
   }
