@@ -148,6 +148,10 @@ std::string claim_table(const Study& study) {
   return text_table(rows, columns);
 }
 
+void say_skipped(const Study& study, const std::string& missing) {
+  complain() << study.name << ": skipped: " << printable(missing) << '\n';
+}
+
 int run_one(const Study& study, StudyRunOptions options) {
   std::unique_ptr<Progress> drawn;
   options.progress = [&](std::int64_t done, std::int64_t total) {
@@ -159,7 +163,7 @@ int run_one(const Study& study, StudyRunOptions options) {
   const StudyOutcome outcome = run_study(study, options);
   drawn.reset();
   if (!outcome.skipped.empty()) {
-    complain() << study.name << ": skipped: " << printable(outcome.skipped) << '\n';
+    say_skipped(study, outcome.skipped);
     return skipped_status;
   }
   for (const std::string& failure : outcome.failures)
@@ -251,8 +255,15 @@ int report_studies(const std::vector<Study>& studies, const StudyCommand& comman
 int check_studies(const std::vector<Study>& studies, const StudyCommand& command) {
   std::random_device random;
   int status = 0;
+  bool skipped = false, checked = false;
   for (const Study* const study : chosen(studies, command)) {
     const StudyRunOptions options = options_of(command, command.out.empty() ? command.runs : command.out);
+    if (const std::string missing = StudyData(options.data, study->data).missing(); !missing.empty()) {
+      say_skipped(*study, missing);
+      skipped = true;
+      continue;
+    }
+    checked = true;
     std::set<std::string> problems;
     for (int trial = 0; trial < command.trials; ++trial)
       if (const std::string problem = check_study(*study, options, random()); !problem.empty())
@@ -262,7 +273,7 @@ int check_studies(const std::vector<Study>& studies, const StudyCommand& command
     else if (command.trials == 1) std::cout << study->name << ": one trial again, the same bytes\n";
     else std::cout << study->name << ": " << command.trials << " trials again, the same bytes\n";
   }
-  return status;
+  return skipped && !checked ? skipped_status : status;
 }
 
 }  // namespace ebb

@@ -295,6 +295,10 @@ BOOST_AUTO_TEST_CASE(studies_whose_data_are_missing_are_skipped_with_a_message) 
   BOOST_TEST(has(run.output, "mnist"));
   BOOST_TEST(studies("run needy wrong" + out_of(folder.path()), nowhere).status == 3);
   BOOST_TEST(!fs::exists(folder / "needy"));
+  const Finished check = studies("check needy" + out_of(folder.path()), nowhere);
+  BOOST_TEST(check.status == 77, check.output);
+  BOOST_TEST(has(check.output, "needy: skipped: "), check.output);
+  BOOST_TEST(studies("check needy wrong" + out_of(folder.path()), nowhere).status == 0);
 }
 
 BOOST_AUTO_TEST_CASE(studies_find_their_data_and_keep_to_them) {
