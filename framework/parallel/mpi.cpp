@@ -8,10 +8,13 @@
 #include <chrono>
 #include <climits>
 #include <cmath>
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <iostream>
+#include <mutex>
 #include <thread>
 
 #include "framework/parallel/mpi_module.h"
@@ -68,6 +71,36 @@ std::vector<fs::path> places() {
   return out;
 }
 
+// Ends the process unless it is gone in time: MPI_Init cannot be given up.
+class Deadline {
+ public:
+  explicit Deadline(double seconds) : thread_([this, seconds] { watch(seconds); }) {}
+  ~Deadline() {
+    {
+      const std::scoped_lock lock(mutex_);
+      over_ = true;
+    }
+    end_.notify_one();
+    thread_.join();
+  }
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+
+ private:
+  void watch(double seconds) {
+    std::unique_lock lock(mutex_);
+    if (end_.wait_for(lock, std::chrono::duration<double>(std::min(seconds, 1e6)), [this] { return over_; })) return;
+    std::cerr << text("[mpi] got no connection of all ranks for ", rounded(seconds, 3),
+                      " s; wanted every rank to join; see whether one hangs or has ended\n");
+    std::_Exit(1);
+  }
+
+  std::mutex mutex_;
+  std::condition_variable end_;
+  bool over_ = false;
+  std::thread thread_;
+};
+
 }  // namespace
 
 bool started_by_mpi() {
@@ -106,7 +139,7 @@ class MpiRanks::Module {
  private:
   bool open(const fs::path& file, std::string& why) {
     std::error_code error;
-    return fs::exists(file, error) && take(::dlopen(file.c_str(), how), file.string(), why);
+    return fs::is_regular_file(file, error) && take(::dlopen(file.c_str(), how), file.string(), why);
   }
 
   bool open_by_name(const std::string& name) {
@@ -139,7 +172,10 @@ MpiRanks::MpiRanks(MpiOptions options) : launcher_(::getppid()) {
   set_timeout(options.timeout);
   module_ = std::make_unique<Module>();
   int turns = 0;
-  check((*module_)->join(&rank_, &size_, &turns));
+  {
+    const Deadline deadline(options_.timeout);
+    check((*module_)->join(&rank_, &size_, &turns));
+  }
   joined = true;
   if (size_ != announced() && announced() > 1)
     fail("mpi",
@@ -213,6 +249,8 @@ std::string MpiRanks::missing() const {
 void MpiRanks::wait() {
   using namespace std::chrono_literals;
   const auto begun = Clock::now();
+  auto last_look = begun;
+  double waited = 0;
   for (int looks = 0;; ++looks) {
     int pending = 0;
     check((*module_)->look(&pending));
@@ -222,10 +260,13 @@ void MpiRanks::wait() {
       fail("mpi", text(call_, ' ', calls_, ", given up by this rank"), "ranks that go on together", newest);
     }
     if (looks < 64) continue;
-    const std::chrono::duration<double> waited = Clock::now() - begun;
-    broken_ = waited.count() > options_.timeout || ::getppid() != launcher_;
-    if (waited.count() > options_.timeout)
-      fail("mpi", text("nothing from ", missing(), " for ", rounded(waited.count(), 2), " s, in ", call_, ' ', calls_),
+    // A process that was stopped itself, alone or with all others, has not waited meanwhile.
+    const std::chrono::duration<double> since_look = Clock::now() - last_look;
+    last_look = Clock::now();
+    waited += std::min(since_look.count(), 1.0);
+    broken_ = waited > options_.timeout || ::getppid() != launcher_;
+    if (waited > options_.timeout)
+      fail("mpi", text("nothing from ", missing(), " for ", rounded(waited, 3), " s, in ", call_, ' ', calls_),
            text("a message to rank ", rank_), text("see whether it hangs or cannot be reached; ", newest));
     if (broken_) fail("mpi", "a launcher that has ended", "one that holds the ranks together", newest);
     // What comes during a nap waits for an eighth longer at most.

@@ -27,7 +27,8 @@ bool started_by_mpi();
 /// leaves its cores to those that compute. Threads may take turns in calling. A Trainer takes it as its last argument.
 class MpiRanks : public Communicator {
  public:
-  /// Joins the others. Once in a process.
+  /// Joins the others. Once in a process, which ends with status 1 and a message when not all have come within the
+  /// timeout: MPI_Init cannot be given up.
   /// \throws Error when no launcher has started this process, there is no module for its MPI, or MPI cannot connect the
   /// ranks.
   explicit MpiRanks(MpiOptions options = {});

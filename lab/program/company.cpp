@@ -62,7 +62,7 @@ Company::Company() {
   if (parallel::started_by_mpi()) {
     mpi_ = std::make_unique<parallel::MpiRanks>();
   } else if (variable("SLURM_PROCID") == "0" && std::atoi(variable("SLURM_STEP_NUM_TASKS").c_str()) > 1) {
-    std::cerr << "ebb: srun has started " << std::atoi(variable("SLURM_STEP_NUM_TASKS").c_str())
+    std::cerr << "ebb: srun has started " << variable("SLURM_STEP_NUM_TASKS")
               << " tasks, each of which trains by itself; srun --mpi=pmix makes them one training\n";
   }
 }

@@ -33,6 +33,11 @@ class Company {
   // \throws Error naming two ranks that differ.
   void begin(const Recipe& recipe);
 
+  // \throws Error naming two ranks that were given different commands.
+  void require_same_command(const std::string& command) {
+    ranks().agree("command", command, "give all ranks the same");
+  }
+
   // \throws Error naming the key, two ranks and their values. Keys that do not change a training may differ.
   void require_same(const Recipe& recipe);
 

@@ -128,6 +128,7 @@ int follow(Company& company, const Recipe& recipe, const std::optional<PixelStat
 }
 
 int train(const TrainCommand& command, Company& company) {
+  company.require_same_command(command.print_recipe ? "train --print-recipe" : "train");
   Recipe recipe = find_recipe(command.what, command.extensions);
   if (company.leads()) tell_of_changes(command.what);
   apply_settings(recipe, command.settings);
@@ -172,6 +173,9 @@ std::optional<PixelStatistics> share(Company& company, const std::optional<Pixel
 }
 
 int resume(const ResumeCommand& command, Company& company) {
+  std::string changes = "resume";
+  for (const std::string& setting : command.settings) changes += " --set " + setting;
+  company.require_same_command(changes + (command.allow_change ? " --allow-change" : ""));
   if (!company.leads()) {
     Recipe recipe = recipe_from_toml(company.share({}), "the recipe of rank 0", command.extensions);
     if (const char* const own = std::getenv("EBB_DATA"); own != nullptr && *own != '\0') recipe.data_dir.clear();

@@ -17,7 +17,6 @@
 #include "framework/compute/kept_weights.h"
 #include "framework/nn/eval_mode.h"
 #include "framework/ops/loss.h"
-#include "framework/ops/shape.h"
 #include "framework/parallel/shards.h"
 #include "framework/tensor/error.h"
 #include "framework/tensor/memory.h"
@@ -90,15 +89,15 @@ class Rehearsal {
     start_thread();
     // One batch at hand, some ahead, and one that is being made.
     const std::int64_t shard = (batch + options_.shards - 1) / options_.shards;
-    const std::int64_t part = options_.shards > 1 ? shard * own_ : batch, pass = together_ ? part : shard;
+    const std::int64_t part = options_.shards > 1 ? shard * own_ : batch;
+    // A norm wants two values of a channel, which a part of so small a batch need not have.
+    const std::int64_t pass = options_.shards > 1 ? std::max<std::int64_t>(2, together_ ? part : shard) : part;
     std::vector<Tensor> images, labels;
     for (std::int64_t i = 0; i < train_.options().prefetch + 2; ++i) {
       images.push_back(images_of(part));
-      labels.push_back(shares() ? Tensor::zeros({part, train_.dataset().classes()})
-                                : Tensor::zeros({part}, DType::i64));
+      labels.push_back(labels_of(part));
     }
-    const Tensor taken = pass < part ? images_of(pass) : images[0];
-    const Tensor taken_labels = pass < part ? slice(labels[0], 0, 0, pass).value() : labels[0];
+    const Tensor taken = pass == part ? images[0] : images_of(pass), taken_labels = labels_of(pass);
     std::vector<State> sums;
     while (static_cast<std::int64_t>(sums.size()) < sums_) sums.push_back(model_.state());
     std::vector<State> kept;
@@ -120,6 +119,10 @@ class Rehearsal {
 
  private:
   Tensor images_of(std::int64_t count) const { return Tensor::zeros(train_.dataset().sample_shape().insert(0, count)); }
+
+  Tensor labels_of(std::int64_t count) const {
+    return shares() ? Tensor::zeros({count, train_.dataset().classes()}) : Tensor::zeros({count}, DType::i64);
+  }
 
   bool shares() const {
     const Augmentation& augment = train_.options().augment;

@@ -153,6 +153,23 @@ BOOST_FIXTURE_TEST_CASE(that_do_not_find_each_other_are_told, SmallData) {
   BOOST_TEST(has(alone.output, "srun has started 2 tasks, each of which trains by itself"), alone.output);
 }
 
+// Commands that differ are named before anything is done.
+BOOST_FIXTURE_TEST_CASE(of_different_commands_are_told_apart, SmallData) {
+  const Launcher launcher = launchers().front();
+  BOOST_REQUIRE(test::ebb(train("run", test::cut())).status == 0);
+  const auto refused = [&](const std::string& first, const std::string& second) {
+    const Finished done = test::shell(
+        text("timeout 100 ", launcher.command, "1 ", EBB_PROGRAM, ' ', first, " : -np 1 ", EBB_PROGRAM, ' ', second));
+    BOOST_TEST(done.status != 0, done.output);
+    return done.output;
+  };
+  const std::string settings = refused(resume("run"), resume("run") + " --set epochs=3 --allow-change");
+  BOOST_TEST(has(settings, "[command] got resume on rank 0, resume --set epochs=3 --allow-change on rank 1"), settings);
+  const std::string both = refused(train("other", test::cut()), resume("run"));
+  BOOST_TEST(has(both, "[command] got train on rank 0, resume on rank 1"), both);
+  BOOST_TEST(!std::filesystem::exists(root / "other"), both);
+}
+
 // Other commands than those that share their work.
 BOOST_FIXTURE_TEST_CASE(do_no_command_twice, SmallData) {
   const Launcher launcher = launchers().front();

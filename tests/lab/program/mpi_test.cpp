@@ -180,6 +180,29 @@ BOOST_AUTO_TEST_CASE(a_rank_that_hangs_is_named) {
   }
 }
 
+// All ranks are held up, as by a batch system or a laptop's lid, for longer than one would be waited for.
+BOOST_AUTO_TEST_CASE(a_job_that_was_suspended_goes_on) {
+  constexpr int patience = test::instrumented ? 10 : 2;
+  for (const Launcher& launcher : launchers()) {
+    const std::string name = "suspended_" + launcher.name, run_path = (root / name).string();
+    const Job job(
+        on(launcher, 2, train(name, cut(400) + text("--set comm_timeout=", patience, " --set save_steps=30 "))),
+        root / (name + ".out"));
+    wait_for_checkpoint(root / name);
+    const std::vector<int> ranks = processes(run_path);
+    BOOST_REQUIRE(ranks.size() == 2u);
+    for (const int rank : ranks) ::kill(rank, SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::seconds(patience + 2));
+    for (const int rank : ranks) ::kill(rank, SIGCONT);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    ::kill(ranks.front(), SIGTERM);
+    const Finished stopped = job.finish(60);
+    BOOST_TEST(stopped.status == 128 + SIGTERM, stopped.output);
+    BOOST_TEST(has(stopped.output, "saved; go on with"), stopped.output);
+    BOOST_TEST(all_gone(run_path), launcher.name);
+  }
+}
+
 // Seconds of processor time that a process has used.
 double used(int process) {
   const std::string line = test::read(text("/proc/", process, "/stat"));

@@ -54,6 +54,21 @@ struct Faulty : Layer {
   Var forward(const Var&) override { fail("faulty", "images", "nothing"); }
 };
 
+// The second one of some that never exchange anything.
+class Rank : public parallel::Communicator {
+ public:
+  explicit Rank(int size) : size_(size) {}
+  int rank() const override { return 1; }
+  int size() const override { return size_; }
+  void broadcast(std::span<std::byte>, int) override {}
+  void gather(std::span<const std::byte>, std::span<const std::int64_t>, std::span<std::byte>) override {}
+  void exchange(std::span<const std::byte>, std::span<const std::int64_t>, std::span<std::byte>,
+                std::span<const std::int64_t>) override {}
+
+ private:
+  int size_;
+};
+
 BOOST_AUTO_TEST_SUITE(memory_estimates)
 
 // What the pool has taken from the system when the training is over, checkpoints included.
@@ -121,15 +136,7 @@ BOOST_AUTO_TEST_CASE(shards_need_less) {
   const auto need = [&](const TrainerOptions& options, const parallel::Communicator& ranks) {
     return estimate_memory(*whole.model, whole.optimizer, options, whole.train, 256, ranks).need;
   };
-  struct Rank : parallel::Communicator {
-    int rank() const override { return 1; }
-    int size() const override { return 2; }
-    void broadcast(std::span<std::byte>, int) override {}
-    void gather(std::span<const std::byte>, std::span<const std::int64_t>, std::span<std::byte>) override {}
-    void exchange(std::span<const std::byte>, std::span<const std::int64_t>, std::span<std::byte>,
-                  std::span<const std::int64_t>) override {}
-  };
-  const Rank half;
+  const Rank half(2);
   const double all = need({}, parallel::alone()), cut = need({.shards = 8}, parallel::alone()),
                cut_half = need({.shards = 8}, half),
                together = need({.shards = 8, .batch_norm_over = BatchNormOver::batch}, parallel::alone()),
@@ -154,6 +161,21 @@ BOOST_AUTO_TEST_CASE(shards_need_less) {
     BOOST_TEST(estimated < 1.6 * measured);
   }
   parallel::set_thread_count(2);
+}
+
+// A quarter of a rehearsal's batch, in as many shards as it has samples, before norms of maps of one pixel: no rank may
+// refuse what others train.
+BOOST_AUTO_TEST_CASE(norms_of_single_pixels_are_rehearsed_in_any_shards) {
+  SomeTraining t("mobilenetv2", {8, 8, 1}, 64);
+  for (const BatchNormOver over : {BatchNormOver::shard, BatchNormOver::batch})
+    for (const int ranks : {1, 2, 4}) {
+      const Rank one(ranks);
+      const parallel::Communicator& all =
+          ranks == 1 ? parallel::alone() : static_cast<const parallel::Communicator&>(one);
+      const TrainerOptions options{.shards = 4, .batch_norm_over = over};
+      BOOST_CHECK_NO_THROW(estimate_memory(*t.model, t.optimizer, options, t.train, 4, all));
+      BOOST_CHECK_NO_THROW(estimate_memory(*t.model, t.optimizer, options, t.train, 64, all));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(ranks_of_a_machine_share_it) {
