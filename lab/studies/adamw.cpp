@@ -82,27 +82,14 @@ std::string listed(const std::array<double, 7>& strengths) {
 }
 
 Plot accuracies(const Results& results) {
-  Plot plot{.title = "Test accuracy", .unit = "%", .x = "strength of decay: number of the lambda", .curves = {}};
-  plot.x_names = results.levels("strength");
-  int colour = 0;
-  for (const std::string kind : {"adamw", "adam + l2"}) {
-    const std::string shade = "var(--c" + std::to_string(colour) + ")";
-    Curve dots{.title = {}, .points = {}, .faint = true, .dots = true, .colour = shade},
-        mean{.title = kind == "adamw" ? "AdamW: lambda " + listed(of_adamw) : "Adam with L2: lambda " + listed(of_l2),
-             .points = {},
-             .dots = true,
-             .colour = shade};
-    for (std::size_t level = 0; level < plot.x_names.size(); ++level) {
-      const std::vector<double> values =
-          results.values("test accuracy", {{"kind", kind}, {"strength", plot.x_names[level]}});
-      const double x = static_cast<double>(level) + 0.2 * (colour - 0.5);
-      for (const double value : values) dots.points.emplace_back(x, value);
-      mean.points.emplace_back(x, mean_of(values));
-    }
-    plot.curves.push_back(std::move(dots)), plot.curves.push_back(std::move(mean));
-    ++colour;
-  }
-  return plot;
+  const auto of = [](const std::string& title, const char* kind) {
+    return LevelSeries{.title = title, .measured = "test accuracy", .arm = {{"kind", kind}}};
+  };
+  return series_over_levels(
+      {.title = "Test accuracy", .unit = "%", .x = "strength of decay: number of the lambda", .curves = {}}, results,
+      "strength",
+      {of("AdamW: lambda " + listed(of_adamw), "adamw"), of("Adam with L2: lambda " + listed(of_l2), "adam + l2")},
+      0.2);
 }
 
 }  // namespace

@@ -80,24 +80,12 @@ void run(const Trial& trial, Record& record) {
 }
 
 Plot errors(const Results& results) {
-  Plot plot{.title = "Test error", .unit = "%", .x = "lambda", .curves = {}};
-  plot.x_names = results.levels("lambda");
-  int colour = 0;
-  for (const std::string& decayed : results.levels("decayed")) {
-    const std::string shade = "var(--c" + std::to_string(colour) + ")";
-    Curve dots{.title = {}, .points = {}, .faint = true, .dots = true, .colour = shade},
-        mean{.title = "decay of " + decayed, .points = {}, .colour = shade};
-    for (std::size_t level = 0; level < plot.x_names.size(); ++level) {
-      const std::vector<double> values =
-          results.values("test error", {{"decayed", decayed}, {"lambda", plot.x_names[level]}});
-      const double x = static_cast<double>(level) + 0.1 * (colour - 0.5);
-      for (const double value : values) dots.points.emplace_back(x, value);
-      mean.points.emplace_back(x, mean_of(values));
-    }
-    plot.curves.push_back(std::move(dots)), plot.curves.push_back(std::move(mean));
-    ++colour;
-  }
-  return plot;
+  std::vector<LevelSeries> series;
+  for (const std::string& decayed : results.levels("decayed"))
+    series.push_back(
+        {.title = "decay of " + decayed, .measured = "test error", .arm = {{"decayed", decayed}}, .line = true});
+  return series_over_levels({.title = "Test error", .unit = "%", .x = "lambda", .curves = {}}, results, "lambda",
+                            series, 0.1);
 }
 
 }  // namespace

@@ -77,27 +77,12 @@ void run(const Trial& trial, Record& record) {
 }
 
 Plot errors(const Results& results) {
-  Plot plot{.title = "Test error", .unit = "%", .x = "quarters of the training", .curves = {}};
-  plot.x_names = results.levels("quarters");
-  int colour = 0;
-  for (const std::string window : {"until", "from"}) {
-    const std::string shade = "var(--c" + std::to_string(colour) + ")";
-    Curve dots{.title = {}, .points = {}, .faint = true, .dots = true, .colour = shade},
-        mean{.title = window == "until" ? "decay until there" : "decay from there on",
-             .points = {},
-             .dots = true,
-             .colour = shade};
-    for (std::size_t level = 0; level < plot.x_names.size(); ++level) {
-      const std::vector<double> values =
-          results.values("test error", {{"window", window}, {"quarters", plot.x_names[level]}});
-      const double x = static_cast<double>(level) + 0.1 * (colour - 0.5);
-      for (const double value : values) dots.points.emplace_back(x, value);
-      mean.points.emplace_back(x, mean_of(values));
-    }
-    plot.curves.push_back(std::move(dots)), plot.curves.push_back(std::move(mean));
-    ++colour;
-  }
-  return plot;
+  const auto of = [](const std::string& title, const char* window) {
+    return LevelSeries{.title = title, .measured = "test error", .arm = {{"window", window}}};
+  };
+  return series_over_levels({.title = "Test error", .unit = "%", .x = "quarters of the training", .curves = {}},
+                            results, "quarters", {of("decay until there", "until"), of("decay from there on", "from")},
+                            0.1);
 }
 
 }  // namespace

@@ -60,18 +60,20 @@ std::vector<Curve> course(const Results& results, const CourseOptions& options) 
   return out;
 }
 
-Plot over_levels(Plot plot, const Results& results, const std::string& factor, const std::vector<std::string>& measures,
-                 double apart) {
+Plot series_over_levels(Plot plot, const Results& results, const std::string& factor,
+                        const std::vector<LevelSeries>& series, double apart) {
   plot.x_names = results.levels(factor);
-  for (std::size_t number = 0; number < measures.size(); ++number) {
+  for (std::size_t number = 0; number < series.size(); ++number) {
+    const LevelSeries& one = series[number];
     const std::string shade = text("var(--c", number, ')');
     Curve dots{.title = {}, .points = {}, .faint = true, .dots = true, .colour = shade};
-    Curve mean{.title = measures[number], .points = {}, .dots = true, .colour = shade};
-    const double beside = apart * (static_cast<double>(number) - static_cast<double>(measures.size() - 1) / 2);
+    Curve mean{.title = one.title, .points = {}, .dots = !one.line, .colour = shade};
+    const double beside = apart * (static_cast<double>(number) - static_cast<double>(series.size() - 1) / 2);
     for (std::size_t level = 0; level < plot.x_names.size(); ++level) {
-      const Arm arm{{factor, plot.x_names[level]}};
-      if (!results.has(measures[number], arm)) continue;
-      const std::vector<double> values = results.values(measures[number], arm);
+      Arm arm = one.arm;
+      arm[factor] = plot.x_names[level];
+      if (!results.has(one.measured, arm)) continue;
+      const std::vector<double> values = results.values(one.measured, arm);
       const double x = static_cast<double>(level) + beside;
       for (const double value : values) dots.points.emplace_back(x, value);
       mean.points.emplace_back(x, mean_or_nan(values));
@@ -79,6 +81,13 @@ Plot over_levels(Plot plot, const Results& results, const std::string& factor, c
     plot.curves.push_back(std::move(dots)), plot.curves.push_back(std::move(mean));
   }
   return plot;
+}
+
+Plot over_levels(Plot plot, const Results& results, const std::string& factor, const std::vector<std::string>& measures,
+                 double apart) {
+  std::vector<LevelSeries> series;
+  for (const std::string& measure : measures) series.push_back({.title = measure, .measured = measure, .arm = {}});
+  return series_over_levels(std::move(plot), results, factor, series, apart);
 }
 
 Plot over_first_level(Plot plot, const Results& results, const std::string& factor,

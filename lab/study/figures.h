@@ -35,6 +35,18 @@ std::vector<Curve> course(const Results& results, const CourseOptions& options);
 Plot over_first_level(Plot plot, const Results& results, const std::string& factor,
                       const std::vector<std::string>& measures, double apart = 0);
 
+/// Numbers over the levels of a factor that belong together.
+struct LevelSeries {
+  std::string title;     ///< In the legend.
+  std::string measured;  ///< A number of each trial.
+  Arm arm = {};          ///< Of the arms that agree with it.
+  bool line = false;     ///< Whether a line joins the means.
+};
+
+/// Each series with every pair as faint dots and their mean as dots; see over_first_level() for the others.
+Plot series_over_levels(Plot plot, const Results& results, const std::string& factor,
+                        const std::vector<LevelSeries>& series, double apart = 0);
+
 /// As over_first_level(), the numbers themselves with their mean, on a linear axis.
 Plot over_levels(Plot plot, const Results& results, const std::string& factor, const std::vector<std::string>& measures,
                  double apart = 0);
