@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "framework/tensor/tensor.h"
@@ -26,9 +27,10 @@ class KeptWeights {
     Entry* const entry = find(weight, kind);
     if (entry == nullptr) return nullptr;
     if (!entry->made.defined() || entry->version != weight.version() || entry->made.size() != numbers) {
-      entry->made = Tensor({numbers}, DType::f32);
+      Tensor made({numbers}, DType::f32);
+      make(made.mutable_data<float>());
+      entry->made = std::move(made);
       entry->version = weight.version();
-      make(entry->made.mutable_data<float>());
     }
     return entry->made.data<float>();
   }

@@ -13,8 +13,8 @@ void winograd_gather(const Gather<float>& args, const kernels::Winograd& kernel)
 /// Numbers of the weights' transforms, which Gather::packed may keep. The same for any number of images.
 std::int64_t packed_winograd_weights(const Gather<float>& args, const kernels::Winograd& kernel);
 
-/// So many, where winograd_gather() would make them all before anything else; 0 where it makes them bit by bit, for few
-/// images beside large weights.
+/// So many, where winograd_gather() would make them all before anything else; 0 where it makes them piece by piece, for
+/// few images beside large weights.
 std::int64_t whole_winograd_weights(const Gather<float>& args, const kernels::Winograd& kernel);
 
 /// Writes packed_winograd_weights() numbers.

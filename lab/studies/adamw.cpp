@@ -57,14 +57,7 @@ void on_images(const Trial& trial, Record& record) {
       trial.data->train(images),
       {.batch = batch, .seed = trial.pair, .drop_last = true, .augment = {.label_noise = label_noise}, .prefetch = 0});
   Adam optimizer(model, {.lr = lr, .schedule = cosine(epochs * train.batches()), .decay = decay_of(trial)});
-  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-    const Epoch order = train.epoch(epoch);
-    for (std::int64_t i = 0; i < order.size(); ++i) {
-      const Batch one = order[i];
-      workloads::gradients(model, {one.images, one.labels});
-      optimizer.step();
-    }
-  }
+  workloads::train(model, optimizer, train, epochs);
   model.eval();
   record.put_validation("accuracy", score(model, trial.data->validation(images)));
   record.put("test accuracy", 100 * accuracy_on(model, trial.data->test(images).images()));

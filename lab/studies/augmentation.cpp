@@ -137,14 +137,7 @@ Trained trained(const Trial& trial, double lambda) {
                      {.batch = 64, .seed = trial.pair, .drop_last = true, .augment = changes(trial), .prefetch = 0});
   Sgd optimizer(
       net, {.lr = 0.05, .momentum = 0.9, .schedule = cosine(epochs * train.batches()), .decay = coupled_l2(lambda)});
-  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-    const Epoch order = train.epoch(epoch);
-    for (std::int64_t i = 0; i < order.size(); ++i) {
-      const Batch one = order[i];
-      workloads::gradients(net, {one.images, one.labels});
-      optimizer.step();
-    }
-  }
+  workloads::train(net, optimizer, train, epochs);
   net.eval();
   return {100 * (1 - accuracy_on(net, trial.data->test(images).images())), score(net, trial.data->validation(images))};
 }

@@ -92,14 +92,7 @@ Trained trained(const Trial& trial, double lambda) {
       of.images == all.size() ? all : select(all, split(all, 0.2, {.seed = trial.pair}).held_out),
       {.batch = batch, .seed = trial.pair, .drop_last = true, .augment = {.label_noise = 0.2}, .prefetch = 0});
   Adam optimizer(*net, {.lr = lr, .schedule = cosine(of.epochs * train.batches()), .decay = decoupled_lr(lambda)});
-  for (std::int64_t epoch = 0; epoch < of.epochs; ++epoch) {
-    const Epoch order = train.epoch(epoch);
-    for (std::int64_t i = 0; i < order.size(); ++i) {
-      const Batch one = order[i];
-      workloads::gradients(*net, {one.images, one.labels});
-      optimizer.step();
-    }
-  }
+  workloads::train(*net, optimizer, train, of.epochs);
   net->eval();
   return {100 * (1 - accuracy_on(*net, trial.data->test(images).images())),
           score(*net, trial.data->validation(images))};

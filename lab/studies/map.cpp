@@ -72,14 +72,7 @@ Cell trained(const Trial& trial, std::size_t i, std::size_t j) {
       trial.data->train(images),
       {.batch = batch, .seed = trial.pair, .drop_last = true, .augment = {.label_noise = 0.2}, .prefetch = 0});
   const std::unique_ptr<Optimizer> optimizer = optimizer_of(trial, *model, setting(trial.arm, i, j));
-  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-    const Epoch order = train.epoch(epoch);
-    for (std::int64_t k = 0; k < order.size(); ++k) {
-      const Batch one = order[k];
-      workloads::gradients(*model, {one.images, one.labels});
-      optimizer->step();
-    }
-  }
+  workloads::train(*model, *optimizer, train, epochs);
   model->eval();
   const double error = 100 * (1 - accuracy_on(*model, trial.data->test(images).images()));
   return {half_decades(i), half_decades(j), std::isfinite(error) ? std::min(90.0, error) : 90,

@@ -123,14 +123,7 @@ void on_images(const Trial& trial, Record& record) {
                       .momentum = 0.9,
                       .schedule = cosine(epochs * train.batches()),
                       .decay = coupled_l2(trial.number("lambda"))});
-  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-    const Epoch order = train.epoch(epoch);
-    for (std::int64_t i = 0; i < order.size(); ++i) {
-      const Batch one = order[i];
-      workloads::gradients(net, {one.images, one.labels});
-      optimizer.step();
-    }
-  }
+  workloads::train(net, optimizer, train, epochs);
   net.eval();
   const Loader test(trial.data->test(images).images(), {.batch = attacked_images, .shuffle = false, .prefetch = 0});
   const Batch one = test.epoch(0)[0];

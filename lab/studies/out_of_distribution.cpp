@@ -124,14 +124,7 @@ void train(workloads::SmallCnn& net, const Trial& trial) {
                       .momentum = 0.9,
                       .schedule = cosine(epochs * batches.batches()),
                       .decay = coupled_l2(trial.number("lambda"))});
-  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-    const Epoch order = batches.epoch(epoch);
-    for (std::int64_t i = 0; i < order.size(); ++i) {
-      const Batch one = order[i];
-      workloads::gradients(net, {one.images, one.labels});
-      optimizer.step();
-    }
-  }
+  workloads::train(net, optimizer, batches, epochs);
   net.eval();
 }
 

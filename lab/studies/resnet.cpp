@@ -58,16 +58,7 @@ void on_images(const Trial& trial, Record& record) {
   Sgd optimizer(groups(net, {{"in front of norms", path("*conv*"), {.decay = decay}},
                              {"rest", everything_else(), {.decay = whole ? decay : no_decay()}}}),
                 {.lr = 0.05, .momentum = 0.9, .schedule = cosine(epochs * train.batches())});
-  double training = 0;
-  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-    const Epoch order = train.epoch(epoch);
-    training = 0;
-    for (std::int64_t i = 0; i < order.size(); ++i) {
-      const Batch one = order[i];
-      training += workloads::gradients(net, {one.images, one.labels}) / static_cast<double>(order.size());
-      optimizer.step();
-    }
-  }
+  const double training = workloads::train(net, optimizer, train, epochs);
   net.eval();
   record.put("training loss", training);
   record.put_validation("accuracy", score(net, trial.data->validation(images)));

@@ -84,14 +84,7 @@ void on_images(const Trial& trial, Record& record) {
       {.batch = batch, .seed = trial.pair, .drop_last = true, .augment = {.label_noise = 0.2}, .prefetch = 0});
   const auto optimizer = optimizer_of(
       model, [&](const std::string& role) { return trial.word(role) == "yes"; }, epochs * train.batches());
-  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-    const Epoch order = train.epoch(epoch);
-    for (std::int64_t i = 0; i < order.size(); ++i) {
-      const Batch one = order[i];
-      workloads::gradients(model, {one.images, one.labels});
-      optimizer->step();
-    }
-  }
+  workloads::train(model, *optimizer, train, epochs);
   model.eval();
   const Said said = on_all(model, trial.data->test(images).images(), 10);
   record.put("test error", 100 * (1 - workloads::accuracy(said.logits, said.labels)));

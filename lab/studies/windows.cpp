@@ -58,14 +58,7 @@ void on_images(const Trial& trial, Record& record) {
                         .schedule = cosine(steps),
                         .decay = decay_of(trial.word("window"), static_cast<std::int64_t>(trial.number("quarters")),
                                           steps, coupled_l2(lambda))});
-  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-    const Epoch order = train.epoch(epoch);
-    for (std::int64_t i = 0; i < order.size(); ++i) {
-      const Batch one = order[i];
-      workloads::gradients(model, {one.images, one.labels});
-      optimizer.step();
-    }
-  }
+  workloads::train(model, optimizer, train, epochs);
   model.eval();
   record.put("test error", 100 * (1 - accuracy_on(model, trial.data->test(images).images())));
   record.put("norm", norm(model.fc1->weight.value()));

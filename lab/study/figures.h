@@ -43,7 +43,9 @@ struct LevelSeries {
   bool line = false;     ///< Whether a line joins the means.
 };
 
-/// Each series with every pair as faint dots and their mean as dots; see over_first_level() for the others.
+/// Each series with every pair as faint dots and their mean as dots, beside the others by `apart` of a level. Levels
+/// without its number are left out.
+/// \param plot title, unit and x.
 Plot series_over_levels(Plot plot, const Results& results, const std::string& factor,
                         const std::vector<LevelSeries>& series, double apart = 0);
 

@@ -107,4 +107,18 @@ double gradients(Layer& model, const Batch& batch) {
   return loss.item();
 }
 
+double train(Layer& model, Optimizer& optimizer, const Loader& train, std::int64_t epochs) {
+  double loss = 0;
+  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
+    const Epoch order = train.epoch(epoch);
+    loss = 0;
+    for (std::int64_t i = 0; i < order.size(); ++i) {
+      const ebb::Batch one = order[i];
+      loss += gradients(model, {one.images, one.labels}) / static_cast<double>(order.size());
+      optimizer.step();
+    }
+  }
+  return loss;
+}
+
 }  // namespace ebb::workloads

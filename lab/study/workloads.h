@@ -6,12 +6,14 @@
 #include <memory>
 #include <optional>
 
+#include "data/loader.h"
 #include "framework/nn/batch_norm.h"
 #include "framework/nn/conv2d.h"
 #include "framework/nn/group_norm.h"
 #include "framework/nn/layer.h"
 #include "framework/nn/layer_norm.h"
 #include "framework/nn/linear.h"
+#include "optim/optimizer.h"
 
 namespace ebb::workloads {
 
@@ -118,5 +120,9 @@ double accuracy(const Tensor& logits, const Tensor& labels);
 
 /// Cross-entropy and its gradients, which replace those there are. \returns the loss.
 double gradients(Layer& model, const Batch& batch);
+
+/// Steps of the optimizer on the batches of so many epochs, each with its gradients() alone. \returns the mean loss of
+/// the last epoch's batches.
+double train(Layer& model, Optimizer& optimizer, const Loader& train, std::int64_t epochs);
 
 }  // namespace ebb::workloads

@@ -210,22 +210,44 @@ std::string replaced(std::string line, const std::string& what, const std::strin
 }
 
 // The commands of docs/distributed.md, as they stand but for a small data set in the place of their recipe's and a run
-// directory of the test's. The two machines of its hostfile are this one, which a script stands for ssh to.
+// directory of the test's. The two machines of its hostfiles are this one: scripts stand for ssh to it and for srun.
 BOOST_FIXTURE_TEST_CASE(has_commands_that_work, SmallData) {
   if (!has(EBB_MPI_MODULES, "openmpi") || test::instrumented) return;
-  std::ofstream(root / "connect") << "#!/bin/sh\nshift\nexec sh -c \"$*\"\n";
-  std::filesystem::permissions(root / "connect", std::filesystem::perms::owner_all);
+  const auto script = [&](const char* name, const char* lines) {
+    std::ofstream(root / name) << "#!/bin/sh\n" << lines;
+    std::filesystem::permissions(root / name, std::filesystem::perms::owner_all);
+    return (root / name).string();
+  };
+  // Called as `connect [OPTION]... HOST COMMAND...`.
+  const std::string connect = script("connect",
+                                     "while case $1 in -*) true ;; *) false ;; esac; do shift; done\n"
+                                     "shift\n"
+                                     "exec sh -c \"$*\"\n");
+  const std::string srun = script("srun",
+                                  "tasks=1\n"
+                                  "while :; do\n"
+                                  "  case $1 in\n"
+                                  "    -N) tasks=$((tasks * $2)); shift ;;\n"
+                                  "    --ntasks-per-node=*) tasks=$((tasks * ${1#*=})) ;;\n"
+                                  "    --mpi=pmix | --cpus-per-task=*) ;;\n"
+                                  "    *) exec mpirun.openmpi --bind-to none -np $tasks \"$@\" ;;\n"
+                                  "  esac\n"
+                                  "  shift\n"
+                                  "done\n");
   std::istringstream page(test::read(EBB_SOURCE_DIR "/docs/distributed.md"));
-  std::string block, hosts;
-  int commands = 0, trained = 0, resumed = 0, on_hosts = 0;
+  std::string block, hosts, mpich_hosts;
+  int commands = 0, trained = 0, resumed = 0, on_hosts = 0, by_slurm = 0;
   for (std::string line; std::getline(page, line);) {
     if (line.starts_with("```")) {
       block = block.empty() ? line.substr(3) : "";
       continue;
     }
     if (block == "text" && has(line, " slots=")) hosts += line + '\n';
+    if (block == "text" && line.ends_with(":1")) mpich_hosts += line + '\n';
     if (block != "sh" || has(line, "tests/")) continue;
-    std::ofstream(root / "hosts") << hosts;
+    const bool mpich = has(line, " -f hosts ");
+    if (mpich && !has(EBB_MPI_MODULES, "mpich")) continue;
+    std::ofstream(root / "hosts") << (mpich ? mpich_hosts : hosts);
     ++commands;
     const std::string what = line;
     const std::size_t train = line.find("ebb train "), resume = line.find("ebb resume ");
@@ -239,20 +261,26 @@ BOOST_FIXTURE_TEST_CASE(has_commands_that_work, SmallData) {
       line = line.substr(0, resume + 11) + (root / "run").string();
       ++resumed;
     }
-    on_hosts += has(line, "--hostfile hosts") ? 1 : 0;
-    line = replaced(replaced(line, "ebb ", text(EBB_PROGRAM, ' ')), "mpirun ", "mpirun.openmpi ");
-    const Finished done =
-        test::shell(text("cd ", root.string(), "; export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ",
-                         "OMPI_MCA_rmaps_base_oversubscribe=1 EBB_DATA=", (root / "data").string(),
-                         " OMPI_MCA_plm_rsh_agent=", (root / "connect").string(), "; timeout 200 ", line));
+    on_hosts += has(line, "--hostfile hosts") || mpich ? 1 : 0;
+    by_slurm += line.starts_with("srun ") ? 1 : 0;
+    const bool ranks = line.starts_with("mpirun ") || line.starts_with("srun ");
+    line = replaced(replaced(line, "ebb ", text(EBB_PROGRAM, ' ')), "mpirun ",
+                    mpich ? "mpirun.mpich " : "mpirun.openmpi ");
+    line = replaced(line, "srun ", srun + ' ');
+    const Finished done = test::shell(text(
+        "cd ", root.string(), "; export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ",
+        "OMPI_MCA_rmaps_base_oversubscribe=1 EBB_DATA=", (root / "data").string(), " OMPI_MCA_plm_rsh_agent=", connect,
+        " HYDRA_LAUNCHER=ssh HYDRA_LAUNCHER_EXEC=", connect, "; timeout 200 ", line));
     BOOST_TEST(done.status == 0, what << ": " << done.output);
     BOOST_TEST(has(done.output, train != std::string::npos ? "test accuracy" : "it is finished"),
                what << ": " << done.output);
+    BOOST_TEST(has(done.output, "rank 1 on ") == (ranks && train != std::string::npos), what << ": " << done.output);
   }
-  BOOST_TEST(commands >= 7);
-  BOOST_TEST(trained >= 5);
+  BOOST_TEST(commands >= 8);
+  BOOST_TEST(trained >= 6);
   BOOST_TEST(resumed == 2);
-  BOOST_TEST(on_hosts == 1);
+  BOOST_TEST(on_hosts == (has(EBB_MPI_MODULES, "mpich") ? 2 : 1));
+  BOOST_TEST(by_slurm == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
