@@ -58,6 +58,20 @@ std::string joined(const std::vector<std::string>& all) {
 
 }  // namespace
 
+CommonKernels common_kernels(const std::vector<std::string>& sets) {
+  std::vector<std::string> common = words(sets.front());
+  for (const std::string& one : sets)
+    std::erase_if(common, [has = words(one)](const std::string& set) { return std::ranges::count(has, set) == 0; });
+  if (common.empty()) return {};
+  const auto better = [&](const std::string& one) { return words(one).front() != common.front(); };
+  const auto which = std::ranges::find_if(sets, better);
+  if (which == sets.end()) return {.name = common.front(), .words = {}};
+  return {.name = common.front(),
+          .words = text(common.front(), " kernels, the best that all ranks have: ", std::ranges::count_if(sets, better),
+                        " of ", sets.size(), " could use better ones, rank ", which - sets.begin(), ' ',
+                        words(*which).front())};
+}
+
 Company::Company() {
   if (parallel::started_by_mpi()) {
     mpi_ = std::make_unique<parallel::MpiRanks>();
@@ -77,12 +91,11 @@ void Company::begin(const Recipe& recipe) {
   all.agree("version", version(), remedy);
   all.agree("program", "SHA-256 " + sha256_file("/proc/self/exe"), remedy);
   all.agree("EBB_ARCH", variable("EBB_ARCH"), "set it on all machines, or on none");
-  std::vector<std::string> common = words(all.gather_texts(joined(instruction_sets())).front());
-  for (const std::string& one : all.gather_texts(joined(instruction_sets())))
-    std::erase_if(common, [has = words(one)](const std::string& set) { return std::ranges::count(has, set) == 0; });
+  const std::vector<std::string> sets = all.gather_texts(joined(instruction_sets()));
   if (variable("EBB_ARCH") == "not set") {
-    if (common.empty()) fail("kernels", "machines without a common instruction set", "processors of one kind");
-    set_instruction_set(common.front());
+    kernels_ = common_kernels(sets);
+    if (kernels_.name.empty()) fail("kernels", "machines without a common instruction set", "processors of one kind");
+    set_instruction_set(kernels_.name);
   }
   // Ranks that a launcher has bound to processors of their own have those to themselves.
   const std::string own = text(host(), ": ", own_processors());
@@ -159,12 +172,13 @@ std::string Company::header(const Session& session) {
   const GradientSize gradient = gradient_size(*session.model);
   std::int64_t bytes = 0;
   for (int r = 0; r < mpi_->size(); ++r) bytes = std::max(bytes, bytes_sent(gradient, r, mpi_->size(), shards));
-  return text(
-      counted(mpi_->size(), "rank"), " of ", mpi_->library(), " on ",
-      machines.size() == 1 ? *machines.begin() : text(machines.size(), " machines"), ", ", counted(shards, "shard"),
-      ", ", fewest_threads_ < most_threads_ ? text(fewest_threads_, " to ") : std::string(),
-      counted(most_threads_, "thread"), " each, up to ", grouped(bytes), " bytes of gradients a step and rank",
-      mpi_->takes_turns() ? "" : "; gradients are sent when all are complete: this MPI serves one thread alone", '\n');
+  return text(counted(mpi_->size(), "rank"), " of ", mpi_->library(), " on ",
+              machines.size() == 1 ? *machines.begin() : text(machines.size(), " machines"), ", ",
+              counted(shards, "shard"), ", ",
+              fewest_threads_ < most_threads_ ? text(fewest_threads_, " to ") : std::string(),
+              counted(most_threads_, "thread"), " each, up to ", grouped(bytes), " bytes of gradients a step and rank",
+              mpi_->takes_turns() ? "" : "; gradients are sent when all are complete: this MPI serves one thread alone",
+              kernels_.words.empty() ? "" : "; ", kernels_.words, '\n');
 }
 
 void require_no_company(const std::string& command) {

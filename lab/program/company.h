@@ -14,6 +14,15 @@
 
 namespace ebb {
 
+// What ranks of different processors can all compute with.
+struct CommonKernels {
+  std::string name;   // of the instruction set; empty where they have none in common
+  std::string words;  // that some could do better; empty where all have the same
+};
+
+// \param sets of each rank, the best one first, with blanks between them.
+CommonKernels common_kernels(const std::vector<std::string>& sets);
+
 // The ranks that a launcher of MPI has started, or this process alone. Rank 0 leads: it alone prints, writes and needs
 // the run directory. All ranks make the same calls in the same order.
 class Company {
@@ -65,6 +74,7 @@ class Company {
  private:
   std::unique_ptr<parallel::MpiRanks> mpi_;
   int fewest_threads_ = 1, most_threads_ = 1;  // of the ranks
+  CommonKernels kernels_;
   Link link_;
 };
 

@@ -115,7 +115,7 @@ if(EBB_BUILD_LAB)
     target_link_libraries(ebb_mpi_calls PRIVATE ebb_options ebb::framework)
     ebb_test(mpi
       SOURCES lab/program/mpi_bits_test.cpp lab/program/mpi_ranks_test.cpp lab/program/mpi_test.cpp
-      LIBRARIES ebb::framework nlohmann_json::nlohmann_json)
+      LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
     target_compile_definitions(test_mpi PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>" EBB_MPI_MODULES="$<JOIN:${modules}, >"
       EBB_MPI_CALLS="$<TARGET_FILE:ebb_mpi_calls>")
     add_dependencies(test_mpi ebb ebb_mpi_calls ${modules})

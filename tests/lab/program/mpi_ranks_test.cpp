@@ -7,6 +7,7 @@
 #include <sstream>
 #include <vector>
 
+#include "lab/program/company.h"
 #include "tests/lab/mpi_job.h"
 
 namespace ebb {
@@ -151,6 +152,17 @@ BOOST_FIXTURE_TEST_CASE(that_do_not_find_each_other_are_told, SmallData) {
       text("SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=2 SLURM_NTASKS=2 ", EBB_PROGRAM, ' ', train("alone", test::cut())));
   BOOST_TEST(alone.status == 0, alone.output);
   BOOST_TEST(has(alone.output, "srun has started 2 tasks, each of which trains by itself"), alone.output);
+}
+
+// Of the instruction sets of ranks the best common one, and that some have better ones.
+BOOST_AUTO_TEST_CASE(of_different_processors_compute_alike) {
+  const CommonKernels alike = common_kernels({"avx512 avx2 sse2", "avx512 avx2 sse2"});
+  BOOST_TEST(alike.name == "avx512");
+  BOOST_TEST(alike.words.empty());
+  const CommonKernels less = common_kernels({"avx2 sse2", "avx512 avx2 sse2", "avx2 sse2", "avx512 avx2 sse2"});
+  BOOST_TEST(less.name == "avx2");
+  BOOST_TEST(less.words == "avx2 kernels, the best that all ranks have: 2 of 4 could use better ones, rank 1 avx512");
+  BOOST_TEST(common_kernels({"avx2 sse2", "neon"}).name.empty());
 }
 
 // Commands that differ are named before anything is done.
