@@ -28,8 +28,11 @@ using Clock = std::chrono::steady_clock;
 
 // A tag is made of the number of a call and its kind, so that calls of two kinds never meet. MPI promises 32768 tags.
 constexpr std::int64_t calls_apart = 8192, kinds = 4;
-enum Kind : std::uint8_t { broadcasting, gathering, exchanging };
+enum Kind : std::uint8_t { broadcasting, gathering, exchanging, failing };
 constexpr const char* names[] = {"broadcast", "gather", "exchange"};
+
+// Of a message that says why a rank fails; small enough for every MPI to take it before the other one asks for it.
+constexpr std::size_t most_of_why = 4000;
 
 // Larger broadcasts are cut.
 constexpr std::size_t most_of_broadcast = std::size_t{1} << 30;
@@ -190,9 +193,10 @@ MpiRanks::MpiRanks(MpiOptions options) : launcher_(::getppid()) {
 }
 
 MpiRanks::~MpiRanks() {
-  if (std::uncaught_exceptions() > exceptions_) return;
+  if (std::uncaught_exceptions() > exceptions_ || leaving_ == Leaving::never) return;
   try {
-    if (size_ > 1) gather_texts({});  // nobody leaves while another one still needs it
+    // Nobody leaves while another one still needs it.
+    if (size_ > 1 && leaving_ == Leaving::when_all_have_come) gather_texts({});
     (*module_)->leave();
   } catch (const std::exception&) {  // the process ends without having left
   }
@@ -208,7 +212,7 @@ std::string MpiRanks::library() const { return (*module_)->name; }
 // What is under way when a call fails may still arrive: there is no going on behind it.
 void MpiRanks::check(int error) {
   if (error == 0) return;
-  broken_ = true;
+  broken_ = lost_ = true;
   std::array<char, 512> why{};
   (*module_)->error_text(error, why.data(), static_cast<int>(why.size()));
   fail("mpi", text(why.data(), ", in ", call_, ' ', calls_, " of rank ", rank_), "a message to all ranks", newest);
@@ -256,7 +260,7 @@ void MpiRanks::wait() {
     check((*module_)->look(&pending));
     if (pending == 0) break;
     if (abandoned_) {
-      broken_ = true;
+      give_up();
       fail("mpi", text(call_, ' ', calls_, ", given up by this rank"), "ranks that go on together", newest);
     }
     if (looks < 64) continue;
@@ -264,15 +268,57 @@ void MpiRanks::wait() {
     const std::chrono::duration<double> since_look = Clock::now() - last_look;
     last_look = Clock::now();
     waited += std::min(since_look.count(), 1.0);
-    broken_ = waited > options_.timeout || ::getppid() != launcher_;
+    broken_ = lost_ = waited > options_.timeout || ::getppid() != launcher_;
     if (waited > options_.timeout)
       fail("mpi", text("nothing from ", missing(), " for ", rounded(waited, 3), " s, in ", call_, ' ', calls_),
            text("a message to rank ", rank_), text("see whether it hangs or cannot be reached; ", newest));
     if (broken_) fail("mpi", "a launcher that has ended", "one that holds the ranks together", newest);
+    look_for_failures();
     // What comes during a nap waits for an eighth longer at most.
     std::this_thread::sleep_for(std::clamp<std::chrono::nanoseconds>((Clock::now() - begun) / 8, 5us, 1ms));
   }
   cost_.seconds += std::chrono::duration<double>(Clock::now() - begun).count();
+}
+
+// What the caller's buffers are needed for is over before they go; what cannot be given up lets no further call be
+// made.
+void MpiRanks::give_up() {
+  int left = 0;
+  broken_ = true;
+  check((*module_)->give_up(&left));
+  lost_ = left > 0;
+}
+
+void MpiRanks::look_for_failures() {
+  int there = 0;
+  check((*module_)->probe(failing, &there));
+  if (there == 0) return;
+  told_ = true;
+  give_up();
+  fail("mpi", text("a rank that fails, in ", call_, ' ', calls_), "ranks that go on together", newest);
+}
+
+std::vector<std::string> MpiRanks::fail_together(std::string_view why, double seconds) {
+  leaving_ = Leaving::never;
+  if (lost_) return {};
+  const auto ranks = static_cast<std::size_t>(size_), own = static_cast<std::size_t>(rank_);
+  static std::vector<std::array<char, most_of_why>> whys(ranks);  // messages of those that do not come stay under way
+  if (!told_) std::ranges::copy(why.substr(0, most_of_why - 1), whys[own].begin());
+  for (std::size_t r = 0; r < ranks; ++r) {
+    if (r == own) continue;
+    check((*module_)->receive(whys[r].data(), most_of_why, static_cast<int>(r), failing));
+    check((*module_)->send(whys[own].data(), most_of_why, static_cast<int>(r), failing));
+  }
+  int pending = 1;
+  for (const auto begun = Clock::now(); pending > 0;) {
+    if (Clock::now() - begun > std::chrono::duration<double>(seconds)) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    check((*module_)->look(&pending));
+  }
+  leaving_ = Leaving::at_once;
+  std::vector<std::string> out;
+  for (const auto& one : whys) out.emplace_back(one.data());
+  return out;
 }
 
 void MpiRanks::require_sizes(const char* call, std::span<const std::int64_t> sizes, std::size_t room) const {

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "framework/parallel/communicator.h"
@@ -33,8 +35,8 @@ class MpiRanks : public Communicator {
   /// ranks.
   explicit MpiRanks(MpiOptions options = {});
 
-  /// Leaves the others when all have come so far. While an exception is thrown it does not: a process that ends without
-  /// having left makes the launcher end all.
+  /// Leaves the others when all have come so far. While an exception is thrown, or when fail_together() has not found
+  /// all, it does not: a process that ends without having left makes the launcher end all.
   ~MpiRanks() override;
   MpiRanks(const MpiRanks&) = delete;
   MpiRanks& operator=(const MpiRanks&) = delete;
@@ -52,6 +54,16 @@ class MpiRanks : public Communicator {
 
   bool takes_turns() const override { return takes_turns_; }  ///< False where MPI allows one thread alone.
   void abandon() override { abandoned_ = true; }              ///< As Communicator says.
+
+  /// For a rank that fails: tells the others why, whose calls end with an Error then, and waits for all to come here.
+  /// No other call may follow.
+  /// \param seconds that it waits at most.
+  /// \returns the whys of all ranks, cut off at 4,000 bytes, none of a rank that fails since another one does; empty
+  /// where not all have come, or messages are under way that cannot be given up. \throws Error of MPI.
+  std::vector<std::string> fail_together(std::string_view why, double seconds);
+
+  /// Whether a call has ended since another rank fails.
+  bool told() const { return told_; }
 
   /// Sets MpiOptions::timeout. \throws Error unless it is above 0.
   void set_timeout(double seconds);
@@ -78,6 +90,8 @@ class MpiRanks : public Communicator {
   void send(std::span<const std::byte> bytes, int to);
   void receive(std::span<std::byte> bytes, int from);
   void wait();
+  void give_up();
+  void look_for_failures();
   void check(int error);
   std::string missing() const;
 
@@ -90,6 +104,9 @@ class MpiRanks : public Communicator {
   std::int64_t calls_ = 0;
   int tag_ = 0;          // of the call's messages
   bool broken_ = false;  // a call has failed
+  bool lost_ = false;    // in a way that leaves no further call
+  bool told_ = false;    // since another rank fails
+  enum class Leaving : std::uint8_t { when_all_have_come, at_once, never } leaving_ = Leaving::when_all_have_come;
   bool takes_turns_ = true;
   std::atomic<bool> abandoned_ = false;
   int exceptions_ = 0;  // that were under way at the construction

@@ -97,7 +97,52 @@ int waits_for(int rank) {
   return 0;
 }
 
-int leave() { return MPI_Finalize(); }
+int probe(int tag, int* there) { return MPI_Iprobe(MPI_ANY_SOURCE, tag, MPI_COMM_WORLD, there, MPI_STATUS_IGNORE); }
+
+// Messages to others are not called back: not every MPI can, and small ones are gone already.
+int give_up(int* left) {
+  *left = 0;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (requests[i] == MPI_REQUEST_NULL) continue;
+    if (messages[i].receives)
+      if (const int error = MPI_Cancel(&requests[i]); error != MPI_SUCCESS) return error;
+    int done = 0;
+    if (const int error = MPI_Test(&requests[i], &done, MPI_STATUS_IGNORE); error != MPI_SUCCESS) return error;
+    *left += done == 0 ? 1 : 0;
+  }
+  if (*left == 0) {
+    requests.clear();
+    messages.clear();
+  }
+  return MPI_SUCCESS;
+}
+
+// Of ranks that leave since one of them fails: MPICH complains of messages that nobody has taken.
+int take_what_is_left() {
+  std::vector<char> bytes;
+  while (true) {
+    int there = 0, count = 0;
+    MPI_Status status;
+    if (const int error = MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &there, &status);
+        error != MPI_SUCCESS || there == 0)
+      return error;
+    MPI_Get_count(&status, MPI_BYTE, &count);
+    try {
+      bytes.resize(static_cast<std::size_t>(count));
+    } catch (const std::bad_alloc&) {
+      return MPI_ERR_NO_MEM;
+    }
+    if (const int error = MPI_Recv(bytes.data(), count, MPI_BYTE, status.MPI_SOURCE, status.MPI_TAG, MPI_COMM_WORLD,
+                                   MPI_STATUS_IGNORE);
+        error != MPI_SUCCESS)
+      return error;
+  }
+}
+
+int leave() {
+  if (const int error = take_what_is_left(); error != MPI_SUCCESS) return error;
+  return MPI_Finalize();
+}
 
 void error_text(int error, char* out, int room) {
   const auto size = static_cast<std::size_t>(room);
@@ -126,6 +171,8 @@ extern "C" __attribute__((visibility("default"))) const EbbMpi ebb_mpi = {
     receive,
     look,
     waits_for,
+    probe,
+    give_up,
     leave,
     error_text,
 };

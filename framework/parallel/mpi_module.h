@@ -4,7 +4,7 @@
 #pragma once
 
 /// Of this interface: a module of another one is refused.
-enum { ebb_mpi_interface = 1 };
+enum { ebb_mpi_interface = 2 };
 
 /// What a module can do. Its calls return 0, or a number that error_text() knows. Threads take turns.
 struct EbbMpi {
@@ -24,7 +24,13 @@ struct EbbMpi {
   /// 1 when a message from or to `rank` is pending, else 0.
   int (*waits_for)(int rank);
 
-  /// Leaves the others; all must do so.
+  /// \param there 1 when a message with this tag has come that nobody has asked for, else 0.
+  int (*probe)(int tag, int* there);
+
+  /// Gives up what is pending. \param left how many messages cannot be given up: they stay pending.
+  int (*give_up)(int* left);
+
+  /// Leaves the others; all must do so, with nothing pending.
   int (*leave)();
 
   void (*error_text)(int error, char* out, int room);  ///< At most room - 1 bytes and a zero.

@@ -20,7 +20,9 @@
 #include "framework/io/checksum.h"
 #include "framework/parallel/parallel.h"
 #include "framework/tensor/error.h"
+#include "framework/tensor/printable.h"
 #include "lab/format/numbers.h"
+#include "lab/program/program_name.h"
 #include "lab/runs/recipe_changes.h"
 #include "lab/runs/version.h"
 
@@ -75,6 +77,10 @@ CommonKernels common_kernels(const std::vector<std::string>& sets) {
 Company::Company() {
   if (parallel::started_by_mpi()) {
     mpi_ = std::make_unique<parallel::MpiRanks>();
+    // Open MPI's launcher says which rank has died.
+    if (mpi_->library() == "MPICH")
+      watch_ = std::make_unique<DeathWatch>(text(program_name(), ": rank ", mpi_->rank(), " on ", host(), " has died; ",
+                                                 in_own_name("the newest checkpoint goes on with `ebb resume`")));
   } else if (variable("SLURM_PROCID") == "0" && std::atoi(variable("SLURM_STEP_NUM_TASKS").c_str()) > 1) {
     std::cerr << "ebb: srun has started " << variable("SLURM_STEP_NUM_TASKS")
               << " tasks, each of which trains by itself; srun --mpi=pmix makes them one training\n";
@@ -187,22 +193,39 @@ void require_no_company(const std::string& command) {
          "start it without the launcher of MPI; train and resume share their work out");
 }
 
+void Company::fail_together(const std::string& why) {
+  using namespace std::chrono_literals;
+  constexpr auto patience = 5s;  // for ranks that compute or read data
+  const auto say = [&](std::size_t rank, const std::string& of) {
+    complain() << printable(text("rank ", rank, " on ", mpi_->hosts()[rank], ": ", in_own_name(of))) << '\n'
+               << std::flush;
+  };
+  const auto own = static_cast<std::size_t>(mpi_->rank());
+  const std::chrono::duration<double> longest = mpi_->told() ? 2 * patience : patience;
+  const std::vector<std::string> whys = mpi_->fail_together(why, longest.count());
+  if (whys.empty()) {
+    // The launcher ends the others as soon as one has ended: first the one that has a reason, or rank 0 where all have.
+    if (mpi_->told()) std::this_thread::sleep_for(2 * patience);
+    else if (own > 0) std::this_thread::sleep_for(3s + own * 20ms);
+    return say(own, why);
+  }
+  const auto first = std::ranges::find_if(whys, [](const std::string& one) { return !one.empty(); });
+  if (leads() && first != whys.end()) say(static_cast<std::size_t>(first - whys.begin()), *first);
+}
+
 int in_company(const std::function<int(Company&)>& body) {
-  int rank = 0;
-  std::string host;
+  Company company;
+  std::string why;
   try {
-    Company company;
-    rank = company.ranks().rank();
-    host = company.host();
     return body(company);
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
-    if (host.empty()) throw;
-    // Where all fail of one cause, rank 0 tells of it, and the launcher ends the others before they do.
-    if (rank > 0) std::this_thread::sleep_for(std::chrono::milliseconds(3000 + 20 * rank));
-    throw std::runtime_error(text("rank ", rank, " on ", host, ": ", error.what()));
+    if (company.alone()) throw;
+    why = error.what();
   }
+  company.fail_together(why);
+  return 1;
 }
 
 }  // namespace ebb

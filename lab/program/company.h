@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "framework/parallel/mpi.h"
+#include "lab/program/death_watch.h"
 #include "lab/recipe/recipe.h"
 #include "lab/setup/session.h"
 #include "lab/training/rank_costs.h"
@@ -65,6 +66,10 @@ class Company {
   // What the steps have cost: see cost_lines(). Empty for one alone.
   std::vector<std::string> costs(const Session& session, std::int64_t batches);
 
+  // The end of ranks of which one or all have failed, this one with `why`. Where all come to this, rank 0 says why the
+  // first has failed, and all leave in order; else the launcher ends whoever does not come.
+  void fail_together(const std::string& why);
+
   // The end: all leave with the status of rank 0.
   int end(int status);
 
@@ -73,6 +78,7 @@ class Company {
 
  private:
   std::unique_ptr<parallel::MpiRanks> mpi_;
+  std::unique_ptr<DeathWatch> watch_;
   int fewest_threads_ = 1, most_threads_ = 1;  // of the ranks
   CommonKernels kernels_;
   Link link_;
@@ -81,7 +87,7 @@ class Company {
 // For commands that are no training. \throws Error when a launcher has started several processes.
 void require_no_company(const std::string& command);
 
-// Runs `body` with the ranks. Where it throws, the message names rank and machine, and the launcher ends all of them.
+// Runs `body` with the ranks. Where it throws, the message names rank and machine, and all of them end.
 int in_company(const std::function<int(Company&)>& body);
 
 }  // namespace ebb

@@ -12,23 +12,33 @@
 
 namespace ebb::test {
 
-// Processes of this test's program that train in `run`; found by their arguments.
-inline std::vector<int> processes(const std::string& run) {
-  std::vector<int> out;
+// The processes of this test's program for the training in `run`, found by their arguments: its ranks, and what watches
+// over them.
+struct Processes {
+  std::vector<int> ranks, watches;
+  bool none() const { return ranks.empty() && watches.empty(); }
+};
+
+inline Processes processes_and_watches(const std::string& run) {
+  Processes out;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string name = entry.path().filename().string();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::string line;
+    std::string line, called;
     try {
       line = test::read(entry.path() / "cmdline");
+      called = test::read(entry.path() / "comm");
     } catch (const std::ios_base::failure&) {  // it has ended meanwhile
       continue;
     }
     std::ranges::replace(line, '\0', ' ');
-    if (line.starts_with(EBB_PROGRAM) && has(line, run + " ")) out.push_back(std::stoi(name));
+    if (line.starts_with(EBB_PROGRAM) && has(line, run + " "))
+      (has(called, "watch") ? out.watches : out.ranks).push_back(std::stoi(name));
   }
   return out;
 }
+
+inline std::vector<int> processes(const std::string& run) { return processes_and_watches(run).ranks; }
 
 // A training in the background.
 class Job {
@@ -68,8 +78,9 @@ class Job {
 
 // Waits until nothing of a job is left.
 inline bool all_gone(const std::string& run) {
-  for (int i = 0; i < 1500 && !processes(run).empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  return processes(run).empty();
+  const auto gone = [&] { return processes_and_watches(run).none(); };
+  for (int i = 0; i < 1500 && !gone(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  return gone();
 }
 
 inline std::string cut(int epochs = 2) {

@@ -104,9 +104,7 @@ BOOST_AUTO_TEST_CASE(a_training_goes_on_with_another_number_of_processes) {
 BOOST_AUTO_TEST_CASE(processes_that_differ_are_told_apart_before_the_first_step) {
   for (const Launcher& launcher : launchers()) {
     const auto refused = [&](const Finished& said, const std::vector<std::string>& parts) {
-      // MPICH's launcher gives the status of a rank that it ended.
-      BOOST_TEST((said.status == 1 || (said.status != 0 && launcher.name == "mpich")),
-                 launcher.name << ": " << said.status << ' ' << said.output);
+      BOOST_TEST(said.status == 1, launcher.name << ": " << said.status << ' ' << said.output);
       for (const std::string& part : parts) BOOST_TEST(has(said.output, part), launcher.name << ": " << said.output);
       BOOST_TEST(count(said.output, "; wanted ") == 1, "told once: " << said.output);
       BOOST_TEST(!fs::exists(root / "never"), said.output);
@@ -154,6 +152,9 @@ BOOST_AUTO_TEST_CASE(a_rank_that_is_killed_ends_all_and_the_training_goes_on) {
       ::kill(leader ? std::ranges::min(ranks) : std::ranges::max(ranks), SIGKILL);
       const Finished ended = job.finish(30);
       BOOST_TEST(ended.status != 0, ended.output);
+      const std::string who = text("rank ", leader ? 0 : 1, launcher.name == "mpich" ? " on " : " with PID ");
+      BOOST_TEST(has(ended.output, who), ended.output);
+      BOOST_TEST(count(ended.output, "has died") == (launcher.name == "mpich" ? 1 : 0), ended.output);
       BOOST_TEST(all_gone(run_path), launcher.name);
       BOOST_REQUIRE(!fs::exists(root / name / "summary.json"));
       const Finished resumed = run(launcher, 4, resume(name));
