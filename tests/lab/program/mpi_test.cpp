@@ -30,11 +30,27 @@ using test::SmallData;
 
 namespace fs = std::filesystem;
 
+// What the second of two processes has that the first has not.
+struct Second {
+  std::string environment = {};
+  std::string program = EBB_PROGRAM;
+};
+
 // Two processes with different arguments.
 Finished run_two(const Launcher& launcher, const std::string& first, const std::string& second,
-                 const std::string& environment_of_second = {}) {
+                 const Second& its = {}) {
   return test::shell(text("timeout 300 ", launcher.command, "1 ", EBB_PROGRAM, ' ', first, " : -np 1 env ",
-                          environment_of_second, ' ', EBB_PROGRAM, ' ', second));
+                          its.environment, ' ', its.program, ' ', second));
+}
+
+// A program that does the same and has another checksum, beside its modules.
+std::string another_build(const fs::path& folder) {
+  fs::create_directories(folder);
+  for (const auto& entry : fs::directory_iterator(fs::path(EBB_PROGRAM).parent_path()))
+    if (entry.path().extension() == ".so") fs::create_symlink(entry.path(), folder / entry.path().filename());
+  fs::copy_file(EBB_PROGRAM, folder / "ebb");
+  std::ofstream(folder / "ebb", std::ios::app | std::ios::binary) << '.';
+  return (folder / "ebb").string();
 }
 
 int count(const std::string& whole, const std::string& part) {
@@ -102,6 +118,7 @@ BOOST_AUTO_TEST_CASE(a_training_goes_on_with_another_number_of_processes) {
 }
 
 BOOST_AUTO_TEST_CASE(processes_that_differ_are_told_apart_before_the_first_step) {
+  const std::string another = another_build(root / "another");
   for (const Launcher& launcher : launchers()) {
     const auto refused = [&](const Finished& said, const std::vector<std::string>& parts) {
       BOOST_TEST(said.status == 1, launcher.name << ": " << said.status << ' ' << said.output);
@@ -115,7 +132,11 @@ BOOST_AUTO_TEST_CASE(processes_that_differ_are_told_apart_before_the_first_step)
     refused(run(launcher, 2, train("never", "--set shards=6")), {"[shards] got 6", "power of two"});
     refused(run_two(launcher, fine, fine + " --seed 2"), {"[seed] got \"1\" on rank 0, \"2\" on rank 1"});
     refused(run_two(launcher, fine, fine + " --set lambda=0.25"), {"[lambda]", "\"0.25\" on rank 1"});
-    refused(run_two(launcher, fine, fine, "EBB_ARCH=sse2"), {"[EBB_ARCH] got not set on rank 0, sse2 on rank 1"});
+    refused(run_two(launcher, fine, fine, {.program = another}), {"[program] got SHA-256 ", " on rank 1"});
+    refused(run(launcher, 2, train("../../proc/ebb/never", cut())),
+            {"proc/ebb/never] got a directory that cannot be made", "rank 0 on "});
+    refused(run_two(launcher, fine, fine, {.environment = "EBB_ARCH=sse2"}),
+            {"[EBB_ARCH] got not set on rank 0, sse2 on rank 1"});
     fs::create_directories(root / "nothing");
     const std::string no_data = "train mnist --out " + (root / "never").string() + ' ' + cut() + " --data ";
     refused(run_two(launcher, fine, no_data + (root / "nothing").string() + " --batch 20"), {"rank 1 on "});
