@@ -15,6 +15,7 @@
 #include "models/resnet.h"
 #include "models/speednet.h"
 #include "models/vgg.h"
+#include "models/vision_transformer.h"
 
 namespace ebb {
 namespace {
@@ -104,6 +105,12 @@ constexpr std::array entries{
     Entry{"vgg11bn", has_norm, [](const ModelOptions& o, const Rng& rng) { return make_vgg(11, o, rng); }},
     Entry{"vgg13bn", has_norm, [](const ModelOptions& o, const Rng& rng) { return make_vgg(13, o, rng); }},
     Entry{"vgg16bn", has_norm, [](const ModelOptions& o, const Rng& rng) { return make_vgg(16, o, rng); }},
+    Entry{"vit", has_norm | has_dropout,
+          [](const ModelOptions& o, const Rng& rng) -> Made {
+            VisionTransformerOptions options{.image = o.image, .dropout = o.dropout.value_or(0), .classes = o.classes};
+            options.norm = o.norm.value_or(options.norm);
+            return std::make_unique<VisionTransformer>(options, rng);
+          }},
 };
 
 // Families whose names end in numbers, and the members that papers have.

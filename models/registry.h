@@ -18,12 +18,12 @@ namespace ebb {
 /// What every model of the registry must be told, and what some can be told. Options that are not set are the model's
 /// own defaults.
 struct ModelOptions {
-  Shape image{28, 28, 1};                                ///< `[h, w, c]` of an input.
-  std::int64_t classes = 10;                             ///< Number of logits.
-  std::optional<NormOptions> norm = {};                  ///< Of convolutional networks but lenet and mnistcnn.
-  std::optional<Shortcut> shortcut = {};                 ///< Of resnets that are not pre-activated, resnet9 excepted.
-  std::optional<double> dropout = {};                    ///< Of wrn, preresnet and mobilenetv2; by default none.
-  std::optional<std::int64_t> width = {};                ///< Channels of the first convolution, of resnet9.
+  Shape image{28, 28, 1};                  ///< `[h, w, c]` of an input.
+  std::int64_t classes = 10;               ///< Number of logits.
+  std::optional<NormOptions> norm = {};    ///< Of convolutional networks but lenet and mnistcnn, and of vit.
+  std::optional<Shortcut> shortcut = {};   ///< Of resnets that are not pre-activated, resnet9 excepted.
+  std::optional<double> dropout = {};      ///< Of wrn, preresnet, mobilenetv2 and vit; by default none.
+  std::optional<std::int64_t> width = {};  ///< Channels of the first convolution, of resnet9.
   std::optional<std::vector<std::int64_t>> hidden = {};  ///< Widths of the hidden layers, of mlp.
   /// Gives standardised images, f32 `[n, h, w, c]`, to which speednet fits its first filters; none: orthogonal filters.
   std::function<Tensor()> images = {};

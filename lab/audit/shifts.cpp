@@ -143,8 +143,11 @@ class ShiftWalk {
     for (std::size_t k = 0; k < value.inputs.size(); ++k) {
       Added x = of(value, k);
       const NetworkValue* const from = input(value, k);
-      // A vector of channels stretches over the places; what has places of its own may not.
-      if (x != Added::nothing && from->shape.rank() > 1 && !(from->shape == value.shape)) x = Added::something;
+      // A vector of channels stretches over the places; what has places of its own may not, but for what all of its
+      // channels have in common.
+      if (x != Added::nothing && from->shape.rank() > 1 && !(from->shape == value.shape))
+        x = (x == Added::columns || x == Added::common) && from->shape[-1] == value.shape[-1] ? Added::common
+                                                                                              : Added::something;
       if (x == Added::channels && from->shape.rank() == 1 && from->shape[0] != value.shape[-1]) x = Added::constant;
       y = both(y, x);
     }

@@ -39,7 +39,7 @@ struct Recipe {
   std::optional<std::string> norm;          ///< Normalisation of convolutional networks; see norm_names().
   std::optional<std::int64_t> norm_groups;  ///< Groups of channels of norm = "group".
   std::optional<Shortcut> shortcut;         ///< Where the shape changes, of resnets.
-  std::optional<double> dropout;            ///< Of wrn, preresnet and mobilenetv2.
+  std::optional<double> dropout;            ///< Of wrn, preresnet, mobilenetv2 and vit.
   std::optional<std::int64_t> width;        ///< Channels of the first convolution, of resnet9.
   std::optional<std::vector<std::int64_t>> hidden;  ///< Widths of the hidden layers, of mlp.
   std::string optimizer = "sgd";                    ///< A name of optimizer_names().

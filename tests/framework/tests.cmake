@@ -41,9 +41,9 @@ ebb_test(io
     support/temporary_directory.cpp
   LIBRARIES nlohmann_json::nlohmann_json)
 ebb_test(nn
-  SOURCES framework/nn/hessian_test.cpp framework/nn/import_torch_test.cpp framework/nn/init_test.cpp
-    framework/nn/layers_test.cpp framework/nn/module_test.cpp framework/nn/sequential_test.cpp
-    framework/nn/summary_test.cpp framework/nn/update_batch_norm_test.cpp)
+  SOURCES framework/nn/attention_test.cpp framework/nn/hessian_test.cpp framework/nn/import_torch_test.cpp
+    framework/nn/init_test.cpp framework/nn/layers_test.cpp framework/nn/module_test.cpp framework/nn/sequential_test.cpp
+    framework/nn/standardized_conv2d_test.cpp framework/nn/summary_test.cpp framework/nn/update_batch_norm_test.cpp)
 ebb_test(steady SOURCES framework/nn/steady_test.cpp LIBRARIES ebb::models ebb::optim)
 ebb_test(convolution THREADS
   SOURCES framework/kernels/convolution_test.cpp framework/kernels/gemm_test.cpp framework/ops/convolution_test.cpp

@@ -1,4 +1,4 @@
-"""ResNet-20 (both kinds of shortcut) and PyTorch's MNIST CNN: logits in training and evaluation mode, and five steps of
+"""ResNet-20 (both kinds of shortcut), PyTorch's MNIST CNN and a vision transformer: logits in training and evaluation mode, and five steps of
 training, in f64. The weights are too many to be stored: both sides compute them from names, and final weights are
 compared by products with random tensors.
 """
@@ -10,6 +10,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from golden_file import as_input, write_safetensors
+from vision_transformer_case import VisionTransformer
 
 STEPS = 5
 LEARNING_RATE = 0.05
@@ -92,13 +93,15 @@ def start(model):
     """Fills the state; returns its entries as [name, shape, low, high]."""
     entries = []
     for name, value in model.state_dict().items():
-        layer, kind = name.rsplit(".", 1)
-        norm = isinstance(model.get_submodule(layer), nn.BatchNorm2d)
+        layer, _, kind = name.rpartition(".")
+        norm = isinstance(model.get_submodule(layer), (nn.BatchNorm2d, nn.LayerNorm))
         if kind == "num_batches_tracked":
             continue
         if norm:
             low, high = {"weight": (0.5, 1.5), "bias": (-0.25, 0.25), "running_mean": (-0.25, 0.25),
                          "running_var": (0.5, 2.0)}[kind]
+        elif not layer:  # places of tokens
+            low, high = -0.25, 0.25
         else:
             high = (2.0 if value.dim() == 4 else 1.0) * model.get_submodule(layer).weight[0].numel() ** -0.5
             low = -high
@@ -155,4 +158,4 @@ def write_model(folder, model, name, metadata, batch=4):
 def models():
     """Models and file names for write_model()."""
     return [(ResNet20(True), "model_resnet20_padding"), (ResNet20(False), "model_resnet20_projection"),
-            (MnistCnn(), "model_mnistcnn")]
+            (MnistCnn(), "model_mnistcnn"), (VisionTransformer(), "model_vit")]

@@ -1,4 +1,5 @@
-// ResNet-20 and the MNIST CNN against PyTorch's: logits in both modes and five steps of training, in f64.
+// ResNet-20, the MNIST CNN and the vision transformer against PyTorch's: logits in both modes and five steps of
+// training, in f64.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -150,6 +151,8 @@ BOOST_AUTO_TEST_CASE(resnet20) {
   compare("resnet20", options, "model_resnet20_padding");
   compare("resnet20", {.image = {16, 16, 3}}, "model_resnet20_projection");
 }
+
+BOOST_AUTO_TEST_CASE(vision_transformer) { compare("vit", {.image = {16, 16, 3}}, "model_vit"); }
 
 BOOST_AUTO_TEST_CASE(mnist_cnn) { compare("mnistcnn", {.image = {28, 28, 1}}, "model_mnistcnn"); }
 

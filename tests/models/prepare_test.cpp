@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(equals_the_ordinary_forward_pass_on_any_batch_and_threads) 
 
 BOOST_AUTO_TEST_CASE(same_bits_are_those_of_the_ordinary_forward_pass) {
   for (const char* const name :
-       {"lenet", "mlp", "mnistcnn", "resnet8", "preresnet8", "wrn-10-1", "speednet", "mobilenetv2"}) {
+       {"lenet", "mlp", "mnistcnn", "resnet8", "preresnet8", "wrn-10-1", "speednet", "mobilenetv2", "vit"}) {
     if (instrumented && std::string_view(name) != "resnet8" && std::string_view(name) != "lenet") continue;
     for (const DType dtype : {DType::f32, DType::f64}) {
       const auto model = zoo_model(name, dtype);

@@ -1,13 +1,17 @@
 // The networks of papers: sizes, kinds of norm and shortcut, names.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <map>
+#include <memory>
 
+#include "framework/nn/group_norm.h"
 #include "framework/nn/summary.h"
 #include "framework/ops/loss.h"
 #include "models/mobilenet.h"
 #include "models/preact_resnet.h"
 #include "models/registry.h"
 #include "models/resnet.h"
+#include "models/vision_transformer.h"
 #include "tests/support/instrumented.h"
 #include "tests/support/tensors.h"
 
@@ -68,6 +72,8 @@ BOOST_AUTO_TEST_CASE(sizes_are_those_of_the_papers) {
       Size{"vgg11bn", none, 9228362, 9.2},
       Size{"vgg13bn", none, 9413066, 9.4},
       Size{"vgg16bn", none, 14724042, 14.7},
+      // 48 x 64 + 64 of patches, 64 x 64 of places, 4 x 49,984 of blocks, 128 of the norm, 64 x 10 + 10
+      Size{"vit", none, 207946, 0.2},
   };
   for (const Size& size : sizes) {
     if (test::instrumented && size.parameters > 3'000'000) continue;
@@ -125,6 +131,33 @@ BOOST_AUTO_TEST_CASE(deep_networks_without_norm_begin_shallow) {
   }
 }
 
+// Norms of tokens stand in the places of those of images; patches have to fit.
+BOOST_AUTO_TEST_CASE(the_vision_transformer_with_every_norm) {
+  const auto types = [](const ModelOptions& options) {
+    std::map<std::string, int> out;
+    const auto model = make("vit", options);
+    BOOST_TEST(answers(*model));
+    for (const NamedModule& m : model->named_modules()) ++out[m.module->type()];
+    return out;
+  };
+  BOOST_TEST(types({})["LayerNorm"] == 9);
+  BOOST_TEST(types({.norm = NormOptions{.kind = Norm::batch}})["BatchNorm2d"] == 9);
+  BOOST_TEST(types({.norm = NormOptions{.kind = Norm::group}})["GroupNorm"] == 9);
+  std::map<std::string, int> bare = types({.norm = NormOptions{.kind = Norm::none}, .dropout = 0.1});
+  BOOST_TEST(bare["LayerNorm"] + bare["BatchNorm2d"] + bare["GroupNorm"] == 0);
+  BOOST_TEST(bare["Dropout"] == 4);
+  BOOST_TEST(answers(*make("vit", {.norm = NormOptions{.own = [](std::int64_t channels) {
+                                     return std::make_unique<GroupNorm>(
+                                         GroupNormOptions{.groups = 2, .channels = channels});
+                                   }}})));
+  const Rng rng(1);
+  BOOST_TEST(with_message(error_of([&] { make_model("vit", {.image = {30, 32, 3}}, rng); }), "a patch that divides"));
+  BOOST_TEST(with_message(error_of([&] { VisionTransformer({.heads = 5}, rng); }), "heads that divide size"));
+  BOOST_TEST(with_message(error_of([&] { VisionTransformer({.depth = 0}, rng); }), "depth = 0"));
+  VisionTransformer net({}, rng);
+  BOOST_TEST(with_message(error_of([&] { net(Var(Tensor::zeros({1, 28, 28, 3}))); }), "64 patches"));
+}
+
 BOOST_AUTO_TEST_CASE(shortcuts_and_dropout) {
   const auto padding = make("resnet20", {.shortcut = Shortcut::padding});
   BOOST_TEST(answers(*padding));
@@ -162,7 +195,7 @@ BOOST_AUTO_TEST_CASE(maps_of_mobilenet) {
 BOOST_AUTO_TEST_CASE(every_parameter_learns) {
   const Tensor x = test::random({4, 32, 32, 3}, 9);
   const Tensor labels = Tensor::from<std::int64_t>({0, 3, 5, 9}, {4});
-  for (const char* const name : {"resnet20", "preresnet20", "wrn-10-2", "mobilenetv2"}) {
+  for (const char* const name : {"resnet20", "preresnet20", "wrn-10-2", "mobilenetv2", "vit"}) {
     const auto model = make(name);
     Tape tape;
     tape.backward(softmax_cross_entropy((*model)(x), labels));

@@ -64,6 +64,26 @@ BOOST_AUTO_TEST_CASE(residual_networks_with_each_norm) {
   }
 }
 
+// All that is added up in front of the norms of a transformer has one scale, and of each what its outputs share is not
+// felt: places, patches, and two matrices of each block, with their biases.
+BOOST_AUTO_TEST_CASE(a_vision_transformer) {
+  const Audit found = audited("vit");
+  require_sound("vit", found);
+  std::set<std::string> scaled, shifted;
+  for (const AuditedSymmetry& s : found.symmetries)
+    for (const Symmetry::Part& part : s.symmetry.parts) {
+      if (s.symmetry.kind == Symmetry::Kind::scale) scaled.insert(part.path);
+      if (s.symmetry.kind == Symmetry::Kind::shift) shifted.insert(part.path);
+    }
+  std::set<std::string> wanted{"places", "patches.weight", "patches.bias"};
+  for (int i = 0; i < 4; ++i)
+    for (const char* const layer : {".attn.proj.weight", ".attn.proj.bias", ".fc2.weight", ".fc2.bias"})
+      wanted.insert(text("blocks.", i, layer));
+  BOOST_TEST(scaled == wanted, boost::test_tools::per_element());
+  wanted.insert({"head.weight", "head.bias"});
+  BOOST_TEST(shifted == wanted, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(audited_zoo_slow)
@@ -117,7 +137,7 @@ Audit timed(const std::string& model, std::optional<NormOptions> norm = {}) {
 // One of each family: deeper ones repeat its blocks.
 BOOST_AUTO_TEST_CASE(every_family_within_five_seconds_of_processor_time) {
   for (const char* const model : {"linear", "mlp", "lenet", "mnistcnn", "mobilenetv2", "preresnet20", "resnet20",
-                                  "resnet9", "resnet18", "speednet", "vgg11bn", "wrn-16-4"})
+                                  "resnet9", "resnet18", "speednet", "vgg11bn", "vit", "wrn-16-4"})
     timed(model);
 }
 

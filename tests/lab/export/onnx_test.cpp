@@ -59,6 +59,7 @@ BOOST_AUTO_TEST_CASE(networks_compute_what_ebb_does) {
     nets.push_back({"wrn-10-1", {.image = tiny, .norm = o}});
     nets.push_back({"resnet9", {.image = {32, 32, 3}, .norm = o, .width = 4}});
     nets.push_back({"mobilenetv2", {.image = tiny, .norm = o}});
+    nets.push_back({"vit", {.image = tiny, .norm = o}});
   }
   for (Small& net : nets) {
     const auto model = test::with_statistics(make_model(net.name, net.options, Rng(3)), Rng(4));
