@@ -1,4 +1,6 @@
 // Buffers: which of Adam's two means the penalty's gradient has to enter to act as decay.
+#include "lab/studies/buffers.h"
+
 #include <cmath>
 #include <map>
 
@@ -7,49 +9,76 @@
 #include "lab/study/figures.h"
 #include "lab/study/study.h"
 #include "lab/study/toys.h"
-#include "lab/study/workloads.h"
 #include "optim/adam.h"
 
 namespace ebb::studies::buffers_study {
-namespace {
 
 using namespace toys;
 
-const std::vector<std::string> places{"neither", "both", "mean", "squares"};
+Split::Split(std::vector<Parameter*> all, const std::string& place, double lr, double lambda, double eps)
+    : all_(std::move(all)), lr_(lr), eps_(eps), in_mean_(lambda), in_squares_(lambda) {
+  if (place == "neither" || place == "squares") in_mean_ = 0;
+  if (place == "neither" || place == "mean") in_squares_ = 0;
+  for (const Parameter* const p : all_)
+    m_.push_back(Tensor::zeros(p->shape(), DType::f64)), v_.push_back(m_.back().clone());
+}
 
-// Adam whose mean of gradients and mean of squares each see the penalty lambda w, or do not.
-class Split {
- public:
-  Split(std::vector<Parameter*> all, const std::string& place, double lr, double lambda, double eps)
-      : all_(std::move(all)), lr_(lr), eps_(eps), in_mean_(lambda), in_squares_(lambda) {
-    if (place == "neither" || place == "squares") in_mean_ = 0;
-    if (place == "neither" || place == "mean") in_squares_ = 0;
-    for (const Parameter* const p : all_)
-      m_.push_back(Tensor::zeros(p->shape(), DType::f64)), v_.push_back(m_.back().clone());
-  }
-  void step() {
-    ++steps_;
-    const double one = 1 - std::pow(0.9, steps_), two = 1 - std::pow(0.999, steps_);
-    for (std::size_t k = 0; k < all_.size(); ++k) {
-      double *const w = all_[k]->value().mutable_data<double>(), *const m = m_[k].mutable_data<double>(),
-                    *const v = v_[k].mutable_data<double>();
-      const double* const g = all_[k]->grad().data<double>();
-      for (std::int64_t i = 0; i < m_[k].size(); ++i) {
-        const double seen = g[i] + in_squares_ * w[i];
-        m[i] = 0.9 * m[i] + 0.1 * (g[i] + in_mean_ * w[i]);
-        v[i] = 0.999 * v[i] + 0.001 * seen * seen;
-        w[i] -= lr_ * (m[i] / one) / (std::sqrt(v[i] / two) + eps_);
-      }
+void Split::step() {
+  ++steps_;
+  const double one = 1 - std::pow(0.9, steps_), two = 1 - std::pow(0.999, steps_);
+  for (std::size_t k = 0; k < all_.size(); ++k) {
+    double *const w = all_[k]->value().mutable_data<double>(), *const m = m_[k].mutable_data<double>(),
+                  *const v = v_[k].mutable_data<double>();
+    const double* const g = all_[k]->grad().data<double>();
+    for (std::int64_t i = 0; i < m_[k].size(); ++i) {
+      const double seen = g[i] + in_squares_ * w[i];
+      m[i] = 0.9 * m[i] + 0.1 * (g[i] + in_mean_ * w[i]);
+      v[i] = 0.999 * v[i] + 0.001 * seen * seen;
+      w[i] -= lr_ * (m[i] / one) / (std::sqrt(v[i] / two) + eps_);
     }
   }
-  void set_lr(double lr) { lr_ = lr; }
+}
 
- private:
-  std::vector<Parameter*> all_;
-  double lr_, eps_, in_mean_, in_squares_;
-  std::vector<Tensor> m_, v_;
-  int steps_ = 0;
-};
+double rest(const std::string& place, double a, double lambda) {
+  const auto w = parameter("w", {0.5});
+  Split optimizer({w.get()}, place, 0.02, lambda, 0.1);
+  for (int step = 0; step < 6000; ++step) {
+    quadratic_gradient(*w, a, 2);
+    optimizer.step();
+  }
+  return w->value().item();
+}
+
+double first_step(const std::string& place, double g, double lambda) {
+  const auto w = parameter("w", {1.0});
+  Split optimizer({w.get()}, place, 1e-3, lambda, 0);
+  set_gradient(*w, {g});
+  optimizer.step();
+  return 1 - w->value().item();
+}
+
+Net::Net(const Rng& rng) : fc1{*this, "fc1", {.in = 12, .out = 64}, rng}, fc2{*this, "fc2", {.in = 64, .out = 4}, rng} {
+  to(DType::f64);
+}
+
+Var Net::forward(const Var& x) { return fc2(relu(fc1(x))); }
+
+double trained(Net& net, const workloads::Batch& few, const workloads::Batch& fresh, const std::string& place,
+               double lambda, std::int64_t steps) {
+  const auto parameters = net.parameters();
+  Split optimizer({parameters.begin(), parameters.end()}, place, 3e-3, lambda, 1e-8);
+  const Schedule falls = cosine(steps);
+  for (std::int64_t step = 0; step < steps; ++step) {
+    workloads::gradients(net, few);
+    optimizer.set_lr(3e-3 * falls(step));
+    optimizer.step();
+  }
+  return 100 * workloads::accuracy(net(fresh.x).value(), fresh.labels);
+}
+
+namespace {
+
+const std::vector<std::string> places{"neither", "both", "mean", "squares"};
 
 // Against the library's own, on a quadratic of unequal curvatures.
 void twins(const Trial& trial, Record& record) {
@@ -80,26 +109,6 @@ void twins(const Trial& trial, Record& record) {
   put_exact(record, "neither", farthest(neither, library(no_decay())), farthest(neither, ours("squares")));
 }
 
-// Where a/2 (w - 2)^2 rests.
-double rest(const std::string& place, double a, double lambda) {
-  const auto w = parameter("w", {0.5});
-  Split optimizer({w.get()}, place, 0.02, lambda, 0.1);
-  for (int step = 0; step < 6000; ++step) {
-    quadratic_gradient(*w, a, 2);
-    optimizer.step();
-  }
-  return w->value().item();
-}
-
-// The first step of a weight of 1 whose gradient is g.
-double first_step(const std::string& place, double g, double lambda) {
-  const auto w = parameter("w", {1.0});
-  Split optimizer({w.get()}, place, 1e-3, lambda, 0);
-  set_gradient(*w, {g});
-  optimizer.step();
-  return 1 - w->value().item();
-}
-
 void on_toys(const Trial& trial, Record& record) {
   twins(trial, record);
   const double a = 0.5 + trial.rng().at("curvature").uniform(0), lambda = 0.3, penalised = ridge(a, 2, lambda);
@@ -112,15 +121,6 @@ void on_toys(const Trial& trial, Record& record) {
   put_exact(record, "first step of the mean", first_step("mean", 1e-3, 0.1) / (1e-3 * (1e-3 + 0.1) / 1e-3) - 1, 1);
 }
 
-struct Net : Layer {
-  explicit Net(const Rng& rng)
-      : fc1{*this, "fc1", {.in = 12, .out = 64}, rng}, fc2{*this, "fc2", {.in = 64, .out = 4}, rng} {
-    to(DType::f64);
-  }
-  Var forward(const Var& x) override { return fc2(relu(fc1(x))); }
-  Child<Linear> fc1, fc2;
-};
-
 // A net on samples a third of whose labels are noise, judged on fresh ones.
 void on_a_net(const Trial& trial, Record& record) {
   const double lambda = trial.number("lambda");
@@ -130,14 +130,7 @@ void on_a_net(const Trial& trial, Record& record) {
   for (const std::string& place : places) {
     if (place == "neither" && lambda != 0.01) continue;
     Net net(trial.rng().at("net"));
-    const auto parameters = net.parameters();
-    Split optimizer({parameters.begin(), parameters.end()}, place, 3e-3, lambda, 1e-8);
-    for (int step = 0; step < 300; ++step) {
-      workloads::gradients(net, few);
-      optimizer.set_lr(3e-3 * cosine(300)(step));
-      optimizer.step();
-    }
-    accuracy[place] = 100 * workloads::accuracy(net(fresh.x).value(), fresh.labels);
+    accuracy[place] = trained(net, few, fresh, place, lambda, 300);
     record.put("accuracy with the penalty in " + place, accuracy[place]);
   }
   record.put("what the mean gives beyond the squares", accuracy["mean"] - accuracy["squares"]);

@@ -1,4 +1,6 @@
 // Edge: training on one whole batch goes to where the learning rate is just stable; what decay does on the way.
+#include "lab/studies/edge.h"
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -18,33 +20,22 @@
 #include "optim/sgd.h"
 
 namespace ebb::studies::edge_study {
-namespace {
 
-constexpr const char* images = "fashion-mnist";
-constexpr std::int64_t samples = 300, every = 50, few = 12, many = 24;  // the last two are steps of Lanczos' method
+Mlp::Mlp(std::int64_t in, std::int64_t hidden, std::int64_t classes, const Rng& rng)
+    : fc1{*this, "fc1", {.in = in, .out = hidden}, rng}, fc2{*this, "fc2", {.in = hidden, .out = classes}, rng} {
+  to(DType::f64);
+}
 
-// Linear, tanh, linear.
-struct Mlp : Layer {
-  Mlp(std::int64_t in, std::int64_t hidden, std::int64_t classes, const Rng& rng)
-      : fc1{*this, "fc1", {.in = in, .out = hidden}, rng}, fc2{*this, "fc2", {.in = hidden, .out = classes}, rng} {
-    to(DType::f64);
-  }
-  Var forward(const Var& x) override { return fc2(tanh(fc1(reshape(x, {x.dim(0), -1})))); }
-  Child<Linear> fc1, fc2;
-};
+Var Mlp::forward(const Var& x) { return fc2(tanh(fc1(reshape(x, {x.dim(0), -1})))); }
 
-// Twice convolution with stride 2 and tanh; linear.
-struct Cnn : Layer {
-  explicit Cnn(const Rng& rng)
-      : conv1{*this, "conv1", {.in = 1, .out = 4, .stride = {2, 2}, .padding = {1, 1}}, rng},
-        conv2{*this, "conv2", {.in = 4, .out = 8, .stride = {2, 2}, .padding = {1, 1}}, rng},
-        fc{*this, "fc", {.in = 128, .out = 10}, rng} {
-    to(DType::f64);
-  }
-  Var forward(const Var& x) override { return fc(reshape(tanh(conv2(tanh(conv1(x)))), {x.dim(0), -1})); }
-  Child<Conv2d> conv1, conv2;
-  Child<Linear> fc;
-};
+Cnn::Cnn(const Rng& rng)
+    : conv1{*this, "conv1", {.in = 1, .out = 4, .stride = {2, 2}, .padding = {1, 1}}, rng},
+      conv2{*this, "conv2", {.in = 4, .out = 8, .stride = {2, 2}, .padding = {1, 1}}, rng},
+      fc{*this, "fc", {.in = 128, .out = 10}, rng} {
+  to(DType::f64);
+}
+
+Var Cnn::forward(const Var& x) { return fc(reshape(tanh(conv2(tanh(conv1(x)))), {x.dim(0), -1})); }
 
 Tensor one_hot(const Tensor& labels, std::int64_t classes) {
   Tensor out = Tensor::zeros({labels.size(), classes}, DType::f64);
@@ -53,58 +44,44 @@ Tensor one_hot(const Tensor& labels, std::int64_t classes) {
   return out;
 }
 
-// A net with its whole training set: half the squared distance from the classes' corners, the mean over samples.
-struct Task {
-  Layer& net;
-  Tensor x, targets;
+std::vector<Parameter*> Task::all() const {
+  const auto parameters = net.parameters();
+  return {parameters.begin(), parameters.end()};
+}
 
-  std::vector<Parameter*> all() const {
-    const auto parameters = net.parameters();
-    return {parameters.begin(), parameters.end()};
-  }
+double Task::gradients() const {
+  net.zero_grad();
+  Tape tape;
+  const Var loss = mse_loss(net(x), targets, Reduction::sum) * (0.5 / static_cast<double>(x.dim(0)));
+  tape.backward(loss);
+  return loss.item();
+}
 
-  double gradients() const {
-    net.zero_grad();
-    Tape tape;
-    const Var loss = mse_loss(net(x), targets, Reduction::sum) * (0.5 / static_cast<double>(x.dim(0)));
-    tape.backward(loss);
-    return loss.item();
-  }
+double Task::sharpness(std::int64_t steps, const Rng& rng) const {
+  const std::vector<Parameter*> parameters = all();
+  return hessian_eigenvalues(
+             parameters, [&] { gradients(); }, steps, rng)
+      .back();
+}
 
-  // The largest eigenvalue of the loss without what decay adds.
-  double sharpness(std::int64_t steps, const Rng& rng) const {
-    const std::vector<Parameter*> parameters = all();
-    return hessian_eigenvalues(
-               parameters, [&] { gradients(); }, steps, rng)
-        .back();
-  }
+double Task::square() const {
+  double out = 0;
+  for (const Parameter* const p : all()) out += sum_squares(p->value());
+  return out;
+}
 
-  double square() const {
-    double out = 0;
-    for (const Parameter* const p : all()) out += sum_squares(p->value());
-    return out;
-  }
-};
-
-struct Course {
-  double lr = 0, lambda = 0;
-  std::int64_t steps = 0, from = 0, to = 0;  // growth is measured between the last two
-};
-
-// Plain descent with decay of all parameters; what it measures is recorded under names that begin with `of`.
-void train(const Task& task, const Course& course, const std::string& of, const Trial& trial, Record& record) {
+void train(const Task& task, const Course& course, const std::string& of, const Rng& random, Record& record) {
   Sgd optimizer(task.net, {.lr = course.lr, .decay = decoupled_lr(course.lambda)});
-  const Rng random = trial.rng().at("lanczos");
   const auto last_fifth = 4 * course.steps / 5;
   double objective_before = INFINITY, rises = 0, start = 0, before = 0, place = 0, final = 0, count = 0;
   double reached = static_cast<double>(course.steps);
   for (std::int64_t step = 0; step <= course.steps; ++step) {
-    if (step % every == 0) {
-      const double sharpness = task.sharpness(few, random);
+    if (step % course.every == 0) {
+      const double sharpness = task.sharpness(course.few, random);
       before = place, place = course.lr * (sharpness + course.lambda) / 2;
       // The first descent may begin beyond the edge, and fall below it: that is no way to the edge.
       if (step > course.from && before < 1 && place >= 1 && reached == static_cast<double>(course.steps))
-        reached = static_cast<double>(step) - static_cast<double>(every) * (place - 1) / (place - before);
+        reached = static_cast<double>(step) - static_cast<double>(course.every) * (place - 1) / (place - before);
       record.put(of + "place", step, place);
       if (step == course.from) start = sharpness;
       if (step == course.to) record.put(of + "growth", sharpness / start);
@@ -120,15 +97,20 @@ void train(const Task& task, const Course& course, const std::string& of, const 
   record.put(of + "steps to the edge", reached);
   record.put(of + "share of steps that climb", rises / static_cast<double>(course.steps - last_fifth));
   record.put(of + "few steps of Lanczos over many",
-             place / (course.lr * (task.sharpness(many, random) + course.lambda) / 2));
+             place / (course.lr * (task.sharpness(course.many, random) + course.lambda) / 2));
 }
+
+namespace {
+
+constexpr const char* images = "fashion-mnist";
+constexpr std::int64_t samples = 300;
 
 void on_made_up(const Trial& trial, Record& record) {
   Mlp net(6, 8, 3, trial.rng().at("net"));
   const workloads::Batch batch = workloads::made_up({64, 6}, 3, trial.rng().at("batch"));
   train({net, batch.x, one_hot(batch.labels, 3)},
-        {.lr = 0.6, .lambda = trial.number("lambda"), .steps = 3000, .from = 100, .to = 500}, "made up: ", trial,
-        record);
+        {.lr = 0.6, .lambda = trial.number("lambda"), .steps = 3000, .from = 100, .to = 500},
+        "made up: ", trial.rng().at("lanczos"), record);
 }
 
 void on_images(const Trial& trial, Record& record) {
@@ -144,7 +126,7 @@ void on_images(const Trial& trial, Record& record) {
                       .steps = mlp ? 1500 : 1000,
                       .from = 100,
                       .to = mlp ? 500 : 300};
-  train({*net, x, one_hot(one.labels, 10)}, course, "", trial, record);
+  train({*net, x, one_hot(one.labels, 10)}, course, "", trial.rng().at("lanczos"), record);
 }
 
 void run(const Trial& trial, Record& record) {

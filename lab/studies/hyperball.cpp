@@ -1,4 +1,6 @@
 // Hyperball: updates of a fixed length on a sphere in place of decay, at the rotation that decay would bring.
+#include "lab/studies/hyperball.h"
+
 #include <cmath>
 #include <map>
 #include <memory>
@@ -9,7 +11,6 @@
 #include "lab/study/figures.h"
 #include "lab/study/study.h"
 #include "lab/study/toys.h"
-#include "lab/study/workloads.h"
 #include "optim/adam.h"
 #include "optim/channels.h"
 #include "optim/sgd.h"
@@ -52,105 +53,137 @@ AfterStep on_sphere(const std::vector<Parameter*>& all, double rate) {
 
 double cosine_of(const Tensor& a, const Tensor& b) { return dot(a, b) / std::sqrt(sum_squares(a) * sum_squares(b)); }
 
-// A random gradient as in front of a norm: at right angles to w and as long as 1 / |w|.
-void random_gradient(Parameter& w, const Rng& rng) {
-  Tensor g = normals(w.shape(), rng);
+// A gradient as in front of a norm: at right angles to w and as long as 1 / |w| where g is of normal numbers.
+void turn_gradient(Parameter& w, Tensor g) {
   const double square = sum_squares(w.value());
   axpy(-dot(g, w.value()) / square, w.value(), g);
   scale(g, 1 / std::sqrt(square));
   set_gradient(w, g);
 }
 
-void turns(const Trial& trial, Record& record) {
-  double missed = 0, effect = INFINITY, longer = 0;
-  for (const double rate : {0.01, 0.1, 1.0}) {
-    Parameter w("w", Role::weight, normals({48}, trial.rng().at("w")));
-    const double length = norm(w.value());
-    Sgd optimizer(groups({&w}, {{"all", everything_else(), {.after_step = on_sphere({&w}, rate)}}}), {.lr = 1});
-    for (std::uint64_t step = 0; step < 20; ++step) {
-      random_gradient(w, trial.rng().at("g").at(step));
-      const Tensor before = w.value().clone();
-      optimizer.step();
-      // By the chord: cosines of small angles round.
-      Tensor chord = w.value().clone();
-      axpy(-1, before, chord);
-      const double angle = 2 * std::asin(norm(chord) / (2 * length));
-      missed = std::max(missed, std::abs(angle / std::atan(rate) - 1));
-      if (rate > 0.05) effect = std::min(effect, std::abs(angle / rate - 1));
-      longer = std::max(longer, std::abs(norm(w.value()) / length - 1));
-    }
-  }
-  put_exact(record, "angle", missed, effect);
-  put_exact(record, "length", longer, 1);
+// Normal numbers of `rng`, others at each step.
+Directions at_random(const Shape& shape, const Rng& rng) {
+  return [=](std::int64_t i) { return normals(shape, rng.at(static_cast<std::uint64_t>(i))); };
 }
 
-// How a direction is forgotten under random gradients: mean of the cosine with that of some steps before.
-std::map<std::int64_t, double> forgotten(const Trial& trial, bool sphere) {
-  constexpr std::int64_t steps = 12000, every = 100, most = 800;
-  Parameter w("w", Role::weight, normals({64}, trial.rng().at("start")));
-  scale(w.value(), std::sqrt(lr * 64 / (2 * lambda)) / norm(w.value()));
+}  // namespace
+
+Turns turns(Parameter& w, double rate, std::int64_t steps, const Directions& directions) {
+  Turns out;
+  const double length = norm(w.value());
+  Sgd optimizer(groups({&w}, {{"all", everything_else(), {.after_step = on_sphere({&w}, rate)}}}), {.lr = 1});
+  for (std::int64_t step = 0; step < steps; ++step) {
+    turn_gradient(w, directions(step));
+    const Tensor before = w.value().clone();
+    optimizer.step();
+    // By the chord: cosines of small angles round.
+    Tensor chord = w.value().clone();
+    axpy(-1, before, chord);
+    out.angles.push_back(2 * std::asin(norm(chord) / (2 * length)));
+    out.longer = std::max(out.longer, std::abs(norm(w.value()) / length - 1));
+  }
+  return out;
+}
+
+std::map<std::int64_t, double> forgotten(Parameter& w, bool sphere, const Walk& walk, const Directions& directions) {
+  scale(w.value(), std::sqrt(lr * static_cast<double>(w.value().size()) / (2 * lambda)) / norm(w.value()));
   GroupOptions options{.decay = sphere ? no_decay() : decoupled_lr(lambda)};
   if (sphere) options.after_step = on_sphere({&w}, rest_angle(lambda));
   Adam optimizer(groups({&w}, {{"all", everything_else(), options}}), {.lr = lr, .beta1 = beta1, .beta2 = beta2});
   std::vector<Tensor> seen;
-  for (std::int64_t step = 0; step < steps; ++step) {
-    random_gradient(w, trial.rng().at("random").at(static_cast<std::uint64_t>(step)));
+  for (std::int64_t step = 0; step < walk.steps; ++step) {
+    turn_gradient(w, directions(step));
     optimizer.step();
-    if (step >= 1000 && step % every == 0) seen.push_back(w.value().clone());
+    if (step >= walk.from && step % walk.every == 0) seen.push_back(w.value().clone());
   }
   std::map<std::int64_t, double> out;
-  for (std::int64_t lag = every; lag <= most; lag += every) {
-    const auto apart = static_cast<std::size_t>(lag / every);
+  for (std::int64_t lag = walk.every; lag <= walk.most; lag += walk.every) {
+    const auto apart = static_cast<std::size_t>(lag / walk.every);
     for (std::size_t i = 0; i + apart < seen.size(); ++i)
       out[lag] += cosine_of(seen[i], seen[i + apart]) / static_cast<double>(seen.size() - apart);
   }
   return out;
 }
 
+Came train(workloads::BnMlp& model, const std::string& way, const Task& task) {
+  const std::vector<Parameter*> turned{&model.fc1->weight};
+  GroupOptions options{.decay = way == "decay" ? decoupled_lr(lambda) : no_decay()};
+  if (way != "decay") options.after_step = on_sphere(turned, std::stod(way) * rest_angle(lambda));
+  Adam optimizer(groups(model, {{"before the norm", path("fc1.weight"), options},
+                                {"rest", everything_else(), {.decay = decoupled_lr(0.05)}}}),
+                 {.lr = lr, .beta1 = beta1, .beta2 = beta2});
+  // Means over the last epochs: at a constant learning rate a single one is noisy.
+  Came out;
+  const auto judged = static_cast<double>(task.judged);
+  for (std::int64_t epoch = 0; epoch < task.epochs; ++epoch) {
+    const bool counts = epoch >= task.epochs - task.judged;
+    const std::vector<workloads::Batch> order = task.batches(epoch);
+    for (const workloads::Batch& one : order) {
+      const double now = workloads::gradients(model, one);
+      if (counts) out.loss += now / (judged * static_cast<double>(order.size()));
+      optimizer.step();
+    }
+    if (!counts) continue;
+    model.eval();
+    out.accuracy += task.accuracy(model) / judged;
+    model.train();
+  }
+  return out;
+}
+
+namespace {
+
+void on_sphere_turns(const Trial& trial, Record& record) {
+  double missed = 0, effect = INFINITY, longer = 0;
+  for (const double rate : {0.01, 0.1, 1.0}) {
+    Parameter w("w", Role::weight, normals({48}, trial.rng().at("w")));
+    const Turns seen = turns(w, rate, 20, at_random({48}, trial.rng().at("g")));
+    for (const double angle : seen.angles) {
+      missed = std::max(missed, std::abs(angle / std::atan(rate) - 1));
+      if (rate > 0.05) effect = std::min(effect, std::abs(angle / rate - 1));
+    }
+    longer = std::max(longer, seen.longer);
+  }
+  put_exact(record, "angle", missed, effect);
+  put_exact(record, "length", longer, 1);
+}
+
 void on_toys(const Trial& trial, Record& record) {
-  turns(trial, record);
+  on_sphere_turns(trial, record);
   double decayed = 0, ball = 0, foretold = 0;
-  for (const bool sphere : {false, true})
-    for (const auto& [lag, cosine] : forgotten(trial, sphere)) {
+  for (const bool sphere : {false, true}) {
+    Parameter w("w", Role::weight, normals({64}, trial.rng().at("start")));
+    for (const auto& [lag, cosine] : forgotten(w, sphere, {}, at_random({64}, trial.rng().at("random")))) {
       record.put(sphere ? "cosine on the sphere" : "cosine under decay", lag, cosine);
       (sphere ? ball : decayed) += cosine;
       if (sphere) continue;
       record.put("cosine foretold", lag, std::pow(1 - lr * lambda, static_cast<double>(lag)));
       foretold += std::pow(1 - lr * lambda, static_cast<double>(lag));
     }
+  }
   record.put("memory under decay over that foretold", decayed / foretold);
   record.put("memory on the sphere over that foretold", ball / foretold);
 }
 
 void on_images(const Trial& trial, Record& record) {
   workloads::BnMlp model({}, trial.rng().at("model"));
-  const std::string& way = trial.word("way");
-  const std::vector<Parameter*> turned{&model.fc1->weight};
-  GroupOptions options{.decay = way == "decay" ? decoupled_lr(lambda) : no_decay()};
-  if (way != "decay") options.after_step = on_sphere(turned, trial.number("way") * rest_angle(lambda));
-  Adam optimizer(groups(model, {{"before the norm", path("fc1.weight"), options},
-                                {"rest", everything_else(), {.decay = decoupled_lr(0.05)}}}),
-                 {.lr = lr, .beta1 = beta1, .beta2 = beta2});
-  const Loader train(
+  const Loader train_set(
       trial.data->train(images),
       {.batch = batch, .seed = trial.pair, .drop_last = true, .augment = {.label_noise = 0.2}, .prefetch = 0});
-  // Means over the last epochs: at a constant learning rate a single one is noisy.
-  double loss = 0, accuracy = 0;
-  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-    const Epoch order = train.epoch(epoch);
+  const auto batches = [&](std::int64_t epoch) {
+    std::vector<workloads::Batch> out;
+    const Epoch order = train_set.epoch(epoch);
     for (std::int64_t i = 0; i < order.size(); ++i) {
       const Batch one = order[i];
-      const double now = workloads::gradients(model, {one.images, one.labels});
-      if (epoch >= epochs - judged) loss += now / static_cast<double>(judged * order.size());
-      optimizer.step();
+      out.push_back({one.images, one.labels});
     }
-    if (epoch < epochs - judged) continue;
-    model.eval();
-    accuracy += 100 * accuracy_on(model, trial.data->test(images).images()) / judged;
-    model.train();
-  }
-  record.put("training loss", loss);
-  record.put("test accuracy", accuracy);
+    return out;
+  };
+  const auto accuracy = [&](Layer& net) { return 100 * accuracy_on(net, trial.data->test(images).images()); };
+  const Came came =
+      train(model, trial.word("way"), {.epochs = epochs, .judged = judged, .batches = batches, .accuracy = accuracy});
+  record.put("training loss", came.loss);
+  record.put("test accuracy", came.accuracy);
 }
 
 void run(const Trial& trial, Record& record) {

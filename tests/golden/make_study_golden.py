@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Writes study_equilibrium.safetensors and study_schedules.safetensors: 50 steps in f64 of the net of the studies, by
-PyTorch's SGD with momentum and coupled decay at a constant learning rate, and by its AdamW along a cosine.
+"""Repeats five studies by code that is independent of Ebb, 50 steps in f64, and writes study_NAME.safetensors of each.
+
+equilibrium and schedules are written here: the net of the studies under PyTorch's SGD with momentum and coupled decay at
+a constant learning rate, and under its AdamW along a cosine. buffers, edge and hyperball have files of their own.
 
     apt install python3-torch
     /usr/bin/python3 tests/golden/make_study_golden.py [FOLDER]
 
-Beside the weights stand what a diagnosis says of them: norm, gradient and rotation of every channel of a convolution in
+Beside the weights of the first two stand what a diagnosis says of them: norm, gradient and rotation of every channel of a convolution in
 every step, and the quantiles over the channels of their root mean squares over windows of WINDOW steps. They are
 measured here, by other formulas than Ebb's.
 """
@@ -17,9 +19,13 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+import buffers_cases
+import edge_cases
+import hyperball_cases
 from golden_file import Numbers, as_input, write_safetensors
 from training_cases import ebb_state, start
 
+METADATA = {"torch": torch.__version__, "writer": "tests/golden/make_study_golden.py"}
 STEPS, WINDOW, BATCHES = 50, 5, 6
 KEPT = [1, 2, 3, 5, 10, 20, 30, 40, 50]
 SIDE = 8
@@ -117,9 +123,8 @@ def write(folder, name, settings, make, schedule):
     for i, (images, labels) in enumerate(batches()):
         tensors |= {f"images{i}": as_input(images), f"labels{i}": labels}
     return write_safetensors(f"{folder}/{name}.safetensors", tensors, {
-        "torch": torch.__version__, "writer": "tests/golden/make_study_golden.py",
-        "training": json.dumps({**settings, "steps": STEPS, "window": WINDOW, "batches": BATCHES, "kept": KEPT,
-                                "side": SIDE})})
+        **METADATA, "training": json.dumps({**settings, "steps": STEPS, "window": WINDOW, "batches": BATCHES,
+                                            "kept": KEPT, "side": SIDE})})
 
 
 def main():
@@ -131,6 +136,8 @@ def main():
                 lambda step: 1.0))
     print(write(folder, "study_schedules", SCHEDULES, lambda table: torch.optim.AdamW(table, lr=SCHEDULES["lr"]),
                 lambda step: 0.5 * (1 + torch.cos(torch.tensor(torch.pi * step / STEPS, dtype=torch.float64)).item())))
+    for cases in (buffers_cases, edge_cases, hyperball_cases):
+        print(cases.write(folder, METADATA))
 
 
 if __name__ == "__main__":

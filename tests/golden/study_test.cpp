@@ -5,40 +5,30 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <numbers>
 #include <vector>
 
-#include "framework/compute/basic.h"
-#include "framework/io/safetensors.h"
 #include "lab/diagnose/diagnostics.h"
 #include "lab/diagnose/moments.h"
 #include "lab/study/workloads.h"
 #include "optim/adam.h"
 #include "optim/sgd.h"
-#include "tests/golden/golden_cases.h"
-#include "tests/support/tensors.h"
+#include "tests/golden/recorded.h"
 
 namespace ebb::golden {
 namespace {
 
-constexpr double weights = 1e-8, columns = 1e-7, effect = 1000;
+constexpr double columns = 1e-7;
 const std::vector<std::string> layers{"conv1", "conv2"};
 
 // A training as its golden file describes it, but for the optimizer.
-struct Recorded {
-  explicit Recorded(const std::string& name) : file(load_safetensors(golden_path(name + ".safetensors"))) {
-    settings = nlohmann::json::parse(file.metadata.at("training"));
+struct RecordedTraining : Recorded {
+  explicit RecordedTraining(const std::string& name) : Recorded(name) {
     kept = settings.at("kept").get<std::vector<std::int64_t>>();
     for (std::int64_t i = 0; i < number("batches"); ++i)
-      batches.push_back({cast(at(text("images", i)), DType::f64), at(text("labels", i))});
+      batches.push_back({wide(text("images", i)), at(text("labels", i))});
   }
-  const Tensor& at(const std::string& key) const { return file.tensors.at(key); }
-  double operator[](const char* key) const { return settings.at(key).get<double>(); }
-  std::int64_t number(const char* key) const { return settings.at(key).get<std::int64_t>(); }
 
-  TensorFile file;
-  nlohmann::json settings;
   std::vector<std::int64_t> kept;
   std::vector<workloads::Batch> batches;
 };
@@ -75,16 +65,12 @@ struct Trained {
   std::vector<DiagnosisRow> rows;
 };
 
-using Make = std::function<std::unique_ptr<Optimizer>(const Recorded&, Module&)>;
+using Make = std::function<std::unique_ptr<Optimizer>(const RecordedTraining&, Module&)>;
 
-Trained train(const Recorded& recorded, const Make& make) {
+Trained train(const RecordedTraining& recorded, const Make& make) {
   workloads::SmallCnn model({.side = recorded.number("side"), .width = {4, 8}}, Rng(1));
   model.to(DType::f64);
-  State state = model.state();
-  for (auto& [path, value] : state)
-    if (const auto found = recorded.file.tensors.find("0/" + path); found != recorded.file.tensors.end())
-      value = cast(found->second, DType::f64);
-  model.load_state(state);
+  begin(recorded, "0/", model);
   const std::unique_ptr<Optimizer> optimizer = make(recorded, model);
   const Audit positions = audit(model, recorded.batches[0].x, recorded.batches[0].labels, optimizer.get());
   Diagnostics diagnostics(*optimizer, positions, {.every = 1, .window = recorded.number("window")});
@@ -102,44 +88,24 @@ Trained train(const Recorded& recorded, const Make& make) {
   return out;
 }
 
-Groups table(const Recorded& recorded, Module& model, Decay (*kind)(Lambda), const Schedule& times = constant()) {
+Groups table(const RecordedTraining& recorded, Module& model, Decay (*kind)(Lambda),
+             const Schedule& times = constant()) {
   return groups(model, {{"filters", path("conv*.weight"), {.decay = kind(recorded["filters"] * times)}},
                         {"rest", everything_else(), {.decay = kind(recorded["rest"] * times)}}});
 }
 
-std::unique_ptr<Optimizer> momentum(const Recorded& r, Groups groups) {
+std::unique_ptr<Optimizer> momentum(const RecordedTraining& r, Groups groups) {
   return std::make_unique<Sgd>(std::move(groups), SgdOptions{.lr = r["lr"], .momentum = r["momentum"]});
 }
 
-std::unique_ptr<Optimizer> adam(const Recorded& r, Groups groups, Schedule schedule) {
+std::unique_ptr<Optimizer> adam(const RecordedTraining& r, Groups groups, Schedule schedule) {
   return std::make_unique<Adam>(std::move(groups), AdamOptions{.lr = r["lr"], .schedule = std::move(schedule)});
 }
 
 // The greatest difference of any kept tensor, as a share of its largest number.
-double off(const Recorded& recorded, const Trained& trained) {
+double farthest(const RecordedTraining& recorded, const Trained& trained) {
   double worst = 0;
-  for (const auto& [step, state] : trained.states)
-    for (const auto& [path, value] : state) {
-      const auto found = recorded.file.tensors.find(text(step, '/', path));
-      if (found == recorded.file.tensors.end()) continue;  // the number of batches that a norm has seen
-      double difference = 0, size = 0;
-      for (std::int64_t i = 0; i < value.size(); ++i) {
-        const double wanted = found->second.data<double>()[i];
-        difference = std::max(difference, std::abs(value.data<double>()[i] - wanted));
-        size = std::max(size, std::abs(wanted));
-      }
-      worst = std::max(worst, difference / size);
-    }
-  return worst;
-}
-
-double off(std::span<const double> got, const Tensor& wanted) {
-  if (static_cast<std::int64_t>(got.size()) != wanted.size()) return INFINITY;
-  double worst = 0;
-  for (std::int64_t i = 0; i < wanted.size(); ++i) {
-    const double here = got[static_cast<std::size_t>(i)], there = wanted.data<double>()[i];
-    worst = std::max(worst, std::abs(here / there - 1));
-  }
+  for (const auto& [step, state] : trained.states) worst = std::max(worst, off(recorded, text(step, '/'), state));
   return worst;
 }
 
@@ -147,12 +113,12 @@ const ChannelSpread& column(const DiagnosisRow& row, const std::string& what) {
   return what == "norm" ? row.norm : what == "angle" ? row.angle : row.gradient;
 }
 
-void require_agreement(const Recorded& recorded, const Trained& trained) {
+void require_agreement(const RecordedTraining& recorded, const Trained& trained) {
   BOOST_TEST(trained.states.size() == recorded.kept.size());
   std::size_t tensors = 0;
   for (const auto& [key, tensor] : recorded.file.tensors) tensors += key.starts_with("50/");
   BOOST_TEST(tensors == 12u);
-  BOOST_TEST(off(recorded, trained) < weights);
+  BOOST_TEST(farthest(recorded, trained) < weights);
   BOOST_TEST(off(trained.losses, recorded.at("losses")) < weights);
   for (const std::string& layer : layers)
     for (const std::string what : {"norm", "gradient", "angle"}) {
@@ -176,28 +142,28 @@ void require_agreement(const Recorded& recorded, const Trained& trained) {
 BOOST_AUTO_TEST_SUITE(against_pytorch)
 
 BOOST_AUTO_TEST_CASE(momentum_with_coupled_decay_at_a_constant_rate) {
-  const Recorded recorded("study_equilibrium");
-  require_agreement(recorded, train(recorded, [](const Recorded& r, Module& model) {
+  const RecordedTraining recorded("study_equilibrium");
+  require_agreement(recorded, train(recorded, [](const RecordedTraining& r, Module& model) {
                       return momentum(r, table(r, model, coupled_l2));
                     }));
 }
 
 BOOST_AUTO_TEST_CASE(adamw_along_a_cosine) {
-  const Recorded recorded("study_schedules");
-  require_agreement(recorded, train(recorded, [](const Recorded& r, Module& model) {
+  const RecordedTraining recorded("study_schedules");
+  require_agreement(recorded, train(recorded, [](const RecordedTraining& r, Module& model) {
                       return adam(r, table(r, model, decoupled_lr), cosine(r.number("steps")));
                     }));
 }
 
 // What else might have been meant is told apart by far.
 BOOST_AUTO_TEST_CASE(other_forms_of_decay_and_of_means_are_told_apart) {
-  const Recorded recorded("study_equilibrium");
+  const RecordedTraining recorded("study_equilibrium");
   // Momentum of gradients alone, with decay of the same timescale beside it.
-  const auto beside = [](const Recorded& r, Module& model) {
+  const auto beside = [](const RecordedTraining& r, Module& model) {
     return momentum(r, table(r, model, decoupled_lr,
                              Schedule("longer", [mu = r["momentum"]](std::int64_t) { return 1 / (1 - mu); })));
   };
-  BOOST_TEST(off(recorded, train(recorded, beside)) > effect * weights);
+  BOOST_TEST(farthest(recorded, train(recorded, beside)) > effect * weights);
   // The mean over a window in place of its root mean square.
   for (const std::string& layer : layers) {
     const Tensor angles = recorded.at(layer + "/angle");
@@ -215,20 +181,20 @@ BOOST_AUTO_TEST_CASE(other_forms_of_decay_and_of_means_are_told_apart) {
     BOOST_TEST(most > effect * columns);
   }
 
-  const Recorded cosines("study_schedules");
+  const RecordedTraining cosines("study_schedules");
   const auto at_step = [&](std::int64_t lag) {
-    return [=](const Recorded& r, Module& model) {
+    return [=](const RecordedTraining& r, Module& model) {
       const Schedule falls = cosine(r.number("steps"));
       // lambda times what makes decay's lr that of another step.
       const Schedule other("of another step", [falls, lag](std::int64_t t) { return falls(t + lag) / falls(t); });
       return adam(r, table(r, model, decoupled_lr, other), falls);
     };
   };
-  BOOST_TEST(off(cosines, train(cosines, at_step(1))) > effect * weights);
-  BOOST_TEST(off(cosines, train(cosines, at_step(0))) < weights);
-  BOOST_TEST(off(cosines, train(cosines, [](const Recorded& r, Module& model) {
-                   return adam(r, table(r, model, coupled_l2), cosine(r.number("steps")));
-                 })) > effect * weights);
+  BOOST_TEST(farthest(cosines, train(cosines, at_step(1))) > effect * weights);
+  BOOST_TEST(farthest(cosines, train(cosines, at_step(0))) < weights);
+  BOOST_TEST(farthest(cosines, train(cosines, [](const RecordedTraining& r, Module& model) {
+                        return adam(r, table(r, model, coupled_l2), cosine(r.number("steps")));
+                      })) > effect * weights);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

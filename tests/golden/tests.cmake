@@ -3,6 +3,7 @@ ebb_test(golden
     golden/ops.cpp golden/training_test.cpp support/temporary_directory.cpp
   LIBRARIES ebb::optim ebb::models nlohmann_json::nlohmann_json)
 if(EBB_BUILD_LAB)
-  ebb_test(golden_studies SOURCES golden/golden_cases.cpp golden/inside_test.cpp golden/study_test.cpp
+  ebb_test(golden_studies SOURCES golden/buffers_test.cpp golden/edge_test.cpp golden/golden_cases.cpp golden/hyperball_test.cpp
+    golden/inside_test.cpp golden/recorded.cpp golden/study_test.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
 endif()
