@@ -7,6 +7,7 @@
 #include "data/split.h"
 #include "framework/compute/basic.h"
 #include "lab/study/exact.h"
+#include "lab/study/figures.h"
 #include "lab/study/statistics.h"
 #include "lab/study/study.h"
 #include "lab/study/toys.h"
