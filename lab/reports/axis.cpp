@@ -98,13 +98,17 @@ void add_linear_tics(Axis& axis, bool whole) {
 void add_log_tics(Axis& axis) {
   const double low = std::log10(axis.low), high = std::log10(axis.high);
   const double stride = std::max(1.0, std::ceil((high - low) / 6));
-  const bool between = high - low < 2;  // few powers of ten: 2 and 5 times them, too
-  for (double e = std::floor(low); e <= high; e += stride)
-    for (const double factor : {1.0, 2.0, 5.0}) {
-      const double value = factor * std::pow(10, e);
-      if (value >= axis.low * 0.999 && value <= axis.high * 1.001 && (factor == 1 || between))
-        axis.tics.push_back({axis.place(value), significant(value, 1)});
-    }
+  // Few powers of ten: multiples of them, too, until three tics tell how far apart numbers are.
+  static const std::vector<Numbers> multiples{{1}, {1, 2, 5}, {1, 2, 3, 5, 7}, {1, 2, 3, 4, 5, 6, 7, 8, 9}};
+  for (std::size_t dense = high - low < 2 ? 1 : 0; dense < multiples.size() && axis.tics.size() < 3; ++dense) {
+    axis.tics.clear();
+    for (double e = std::floor(low); e <= high; e += stride)
+      for (const double factor : multiples[dense]) {
+        const double value = factor * std::pow(10, e);
+        if (value >= axis.low * 0.999 && value <= axis.high * 1.001)
+          axis.tics.push_back({axis.place(value), significant(value, 1)});
+      }
+  }
 }
 
 }  // namespace
@@ -159,6 +163,9 @@ Axis axis_of(const std::vector<Numbers>& curves, const AxisOptions& options) {
   axis.high = axis.log ? std::pow(10, shown.high) : shown.high;
   axis.least = axis.log ? std::pow(10, all.low) : all.low;
   axis.largest = axis.log ? std::pow(10, all.high) : all.high;
+  for (const double value : options.marked)
+    if (value >= axis.low && value <= axis.high) axis.tics.push_back({axis.place(value), significant(value, 3)});
+  if (!axis.tics.empty()) return axis;
   if (axis.log && axis.high / axis.low > 3) add_log_tics(axis);
   else add_linear_tics(axis, options.whole);
   return axis;

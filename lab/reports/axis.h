@@ -23,6 +23,8 @@ struct AxisOptions {
   double most = std::numeric_limits<double>::infinity();
   /// Whether the first tenth of each curve may lie outside where it would press the rest flat.
   bool settled = false;
+  /// The numbers to mark, such as the levels of a factor; empty: round ones.
+  std::vector<double> marked = {};
 };
 
 /// A mark on an axis.

@@ -81,12 +81,12 @@ std::string numbers(const Plot& plot) {
   return table(head, lines);
 }
 
-std::string picture(const Plot& plot, const std::vector<std::string>& colours, bool drawn) {
-  if (!drawn) return numbers(plot);
-  const Drawing drawing = draw(plot, colours);
-  std::string out = drawing.svg.empty() ? "<p class=\"empty\">There is no number to draw.</p>\n"
-                                        : text(drawing.svg, "<p class=\"x\">", escape(plot.x), "</p>\n");
-  if (!drawing.note.empty()) out += text("<p class=\"cut\">", escape(drawing.note), "</p>\n");
+std::string picture(const Plot& plot, const Drawing& drawing) {
+  std::string out = drawing.svg.empty()
+                        ? "<p class=\"empty\">There is no number to draw.</p>\n"
+                        : text(drawing.svg, "<p class=\"x\">", escape(axis_words(plot.x, drawing.log_x)), "</p>\n");
+  for (const std::string& note : {plot.note, drawing.note})
+    if (!note.empty()) out += text("<p class=\"cut\">", escape(note), "</p>\n");
   return out;
 }
 
@@ -95,10 +95,12 @@ std::string grid(const std::vector<Plot>& plots, const std::vector<LegendEntry>&
   const bool drawn = can_plot();
   std::string out = "<div class=\"figures\">\n";
   for (const Plot& plot : plots) {
+    const Drawing drawing = drawn ? draw(plot, colours_of(entries)) : Drawing{};
     out += text("<figure><figcaption>", escape(plot.title));
-    if (!plot.unit.empty()) out += text("<span>", escape(plot.unit), "</span>");
+    const std::string unit = axis_words(plot.unit, drawing.log_y);
+    if (!unit.empty()) out += text("<span>", escape(unit), "</span>");
     out += text("</figcaption>\n", entries.empty() && drawn ? own_legend(plot) : "",
-                picture(plot, colours_of(entries), drawn), "</figure>\n");
+                drawn ? picture(plot, drawing) : numbers(plot), "</figure>\n");
   }
   return out + "</div>\n";
 }

@@ -55,7 +55,8 @@ std::string point_lines(const Points& points, const Axis& x, const Axis& y) {
 std::string band_lines(const Curve& curve, const Axis& x, const Axis& y) {
   std::string out;
   for (const auto& [at, low, high] : curve.band) {
-    const double column = x.place(at), bottom = y.place(low), top = y.place(high);
+    // What has no place on a logarithmic axis lies below it.
+    const double column = x.place(at), bottom = y.log && low <= 0 ? -1 : y.place(low), top = y.place(high);
     if (std::isfinite(column) && std::isfinite(bottom) && std::isfinite(top))
       out += text(placed(column), ' ', placed(bottom), ' ', placed(top), '\n');
   }
@@ -72,6 +73,12 @@ std::string tics(const char* which, const Axis& axis) {
   return text("set ", which, " (", out, ")\n");
 }
 
+// How large points are: a mean stands out of the single values around it.
+std::string point_size(const Plot& plot, const Curve& curve, bool open) {
+  const bool mean = !curve.faint && std::ranges::any_of(plot.curves, [](const Curve& c) { return c.faint && c.dots; });
+  return text(" ps ", mean ? (open ? "0.8" : "0.7") : (open ? "0.55" : "0.45"));
+}
+
 // The curves as data blocks, and the command that draws them: bands first, so that all curves lie on them.
 std::string curve_commands(const Plot& plot, const std::vector<std::string>& colours, const Axis& x, const Axis& y) {
   std::string blocks, bands, curves;
@@ -83,13 +90,16 @@ std::string curve_commands(const Plot& plot, const std::vector<std::string>& col
     const std::string colour = text("rgb '", svg::ink(first_curve_ink + i, curve.faint ? 0.4 : 1), '\'');
     const std::size_t mark = marks::number_of(curve.colour, colours);
     const std::string shape =
-        text("points pt ", marks::point_type(mark), marks::is_open(mark) ? " ps 0.55 lc " : " ps 0.45 lc ", colour);
+        text("points pt ", marks::point_type(mark), point_size(plot, curve, marks::is_open(mark)), " lc ", colour);
     const Points line = thinned(curve.points, most);
     const std::string band = band_lines(curve, x, y), points = point_lines(line, x, y);
     if (!band.empty()) {
       blocks += text("$b", number, " << EOD\n", band, "EOD\n");
-      bands += text("$b", number, " with filledcurves fs transparent solid ", plot.curves.size() > 8 ? "0.1" : "0.16",
-                    " noborder fc ", colour, ", ");
+      if (has_bars(curve))
+        bands += text("$b", number, " using 1:2:(0):($3-$2) with vectors nohead lw 1.6 lc ", colour, ", ");
+      else
+        bands += text("$b", number, " with filledcurves fs transparent solid ", plot.curves.size() > 8 ? "0.1" : "0.16",
+                      " noborder fc ", colour, ", ");
     }
     if (points.empty()) continue;
     blocks += text("$c", number, " << EOD\n", points, "EOD\n");
@@ -150,6 +160,11 @@ std::string note_on(const Plot& plot, const Axis& y) {
 
 }  // namespace
 
+bool has_bars(const Curve& curve) {
+  constexpr std::size_t most_bars = 24;
+  return curve.dots && curve.band.size() <= most_bars;
+}
+
 bool can_plot() { return gnuplot::is_there(); }
 
 Drawing draw(const Plot& plot, const std::vector<std::string>& colours) {
@@ -167,7 +182,13 @@ Drawing draw(const Plot& plot, const std::vector<std::string>& colours) {
                                  : curve_commands(plot, colours.empty() ? marks::colours_of(plot) : colours, x, y);
   if (curves.empty()) return {.svg = {}, .note = note_on(plot, y)};
   return {.svg = svg::for_page(gnuplot::output_of(frame_commands(x, y) + curves), inks, plot.title),
-          .note = note_on(plot, y)};
+          .note = note_on(plot, y),
+          .log_x = x.log,
+          .log_y = y.log};
+}
+
+std::string axis_words(const std::string& name, bool log) {
+  return !log ? name : name.empty() ? "log scale" : name + ", log scale";
 }
 
 }  // namespace ebb

@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* images = "fashion-mnist";
 constexpr std::int64_t batch = 64, epochs = 12;
-constexpr double lr = 2e-3, label_noise = 0.2;
+constexpr double lr = 2e-3, label_noise = 0.2, margin = 0.5;
 
 // Seven strengths of each kind, about three times apart; at the first of them there is no decay, and both kinds are one
 // training.
@@ -85,12 +85,32 @@ Plot accuracies(const Results& results) {
       0.2);
 }
 
+ArmChoice chosen(const char* kind) { return {{{"kind", kind}}, "strength", "accuracy"}; }
+
+// By how much kinds at their chosen strengths differ, and what either gains.
+Plot gains(const Results& results) {
+  const auto at = [&](const char* kind) {
+    const ArmChoice choice = chosen(kind);
+    Arm arm = choice.arm;
+    arm["strength"] = choose(results, choice.factor, choice.measure, choice.arm).level();
+    return arm;
+  };
+  const Arm none{{"kind", "adamw"}, {"strength", "0"}}, decoupled = at("adamw"), coupled = at("adam + l2");
+  return side_by_side({.title = "Test accuracy at the strengths that validation chose",
+                       .unit = "points, differences of pairs",
+                       .x = "",
+                       .curves = {}},
+                      {{"AdamW less L2", results.differences("test accuracy", decoupled, coupled)},
+                       {"AdamW less none", results.differences("test accuracy", decoupled, none)},
+                       {"L2 less none", results.differences("test accuracy", coupled, none)}},
+                      margin);
+}
+
 }  // namespace
 
 Study study() {
   const Arm first{{"kind", "adamw"}, {"strength", "0"}};
-  const ArmChoice decoupled{{{"kind", "adamw"}}, "strength", "accuracy"},
-      coupled{{{"kind", "adam + l2"}}, "strength", "accuracy"};
+  const ArmChoice decoupled = chosen("adamw"), coupled = chosen("adam + l2");
   std::vector<Claim> claims{
       exact({"1", "a weight without gradients shrinks by prod(1 - lr lambda) under AdamW"}, "idle under AdamW", 1e-12,
             first),
@@ -101,7 +121,7 @@ Study study() {
       greater({"4", "AdamW generalises better than Adam with L2, both at a lambda chosen by validation", {"A11"}},
               "test accuracy", decoupled, coupled),
       equivalent({"5", "they generalise alike, within half a point", {"A11"}}, "test accuracy", decoupled, coupled,
-                 0.5),
+                 margin),
       estimate({"6", "AdamW less Adam with L2, in points", {"A11"}}, "test accuracy", decoupled, coupled),
       greater({"7", "AdamW at that lambda is better than no decay"}, "test accuracy", decoupled, first),
       greater({"8", "so is Adam with L2"}, "test accuracy", coupled, first)};
@@ -111,6 +131,9 @@ Study study() {
       .title = "AdamW against Adam with L2",
       .statement =
           "Whether decoupled decay generalises better than an L2 penalty under Adam when each has a lambda of its own.",
+      .answer =
+          "Hardly, in this net: AdamW is ahead in accuracy by a fifth of a point, which shows over 16 pairs and is "
+          "less than either kind gains over no decay.",
       .reference = "Loshchilov & Hutter 2019",
       .limits =
           "One net of two convolutions with batch norms on 5,000 images, a fifth of the labels wrong, 12 epochs along "
@@ -124,8 +147,10 @@ Study study() {
       .minutes = 10,
       .run = run,
       .claims = std::move(claims),
-      .figures = {{"accuracy", "Both kinds are best at strength 4, where AdamW is a fifth of a point ahead.",
-                   accuracies, Tier::T2}},
+      .figures = {{"accuracy", "Either kind gains a little up to strength 4 and loses beyond.", accuracies, Tier::T2},
+                  {"gains",
+                   "AdamW is a fifth of a point ahead, within the margin of half a point; either gains more over none.",
+                   gains, Tier::T2}},
       .pilot =
           "Pairs 101 to 104, with strengths up to 30 under AdamW and up to 0.03 under L2: the best of L2 was the last "
           "one, so that both kinds have other strengths since then; with these, on pairs 101 and 102, the best one of "

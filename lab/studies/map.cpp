@@ -230,6 +230,10 @@ Study study() {
       .statement =
           "Along which line of learning rate and lambda the best trainings lie, and what it costs to tune one after "
           "the other.",
+      .answer =
+          "Neither where lr and lambda rise together nor, as far as it shows, where lr lambda is constant: before a "
+          "norm the lambda at which decay begins to harm falls by more than lr rises. In five epochs decay gains next "
+          "to nothing here, and tuning lr first and then lambda cost nothing that shows.",
       .reference = "Loshchilov & Hutter 2019, figure 1",
       .limits =
           "One net of two layers with and without a batch norm, 5,000 images with a fifth of the labels wrong, five "
@@ -250,12 +254,13 @@ Study study() {
       .minutes = 8,
       .run = run,
       .claims = claims(),
-      .figures = {{"momentum",
-                   "Momentum before a norm: little decay does nothing in five epochs, and harm begins at smaller "
-                   "lambda the larger lr is.",
-                   [](const Results& results) { return errors(results, arm_of("momentum", "decoupled", "batch")); }},
-                  {"adam", "AdamW before a norm: the same.",
-                   [](const Results& results) { return errors(results, arm_of("adam", "decoupled", "batch")); }}},
+      .figures =
+          {{"momentum",
+            "Momentum before a norm: decay gains nothing in five epochs but at an lr that is too large, and harm "
+            "begins at smaller lambda the larger lr is.",
+            [](const Results& results) { return errors(results, arm_of("momentum", "decoupled", "batch")); }},
+           {"adam", "AdamW before a norm: decay gains nothing, and harm begins at smaller lambda the larger lr is.",
+            [](const Results& results) { return errors(results, arm_of("adam", "decoupled", "batch")); }}},
       .pilot =
           "Pairs 101 and 102. The valley lay at -56 to -77 degrees before a norm and at -74 to -88 without, whatever "
           "the kind of decay, at -13 and -21 in the cells at rest under momentum where -45 had been foretold, and the "
@@ -264,10 +269,13 @@ Study study() {
           "images over 40 epochs had its best learning rate at the edge of the map.",
       .explanation =
           "In five epochs this net gains nothing from decay: the map is a plateau towards small lambda that ends where "
-          "decay does harm, and its direction is that of the end. Of the cells at rest those near the least are a few "
-          "on that end, whose bowls lie in any direction: claim 2 is not decided for that. Tuning lr and then lambda "
-          "cost about 0.1 points, with intervals that hold 0, though the map is tilted: on a plateau there is little "
-          "to lose. Trainings in which decay helps may have another map."};
+          "decay does harm, and its direction is that of the end. Under momentum at an lr of 0.95, which is too large, "
+          "decay does bring 57 % of errors down to 37 %; a smaller lr has 19 %. Of the cells at rest those near the "
+          "least are a few on the plateau's end, whose bowls lie in any direction: claim 2 is not decided for that. "
+          "Angles are counted from -135 to 45 degrees, and those of claim 2 lie from -135 to 41, on both sides of the "
+          "cut, so that their mean says nothing. Tuning lr and then lambda cost about 0.1 points, with intervals that "
+          "hold 0, though the map is tilted: on a plateau there is little to lose. Trainings in which decay helps may "
+          "have another map."};
 }
 
 }  // namespace ebb::studies::map_study

@@ -173,7 +173,10 @@ void run(const Trial& trial, Record& record) {
 }
 
 Plot ridge_errors(const Results& results) {
-  Plot plot{.title = "Ridge regression: squared error of the weights", .unit = "", .x = "lambda", .curves = {}};
+  Plot plot{.title = "Ridge regression: squared error of the weights",
+            .unit = "means over draws and pairs",
+            .x = "lambda",
+            .curves = {}};
   plot.x_names = results.levels("lambda");
   plot.y_axis.from_zero = true;
   int colour = 0;
@@ -201,7 +204,8 @@ Plot test_errors(const Results& results) {
 }
 
 Plot losses(const Results& results) {
-  Plot plot{.title = "Loss", .unit = "nats", .x = "epoch", .curves = {}};
+  Plot plot{
+      .title = "Loss", .unit = "nats; training on noisy labels, validation on right ones", .x = "epoch", .curves = {}};
   int colour = 0;
   for (const std::string lambda : {"0", "3e-2"})
     for (const std::string of : {"training", "validation"})
@@ -251,6 +255,9 @@ Study study() {
       .title = "Overfitting and decay",
       .statement =
           "Too little decay fits noise, too much fits nothing: the error between them, by formula and in a net.",
+      .answer =
+          "Yes, up to a point: with a fifth of the labels wrong the test error of a net falls from 28 % without decay "
+          "to 21 % at lambda 0.03, and is larger again beyond. Larger is not better.",
       .reference = "Hoerl & Kennard 1970",
       .limits =
           "Ridge regression of 8 columns on 30 samples. One net of two layers with a batch norm on 5,000 images with a "
@@ -268,9 +275,9 @@ Study study() {
       .figures = {{"ridge",
                    "Ridge regression: bias rises with lambda, variance falls, and their sum has a least point.",
                    ridge_errors},
-                  {"error", "A net: the test error is least in between.", test_errors, Tier::T2},
-                  {"loss", "Without decay the validation loss rises again while that of training falls.", losses,
-                   Tier::T2}},
+                  {"error", "A net: the test error falls up to lambda 0.03, and rises beyond.", test_errors, Tier::T2},
+                  {"loss", "Without decay the validation loss rises from early on while that of training falls.",
+                   losses, Tier::T2}},
       .pilot =
           "Pairs 101 to 104: without decay the validation loss ended at 1.47 to 1.61 times its least value, which it "
           "had 32 to 36 epochs before the end, and at 4.9 to 5.4 times the training loss; the floors of claims 4 to 6 "

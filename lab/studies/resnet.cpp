@@ -107,6 +107,10 @@ Study study() {
       .name = "resnet",
       .title = "Decay in a residual net",
       .statement = "The error of a small residual net over lambda, with decay of everything and of convolutions alone.",
+      .answer =
+          "Yes, on 500 images: at a lambda chosen by validation decay takes 2 to 3 points off a test error of 70 %, "
+          "and at the largest lambda the error is larger than there. Whether everything is decayed or convolutions "
+          "alone makes no difference that shows.",
       .reference = "He et al. 2015",
       .limits =
           "A net of depth 8 and widths 8, 16 and 32 on 500 images of CIFAR-10, others in each pair, a fifth of the "
@@ -121,13 +125,20 @@ Study study() {
       .minutes = 8,
       .run = run,
       .claims = std::move(claims),
-      .figures = {{"error", "The test error is least in between; decay of convolutions alone may be stronger.", errors,
-                   Tier::T2}},
+      .figures = {{"error", "The test error is least in between: at 0.01 of everything, at 0.03 of convolutions alone.",
+                   errors, Tier::T2}},
       .pilot =
           "Claim 1 had been run on pairs 101 to 104. Pair 101 over 60 epochs: of everything, the test error was 71.8 % "
           "without decay, 69.6 % at 0.01 and 72.7 % at 0.03; of convolutions alone it fell up to 0.03, to 67.9 %, "
           "wherefore lambdas go to 0.1. On 1,000 and 5,000 images, with fewer steps for each, pilots had nothing to "
-          "gain from decay of everything."};
+          "gain from decay of everything.",
+      .explanation =
+          "Under a lambda of 0.1 on everything five of the eight nets err on 90 % of the images, as one that says "
+          "always "
+          "the same: claim 3 compares with nets that learned nothing. With convolutions alone all learn at that "
+          "lambda, "
+          "with errors of 65 to 74 %, on average as without decay. Lambdas are about three times apart: which of both "
+          "decays is better at its own best lambda is not told apart (claim 8)."};
 }
 
 }  // namespace ebb::studies::resnet_study

@@ -86,6 +86,7 @@ void run(const Trial& trial, Record& record) {
 Plot turns(const Results& results) {
   Plot plot{.title = "Rotation of a weight in front of a norm", .unit = "radians a step", .x = "width", .curves = {}};
   plot.x_axis = {.scale = AxisOptions::Scale::log}, plot.y_axis = {.scale = AxisOptions::Scale::log};
+  plot.note = "A dot for each pair and width.";
   int colour = 0;
   for (const std::string kind : {"by lr", "constant"}) {
     const std::string shade = "var(--c" + std::to_string(colour++) + ")";
@@ -93,6 +94,7 @@ Plot turns(const Results& results) {
         .title = kind == "by lr" ? "lambda times lr" : "lambda alone", .points = {}, .dots = true, .colour = shade},
         line{.title = dots.title + ", predicted", .points = {}, .dashed = true, .colour = shade};
     for (const std::string& width : results.levels("width")) {
+      if (colour == 1) plot.x_axis.marked.push_back(std::stod(width));
       const Arm arm{{"width", width}};
       for (const double value : results.values("turn at random: " + kind, arm))
         dots.points.emplace_back(std::stod(width), value);
@@ -113,6 +115,9 @@ Study study() {
           "With the learning rate divided by the width, decay that does not bear it in keeps the rotation of all "
           "widths "
           "alike.",
+      .answer =
+          "Yes, of a weight in front of a norm under random gradients, as the formula has it. The relative update of "
+          "the head of a net that learns falls with the width under either kind, by less where decay leaves lr out.",
       .reference = "Kosson et al. 2025, arXiv 2510.19093; Yang et al. 2022 for the rule of the learning rate",
       .limits =
           "One weight under random gradients, and the head of a net of two layers on made-up samples: no widths that "

@@ -38,6 +38,7 @@ inline Claim at_least(ClaimText text, const std::string& measure, double floor) 
     double least = INFINITY, most = -INFINITY;
     for (const double v : values) least = std::min(least, v), most = std::max(most, v);
     Verdict verdict{.measured = {least, least, most}, .n = static_cast<std::int64_t>(values.size())};
+    verdict.sentence = "the least of all trials, and their range";
     verdict.is = least >= floor ? Verdict::Is::confirmed : Verdict::Is::refuted;
     return verdict;
   };

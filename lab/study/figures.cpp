@@ -8,6 +8,7 @@
 #include "lab/format/numbers.h"
 #include "lab/reports/figures.h"
 #include "lab/study/number_text.h"
+#include "lab/study/statistics.h"
 
 namespace ebb {
 namespace {
@@ -44,7 +45,58 @@ std::string agreement(const Points& points) {
   return text("R^2 ", significant(1 - missed / spread, 3), ", median error ", percent(*middle, 1));
 }
 
+// The interval of what stands at `mean`, of the values beside it: of their mean or their geometric mean. One number for
+// both ends where it is neither.
+Interval interval_at(double mean, std::vector<double> values) {
+  const auto is = [&](double number) { return std::abs(number - mean) <= 1e-9 * (std::abs(mean) + std::abs(number)); };
+  if (values.size() < 2 || !std::ranges::all_of(values, [](double v) { return std::isfinite(v); }))
+    return {mean, mean, mean};
+  if (is(mean_of(values))) return mean_interval(values);
+  if (!std::ranges::all_of(values, [](double v) { return v > 0; })) return {mean, mean, mean};
+  for (double& value : values) value = std::log(value);
+  if (!is(std::exp(mean_of(values)))) return {mean, mean, mean};
+  const Interval logs = mean_interval(values);
+  return {mean, std::exp(logs.low), std::exp(logs.high)};
+}
+
+void add_intervals(Curve& mean, const Curve& single) {
+  if (mean.faint || !mean.band.empty()) return;
+  std::map<double, std::vector<double>> at;
+  for (const auto& [x, y] : single.points) at[x].push_back(y);
+  for (const auto& [x, y] : mean.points) {
+    const auto found = at.find(x);
+    if (found == at.end()) continue;
+    const Interval interval = interval_at(y, found->second);
+    if (interval.low < interval.high) mean.band.push_back({x, interval.low, interval.high});
+  }
+}
+
+std::string how_to_read(const Plot& plot, std::size_t pairs) {
+  const auto is_single = [](const Curve& c) { return c.faint && c.dots; };
+  const auto has = [&](bool bars) {
+    return std::ranges::any_of(plot.curves, [=](const Curve& c) { return !c.band.empty() && has_bars(c) == bars; });
+  };
+  std::string out;
+  if (std::ranges::any_of(plot.curves, is_single)) out = "Pale dots: single pairs. ";
+  const bool bars = has(true), areas = has(false);
+  if (bars || areas)
+    out += text(bars ? "Bars" : "",
+                bars && areas ? " and p"
+                : areas       ? "P"
+                              : "",
+                areas ? "ale areas" : "", ": 95 % interval of the mean over ", pairs, " pairs. ");
+  if (!out.empty()) out.pop_back();
+  return out;
+}
+
 }  // namespace
+
+Plot with_intervals(Plot plot, std::size_t pairs) {
+  for (std::size_t i = 0; i + 1 < plot.curves.size(); ++i)
+    if (plot.curves[i].faint && plot.curves[i].dots) add_intervals(plot.curves[i + 1], plot.curves[i]);
+  if (plot.note.empty()) plot.note = how_to_read(plot, pairs);
+  return plot;
+}
 
 std::vector<Curve> course(const Results& results, const CourseOptions& options) {
   const auto [mean, all] = mean_and_all(results, options, options.measured);
@@ -110,6 +162,25 @@ Plot over_first_level(Plot plot, const Results& results, const std::string& fact
   return plot;
 }
 
+Plot side_by_side(Plot plot, const std::vector<Contrast>& contrasts, double margin) {
+  Curve dots{.title = {}, .points = {}, .faint = true, .dots = true},
+      mean{.title = "mean of the pairs", .points = {}, .dots = true};
+  for (const Contrast& contrast : contrasts) {
+    const auto x = static_cast<double>(plot.x_names.size());
+    for (const double difference : contrast.differences) dots.points.emplace_back(x, difference);
+    mean.points.emplace_back(x, mean_or_nan(contrast.differences));
+    plot.x_names.push_back(contrast.name);
+  }
+  const double last = static_cast<double>(contrasts.size()) - 0.6;
+  const auto level = [=](double at, std::string title) {
+    return Curve{
+        .title = std::move(title), .points = {{-0.4, at}, {last, at}}, .dashed = true, .colour = "var(--muted)"};
+  };
+  plot.curves = {dots, mean, level(0, margin > 0 ? "no difference, and the margin of equivalence" : "no difference")};
+  if (margin > 0) plot.curves.push_back(level(margin, {})), plot.curves.push_back(level(-margin, {}));
+  return plot;
+}
+
 Plot against_prediction(Plot plot, const Results& results, const std::vector<Scatter>& points) {
   Points all;
   std::size_t colour = 0;
@@ -131,6 +202,7 @@ Plot against_prediction(Plot plot, const Results& results, const std::vector<Sca
   plot.curves.push_back(
       {.title = "as predicted", .points = {{low, low}, {high, high}}, .dashed = true, .colour = "var(--muted)"});
   plot.title += ": " + agreement(all);
+  plot.note = "A dot for each pair and arm.";
   plot.x_axis.whole = false;
   plot.x_axis.scale = plot.y_axis.scale = AxisOptions::Scale::automatic;
   return plot;

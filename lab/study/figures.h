@@ -53,6 +53,23 @@ Plot series_over_levels(Plot plot, const Results& results, const std::string& fa
 Plot over_levels(Plot plot, const Results& results, const std::string& factor, const std::vector<std::string>& measures,
                  double apart = 0);
 
+/// What one thing adds to another, pair by pair.
+struct Contrast {
+  std::string name;                 ///< On the horizontal axis.
+  std::vector<double> differences;  ///< One for each pair.
+};
+
+/// Contrasts side by side with 0 dashed, and the margin of an equivalence on both sides of it where there is one.
+/// \param plot title, unit and x.
+Plot side_by_side(Plot plot, const std::vector<Contrast>& contrasts, double margin = 0);
+
+/// The plot with what a reader needs to judge it. Where dots of single pairs, faint, stand before their mean, the mean
+/// gets the 95 % interval over pairs as its band, as has a geometric mean that of the logarithms; and without a note
+/// the plot gets one that says what pale dots, bars and areas are. So a band that a study draws itself has to be such
+/// an interval, or the plot a note of its own.
+/// \param pairs of the study.
+Plot with_intervals(Plot plot, std::size_t pairs);
+
 /// Points of measured against predicted numbers.
 struct Scatter {
   std::string title;      ///< In the legend.

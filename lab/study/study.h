@@ -47,6 +47,7 @@ struct Study {
   std::string name = {};                                ///< Small letters, digits, '-', '_'.
   std::string title = {};                               ///< Of its page.
   std::string statement = {};                           ///< What it is about, in a sentence.
+  std::string answer = {};                              ///< What came out, for who reads nothing else; may be empty.
   std::string reference = {};                           ///< Where its claims come from.
   std::string limits = {};                              ///< What it does not show.
   std::vector<Factor> factors = {};                     ///< What is varied.

@@ -55,6 +55,19 @@ std::string numbers_of(const Plot& plot) {
   return table_of({"curve", plain(plot.x), plain(text(plot.title, plot.unit.empty() ? "" : ", ", plot.unit))}, rows);
 }
 
+// Words in lines of at most `most` letters.
+std::vector<std::string> lines_of(const std::string& words, std::size_t most) {
+  std::vector<std::string> out;
+  for (std::size_t at = 0; at < words.size();) {
+    const std::size_t end = std::min(words.find(' ', at), words.size());
+    const std::string word = words.substr(at, end - at);
+    if (out.empty() || out.back().size() + 1 + word.size() > most) out.push_back(word);
+    else out.back() += ' ' + word;
+    at = end + 1;
+  }
+  return out;
+}
+
 std::string picture_name(const StudyPage& page, const DrawnFigure& drawn) {
   return text(page.study->name, '-', drawn.figure->file, ".svg");
 }
@@ -98,14 +111,16 @@ std::string index_with(const StudyPage& page, const std::filesystem::path& index
 
 std::string study_markdown(const StudyPage& page) {
   const Study& study = *page.study;
-  std::string out = text("# ", plain(study.title.empty() ? study.name : study.title), "\n\n", plain(study.statement),
-                         "\n\n## Verdicts\n\n");
+  std::string out =
+      text("# ", plain(study.title.empty() ? study.name : study.title), "\n\n", plain(study.statement), "\n\n",
+           study.answer.empty() ? "" : text("**Answer:** ", plain(study.answer), "\n\n"), "## Verdicts\n\n");
   std::vector<std::vector<std::string>> rows;
   for (const Judged& judged : page.verdicts) {
     rows.emplace_back();
     for (const std::string& cell : verdict_row(judged)) rows.back().push_back(plain(cell));
   }
   out += table_of(verdict_columns(), rows);
+  if (!page.reading.empty()) out += text(plain(page.reading), "\n\n");
   if (!page.figures.empty()) out += "## Figures\n\n";
   for (const DrawnFigure& drawn : page.figures) {
     out += text("### ", plain(drawn.figure->message), "\n\n");
@@ -126,38 +141,44 @@ std::string study_markdown(const StudyPage& page) {
 }
 
 std::string svg_file(const Plot& plot) {
-  const std::string inner = draw(plot).svg;
-  if (inner.empty()) return {};
-  constexpr int picture = 416, height = 239, left = 12, line = 17, letter = 7;
-  int y = 20;
+  const Drawing drawing = draw(plot);
+  if (drawing.svg.empty()) return {};
+  constexpr int picture = 416, height = 239, left = 12, line = 17;
+  int y = 20, width = 2 * left + picture;
+  // Wide enough for every line of words, at two thirds of the size for a letter.
   const auto words = [&](int x, int size, const char* colour, std::string_view what) {
+    width = std::max(width, x + 2 * size * static_cast<int>(what.size()) / 3 + left);
     return text("<text x=\"", x, "\" y=\"", y, "\" font-size=\"", size, "\" fill=\"var(--", colour, ")\">",
                 html::escape(what), "</text>\n");
   };
   std::string head = words(left, 14, "ink", plot.title);
   y += line;
-  if (!plot.unit.empty()) head += words(left, 12, "muted", plot.unit), y += line;
+  const std::string unit = axis_words(plot.unit, drawing.log_y);
+  if (!unit.empty()) head += words(left, 12, "muted", unit), y += line;
   // A legend of a few lines stands above the picture, a longer one beside it.
   const auto named = std::ranges::count_if(plot.curves, [](const Curve& curve) { return !curve.title.empty(); });
   const bool beside = named > 4;
   const int legend_left = beside ? left + picture + left : left, below_head = y;
-  int width = 2 * left + picture;
   for (const Curve& curve : plot.curves) {
     if (curve.title.empty()) continue;
     head += marks::sample(marks::look_of(plot, curve, marks::colours_of(plot)), legend_left, y - 4);
     head += words(legend_left + 28, 12, "ink", curve.title);
     y += line;
-    if (beside) width = std::max(width, legend_left + 28 + letter * static_cast<int>(curve.title.size()) + left);
   }
   const int top = (beside ? below_head : y) - 8, end = y;
   y = top + height + line;
-  const std::string foot = words(left + picture / 2 - 3 * static_cast<int>(plot.x.size()), 12, "muted", plot.x);
+  std::string foot = text("<text x=\"", left + picture / 2, "\" y=\"", y,
+                          "\" font-size=\"12\" fill=\"var(--muted)\" text-anchor=\"middle\">",
+                          html::escape(axis_words(plot.x, drawing.log_x)), "</text>\n");
+  y = std::max(y, end - line) + 5;
+  for (const std::string& note : {plot.note, drawing.note})
+    for (const std::string& each : lines_of(note, 56)) y += line - 2, foot += words(left, 11, "muted", each);
   constexpr std::string_view opening = "<svg class=\"plot\" ";
   return text("<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" viewBox=\"0 0 ",
-              width, ' ', std::max(y, end) + 10, "\" width=\"", width, "\" font-family=\"sans-serif\">\n<style>",
-              html::colours(), "</style>\n<rect width=\"100%\" height=\"100%\" fill=\"var(--paper)\"/>\n", head,
-              "<svg x=\"", left, "\" y=\"", top, "\" width=\"", picture, "\" height=\"", height, "\" ",
-              inner.substr(opening.size()), foot, "</svg>\n");
+              width, ' ', y + 10, "\" width=\"", width, "\" font-family=\"sans-serif\">\n<style>", html::colours(),
+              "</style>\n<rect width=\"100%\" height=\"100%\" fill=\"var(--paper)\"/>\n", head, "<svg x=\"", left,
+              "\" y=\"", top, "\" width=\"", picture, "\" height=\"", height, "\" ", drawing.svg.substr(opening.size()),
+              foot, "</svg>\n");
 }
 
 std::vector<std::string> write_pages(const StudyPage& page, const std::filesystem::path& path) {

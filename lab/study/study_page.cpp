@@ -8,6 +8,7 @@
 #include "lab/format/numbers.h"
 #include "lab/reports/figures.h"
 #include "lab/reports/html.h"
+#include "lab/study/figures.h"
 
 namespace ebb {
 namespace {
@@ -82,14 +83,46 @@ std::string joined(const std::vector<std::string>& words) {
   return out;
 }
 
+// What measured numbers, intervals and p of the verdicts are, as far as there are any.
+std::string how_to_read(const std::vector<Judged>& verdicts) {
+  using Kind = Claim::Kind;
+  const auto has = [&](auto... kinds) {
+    return std::ranges::any_of(verdicts, [=](const Judged& j) { return ((j.claim->kind == kinds) || ...); });
+  };
+  const auto tests = std::ranges::count_if(verdicts, [](const Judged& j) { return !std::isnan(j.verdict.p); });
+  std::string out;
+  if (has(Kind::identity))
+    out += "Of an identity the largest deviation is shown, beside what it would be were the claim wrong. ";
+  if (has(Kind::equilibrium, Kind::comparison, Kind::equivalence, Kind::trend, Kind::estimate))
+    out += "Brackets hold 95 % intervals, each of its own claim: of twenty, one may miss. ";
+  if (has(Kind::comparison, Kind::equivalence))
+    out += "Differences are taken pair by pair, and may be sure where the intervals of both arms overlap. ";
+  if (tests > 0) {
+    std::vector<std::string> by;
+    if (has(Kind::comparison)) by.emplace_back("sign flips (comparisons)");
+    if (has(Kind::trend)) by.emplace_back("Page's test over all levels (trends)");
+    if (has(Kind::equivalence)) by.emplace_back("two one-sided t-tests (equivalences)");
+    out += text("p is by ", joined(by),
+                tests > 1 ? text(", after Holm's correction for the ", tests, " tests here. ") : std::string(". "));
+  }
+  if (!out.empty()) out.pop_back();
+  return out;
+}
+
+std::string paragraph(const std::string& words) {
+  return words.empty() ? words : text("<p>", html::escape(words), "</p>\n");
+}
+
 }  // namespace
 
 StudyPage page_of(const StudyPlan& plan, const StudyRecord& record, const std::vector<TrialResult>& trials) {
   const Study& study = *plan.study;
   const Results results = results_of(study, trials);
   StudyPage page{.study = &study, .verdicts = judge(study.claims, results, plan.tier)};
+  page.reading = how_to_read(page.verdicts);
   for (const Figure& figure : study.figures)
-    if (figure.least <= plan.tier) page.figures.push_back({&figure, figure.draw(results)});
+    if (figure.least <= plan.tier)
+      page.figures.push_back({&figure, with_intervals(figure.draw(results), plan.pairs.size())});
   for (const Judged& judged : page.verdicts)
     if (!judged.claim->refutation.empty())
       page.refutations.push_back(text(judged.claim->text.id, ": ", judged.claim->refutation));
@@ -148,17 +181,17 @@ std::string study_html(const StudyPage& page) {
   for (const std::string& each : page.refutations) refutations += text("<li>", html::escape(each), "</li>\n");
   if (!refutations.empty()) refutations += "</ul>\n";
   for (const auto& [key, value] : page.conditions) conditions.push_back({html::escape(key), html::escape(value)});
-  const std::string limits = study.limits.empty() ? "" : text("<p>", html::escape(study.limits), "</p>\n");
   return html::page(
       study.title.empty() ? study.name : study.title, html::escape(study.statement),
-      page.figures.empty() ? std::string() : html::plot_warning(),
-      {{"Verdicts", rows.empty() ? "" : html::table(verdict_columns(), rows, "text verdicts")},
+      (study.answer.empty() ? "" : paragraph("Answer: " + study.answer)) +
+          (page.figures.empty() ? std::string() : html::plot_warning()),
+      {{"Verdicts",
+        rows.empty() ? "" : html::table(verdict_columns(), rows, "text verdicts") + paragraph(page.reading)},
        {"Figures", figures},
        {"What would have refuted it", refutations},
-       {"What was known before", study.pilot.empty() ? "" : text("<p>", html::escape(study.pilot), "</p>\n")},
-       {"What explains it, found afterwards",
-        study.explanation.empty() ? "" : text("<p>", html::escape(study.explanation), "</p>\n")},
-       {"What it does not show", limits},
+       {"What was known before", paragraph(study.pilot)},
+       {"What explains it, found afterwards", paragraph(study.explanation)},
+       {"What it does not show", paragraph(study.limits)},
        {"How it was run", html::table({}, conditions, "text")}});
 }
 

@@ -23,6 +23,7 @@ struct DrawnFigure {
 struct StudyPage {
   const Study* study = nullptr;
   std::vector<Judged> verdicts = {};
+  std::string reading = {};  // how the table of verdicts is to be read
   std::vector<DrawnFigure> figures = {};
   std::vector<std::string> refutations = {};                         // a sentence for each claim that may be refuted
   std::vector<std::pair<std::string, std::string>> conditions = {};  // arms, data, budget, tries, command, revision

@@ -67,6 +67,7 @@ Study small_study() {
   return {.name = "small",
           .title = "A small study",
           .statement = "Nothing | in particular, <b>really</b>.",
+          .answer = "Twice is <more>.",
           .reference = "none",
           .limits = "It shows nothing.",
           .factors = {{"kind", {"x", "y"}}, {"factor", {"1", "2", "3"}}},

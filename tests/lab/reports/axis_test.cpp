@@ -58,6 +58,9 @@ BOOST_AUTO_TEST_CASE(logarithmic_axes_have_powers_of_ten) {
   BOOST_TEST(std::isnan(axis.place(0)));
   BOOST_TEST(std::isnan(axis.place(-1)));
   require_labels(axis_of({{0.02, 0.5}}, {.scale = Scale::log}), {"0.02", "0.05", "0.1", "0.2", "0.5"});
+  // Two tics would not tell how far apart numbers are.
+  require_labels(axis_of({{19, 90}}, {.scale = Scale::log}), {"20", "30", "50", "70"});
+  require_labels(axis_of({{32, 64, 256}}, {.scale = Scale::log, .marked = {32, 64, 256, 512}}), {"32", "64", "256"});
   BOOST_TEST(!axis_of({{1, 20}}, {.scale = Scale::automatic}).log);
   BOOST_TEST(axis_of({{1, 40}}, {.scale = Scale::automatic}).log);
   BOOST_TEST(!axis_of({{0, 40}}, {.scale = Scale::automatic}).log);  // 0 has no place on it

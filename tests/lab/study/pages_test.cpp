@@ -42,6 +42,7 @@ BOOST_AUTO_TEST_CASE(pages_have_their_parts_in_order_and_refuted_claims_among_th
   const std::string page = read(folder / "pages" / "small.md");
   BOOST_TEST(in_order(page, {"# A small study\n",
                              "Nothing \\| in particular, \\<b\\>really",
+                             "**Answer:** Twice is \\<more\\>.\n",
                              "## Verdicts\n",
                              "1: one is one",
                              "confirmed",
@@ -52,6 +53,8 @@ BOOST_AUTO_TEST_CASE(pages_have_their_parts_in_order_and_refuted_claims_among_th
                              "refuted",
                              "4: a product",
                              "reported",
+                             "Brackets hold 95 % intervals",
+                             "p is by sign flips (comparisons), after Holm's correction for the 2 tests here.",
                              "## Figures\n",
                              "Courses go up and down.",
                              "## What would have refuted it\n",
@@ -67,9 +70,9 @@ BOOST_AUTO_TEST_CASE(pages_have_their_parts_in_order_and_refuted_claims_among_th
              page);
   const std::string html = read(folder / "small" / "report.html");
   BOOST_TEST(
-      in_order(html, {"A small study</h1>", "Nothing | in particular, &lt;b&gt;really", "<h2>Verdicts</h2>",
-                      "one is one", "<b>confirmed</b>", "which is wrong", "<b>refuted</b>", "<h2>Figures</h2>",
-                      "Courses go up and down.", "<h2>What would have refuted it</h2>",
+      in_order(html, {"A small study</h1>", "Nothing | in particular, &lt;b&gt;really", "Twice is &lt;more&gt;.",
+                      "<h2>Verdicts</h2>", "one is one", "<b>confirmed</b>", "which is wrong", "<b>refuted</b>",
+                      "<h2>Figures</h2>", "Courses go up and down.", "<h2>What would have refuted it</h2>",
                       "<h2>What it does not show</h2>", "<h2>How it was run</h2>", "ebb_study_program run small"}),
       html);
   BOOST_TEST(!has(html, "<b>really"));
@@ -260,6 +263,68 @@ BOOST_AUTO_TEST_CASE(a_long_legend_stands_beside_its_picture) {
   BOOST_TEST(many_top < 60);
   BOOST_TEST(many_width > many_left + 31 * 6);  // its words are not cut off
   BOOST_TEST(few_width == 440);
+  plot.title = "A title that is far longer than a picture is wide, as those of scatters may be with their errors";
+  BOOST_TEST(place(4)[2] > 12 + 7 * static_cast<double>(plot.title.size()));
+}
+
+// A plot of dots that are pairs, and what stands for them.
+Plot pairs_and(std::vector<std::pair<double, double>> means, bool dots) {
+  return {.title = "Means",
+          .unit = "units",
+          .x = "level",
+          .curves = {{.title = {}, .points = {{0, 1}, {0, 4}, {1, 5}, {1, 5}}, .faint = true, .dots = true},
+                     {.title = "mean", .points = std::move(means), .dots = dots}}};
+}
+
+BOOST_AUTO_TEST_CASE(means_of_pairs_have_their_interval_and_a_note_that_says_so) {
+  const Plot bars = with_intervals(pairs_and({{0, 2.5}, {1, 5}}, true), 2);
+  const std::vector<std::array<double, 3>>& band = bars.curves[1].band;
+  BOOST_REQUIRE(band.size() == 1u);  // equal values have no interval
+  // Student's t of one degree of freedom, 12.7062, times a standard error of 1.5.
+  BOOST_TEST(band[0][1] == 2.5 - 19.0593, boost::test_tools::tolerance(1e-4));
+  BOOST_TEST(band[0][2] == 2.5 + 19.0593, boost::test_tools::tolerance(1e-4));
+  BOOST_TEST(bars.note == "Pale dots: single pairs. Bars: 95 % interval of the mean over 2 pairs.");
+  const Plot geometric = with_intervals(pairs_and({{0, 2}}, false), 2);
+  BOOST_REQUIRE(geometric.curves[1].band.size() == 1u);
+  BOOST_TEST(geometric.curves[1].band[0][1] * geometric.curves[1].band[0][2] == 4, boost::test_tools::tolerance(1e-9));
+  BOOST_TEST(has(geometric.note, "Pale areas: 95 %"));
+  // What is no mean gets none, and a note of the study's own stays.
+  BOOST_TEST(with_intervals(pairs_and({{0, 3}}, true), 2).curves[1].band.empty());
+  Plot own = pairs_and({{0, 2.5}}, true);
+  own.note = "As the study says.";
+  BOOST_TEST(with_intervals(own, 2).note == "As the study says.");
+  if (!can_plot()) return;
+  const auto lines = [](const std::string& svg) {
+    const std::regex stroke("<path stroke='var\\(--c0\\)'");
+    return std::distance(std::sregex_iterator(svg.begin(), svg.end(), stroke), std::sregex_iterator());
+  };
+  Plot without = bars;
+  without.curves[1].band.clear();
+  BOOST_TEST(lines(svg_file(bars)) == lines(svg_file(without)) + 1);
+  BOOST_TEST(in_order(svg_file(bars), {">Pale dots: single pairs. Bars: 95 %", "over 2 pairs.<"}));
+}
+
+BOOST_AUTO_TEST_CASE(logarithmic_axes_and_gaps_are_said_beside_the_picture) {
+  if (!can_plot()) return;
+  Plot plot{.title = "Log",
+            .unit = "units",
+            .x = "level",
+            .curves = {{.title = "a", .points = {{1, 1}, {2, NAN}, {100, 1000}}}},
+            .y_axis = {.scale = AxisOptions::Scale::log}};
+  BOOST_TEST(in_order(svg_file(plot), {">units, log scale<", ">level<", "Values that are not finite leave gaps"}));
+  plot.x_axis = {.scale = AxisOptions::Scale::log}, plot.y_axis = {};
+  BOOST_TEST(in_order(svg_file(plot), {">units<", ">level, log scale<"}));
+}
+
+BOOST_AUTO_TEST_CASE(contrasts_stand_about_no_difference_and_within_a_margin) {
+  const Plot plot = side_by_side({.title = "Gains", .unit = "points", .x = "", .curves = {}},
+                                 {{"a less b", {1, 2}}, {"a less c", {-1, 0}}}, 0.5);
+  BOOST_TEST((plot.x_names == std::vector<std::string>{"a less b", "a less c"}));
+  BOOST_TEST((plot.curves[0].points == std::vector<std::pair<double, double>>{{0, 1}, {0, 2}, {1, -1}, {1, 0}}));
+  BOOST_TEST((plot.curves[1].points == std::vector<std::pair<double, double>>{{0, 1.5}, {1, -0.5}}));
+  std::vector<double> levels;
+  for (std::size_t i = 2; i < plot.curves.size(); ++i) levels.push_back(plot.curves[i].points.front().second);
+  BOOST_TEST((levels == std::vector<double>{0, 0.5, -0.5}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
