@@ -82,10 +82,17 @@ std::string counted(const StudyPage& page) {
   return out;
 }
 
+// That the whole study takes on two cores.
+std::string minutes(const Study& study) {
+  return study.minutes < 1 ? "less than a minute"
+                           : text(significant(study.minutes), study.minutes == 1 ? " minute" : " minutes");
+}
+
 // One line of the index, by which it is known again.
 std::string index_line(const StudyPage& page) {
   const Study& study = *page.study;
-  return text("- [", study.name, "](", study.name, ".md): ", plain(study.statement), ' ', counted(page), '.');
+  return text("- [", study.name, "](", study.name, ".md), ", minutes(study), ": ", plain(study.statement), ' ',
+              counted(page), '.');
 }
 
 // The index with the line of this page in its place: by name, whatever became of the claims.
@@ -102,7 +109,9 @@ std::string index_with(const StudyPage& page, const std::filesystem::path& index
     }
   }
   lines[page.study->name] = index_line(page);
-  std::string out = "# Studies\n\nEach page is written by `ebb study report`; sorted by name.\n\n";
+  std::string out =
+      "# Studies\n\nEach page is written by `ebb study report`; sorted by name, with the time that the study takes on "
+      "two cores.\n\n";
   for (const auto& [name, line] : lines) out += line + '\n';
   return out;
 }
