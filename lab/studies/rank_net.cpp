@@ -1,5 +1,4 @@
 // Rank in a net: what small batches and decay do together to the singular values of a layer.
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -11,6 +10,7 @@
 #include "framework/nn/flatten.h"
 #include "framework/nn/sequential.h"
 #include "lab/study/figures.h"
+#include "lab/study/singular_values.h"
 #include "lab/study/study.h"
 #include "lab/study/workloads.h"
 #include "optim/sgd.h"
@@ -31,18 +31,6 @@ std::unique_ptr<Layer> model_of(const Trial& trial) {
   model->add<ReLU>("relu");
   model->add<Linear>("fc2", {.in = 64, .out = 10});
   return model;
-}
-
-// Singular values, the greatest first.
-std::vector<double> singular_values(const Tensor& w) {
-  const Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>> matrix(
-      w.data<float>(), w.dim(0), w.dim(1));
-  const Eigen::MatrixXd wide = matrix.cast<double>();
-  const Eigen::VectorXd squares =
-      Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(wide.transpose() * wide, Eigen::EigenvaluesOnly).eigenvalues();
-  std::vector<double> out;
-  for (Eigen::Index i = squares.size() - 1; i >= 0; --i) out.push_back(std::sqrt(std::max(squares[i], 0.0)));
-  return out;
 }
 
 void run(const Trial& trial, Record& record) {

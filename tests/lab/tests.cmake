@@ -72,7 +72,8 @@ if(EBB_BUILD_LAB)
   target_compile_definitions(test_diagnose PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
   add_dependencies(test_diagnose ebb)
   ebb_test(study
-    SOURCES lab/study/added_study_test.cpp lab/study/claims_test.cpp lab/study/pages_test.cpp lab/study/runner_test.cpp lab/study/statistics_test.cpp
+    SOURCES lab/study/added_study_test.cpp lab/study/claims_test.cpp lab/study/pages_test.cpp lab/study/runner_test.cpp lab/study/singular_values_test.cpp
+      lab/study/statistics_test.cpp
       lab/study/studies_test.cpp lab/study/study_test.cpp lab/training/attack_test.cpp lab/training/curvature_test.cpp
       lab/training/temperature_test.cpp support/mutate.cpp support/temporary_directory.cpp
     LIBRARIES ebb::lab nlohmann_json::nlohmann_json)
