@@ -171,6 +171,11 @@ Study study() {
       .statement =
           "Decay takes away what the weights that enter a unit have more than those that leave it; in front of a norm "
           "it does so of scale and shift.",
+      .answer =
+          "Yes, under plain SGD: what the squares of the weights that enter a unit have more than those that leave it "
+          "falls by 2 lr lambda a step where gradients are small (measured 0.9999 of it), and at rest both sides are "
+          "equal. Behind a batch norm that holds of scale and shift; the weights on both sides of the norm do not "
+          "follow it.",
       .reference = "Du, Hu & Lee 2018; Kunin et al. 2021",
       .limits =
           "Nets of two layers and 16 units on one made-up batch, plain SGD with a learning rate of 0.01, 500 steps. "

@@ -167,6 +167,11 @@ Study study() {
       .title = "Decay in Adam's buffers",
       .statement =
           "Adam's penalty acts as decay by way of the mean of gradients; in the mean of squares alone it is none.",
+      .answer =
+          "Through the mean of gradients: with the penalty in it training rests at the ridge, with the penalty in the "
+          "mean of squares alone it rests where there is no decay. On noisy labels at lambda 0.03 the penalty in the "
+          "mean of gradients brings an accuracy of 81 %, with or without the squares; in the squares alone 70 %, and "
+          "no decay 68 %.",
       .reference = "Loshchilov & Hutter 2019; Bjorck, Weinberger & Gomes 2021",
       .limits =
           "Quadratics of a few numbers, and one small net on 300 made-up samples of which a third has labels drawn at "

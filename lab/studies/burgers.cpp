@@ -163,6 +163,11 @@ Study study() {
       .name = "burgers",
       .title = "Decay of Fourier coefficients in a model of Burgers' equation",
       .statement = "Uniform decay scales every wave alike; smoothness needs decay that grows with the frequency.",
+      .answer =
+          "Not uniform decay: it divides every coefficient by 1 + lambda and leaves the profile as rough beside its "
+          "size as it was. Decay by k^2 makes it smoother, and at a lambda chosen on other draws it leaves less error "
+          "of the derivative than uniform decay, by 0.68 of the error without decay; decay by k^4 leaves 0.05 less "
+          "again.",
       .reference = "Cole 1951; Hopf 1950 for the profile; Parseval's identity",
       .limits =
           "One profile at one time, seen whole with normal noise, and a model that is linear in its coefficients: "

@@ -137,6 +137,11 @@ Study study() {
       .name = "calibration",
       .title = "Decay and calibration",
       .statement = "Decay of the head is a temperature; in front of a norm decay cannot be one.",
+      .answer =
+          "A smaller head is a temperature, to the bit, and the size of a weight in front of a norm is none. After "
+          "training decay of head, scale and shift had moved the temperature that fits by more than decay in front of "
+          "the norm (0.10 more in its logarithm). The calibration error was 0.17 with the one and 0.19 with the "
+          "other, as without decay, which was reported and not tested.",
       .reference = "Guo et al. 2017; Nixon et al. 2019 for bins of equal mass",
       .limits =
           "Small nets on made-up samples with a fifth of the labels noisy, judged in training mode. It does not say "

@@ -183,6 +183,10 @@ Study study() {
       .title = "Choosing lambda by its timescale",
       .statement =
           "What it costs to look for lambda only where the timescale of decay lies between one epoch and the training.",
+      .answer =
+          "Nothing where decay helps, on few images without a norm: there the rule finds the lambda of the whole "
+          "search, 3.3 points better than no decay. On average over four trainings it costs 0.2 points for 3 tries in "
+          "place of 7; whether it costs less than half a point, or than one, in each of them was not decided.",
       .reference = "Wang & Aitchison 2025",
       .limits =
           "One net of two layers with and without a batch norm, a fifth of the labels wrong, 1,000 images over 40 "

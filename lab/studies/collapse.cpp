@@ -151,6 +151,10 @@ Study study() {
       .statement =
           "Where features are free, decay of features and head brings the features of a class together and the classes "
           "to equal angles.",
+      .answer =
+          "Yes: where features are free, those of a class come to be one under decay, and the means of classes come "
+          "to equal angles. In a net lambda of 0.01 raises the cosine of samples of one class by 0.05 with a batch "
+          "norm behind the features and by 0.015 without; this is about training data alone.",
       .reference = "Pan & Cao 2023; Zhu et al. 2021 for free features",
       .limits =
           "Four classes; 20 free features, or a net of three layers on 200 made-up samples without noise, 1,500 steps "

@@ -114,6 +114,11 @@ Study study() {
       .statement =
           "A penalty adds lambda to every eigenvalue of the Hessian; in front of a norm smaller weights are not "
           "flatter.",
+      .answer =
+          "A penalty adds exactly lambda to the least and the largest eigenvalue of the Hessian, so that the loss is "
+          "convex at a point where lambda is above the size of the least one. In front of a batch norm smaller "
+          "weights are sharper, not flatter: at twice the weight the largest eigenvalue is a quarter, and training "
+          "with more decay ends at a larger one, by 20 at lambda 0.3.",
       .reference = "van Laarhoven 2017; Dinh et al. 2017 on sharpness and scale",
       .limits =
           "Nets of some 50 weights on one batch, the Hessian at the start and after 200 steps. It says nothing about "

@@ -175,6 +175,10 @@ Study study() {
   return {.name = "deblurring",
           .title = "Restoring a blurred signal",
           .statement = "Training with an L2 penalty rests at Tikhonov's solution; noise says which lambda is best.",
+          .answer =
+              "Yes: training with an L2 penalty rests at Tikhonov's solution, with noise in the data as without. The "
+              "best lambda is the variance of the noise over that of the signals (measured 1.04 of it, 0.97 to 1.12); "
+              "lambda chosen by the size of the residual has an error 1.25 times the least.",
           .reference = "Tikhonov 1963; Engl, Hanke & Neubauer 1996",
           .limits =
               "A linear blur that is known, and signals whose numbers are independent: a prior that fits the penalty. "

@@ -174,6 +174,10 @@ Study study() {
       .name = "dropout_net",
       .title = "Decay with dropout and batch norm",
       .statement = "What decay takes off the error of a net with and without dropout, with and without a batch norm.",
+      .answer =
+          "Without a norm decay still helps beside dropout, but less: it takes 1.9 points off the test error in place "
+          "of 6.0. With a batch norm it takes 2.5 points without dropout and adds 0.8 beside it, at strengths that "
+          "begin at 0.01.",
       .reference = "Srivastava et al. 2014",
       .limits =
           "Ridge regression of 6 columns on 20 samples under all masks. One net of two layers on 1,000 images with a "

@@ -108,6 +108,10 @@ Study study() {
       .name = "equilibrium",
       .title = "Norm and rotation at equilibrium",
       .statement = "In front of a norm, decay and updates balance at a norm and a rotation that are known beforehand.",
+      .answer =
+          "Yes, under random gradients: norm and rotation are the predicted ones within 1 % under SGD, three kinds of "
+          "momentum, AdamW and Adam with L2. Lion's norm is, too; its rotation is 0.9 % smaller, which 1 % does not "
+          "decide. Under AdamW all layers turn alike, under Adam with L2 those of larger gradients turn less.",
       .reference = "Wan et al. 2021; Kosson et al. 2024",
       .limits =
           "Random gradients at right angles to one weight: real nets have gradients that depend on each other. Lion is "

@@ -236,6 +236,10 @@ Study study() {
       .name = "folds",
       .title = "Cross-validation and what leaks",
       .statement = "What of held-out samples gets into a fold of cross-validation, and what that does to its estimate.",
+      .answer =
+          "Nothing of the held-out images gets in, to the bit, where norm and standardisation belong to the fold. A "
+          "batch norm that takes the held-out images for its batch makes the estimate 0.5 points better (0.1 to 0.9); "
+          "standardising by all images, or a norm that goes on from fold to fold, moves it by less than half a point.",
       .reference = "Hastie, Tibshirani & Friedman 2009, section 7.10",
       .limits =
           "Exactly: 96 made-up pictures in four folds, two epochs in f64. Estimates: one net of two layers with a "

@@ -97,6 +97,10 @@ Study study() {
   return {.name = "gradients",
           .title = "Decay and the size of gradients",
           .statement = "Decay makes the gradients of a plain net smaller, and those in front of batch norms larger.",
+          .answer =
+              "It depends on the norms: after training with more decay the gradients of a plain net are smaller, and "
+              "those in front of batch norms larger. Exactly, four plain layers with weights 1.1 times as large have "
+              "gradients 1.1^3 times as large, in front of norms 1 / 1.1 times.",
           .reference = "Hoffer et al. 2018; van Laarhoven 2017",
           .limits =
               "Nets of five narrow layers on made-up samples, 200 steps; gradients of the logits along a fixed "

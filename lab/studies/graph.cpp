@@ -197,6 +197,10 @@ Study study() {
       .name = "graph",
       .title = "Decay and smoothing on graphs",
       .statement = "Decay shrinks the weights of a model on a graph; only the Laplacian makes neighbours agree.",
+      .answer =
+          "Decay makes the weights of a linear model smaller and does not make neighbours agree: even under a large "
+          "lambda their differences stay, where a large penalty of the Laplacian takes them away. With 4 labels decay "
+          "gained 3.4 points of accuracy; the Laplacian beside it gained nothing (-0.7 points, -1.2 to -0.1).",
       .reference = "Belkin, Niyogi & Sindhwani 2006",
       .limits =
           "Linear models on random graphs of two communities and 60 nodes; no network that passes messages. "

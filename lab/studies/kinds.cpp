@@ -328,6 +328,11 @@ Study study() {
       .name = "kinds",
       .title = "Kinds of decay on losses of one and two numbers",
       .statement = "What each kind of decay does in a step, and where it rests on a quadratic, is known exactly.",
+      .answer =
+          "Coupled and decoupled decay are one under SGD without momentum and part at step 2 with momentum. Under "
+          "Adam they rest at different places, each by its formula: with L2 at the ridge, AdamW inside a box. Where "
+          "lr is a factor of the decay the rest does not depend on lr, and where it is not the penalty is lambda / "
+          "lr.",
       .reference = "Loshchilov & Hutter 2019; closed forms in docs/weight-decay.md",
       .limits = "Quadratic losses and gradients that are given: nothing about accuracy of networks.",
       .pairs = 4,

@@ -144,6 +144,10 @@ Study study() {
       .statement =
           "Label smoothing adds a divergence from the uniform distribution, not the entropy, and bounds the gap of "
           "logits; decay bounds it too, in another way.",
+      .answer =
+          "Both bound the gap of a sample's free logits, which otherwise grows by log 2 whenever steps double: "
+          "smoothing of e at log(1 + K (1 - e) / e), and with decay as well where their pulls balance. What smoothing "
+          "adds to the loss is a divergence from the uniform distribution, not the negative entropy.",
       .reference = "Szegedy et al. 2016; Pereyra et al. 2017 for the penalty on entropy",
       .limits = "Logits that are free, of one sample: no network, and nothing on accuracy or calibration.",
       .pairs = 4,

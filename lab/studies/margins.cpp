@@ -199,6 +199,11 @@ Study study() {
       .name = "margins",
       .title = "Decay, margins and small changes of the input",
       .statement = "Decay makes weights smaller, not margins larger; a net under decay withstands more all the same.",
+      .answer =
+          "Not by making weights small: their length moves no margin, to the bit, and under strong decay the least "
+          "margin of a line is smaller (0.55 of that under hardly any), the mean one larger (1.07). A net withstands "
+          "more all the same: of images moved in ten small steps to mislead it, it has 27 % right at lambda 0.03 and "
+          "0.5 % without decay.",
       .reference = "Rosset, Zhu & Hastie 2003; Goodfellow et al. 2015; Madry et al. 2018",
       .limits =
           "A line through 0 between 40 made-up samples that it can part. One net of two layers with a batch norm on "

@@ -127,6 +127,11 @@ Study study() {
           .statement =
               "Correlated gradients change the norm at equilibrium by what momentum foresees of them, the "
               "rotation under Nesterov's momentum alone, and nothing without momentum.",
+          .answer =
+              "Only with momentum: there the norm at equilibrium follows the correlation of gradients, and is 27 % "
+              "longer under coupled momentum where successive ones correlate by a half; without momentum it is as if "
+              "they did not. The rotation follows it under Nesterov's momentum alone, 11 % more where they correlate "
+              "by minus a half. All of it was foretold within 2 %.",
           .reference = "lab/audit/predict.h",
           .limits =
               "Random gradients of one weight, correlated by a known number. How far the gradients of a net are "

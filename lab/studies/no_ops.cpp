@@ -196,6 +196,10 @@ Study study() {
   return {.name = "no_ops",
           .title = "Changes that change nothing",
           .statement = "Some changes of weights, lr and lambda leave a training as it is: by powers of two to the bit.",
+          .answer =
+              "Yes, to the bit where c is a power of two: weights in front of a norm times c change no output if lr "
+              "and lambda are changed to match. Inputs times c ask for lambda c^2 under SGD, with momentum too, and "
+              "for lambda c under AdamW.",
           .reference = "van Laarhoven 2017; Li & Arora 2020",
           .limits = "One batch-normalised net on made-up data, and least squares.",
           .factors = {{"optimizer", {"sgd", "momentum", "adam"}}, {"c", {"0.5", "2", "4", "3"}}},

@@ -178,6 +178,10 @@ Study study() {
       .statement =
           "Under noise coupled Adam rests at the isotropic ridge, AdamW at ridge weighted by sqrt(v); without noise "
           "AdamW rests in a box.",
+      .answer =
+          "With noise in the gradients Adam with L2 minimises the loss with one penalty of lambda for all weights "
+          "(0.998 of it measured), AdamW with a penalty that grows as sqrt(v) (slope 1.00 of lambda). Without noise "
+          "AdamW rests at the minimum of the loss in a box of 1 / lambda, and cautious decay at that of the loss.",
       .reference = "Loshchilov & Hutter 2019; Xie & Li 2024; Chen et al. 2025; closed forms in docs/weight-decay.md",
       .limits = "Quadratics of one and of twenty weights, with noise of a known size in each weight, or none.",
       .factors = {{"kind", {"coupled", "decoupled"}}, {"sigma", {"1", "2", "4"}}},

@@ -236,6 +236,10 @@ Study study() {
       .statement =
           "The size of logits orders no samples by scores of the greatest logit; what decay does to the order is not "
           "what it does to that size.",
+      .answer =
+          "Yes, for a net that knows clothes and is shown digits: lambda 0.03 raises the AUROC of the greatest "
+          "softmax by 12 points (8 to 16) and costs 0.5 points of accuracy. It is mostly not because logits are "
+          "smaller: divided by two they add 1.6 points, and at the temperature that fits decay still adds 11.",
       .reference = "Hendrycks & Gimpel 2017; Liu et al. 2020 for the energy",
       .limits =
           "Exact claims: nets with made-up weights and samples. One net of two convolutions with batch norms on 5,000 "

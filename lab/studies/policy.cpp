@@ -164,6 +164,10 @@ Study study() {
       .name = "policy",
       .title = "Decay and the entropy of policies",
       .statement = "Decay keeps a softmax policy random where it acts on all that moves the logits.",
+      .answer =
+          "Only where it acts on all that moves the logits: then the policy ends with an entropy of 0.58 nats or "
+          "more, and entropy at rest does not fall with lambda. With the bias left out of decay the entropy ends "
+          "below 0.001 nats, the chance of all other choices falling as 1 / step.",
       .reference = "Sutton & Barto 2018, gradient bandits",
       .limits =
           "Bandits of five arms with the exact gradient: no states, no sampling, nothing on whether exploring more "

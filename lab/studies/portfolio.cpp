@@ -173,6 +173,10 @@ Study study() {
           .title = "Portfolios under decay",
           .statement =
               "Decay makes a portfolio smaller and turns it towards the expected returns, not towards equal weights.",
+          .answer =
+              "It makes a portfolio smaller and turns it towards the expected returns, exactly so in the limit, and "
+              "not towards equal weights, from which it stays up to 57 degrees away. Out of sample a lambda chosen on "
+              "other samples raises the Sharpe ratio by 0.013; the largest lambda is 0.19 worse than that one.",
           .reference = "Markowitz 1952; Ledoit & Wolf 2004",
           .limits = "Returns drawn from a normal factor model that does not change, without costs; one size of sample.",
           .pairs = 8,

@@ -102,6 +102,10 @@ Study study() {
       .name = "rank",
       .title = "Decay and rank",
       .statement = "Decay scales the singular values of one matrix and cuts those of a product off.",
+      .answer =
+          "Not of one matrix: decay divides each of its singular values by 1 + lambda and loses no direction. Of a "
+          "product of two matrices, each under decay, it does: singular values become max(s - lambda, 0), and the "
+          "rank is the number of those above lambda.",
       .reference = "Srebro, Rennie & Jaakkola 2004; Galanti et al. 2025 for the rank that noise of batches makes",
       .limits =
           "Matrices of 6 x 6 fitted to given ones without noise. What batches do to the rank of networks is another "

@@ -129,6 +129,11 @@ Study study() {
       .statement =
           "Decay draws a unit's weights to pixels that say much, where the data ask for even weights and no norm "
           "follows.",
+      .answer =
+          "Only where the data ask for even weights: there a larger lambda never spreads a unit's weights more "
+          "evenly. Where the data ask for more weight at pixels that say little it can spread them; where all pixels "
+          "say as much, or a norm follows, it changes nothing, although decay has left but 30 % of the squared norm "
+          "there.",
       .reference = "the filter of ridge regression; Marshall, Olkin & Arnold 2011 on majorisation",
       .limits = "One linear unit on pixels that do not hang together, by their second moments; no convolutional net.",
       .pairs = 6,

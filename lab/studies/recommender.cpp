@@ -173,6 +173,11 @@ Study study() {
       .statement =
           "Decay of two factors cuts small singular values off; what it does to rows that nobody has seen is up to the "
           "optimizer.",
+      .answer =
+          "Up to a point: the error of ratings not seen is larger by 0.85 at the smallest lambda and by 0.51 at the "
+          "largest than at the one that validation chooses. Rows that nobody has seen shrink as lambda says under "
+          "decoupled decay, and under an L2 penalty with SGD; under Adam with L2 they collapse at one speed whatever "
+          "lambda is, and without any gradient they stay.",
       .reference = "Koren, Bell & Volinsky 2009; Srebro, Rennie & Jaakkola 2004",
       .limits = "Ratings made of a table of known rank with normal noise, rated at random; no ranking, no real users.",
       .pairs = 8,

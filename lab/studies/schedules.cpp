@@ -131,6 +131,11 @@ Study study() {
   return {.name = "schedules",
           .title = "Decay while the learning rate falls",
           .statement = "A falling lr makes most kinds of decay slower, not weaker; two kinds change what is minimised.",
+          .answer =
+              "Where lr is a factor of the decay a falling lr makes it slower, not weaker: weights rest at the same "
+              "ridge at every lr. Without that factor the penalty grows as 1/lr, and under corrected decay it "
+              "vanishes with the lr. In front of a norm decay with that factor lets gradients grow 2.5 times to the "
+              "end of a schedule; corrected decay keeps them as they are.",
           .reference = "Loshchilov & Hutter 2019; Defazio 2025",
           .limits = "Losses of a few numbers.",
           .pairs = 8,

@@ -223,6 +223,11 @@ Study study() {
       .title = "Learning rates and decay",
       .statement =
           "Decay moves the largest stable learning rate, by formula; Adam takes the size of each gradient out of it.",
+      .answer =
+          "By formula: plain SGD is stable while lr (curvature + lambda) is below 2, and the edges under momentum are "
+          "where their formulas say. Decay slows the way past a saddle, and above the saddle's curvature training "
+          "does not leave it. AdamW without eps does not feel that one coordinate's gradient is 1024 times as large, "
+          "to the bit; Adam with L2 does.",
       .reference = "Polyak 1964; Kingma & Ba 2015",
       .limits =
           "Losses of one and two numbers. Which optimizer is faster is asked of two of them only, with one tolerance "

@@ -350,6 +350,10 @@ Study study() {
       .title = "What the loss does not feel",
       .statement =
           "Scales in front of norms, what classes share, and rescalings obey identities; decay acts along them alone.",
+      .answer =
+          "The identities hold to roundings: along every direction that the loss does not feel, in front of batch, "
+          "layer and group norms and in a net with a skip, the gradient is 0 but for eps. Under SGD with momentum "
+          "what classes share moves by decay alone; under AdamW gradients move it, too.",
       .reference = "van Laarhoven 2017; Kunin et al. 2021",
       .limits = "Small nets on made-up data, in f64.",
       .pairs = 4,

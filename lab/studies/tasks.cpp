@@ -170,6 +170,11 @@ Study study() {
       .statement =
           "A penalty adds one direction to the gradients of all tasks: they agree in the limit, not on the way, and "
           "what the data want stays as it is.",
+      .answer =
+          "In the limit only: with a large lambda the penalised gradients of two tasks come to a cosine of 1, but on "
+          "the way it may fall, from 1 to 0.575 for gradients of one direction, ten to one. Decoupled decay leaves "
+          "what an optimizer gathers to the data alone; after training with decay counting the penalty in made the "
+          "cosine lower, by 0.006.",
       .reference = "Yu et al. 2020 for the cosine as a measure of conflict",
       .limits = "Two tasks on a layer of 48 weights. It does not say whether training of several tasks gets better.",
       .pairs = 8,
