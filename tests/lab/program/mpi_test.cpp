@@ -30,16 +30,17 @@ using test::SmallData;
 
 namespace fs = std::filesystem;
 
-// What the second of two processes has that the first has not.
+// What the last of the processes has that the first has not, or the first ones have not.
 struct Second {
+  int others = 1;
   std::string environment = {};
   std::string program = EBB_PROGRAM;
 };
 
-// Two processes with different arguments.
+// Two processes, or more, with different arguments for the last.
 Finished run_two(const Launcher& launcher, const std::string& first, const std::string& second,
                  const Second& its = {}) {
-  return test::shell(text("timeout 300 ", launcher.command, "1 ", EBB_PROGRAM, ' ', first, " : -np 1 env ",
+  return test::shell(text("timeout 300 ", launcher.command, its.others, " ", EBB_PROGRAM, ' ', first, " : -np 1 env ",
                           its.environment, ' ', its.program, ' ', second));
 }
 
@@ -140,11 +141,28 @@ BOOST_AUTO_TEST_CASE(processes_that_differ_are_told_apart_before_the_first_step)
     fs::create_directories(root / "nothing");
     const std::string no_data = "train mnist --out " + (root / "never").string() + ' ' + cut() + " --data ";
     refused(run_two(launcher, fine, no_data + (root / "nothing").string() + " --batch 20"), {"rank 1 on "});
+    // One fails while others wait for it.
+    refused(run_two(launcher, fine, no_data + (root / "nothing").string() + " --batch 20", {.others = 2}),
+            {"rank 2 on "});
     fs::create_directories(root / "other");
     test::write_idx(root / "other", "train", 400, Rng(7));
     test::write_idx(root / "other", "t10k", 100, Rng(2));
     refused(run_two(launcher, fine, no_data + (root / "other").string() + " --batch 20"),
             {"[data] got SHA-256 ", " on rank 1"});
+  }
+}
+
+// Ranks that fail leave in order, so that no launcher ends one before its own end; Open MPI's does when the first of
+// them has ended with a status of its own.
+BOOST_AUTO_TEST_CASE(every_rank_of_a_refused_training_ends_with_status_1) {
+  for (const Launcher& launcher : launchers()) {
+    const std::string each =
+        text(EBB_PROGRAM, ' ', train("never", cut() + "--set shards=2"), "; s=$?; echo ended:$s; exit $s");
+    const Finished said = test::shell(text("timeout 300 ", launcher.command, "4 sh -c '", each, "'"));
+    BOOST_TEST(said.status == 1, said.output);
+    BOOST_TEST(has(said.output, "[shards] got 2 with 4 ranks"), said.output);
+    const int ended = count(said.output, "ended:1");
+    BOOST_TEST((launcher.name == "mpich" ? ended == 4 : ended >= 1), launcher.name << ": " << said.output);
   }
 }
 
