@@ -91,7 +91,7 @@ void measure(AuditRow& row, const Parameter& parameter, const Peak* peak) {
   std::vector<double> wg(channels);
   for (std::size_t c = 0; c < channels; ++c) wg[c] = ww[c] * gg[c];
   if (gradient) row.gradient_at_unit_norm = std::sqrt(mean_square(wg));
-  if (peak == nullptr || row.frozen || row.position != Position::feeds_norm) return;
+  if (peak == nullptr || row.frozen || row.position != Position::feeds_norm || row.joint > 1) return;
   const UpdateModel& update = peak->update;
   const double lr = peak->course.peak.lr;
   const bool linear = update.kind == UpdateModel::Kind::linear;
@@ -211,7 +211,7 @@ class Auditor {
       if (row.granularity.empty() && s.symmetry.kind != Symmetry::Kind::rescale &&
           std::ranges::any_of(s.symmetry.parts,
                               [&](const auto& part) { return part.parameter == static_cast<int>(i); }))
-        row.granularity = s.symmetry.granularity();
+        row.granularity = s.symmetry.granularity(), row.joint = joint(s.symmetry);
     const Peak* peak = nullptr;
     if (optimizer_ != nullptr) {
       const auto state = std::ranges::find(optimizer_->parameters(), p.parameter, &ParameterState::parameter);
@@ -226,6 +226,15 @@ class Auditor {
     measure(row, *p.parameter, peak);
     judge(row, *p.parameter);
     out_.rows.push_back(std::move(row));
+  }
+
+  // Weights, and tables, that are scaled by one factor. A bias goes with its weight.
+  std::int64_t joint(const Symmetry& symmetry) const {
+    if (symmetry.kind != Symmetry::Kind::scale) return 1;
+    return std::max<std::int64_t>(
+        1, std::ranges::count_if(symmetry.parts, [&](const Symmetry::Part& part) {
+          return out_.network.parameters[static_cast<std::size_t>(part.parameter)].parameter->shape().rank() > 1;
+        }));
   }
 
   void describe_decay(AuditRow& row, std::size_t group) {

@@ -25,17 +25,19 @@ struct AuditRow {
   Shape shape = {};                     ///< Of its value.
   Position position = Position::plain;  ///< Where it stands.
   std::string granularity = {};  ///< By what its scale or shift is free: "channel", "group of 4", "whole"; or empty.
-  std::string group = {};        ///< Of the optimizer; empty without one, or when it is in none.
-  std::string decay = {};        ///< "decoupled_lr 0.0005"; "none"; empty without an optimizer.
-  bool frozen = false;           ///< A constant: no update, no decay.
-  bool decayed = false;          ///< Whether decay acts on it.
-  double lr = missing;           ///< Of its group at the peak.
-  double shrink = missing;       ///< Share of the weight that decay takes in a step; of a coupled kind what its
-                                 ///< gradient comes to through the optimizer's momentum, where that is a number.
-  double timescale_steps = missing;        ///< 1 / shrink.
-  double timescale_epochs = missing;       ///< The same in epochs.
-  double left = missing;                   ///< Share of a weight without gradient that is left at the run's end.
-  double norm = missing;                   ///< Root mean square, over channels, of the norm of a channel.
+  /// Tensors that have this scale only together, biases apart: above 1 none of them has an equilibrium of its own.
+  std::int64_t joint = 1;
+  std::string group = {};             ///< Of the optimizer; empty without one, or when it is in none.
+  std::string decay = {};             ///< "decoupled_lr 0.0005"; "none"; empty without an optimizer.
+  bool frozen = false;                ///< A constant: no update, no decay.
+  bool decayed = false;               ///< Whether decay acts on it.
+  double lr = missing;                ///< Of its group at the peak.
+  double shrink = missing;            ///< Share of the weight that decay takes in a step; of a coupled kind what its
+                                      ///< gradient comes to through the optimizer's momentum, where that is a number.
+  double timescale_steps = missing;   ///< 1 / shrink.
+  double timescale_epochs = missing;  ///< The same in epochs.
+  double left = missing;              ///< Share of a weight without gradient that is left at the run's end.
+  double norm = missing;              ///< Root mean square, over channels, of the norm of a channel.
   double gradient_at_unit_norm = missing;  ///< Likewise of |w| |g| with the gradient of the recorded pass.
   double predicted_norm = missing;         ///< Where updates and decay balance, with that gradient; feeds_norm only.
   double predicted_angle = missing;        ///< By which a channel then turns in a step, degrees.

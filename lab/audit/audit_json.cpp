@@ -41,6 +41,7 @@ Json to_json(const AuditRow& r) {
            {"shape", dims_of(r.shape)},
            {"position", name(r.position)},
            {"granularity", r.granularity},
+           {"joint", r.joint},
            {"group", r.group},
            {"decay", r.decay},
            {"frozen", r.frozen},
@@ -100,6 +101,7 @@ AuditRow row_from(const Json& json, const std::string& where) {
   out.shape = shape_from(json.at("shape"), where);
   out.position = named<Position>(json.at("position").get<std::string>(), positions - 1, where);
   out.granularity = json.at("granularity").get<std::string>();
+  out.joint = json.value("joint", std::int64_t{1});
   out.group = json.at("group").get<std::string>();
   out.decay = json.at("decay").get<std::string>();
   out.frozen = json.at("frozen").get<bool>();

@@ -36,10 +36,13 @@ std::string Audit::text() const {
                                                "steps", "epochs", "left", "|w|", "at rest", "turns", "eff. lr"}};
   for (const AuditRow& r : rows)
     table.push_back({r.path, name(r.role), r.frozen ? "frozen" : name(r.position),
-                     r.granularity.empty() ? "-" : r.granularity, r.group.empty() ? "-" : r.group,
-                     r.decay.empty() ? "-" : r.decay, shown(r.shrink), shown(r.timescale_steps),
-                     shown(r.timescale_epochs), shown_share(r.left), shown(r.norm), shown(r.predicted_norm),
-                     std::isnan(r.predicted_angle) ? "-" : shown(r.predicted_angle) + " deg", shown(r.effective_lr)});
+                     r.granularity.empty() ? "-"
+                     : r.joint > 1         ? ebb::text(r.granularity, ", joint of ", r.joint)
+                                           : r.granularity,
+                     r.group.empty() ? "-" : r.group, r.decay.empty() ? "-" : r.decay, shown(r.shrink),
+                     shown(r.timescale_steps), shown(r.timescale_epochs), shown_share(r.left), shown(r.norm),
+                     shown(r.predicted_norm), std::isnan(r.predicted_angle) ? "-" : shown(r.predicted_angle) + " deg",
+                     shown(r.effective_lr)});
   using enum Align;
   std::string out =
       text_table(table, {left, left, left, left, left, left, right, right, right, right, right, right, right, right});

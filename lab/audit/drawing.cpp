@@ -261,7 +261,8 @@ class Picture {
     std::string out;
     for (const AuditRow* const row : box.of) {
       out += text(out.empty() ? "" : "\n", row->path, ": ", name(row->position));
-      if (!row->granularity.empty()) out += text(", by ", row->granularity);
+      if (!row->granularity.empty())
+        out += text(", by ", row->granularity, row->joint > 1 ? text(", joint of ", row->joint) : "");
       if (!row->group.empty()) out += text(", ", row->decay);
       if (std::isfinite(row->predicted_norm)) out += text(", at rest |w| = ", number(row->predicted_norm));
     }

@@ -32,8 +32,7 @@ std::vector<std::string> names_of(const std::vector<Study>& studies) {
 }
 
 const Study& study_named(const std::vector<Study>& studies, const std::string& name) {
-  require_choice("study", name, names_of(studies));
-  return *std::ranges::find(studies, name, &Study::name);
+  return *std::ranges::find(studies, require_choice("study", name, names_of(studies)), &Study::name);
 }
 
 std::optional<Tier> tier_in(const StudyCommand& command) {

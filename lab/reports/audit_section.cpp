@@ -72,8 +72,10 @@ std::string notes(const char* kind, const std::vector<std::string>& sentences) {
 
 std::string where_it_acts(const std::vector<const AuditRow*>& decayed, const std::vector<const AuditRow*>& others) {
   Counted filters, function, rest;
+  // Of one scale of several tensors a part alone is felt.
+  const bool parted = std::ranges::any_of(others, [](const AuditRow* row) { return row->joint > 1; });
   for (const AuditRow* const row : decayed)
-    (row->position == Position::feeds_norm ? filters : function).add(row->shape.size());
+    (row->position == Position::feeds_norm && !(parted && row->joint > 1) ? filters : function).add(row->shape.size());
   for (const AuditRow* const row : others) rest.add(row->shape.size());
   return where_decay_acts(filters, function, rest);
 }

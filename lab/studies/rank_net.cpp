@@ -96,11 +96,11 @@ Study study() {
       .title = "Rank, batches and decay in a net",
       .statement = "Decay lowers the stable rank of a layer, and so do small batches, with decay or without.",
       .answer =
-          "Decay lowers the rank of a layer in the sense that few directions carry its length: the stable rank falls "
-          "from "
-          "13 to 5 of 64 under a lambda that costs accuracy, and a quarter of the directions falls below a hundredth "
-          "of "
-          "the greatest where no norm follows. Small batches lower it, too, but without decay as well.",
+          "Yes, in the sense that few directions come to carry a layer's length: without a norm, in batches of 4, the "
+          "stable rank (the squares of all singular values over that of the greatest) is smaller by 7.9 of 64 at a "
+          "lambda "
+          "of 0.1 than without decay, and 17 of 64 directions more lie below a hundredth of the greatest. With small "
+          "batches, which here have also seen less data, it is smaller, too, with decay and without.",
       .reference = "Galanti, Siegel, Gupte & Poggio 2025, arXiv 2206.05794",
       .limits =
           "The first of two layers, 784 by 64, of one net with and without a batch norm on 5,000 images, a fifth of "

@@ -13,7 +13,6 @@
 #include "framework/nn/linear.h"
 #include "framework/nn/pooling.h"
 #include "framework/nn/sequential.h"
-#include "framework/nn/standardized_conv2d.h"
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/loss.h"
 #include "framework/ops/reduction.h"
@@ -180,20 +179,6 @@ BOOST_AUTO_TEST_CASE(layer_norm_takes_weight_and_bias_as_a_whole) {
              "fc2.weight + t, as a whole\n"
              "fc2.bias + t, as a whole\n");
   BOOST_TEST(answer(found).find("fc1.weight feeds_norm, whole\nfc1.bias feeds_norm, whole\n") == 0u, answer(found));
-}
-
-BOOST_AUTO_TEST_CASE(standardised_filters_lose_their_scale) {
-  Sequential net{Rng(1)};
-  net.add<StandardizedConv2d>("conv", {.conv = conv(2, 4)});
-  net.add<ReLU>("relu");
-  net.add<GlobalAvgPool2d>("pool");
-  net.add<Linear>("fc", {.in = 4, .out = classes});
-  const Audit found = sound_audit(net);
-  BOOST_TEST(symmetries(found) ==
-             "conv.conv.weight x c, by channel (4)\n"
-             "fc.weight + t, as a whole\n"
-             "fc.bias + t, as a whole\n");
-  BOOST_TEST(answer(found).find("conv.conv.weight feeds_norm, channel\n") != std::string::npos, answer(found));
 }
 
 BOOST_AUTO_TEST_CASE(group_norm_takes_groups_of_channels) {

@@ -4,6 +4,9 @@
 #include "framework/nn/activations.h"
 #include "framework/nn/batch_norm.h"
 #include "framework/nn/linear.h"
+#include "framework/nn/pooling.h"
+#include "framework/nn/sequential.h"
+#include "framework/nn/standardized_conv2d.h"
 #include "framework/ops/activation.h"
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/reduction.h"
@@ -57,6 +60,20 @@ void felt(const char* what, std::function<Var(const Var&)> written) {
 }
 
 BOOST_AUTO_TEST_SUITE(written_out_norms)
+
+BOOST_AUTO_TEST_CASE(standardised_filters_lose_their_scale) {
+  Sequential net{Rng(1)};
+  net.add<StandardizedConv2d>("conv", {.conv = conv(2, 4)});
+  net.add<ReLU>("relu");
+  net.add<GlobalAvgPool2d>("pool");
+  net.add<Linear>("fc", {.in = 4, .out = classes});
+  const Audit found = sound_audit(net);
+  BOOST_TEST(symmetries(found) ==
+             "conv.conv.weight x c, by channel (4)\n"
+             "fc.weight + t, as a whole\n"
+             "fc.bias + t, as a whole\n");
+  BOOST_TEST(answer(found).find("conv.conv.weight feeds_norm, channel\n") != std::string::npos, answer(found));
+}
 
 BOOST_AUTO_TEST_CASE(have_an_eps_as_the_built_in_ones) {
   before_a_norm("no eps", [](const Var& x) { return x / sqrt(mean_square(x)); });
