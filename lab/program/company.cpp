@@ -1,14 +1,17 @@
 #include "lab/program/company.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <new>
+#include <optional>
 #include <set>
 #include <span>
 #include <sstream>
@@ -43,6 +46,16 @@ std::string own_processors() {
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
       if (CPU_ISSET(cpu, &set)) out += text(cpu, ' ');
   return out;
+}
+
+// "rank 1 on node2: " of a process that has not joined the others, as far as its launcher says.
+std::string who_has_not_joined() {
+  for (const char* const name : {"OMPI_COMM_WORLD_RANK", "PMI_RANK"}) {
+    std::array<char, 256> host{};
+    if (variable(name) == "not set" || ::gethostname(host.data(), host.size() - 1) != 0) continue;
+    return text("rank ", variable(name), " on ", host.data(), ": ");
+  }
+  return {};
 }
 
 std::vector<std::string> words(const std::string& line) {
@@ -202,7 +215,11 @@ void Company::fail_together(const std::string& why) {
   };
   const auto own = static_cast<std::size_t>(mpi_->rank());
   const std::chrono::duration<double> longest = mpi_->told() ? 2 * patience : patience;
-  const std::vector<std::string> whys = mpi_->fail_together(why, longest.count());
+  std::vector<std::string> whys;
+  try {
+    whys = mpi_->fail_together(why, longest.count());
+  } catch (const std::exception&) {  // MPI's own failure is a consequence: what is told is the reason
+  }
   if (whys.empty()) {
     // The launcher ends the others as soon as one has ended: first the one that has a reason, or rank 0 where all have.
     if (mpi_->told()) std::this_thread::sleep_for(2 * patience);
@@ -214,17 +231,19 @@ void Company::fail_together(const std::string& why) {
 }
 
 int in_company(const std::function<int(Company&)>& body) {
-  Company company;
+  std::optional<Company> company;
   std::string why;
   try {
-    return body(company);
+    company.emplace();
+    return body(*company);
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
-    if (company.alone()) throw;
+    if (!company) throw std::runtime_error(who_has_not_joined() + error.what());
+    if (company->alone()) throw;
     why = error.what();
   }
-  company.fail_together(why);
+  company->fail_together(why);
   return 1;
 }
 

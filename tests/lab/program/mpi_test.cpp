@@ -174,6 +174,9 @@ BOOST_AUTO_TEST_CASE(a_program_without_its_module_says_so) {
   BOOST_TEST(refused.status == 1, refused.output);
   BOOST_TEST(has(refused.output, "no module for openmpi"), refused.output);
   BOOST_TEST(has(refused.output, "libopenmpi-dev"), refused.output);
+  const Finished one_of_them =
+      test::shell("OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1 " + program + train("never", cut()));
+  BOOST_TEST(has(one_of_them.output, ": rank 1 on "), one_of_them.output);
   BOOST_TEST(!fs::exists(root / "never"));
   // One process alone asks for none.
   BOOST_TEST(test::shell("OMPI_COMM_WORLD_SIZE=1 " + program + train("alone", cut())).status == 0);
@@ -200,6 +203,22 @@ BOOST_AUTO_TEST_CASE(a_rank_that_is_killed_ends_all_and_the_training_goes_on) {
       BOOST_REQUIRE_MESSAGE(resumed.status == 0, resumed.output);
       BOOST_TEST(summary(name)["weights_sha256"] == summary("whole")["weights_sha256"], name);
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_watch_that_is_stopped_holds_up_nobody) {
+  for (const Launcher& launcher : launchers()) {
+    if (launcher.name != "mpich") continue;
+    const std::string run_path = (root / "watched").string();
+    const Job job(on(launcher, 2, train("watched", long_settings)), root / "watched.out");
+    wait_for_checkpoint(root / "watched");
+    const test::Processes there = test::processes_and_watches(run_path);
+    BOOST_REQUIRE(there.watches.size() == 2u);
+    for (const int watch : there.watches) ::kill(watch, SIGSTOP);
+    ::kill(there.ranks.front(), SIGTERM);
+    const Finished stopped = job.finish(30);
+    BOOST_TEST(stopped.status == 128 + SIGTERM, stopped.output);
+    BOOST_TEST(all_gone(run_path));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_rank_that_hangs_is_named) {

@@ -349,7 +349,7 @@ BOOST_AUTO_TEST_CASE(the_program_ebb_has_the_same_commands) {
   BOOST_TEST(has(run.output, "nothing-of-this-name"), run.output);
   const Finished other_case = test::ebb("study show Layer-Norm");
   BOOST_TEST(other_case.status == 0, other_case.output);
-  BOOST_TEST(has(other_case.output, "layer_norm"), other_case.output);
+  BOOST_TEST(has(other_case.output, "Decay in front of a layer norm"), other_case.output);
   const Finished worker = test::ebb("study worker");
   BOOST_TEST(worker.status == 1);
   BOOST_TEST(has(worker.output, "[worker]"), worker.output);
