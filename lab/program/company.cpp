@@ -1,11 +1,14 @@
 #include "lab/program/company.h"
 
 #include <sched.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <charconv>
 #include <chrono>
 #include <cstdlib>
 #include <exception>
@@ -56,6 +59,25 @@ std::string who_has_not_joined() {
     return text("rank ", variable(name), " on ", host.data(), ": ");
   }
   return {};
+}
+
+// MPICH's launcher lets the others wait for a process that has ended without having joined them. Its protocol, PMI 1,
+// has a word for that.
+void end_those_who_wait() {
+  const std::string number = variable("PMI_FD");
+  int launcher = -1;
+  struct stat status {};
+  if (std::from_chars(number.data(), number.data() + number.size(), launcher).ec != std::errc() || launcher <= 2 ||
+      ::fstat(launcher, &status) != 0 || !S_ISSOCK(status.st_mode))
+    return;
+  constexpr std::string_view word = "cmd=abort exitcode=1\n";
+  if (::send(launcher, word.data(), word.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return;  // they end after a while
+}
+
+int say_who_cannot_join(const std::string& why) {
+  complain() << printable(who_has_not_joined() + in_own_name(why)) << '\n' << std::flush;
+  end_those_who_wait();
+  return 1;
 }
 
 std::vector<std::string> words(const std::string& line) {
@@ -239,7 +261,7 @@ int in_company(const std::function<int(Company&)>& body) {
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
-    if (!company) throw std::runtime_error(who_has_not_joined() + error.what());
+    if (!company) return say_who_cannot_join(error.what());
     if (company->alone()) throw;
     why = error.what();
   }

@@ -178,6 +178,15 @@ BOOST_AUTO_TEST_CASE(a_program_without_its_module_says_so) {
       test::shell("OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1 " + program + train("never", cut()));
   BOOST_TEST(has(one_of_them.output, ": rank 1 on "), one_of_them.output);
   BOOST_TEST(!fs::exists(root / "never"));
+  // One rank of two: the other one does not wait for it.
+  for (const Launcher& launcher : launchers()) {
+    const auto begun = std::chrono::steady_clock::now();
+    const Finished said = run_two(launcher, train("never", cut()), train("never", cut()), {.program = program});
+    BOOST_TEST(said.status == 1, launcher.name << ": " << said.status << ' ' << said.output);
+    BOOST_TEST(has(said.output, "rank 1 on "), launcher.name << ": " << said.output);
+    BOOST_TEST(has(said.output, "no module for " + launcher.name), launcher.name << ": " << said.output);
+    BOOST_TEST((std::chrono::steady_clock::now() - begun < std::chrono::seconds(30)), launcher.name);
+  }
   // One process alone asks for none.
   BOOST_TEST(test::shell("OMPI_COMM_WORLD_SIZE=1 " + program + train("alone", cut())).status == 0);
 }
