@@ -311,6 +311,13 @@ int wanted(const char* variable, int usual) {
   return value == nullptr ? usual : std::stoi(value);
 }
 
+// Open MPI's launcher may stay when a rank is killed while ranks join each other, though none is left: its PMIx has
+// lost a connection, as it says.
+bool launcher_stays(const Job& job, const std::string& run, const fs::path& output) {
+  for (int i = 0; i < 1500 && !job.ended(); ++i) Job::nap();
+  return !job.ended() && test::processes_and_watches(run).none() && has(test::read(output), "PMIX ERROR");
+}
+
 // Each training is killed until it happens to come to its end: a rank or the launcher, at any moment, and another
 // number of ranks goes on.
 BOOST_AUTO_TEST_CASE(whatever_is_killed_the_end_has_the_same_bits) {
@@ -319,7 +326,7 @@ BOOST_AUTO_TEST_CASE(whatever_is_killed_the_end_has_the_same_bits) {
   BOOST_REQUIRE(test::ebb(train("whole", settings)).status == 0);
   const std::vector<Launcher> all = launchers();
   const Rng rng(static_cast<std::uint64_t>(wanted("EBB_MPI_SEED", 1)));
-  int killed = 0, runs = 0;
+  int killed = 0, runs = 0, stayed = 0;
   std::uint64_t draw = 0;
   while (killed < kills) {
     const std::string name = text("run", runs++), run_path = (root / name).string();
@@ -333,6 +340,7 @@ BOOST_AUTO_TEST_CASE(whatever_is_killed_the_end_has_the_same_bits) {
       std::vector<int> victims = processes(run_path);
       victims.push_back(job.launcher());
       if (!job.ended() && ::kill(victims[rng.below(victims.size(), draw++)], SIGKILL) == 0) ++killed;
+      if (launcher_stays(job, run_path, root / (name + ".out"))) ::kill(job.launcher(), SIGKILL), ++stayed;
       const Finished ended = job.finish(60);
       BOOST_REQUIRE_MESSAGE(all_gone(run_path), "processes are left of " << name);
       begun = fs::exists(root / name / "environment.json");
@@ -343,7 +351,7 @@ BOOST_AUTO_TEST_CASE(whatever_is_killed_the_end_has_the_same_bits) {
       BOOST_TEST(!has(entry.path().filename().string(), ".tmp-"), entry.path());
     fs::remove_all(root / name);
   }
-  BOOST_TEST_MESSAGE(text(killed, " kills of ", runs, " trainings"));
+  BOOST_TEST_MESSAGE(text(killed, " kills of ", runs, " trainings; a launcher stayed ", stayed, " times"));
 }
 
 BOOST_AUTO_TEST_CASE(a_signal_to_any_rank_stops_all_after_the_same_batch) {
