@@ -8,9 +8,6 @@
 #include <vector>
 
 #include "data/loader.h"
-#include "framework/nn/activations.h"
-#include "framework/nn/flatten.h"
-#include "framework/nn/sequential.h"
 #include "framework/tensor/error.h"
 #include "lab/format/numbers.h"
 #include "lab/study/figures.h"
@@ -51,12 +48,7 @@ std::unique_ptr<Optimizer> optimizer_of(const Trial& trial, Layer& model, const 
 std::unique_ptr<Layer> model_of(const Trial& trial) {
   if (trial.word("norm") == "batch")
     return std::make_unique<workloads::BnMlp>(workloads::BnMlpOptions{}, trial.rng().at("model"));
-  auto model = std::make_unique<Sequential>(trial.rng().at("model"));
-  model->add<Flatten>("flatten");
-  model->add<Linear>("fc1", {.in = 784, .out = 64});
-  model->add<ReLU>("relu");
-  model->add<Linear>("fc2", {.in = 64, .out = 10});
-  return model;
+  return std::make_unique<workloads::PlainMlp>(workloads::PlainMlpOptions{}, trial.rng().at("model"));
 }
 
 // A training: its place in half decades from the middle, the test error in percent, what it is chosen by.

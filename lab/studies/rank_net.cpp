@@ -6,9 +6,6 @@
 #include <vector>
 
 #include "data/loader.h"
-#include "framework/nn/activations.h"
-#include "framework/nn/flatten.h"
-#include "framework/nn/sequential.h"
 #include "lab/study/figures.h"
 #include "lab/study/singular_values.h"
 #include "lab/study/study.h"
@@ -25,12 +22,7 @@ constexpr double lr = 0.02;
 std::unique_ptr<Layer> model_of(const Trial& trial) {
   if (trial.word("norm") == "batch")
     return std::make_unique<workloads::BnMlp>(workloads::BnMlpOptions{}, trial.rng().at("model"));
-  auto model = std::make_unique<Sequential>(trial.rng().at("model"));
-  model->add<Flatten>("flatten");
-  model->add<Linear>("fc1", {.in = 784, .out = 64});
-  model->add<ReLU>("relu");
-  model->add<Linear>("fc2", {.in = 64, .out = 10});
-  return model;
+  return std::make_unique<workloads::PlainMlp>(workloads::PlainMlpOptions{}, trial.rng().at("model"));
 }
 
 void run(const Trial& trial, Record& record) {

@@ -11,6 +11,11 @@
 #include "framework/ops/shape.h"
 
 namespace ebb::workloads {
+namespace {
+
+Var flat(const Var& x) { return x.rank() > 2 ? reshape(x, {x.dim(0), -1}) : x; }
+
+}  // namespace
 
 BnMlp::BnMlp(const BnMlpOptions& options, const Rng& rng)
     : fc1{*this, "fc1", {.in = options.in, .out = options.hidden, .bias = options.bias}, rng},
@@ -19,9 +24,15 @@ BnMlp::BnMlp(const BnMlpOptions& options, const Rng& rng)
       smooth_(options.smooth) {}
 
 Var BnMlp::forward(const Var& x) {
-  const Var normed = bn1(fc1(x.rank() > 2 ? reshape(x, {x.dim(0), -1}) : x));
+  const Var normed = bn1(fc1(flat(x)));
   return fc2(smooth_ ? softplus(normed) : relu(normed));
 }
+
+PlainMlp::PlainMlp(const PlainMlpOptions& options, const Rng& rng)
+    : fc1{*this, "fc1", {.in = options.in, .out = options.hidden}, rng},
+      fc2{*this, "fc2", {.in = options.hidden, .out = options.classes}, rng} {}
+
+Var PlainMlp::forward(const Var& x) { return fc2(relu(fc1(flat(x)))); }
 
 SmallCnn::SmallCnn(const SmallCnnOptions& options, const Rng& rng)
     : conv1{*this, "conv1", {.in = options.channels, .out = options.width[0], .padding = {1, 1}, .bias = false}, rng},

@@ -44,6 +44,26 @@ class BnMlp : public Layer {
   bool smooth_;
 };
 
+/// Options of PlainMlp.
+struct PlainMlpOptions {
+  std::int64_t in = 784;      ///< Length of an input.
+  std::int64_t hidden = 64;   ///< Width.
+  std::int64_t classes = 10;  ///< Length of the output.
+};
+
+/// Linear, ReLU, linear: no norm; images are laid out flat.
+class PlainMlp : public Layer {
+ public:
+  /// For Child.
+  using Options = PlainMlpOptions;
+
+  PlainMlp(const PlainMlpOptions& options, const Rng& rng);  ///< Of f32 numbers.
+  Var forward(const Var& x) override;
+
+  Child<Linear> fc1;  ///< In front of the ReLU.
+  Child<Linear> fc2;  ///< The head.
+};
+
 /// Options of SmallCnn.
 struct SmallCnnOptions {
   std::int64_t side = 28;                    ///< Of the images, a multiple of 4.
