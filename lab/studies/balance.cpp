@@ -169,8 +169,8 @@ Study study() {
       .name = "balance",
       .title = "Decay and the balance of layers",
       .statement =
-          "Decay takes away what the weights that enter a unit have more than those that leave it; in front of a norm "
-          "it does so of scale and shift.",
+          "Decay takes away what the weights that enter a unit have more than those that leave it; behind a norm it "
+          "does so of scale and shift.",
       .answer =
           "Yes, under plain SGD: what the squares of the weights that enter a unit have more than those that leave it "
           "falls by 2 lr lambda a step where gradients are small (measured 0.9999 of it), and at rest both sides are "
@@ -179,7 +179,8 @@ Study study() {
       .reference = "Du, Hu & Lee 2018; Kunin et al. 2021",
       .limits =
           "Nets of two layers and 16 units on one made-up batch, plain SGD with a learning rate of 0.01, 500 steps. "
-          "With momentum the law is another. That balance helps is not claimed.",
+          "With momentum the law is another. That balance helps is not claimed. The study balance_net has nets on "
+          "images.",
       .factors = {{"lambda", {"0.03", "0.1", "0.3", "1"}}},
       .pairs = 8,
       .tier = Tier::T1,
@@ -202,10 +203,9 @@ Study study() {
       .figures = {{"imbalance", "Decay balances the two sides of a unit, unless a norm stands between.", courses}},
       .pilot =
           "Pairs 101 to 104: the law was off by 5e-16, 2 lr lambda by 0.05 %, the rest by 2e-14. Claim 5 was added "
-          "after "
-          "them (off by 0.2 %), and claim 6 in place of the sentence that weights around a norm come into balance as "
-          "fast "
-          "as others, too: they fell by 1.8 to 4.0 times as much at lambda 0.03, and by 0.7 to 0.9 times at 0.3."};
+          "after them (off by 0.2 %), and claim 6 in place of the sentence that weights around a norm come into "
+          "balance as fast as others, too: they fell by 1.8 to 4.0 times as much at lambda 0.03, and by 0.7 to 0.9 "
+          "times at 0.3."};
 }
 
 }  // namespace ebb::studies::balance_study
