@@ -10,9 +10,11 @@
 #include "data/loader.h"
 #include "framework/compute/basic.h"
 #include "lab/format/numbers.h"
+#include "lab/study/exact.h"
 #include "lab/study/figures.h"
 #include "lab/study/statistics.h"
 #include "lab/study/study.h"
+#include "lab/study/toys.h"
 #include "lab/study/workloads.h"
 #include "optim/adam.h"
 
@@ -36,9 +38,11 @@ double shrink(const std::string& kind, double lr, double width) {
   return kind == "decoupled_lr" ? lr * base / width * lambda : lr * lambda;
 }
 
-Decay decay_of(const std::string& kind, double lr) {
-  if (kind == "none") return no_decay();
-  return kind == "decoupled_lr" ? decoupled_lr(lambda) : decoupled_constant(shrink(kind, lr, base));
+AdamOptions options(const std::string& kind, double lr, double width) {
+  AdamOptions out{.lr = lr * base / width};
+  if (kind == "decoupled_lr") out.decay = decoupled_lr(lambda);
+  if (kind == "decoupled_constant") out.decay = decoupled_constant(shrink(kind, lr, base));
+  return out;
 }
 
 // |dw| / |w| of a weight, root mean square over steps.
@@ -70,8 +74,7 @@ Trained trained(const Trial& trial, std::int64_t width, std::size_t place) {
   const Loader train(
       trial.data->train(images),
       {.batch = batch, .seed = trial.pair, .drop_last = true, .augment = {.label_noise = 0.2}, .prefetch = 0});
-  const double lr = lr_at(place);
-  Adam optimizer(model, {.lr = lr * base / static_cast<double>(width), .decay = decay_of(trial.word("decay"), lr)});
+  Adam optimizer(model, options(trial.word("decay"), lr_at(place), static_cast<double>(width)));
   Updates first(model.fc1->weight), head(model.fc2->weight);
   for (std::int64_t epoch = 0, step = 0; epoch < epochs; ++epoch) {
     const Epoch order = train.epoch(epoch);
@@ -115,7 +118,29 @@ double put_width(const Trial& trial, Record& record, std::size_t w, std::vector<
   return lr_at(best);
 }
 
-void run(const Trial& trial, Record& record) {
+// A weight without gradients has no updates but its decay.
+void on_idle(const std::string& kind, Record& record) {
+  const auto update = [](const std::string& of, double width) {
+    const auto w = toys::parameter("w", {1.0, -2.0});
+    Adam optimizer(toys::alone(*w), options(of, lr_at(middle), width));
+    Updates seen(*w);
+    for (int step = 0; step < 10; ++step) {
+      toys::zero_gradient(*w);
+      seen.before();
+      optimizer.step();
+      seen.after();
+    }
+    return seen.root_mean_square();
+  };
+  double off = 0;
+  for (const std::int64_t width : widths) {
+    const auto w = static_cast<double>(width);
+    off = std::max(off, std::abs(update(kind, w) - shrink(kind, lr_at(middle), w)));
+  }
+  put_exact(record, "idle update", off, update("decoupled_lr", 256) - update("decoupled_constant", 256));
+}
+
+void on_images(const Trial& trial, Record& record) {
   std::vector<std::vector<Trained>> all(widths.size());
   std::vector<double> best;
   for (std::size_t w = 0; w < widths.size(); ++w) best.push_back(put_width(trial, record, w, all[w]));
@@ -132,6 +157,11 @@ void run(const Trial& trial, Record& record) {
   }
   record.put("spread of the best lr", spread(best));
   record.put("best lr of 256 over that of 32", std::log2(best.back() / best.front()));
+}
+
+void run(const Trial& trial, Record& record) {
+  if (trial.word("decay") != "none") on_idle(trial.word("decay"), record);
+  if (trial.tier > Tier::T1) on_images(trial, record);
 }
 
 const std::vector<std::string> kinds{"decoupled_lr", "decoupled_constant", "none"};
@@ -212,7 +242,6 @@ Plot spreads(const Results& results) {
 
 Plot errors(const Results& results, const std::string& kind) {
   Plot plot = over_lrs("Test error, " + words(kind), "%");
-  plot.y_axis = {.scale = AxisOptions::Scale::log};
   for (std::size_t w = 0; w < widths.size(); ++w)
     add_series(plot, results, "test error", kind, {all_lrs(), lrs * w}, text("width ", widths[w]), true);
   return plot;
@@ -270,6 +299,12 @@ std::vector<Claim> claims() {
       out.push_back(estimate({id(), text("test accuracy in percent at the lr chosen, width ", width, ", ", kind)},
                              text("test accuracy at width ", width), arm));
     }
+  for (Claim& claim : out) claim.least = Tier::T2;
+  for (const Arm& arm : {by_lr, alone})
+    out.push_back(
+        exact({id(), "at every width a weight without gradients loses in a step what is said here: lr lambda, " +
+                         words(arm.at("decay"))},
+              "idle update", 1e-13, arm));
   return out;
 }
 
@@ -280,8 +315,16 @@ Study study() {
       .name = "width_net",
       .title = "Decay across widths, in a net on images",
       .statement =
-          "With the learning rate divided by the width: how far relative updates and the best learning rate lie apart "
-          "over widths, with decay that bears the learning rate in it and with decay that leaves it out.",
+          "Whether, with the learning rate divided by the width, relative updates and best learning rates of all "
+          "widths "
+          "come nearer to each other where decay leaves the learning rate out.",
+      .answer =
+          "Updates of first layers, in front of a norm, do: they lie apart by 2.1 doublings where decay is lambda "
+          "times "
+          "lr and by 1.1 where it leaves lr out, at a learning rate of 0.003; at 0.0095, where they come to rest, by "
+          "1.4 and 0.04. Those of heads come nearer to each other at 0.003 alone; at 0.0095 they lie apart by 0.9 and "
+          "1.3. Best learning rates lie apart by 2.1 and 1.2 doublings, noise of the choice included, and at width 256 "
+          "decay that leaves lr out costs a point: 80.3 % in place of 81.4 %.",
       .reference = "Kosson et al. 2025, arXiv 2510.19093; Yang et al. 2022 for the rule of the learning rate",
       .limits =
           "A batch-norm net of two layers and 32 to 256 hidden units on 5,000 images, a fifth of whose labels are "
@@ -298,14 +341,24 @@ Study study() {
       .data = {images},
       .pairs = 8,
       .tier = Tier::T2,
+      .least_tier = Tier::T1,
       .minutes = 1,
       .run = run,
       .claims = claims(),
-      .figures = {{"first", "m", [](const Results& r) { return updates(r, "the first layer"); }},
-                  {"head", "m", [](const Results& r) { return updates(r, "the head"); }},
-                  {"spreads", "m", spreads},
-                  {"by_lr", "m", [](const Results& r) { return errors(r, "decoupled_lr"); }},
-                  {"alone", "m", [](const Results& r) { return errors(r, "decoupled_constant"); }}},
+      .figures = {{"first",
+                   "Where first layers come to rest lambda alone keeps the updates of all widths alike; with lambda "
+                   "times lr they fall as the root of the width.",
+                   [](const Results& r) { return updates(r, "the first layer"); }, Tier::T2},
+                  {"head", "At the same learning rate updates of the head fall more with lambda alone.",
+                   [](const Results& r) { return updates(r, "the head"); }, Tier::T2},
+                  {"spreads",
+                   "Lambda alone brings first layers together, the more the larger lr lambda is; heads only up to an "
+                   "lr of 0.003.",
+                   spreads, Tier::T2},
+                  {"by_lr", "Lambda times lr: wider nets err less, and bear a larger lr.",
+                   [](const Results& r) { return errors(r, "decoupled_lr"); }, Tier::T2},
+                  {"alone", "Lambda alone: wider nets gain little, and bear no larger lr.",
+                   [](const Results& r) { return errors(r, "decoupled_constant"); }, Tier::T2}},
       .pilot =
           "Pairs 101 to 104. At 0.003 updates lay apart by 2.1 and 1.1 doublings in the first layer, lambda times lr "
           "and lambda alone, and by 0.8 and 0.6 in the head; at 0.0095 by 1.4 and 0.04 in the first layer, and by 0.8 "
@@ -313,7 +366,15 @@ Study study() {
           "claim 17 was 6 % below that at rest, for which its band is 10 %; claim 25 was added after the pilot, which "
           "had a difference of 1.1 points. Choices of a learning rate at the edge of the grid: 2 of 32 under decay, 5 "
           "of 16 without. Pilots on pairs 101 and 102 fixed grid and lambda: with the middle at 0.01 narrow nets had "
-          "their best lr at the edge, as they had with lambda 3."};
+          "their best lr at the edge, as they had with lambda 3. Claims 37 and 38 need no pilot.",
+      .explanation =
+          "Claim 10 is refuted in each pair. What became of heads, and of the accuracy, goes with what lambda alone "
+          "means at a width of 256: its lr lambda is that of width 32 and its updates are an eighth, which is the "
+          "decay of lambda times lr with a lambda of 8. Nothing in front of a norm feels its size, but the head does, "
+          "and so do scales and shifts of the norm. That this is the reason was not tried: decay of the first layer "
+          "alone would tell. Of the best learning rate no more can be said than that it lies farther apart in single "
+          "pairs with lambda times lr; without decay, where the error hardly depends on it, it lies apart by 3.1 "
+          "doublings."};
 }
 
 }  // namespace ebb::studies::width_net_study
