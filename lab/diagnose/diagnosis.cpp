@@ -47,10 +47,11 @@ void add(std::vector<DiagnosisColumn>& to, const char* name, ChannelSpread Row::
 }
 
 std::vector<DiagnosisColumn> all_columns() {
-  std::vector<DiagnosisColumn> out{
-      column("step", &Row::step),         column("epoch", &Row::epoch),       column("values", &Row::values),
-      column("channels", &Row::channels), column("measured", &Row::measured), column("lr", &Row::lr),
-      column("lambda", &Row::lambda),     column("shrink", &Row::shrink),     column("left", &Row::left)};
+  std::vector<DiagnosisColumn> out{column("step", &Row::step),     column("epoch", &Row::epoch),
+                                   column("values", &Row::values), column("channels", &Row::channels),
+                                   column("joint", &Row::joint),   column("measured", &Row::measured),
+                                   column("lr", &Row::lr),         column("lambda", &Row::lambda),
+                                   column("shrink", &Row::shrink), column("left", &Row::left)};
   add(out, "norm", &Row::norm);
   out.push_back(column("norm_predicted", &Row::predicted_norm));
   add(out, "norm_ratio", &Row::norm_ratio);

@@ -38,6 +38,7 @@ struct DiagnosisRow {
   std::string group;          ///< Of the optimizer.
   std::int64_t values = 0;    ///< Numbers of the parameter.
   std::int64_t channels = 0;  ///< Channels of it, by which all is measured.
+  std::int64_t joint = 1;     ///< Parameters that have their scale together, see AuditRow::joint.
   std::int64_t measured = 0;  ///< Steps of the window that were measured.
   double lr = missing;        ///< Learning rate of the last measured step.
   double lambda = missing;    ///< Strength of decay there.

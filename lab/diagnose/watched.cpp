@@ -55,7 +55,7 @@ Watched::Watched(const ParameterState& state, const Audit& audit)
   const auto& known = audit.network.parameters;
   const auto at = std::ranges::find(known, state.parameter, &NamedParameter::parameter);
   const auto number = static_cast<std::size_t>(at - known.begin());
-  if (number < audit.rows.size()) position_ = audit.rows[number].position, alone_ = audit.rows[number].joint == 1;
+  if (number < audit.rows.size()) position_ = audit.rows[number].position, joint_ = audit.rows[number].joint;
   const bool whole = position_ == Position::feeds_norm && audit.rows[number].granularity == "whole";
   view_ = view_of(*parameter_, whole);
   divide(audit, number);
@@ -96,6 +96,7 @@ DiagnosisRow Watched::named(const Optimizer& optimizer) const {
   out.group = optimizer.groups()[group_].name;
   out.values = parameter_->shape().size();
   out.channels = static_cast<std::int64_t>(units_);
+  out.joint = joint_;
   return out;
 }
 
@@ -176,14 +177,14 @@ void Watched::measure(DiagnosisRow& out, const Step& step, const UpdateModel& up
   out.update = spread(Sum::update, true);
   out.cosine_update = spread(Sum::cosine_update, false);
   out.angle = spread(Sum::angle, true, degrees);
-  if (position_ == Position::feeds_norm && alone_ && update.kind != UpdateModel::Kind::unknown)
+  if (position_ == Position::feeds_norm && joint_ == 1 && update.kind != UpdateModel::Kind::unknown)
     out.effective_lr = spread(Sum::effective_lr, false);
   out.lag = spread(Sum::lag, false);
   const Tensor& w = parameter_->value();
   out.whole_norm = std::sqrt(square());
   if (position_ == Position::head && w.rank() == 2) out.class_mean = mean_column(w);
   if (parameter_->role() == Role::norm_scale) out.dead = share_below(w, dead);
-  if (position_ == Position::feeds_norm && alone_) predict(out, step, update);
+  if (position_ == Position::feeds_norm && joint_ == 1) predict(out, step, update);
 }
 
 void Watched::predict(DiagnosisRow& row, const Step& step, const UpdateModel& update) const {

@@ -78,7 +78,7 @@ class Watched {
   std::size_t group_;
   std::string path_;
   Position position_ = Position::plain;
-  bool alone_ = true;  // whether its scale is free by itself
+  std::int64_t joint_ = 1;  // 1: its scale is free by itself
   ChannelView view_;
   std::vector<std::size_t> unit_;  // of each channel of the view
   std::vector<double> values_;     // numbers of each unit

@@ -32,8 +32,10 @@ double median(const Lines& rows, const auto& value) {
 
 std::string where_it_acts(const Lines& last) {
   Counted filters, function, rest;
-  for (const Line* const row : last)
-    (!(row->lambda > 0) ? rest : row->position == "feeds_norm" ? filters : function).add(row->values);
+  // Of one scale of several tensors a part alone is felt.
+  const bool parted = std::ranges::any_of(last, [](const Line* row) { return row->joint > 1 && !(row->lambda > 0); });
+  const auto ignored = [&](const Line& row) { return row.position == "feeds_norm" && !(parted && row.joint > 1); };
+  for (const Line* const row : last) (!(row->lambda > 0) ? rest : ignored(*row) ? filters : function).add(row->values);
   return where_decay_acts(filters, function, rest);
 }
 

@@ -31,9 +31,11 @@ bool outside(const Interval& interval, const Band& band) {
   return interval.high < band.low || interval.low > band.high;
 }
 
-// How far the interval reaches from the middle of the band.
+// How far the interval reaches from the middle of the band; where that has none, how low.
 double reach(const Interval& interval, const Band& band) {
-  const double far = std::max(std::abs(interval.low - band.middle), std::abs(interval.high - band.middle));
+  const double far = std::isnan(band.middle)
+                         ? -interval.low
+                         : std::max(std::abs(interval.low - band.middle), std::abs(interval.high - band.middle));
   return std::isnan(far) ? INFINITY : far;
 }
 
@@ -123,7 +125,8 @@ Verdict judged_above(const std::string& measure, double floor, const Arm& where,
                    interval_at(values, 1 - 0.05 / static_cast<double>(arms.size())),
                    static_cast<std::int64_t>(values.size())});
   }
-  return on_worst(all, {NAN, floor, INFINITY});
+  // What is exactly the floor in every pair, a difference of things that are the same, does not lie above it.
+  return on_worst(all, {NAN, std::nextafter(floor, INFINITY), INFINITY});
 }
 
 bool is_factor(const Results& results, const std::string& name) {

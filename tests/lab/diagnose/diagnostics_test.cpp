@@ -327,12 +327,18 @@ BOOST_AUTO_TEST_CASE(take_channels_together_that_are_free_together) {
   audit.symmetries.clear();
   audit.rows[0].granularity = "whole";
   Diagnostics whole(sgd, audit, {.every = 1, .window = 1});
+  audit.rows[0].joint = 3;
+  Diagnostics joint(sgd, audit, {.every = 1, .window = 1});
   toy.give([&](std::int64_t i, std::int64_t) { return hadamard(1, i); });
   sgd.step();
   BOOST_TEST(groups.rows().at(0).channels == 2);
   BOOST_TEST(near(groups.rows().at(0).norm.median, 0.1 * std::sqrt(1024.0), 1e-12));
   BOOST_TEST(near(groups.rows().at(0).gradient.low, std::sqrt(1024.0), 1e-12));
   BOOST_TEST(whole.rows().at(0).channels == 1);
+  BOOST_TEST(whole.rows().at(0).joint == 1);
+  BOOST_TEST(whole.rows().at(0).predicted_norm > 0);
+  BOOST_TEST(joint.rows().at(0).joint == 3);  // one of several parameters: nothing is foretold
+  BOOST_TEST(std::isnan(joint.rows().at(0).predicted_norm));
   BOOST_TEST(near(whole.rows().at(0).norm.median, 0.1 * std::sqrt(2048.0), 1e-12));
 }
 

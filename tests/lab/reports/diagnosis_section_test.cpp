@@ -68,6 +68,17 @@ BOOST_AUTO_TEST_CASE(say_on_which_weights_decay_acts) {
   BOOST_TEST(has(section({bn}), "Decay acts on no parameter."));
 }
 
+BOOST_AUTO_TEST_CASE(a_part_of_a_joint_scale_that_alone_decays_is_one_that_the_function_feels) {
+  DiagnosisRow one = filter("one", 1, true), two = filter("two", 1, true);
+  one.joint = two.joint = 2;
+  const std::string whole = section({one, two});
+  BOOST_TEST(has(whole, "Decay acts on 2 parameters with 144 numbers in front of a norm, "), whole);
+  two.lambda = 0;
+  const std::string parted = section({one, two, filter("own", 1, true)});
+  BOOST_TEST(has(parted, "Decay acts on 1 parameter with 72 numbers in front of a norm, "), parted);
+  BOOST_TEST(has(parted, ", and on 1 parameter with 72 numbers elsewhere"), parted);
+}
+
 BOOST_AUTO_TEST_CASE(say_since_when_all_filters_are_at_equilibrium) {
   const auto of = [](const std::vector<std::pair<bool, bool>>& windows) {
     std::vector<DiagnosisRow> rows;

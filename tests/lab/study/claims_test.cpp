@@ -56,7 +56,12 @@ BOOST_AUTO_TEST_CASE(a_mean_lies_above_a_floor_with_its_whole_interval) {
   BOOST_TEST((one(claim, about(1.07, 9)).is == Is::undecided));
   BOOST_TEST((one(claim, about(1.05, 9)).is == Is::refuted));
   BOOST_TEST((one(claim, about(NAN, 9)).is == Is::undecided));
+  const Results none = made(two, 8, [](const Arm&, std::uint64_t, Record& record) { record.put("y", 0); });
+  BOOST_TEST((one(above({"1", ""}, "y", 0), none).is == Is::refuted));
   BOOST_TEST((one(above({"1", ""}, "y", 1.15), about(1.25, 0.9)).is == Is::refuted));  // in every arm
+  const Verdict both = one(above({"1", ""}, "y", 0.5), about(1.25, 0.9));
+  BOOST_TEST(both.measured.estimate == 0.9, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(both.sentence == "the worst of 2 arms: kind=b");
   BOOST_CHECK_THROW(above({"1", ""}, "y", NAN), Error);
   BOOST_CHECK_THROW(one(above({"1", ""}, "x", 1), about(1, 1)), Error);
 }
