@@ -136,7 +136,7 @@ Study study() {
   return {
       .name = "calibration",
       .title = "Decay and calibration",
-      .statement = "Decay of the head is a temperature; in front of a norm decay cannot be one.",
+      .statement = "Decay of the head is a temperature; the size of a weight in front of a norm is none.",
       .answer =
           "A smaller head is a temperature, to the bit, and the size of a weight in front of a norm is none. After "
           "training decay of head, scale and shift had moved the temperature that fits by more than decay in front of "

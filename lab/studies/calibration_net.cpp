@@ -85,7 +85,12 @@ Study study() {
       .statement =
           "A net that has learned few images by heart is too sure. The decay of its head, scales and shifts mends "
           "that; the decay of filters, which stand in front of norms, does not.",
-      .answer = "",
+      .answer =
+          "It depends on which weights decay. Without decay a net that has learned 1,000 images by heart is too sure: "
+          "its calibration error is 0.112, and the temperature that fits 2.5. A lambda of 0.3 for all weights brings "
+          "that temperature to 1.02 and the error to 0.014; for the filters alone, which stand in front of norms, it "
+          "leaves them at 2.5 and 0.111. More decay makes the net not sure enough. Fitting a temperature does as much: "
+          "at it the error is 0.011 without any decay.",
       .reference = "Guo et al. 2017; Nixon et al. 2019 for bins of equal mass",
       .limits =
           "One net of two convolutions of 3x3 with batch norms and a linear head on 1,000 images without noise in the "

@@ -124,7 +124,11 @@ Study study() {
       .statement =
           "Decay and label smoothing both bound the gap of logits of a net, and do part of the same work for its "
           "accuracy and calibration.",
-      .answer = "",
+      .answer =
+          "They do the same work, and not twice over. Decay of 0.1 takes the gap of logits from 19 to 9.2, smoothing "
+          "of 0.1 to 4.0, both to 3.8. Each alone takes the calibration error from 0.112 to 0.060; with both the net "
+          "is not sure enough, and the error 0.087. Decay gains 0.9 points of accuracy; what smoothing gains, alone "
+          "or beside it, does not show.",
       .reference = "Szegedy et al. 2016; Guo et al. 2017",
       .limits =
           "One net of two convolutions of 3x3 with batch norms and a linear head on 1,000 images without noise in the "
@@ -170,7 +174,12 @@ Study study() {
           "19 to "
           "21 with neither, 9.2 with decay, 4.0 with smoothing and 3.8 with both. Decay added 0.9 to 1.3 points of "
           "accuracy, smoothing 0.6 to 1.0, and both 1.6 to 2.1. Calibration errors were 0.12, 0.06, 0.06 and 0.09. "
-          "All claims but 1 and 3 were stated after that."};
+          "All claims but 1 and 3 were stated after that.",
+      .explanation =
+          "The net is evaluated with the running statistics of its norms and trained with those of batches, which may "
+          "be why gaps on training images are 4 % above the formula. In the pilot smoothing gained 0.6 to 1.0 points "
+          "of "
+          "accuracy in each pair; over these eight it gains -0.4 to 0.9."};
 }
 
 }  // namespace ebb::studies::label_smoothing_net_study

@@ -108,7 +108,10 @@ Study study() {
       .statement =
           "Decay of filters draws their weights to fewer pixels; in front of a batch norm, which knows no size of a "
           "filter, it can do so only by what it does to training.",
-      .answer = "",
+      .answer =
+          "A little. A lambda of 0.3 takes 0.05 nats (0 to 0.11) off an entropy of 2.56 without a norm. In front of a "
+          "batch norm it takes 0.18 (0.08 to 0.28) off 2.53, though no size of a filter matters there: decay lets "
+          "filters turn further from where they began, to a cosine of 0.22 in place of 0.57.",
       .reference = "the filter of ridge regression",
       .limits =
           "The 8 filters of 5x5 on the images of one net (a convolution of 3x3 to 16 channels and a linear head behind "
