@@ -118,7 +118,11 @@ Study study() {
       .title = "Decay and the size of gradients, on images",
       .statement =
           "Whether decay of the weights of a deep net makes its gradients smaller, without norms and with batch norms.",
-      .answer = "",
+      .answer =
+          "Hardly, and not the large ones. Without norms a lambda of 0.1 leaves the largest gradient of a training at "
+          "3.1 and takes the median of the last epoch from 1.52 to 1.46, where it already costs 6 points of accuracy. "
+          "With batch norms it makes them larger, 3.4 in place of 2.6 and 1.97 in place of 1.74: weights are 0.45 "
+          "times as long, and what a norm follows has the larger gradient the shorter it is.",
       .reference = "Hoffer et al. 2018; van Laarhoven 2017",
       .limits =
           "One net of five layers of 64 with ReLU and a head, with a batch norm behind each layer or none, on 5,000 "
