@@ -23,19 +23,26 @@ Split::Split(std::vector<Parameter*> all, const std::string& place, double lr, d
     m_.push_back(Tensor::zeros(p->shape(), DType::f64)), v_.push_back(m_.back().clone());
 }
 
+template <class Number>
+void Split::update(std::size_t k) {
+  const double one = 1 - std::pow(0.9, steps_), two = 1 - std::pow(0.999, steps_);
+  Number* const w = all_[k]->value().mutable_data<Number>();
+  const Number* const g = all_[k]->grad().data<Number>();
+  double *const m = m_[k].mutable_data<double>(), *const v = v_[k].mutable_data<double>();
+  for (std::int64_t i = 0; i < m_[k].size(); ++i) {
+    const auto weight = static_cast<double>(w[i]), gradient = static_cast<double>(g[i]);
+    const double seen = gradient + in_squares_ * weight;
+    m[i] = 0.9 * m[i] + 0.1 * (gradient + in_mean_ * weight);
+    v[i] = 0.999 * v[i] + 0.001 * seen * seen;
+    w[i] = static_cast<Number>(weight - lr_ * (m[i] / one) / (std::sqrt(v[i] / two) + eps_));
+  }
+}
+
 void Split::step() {
   ++steps_;
-  const double one = 1 - std::pow(0.9, steps_), two = 1 - std::pow(0.999, steps_);
   for (std::size_t k = 0; k < all_.size(); ++k) {
-    double *const w = all_[k]->value().mutable_data<double>(), *const m = m_[k].mutable_data<double>(),
-                  *const v = v_[k].mutable_data<double>();
-    const double* const g = all_[k]->grad().data<double>();
-    for (std::int64_t i = 0; i < m_[k].size(); ++i) {
-      const double seen = g[i] + in_squares_ * w[i];
-      m[i] = 0.9 * m[i] + 0.1 * (g[i] + in_mean_ * w[i]);
-      v[i] = 0.999 * v[i] + 0.001 * seen * seen;
-      w[i] -= lr_ * (m[i] / one) / (std::sqrt(v[i] / two) + eps_);
-    }
+    if (all_[k]->value().dtype() == DType::f64) update<double>(k);
+    else update<float>(k);
   }
 }
 

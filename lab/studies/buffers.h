@@ -11,7 +11,8 @@
 
 namespace ebb::studies::buffers_study {
 
-// Adam whose mean of gradients and mean of squares each see the penalty lambda w, or do not.
+// Adam whose mean of gradients and mean of squares each see the penalty lambda w, or do not. Parameters are of f32 or
+// f64 numbers, both means of f64 numbers.
 class Split {
  public:
   // `place` of the penalty: "neither", "both", "mean" or "squares".
@@ -20,6 +21,9 @@ class Split {
   void set_lr(double lr) { lr_ = lr; }
 
  private:
+  template <class Number>
+  void update(std::size_t k);
+
   std::vector<Parameter*> all_;
   double lr_, eps_, in_mean_, in_squares_;
   std::vector<Tensor> m_, v_;
