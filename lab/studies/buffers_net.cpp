@@ -27,7 +27,7 @@ using buffers_study::Split;
 
 constexpr const char* images = "fashion-mnist";
 constexpr std::int64_t batch = 64;
-constexpr double lr = 2e-3;
+constexpr double lr = 2e-3, eps = 1e-8;
 constexpr std::size_t tries = 5;  // half decades apart
 
 const std::vector<std::string> trainings{"1000 images", "1000 images with a batch norm", "5000 images"},
@@ -63,7 +63,7 @@ Loader batches(const Trial& trial) {
 
 Split optimizer_of(Layer& net, const std::string& place, double rate, double lambda) {
   const auto parameters = net.parameters();
-  return {{parameters.begin(), parameters.end()}, place, rate, lambda, 1e-8};
+  return {{parameters.begin(), parameters.end()}, place, rate, lambda, eps};
 }
 
 struct Trained {
@@ -91,10 +91,22 @@ Trained trained(const Trial& trial, const std::string& place, double peak, doubl
   return {std::isfinite(accuracy) ? std::max(10.0, accuracy) : 10, score(*net, trial.data->validation(images))};
 }
 
+// How many weights of the first layer have a first gradient that is smaller than eps.
+double without_gradient(const Trial& trial) {
+  const std::unique_ptr<Layer> net = net_of(trial);
+  const ebb::Batch first = batches(trial).epoch(0)[0];
+  workloads::gradients(*net, {first.images, first.labels});
+  const Tensor& g = net->parameters().front()->grad();
+  double count = 0;
+  for (std::int64_t i = 0; i < g.size(); ++i) count += std::abs(static_cast<double>(g.data<float>()[i])) < eps;
+  return count;
+}
+
 void on_images(const Trial& trial, Record& record) {
   const std::string& place = trial.word("penalty");
   if (place == "neither") {
     record.put("test accuracy", trained(trial, place, lr, 0).accuracy);
+    record.put("weights without a first gradient", without_gradient(trial));
     return;
   }
   std::vector<Trained> all;
@@ -215,6 +227,10 @@ std::vector<Claim> claims() {
                                 significant(tried(at(trainings[1], place), tries - 1)),
                             {"A2"}},
                            "test accuracy at the last try", at(trainings[1], place)));
+  for (const std::string& t : {trainings[0], trainings[1]})
+    out.push_back(
+        estimate({id(), t + ": weights of the first layer, of 50,176, whose first gradient is smaller than eps"},
+                 "weights without a first gradient", at(t, "neither")));
   for (std::size_t i = 2; i < out.size(); ++i) out[i].least = Tier::T2;
   return out;
 }
@@ -230,6 +246,13 @@ Study study() {
       .statement =
           "Whether it is by way of the mean of gradients that Adam's penalty helps a net, when each place of the "
           "penalty has a lambda of its own.",
+      .answer =
+          "Not by it alone. The penalty in the squares gains what a smaller learning rate gains: with a batch norm, on "
+          "1,000 images, it has 77.1 % at a lambda of about 5, no decay 67.8 % and, at a learning rate chosen, 77.4 %. "
+          "In the mean alone it breaks trainings, for a weight without gradients is divided by eps alone: with a batch "
+          "norm it bears no lambda above 0.0001 and has 70.6 %; without a norm one pair of eight guesses at every "
+          "lambda, and seven have 77.8 % at about 0.03, where the squares have 77.0 % at about 1.5. In both means it "
+          "has 71.5 and 77.8 %. On 5,000 images nothing gains, and all have 82.3 %.",
       .reference = "Loshchilov & Hutter 2019; Bjorck, Weinberger & Gomes 2021",
       .limits =
           "One net, 784 to 64 to 10, without a norm and with a batch norm, on 1,000 images over 40 epochs and, "
@@ -257,7 +280,17 @@ Study study() {
           "expected to be refuted, and claim 5 undecided; both stand as their source has them. Of a batch norm with "
           "the penalty in the mean alone all trainings at a lambda of 0.0003 or more guessed. Grids "
           "of seven lambdas on pairs 101 and 102 fixed the middles. Choices were inside the grid but on "
-          "5,000 images, where accuracy does not depend on small lambdas."};
+          "5,000 images, where accuracy does not depend on small lambdas.",
+      .explanation =
+          "Claim 3 is undecided for pair 3 alone, in which every lambda with the penalty in the mean guesses; of the "
+          "other seven pairs six are better with it there than in the squares, as the pilot's four were. In pair 3 a "
+          "hidden unit is off for the whole first batch: its 784 weights have a v of 0 and a first step of "
+          "lr lambda |w| / eps, which is about a hundred at a lambda of 0.03. With a batch norm the gradients of "
+          "pixels that are "
+          "the same in the whole batch are roundings, in every pair. Claims 44 and 45, which count such weights, were "
+          "added when all this had been seen. With the penalty in both means such a weight takes a step of lr. That "
+          "with a batch norm the penalty in both gains less than in the squares agrees with weights in front of a norm "
+          "that it makes small, so that steps are larger against their size; that was not measured."};
 }
 
 }  // namespace ebb::studies::buffers_net_study
