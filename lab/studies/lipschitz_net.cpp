@@ -124,7 +124,12 @@ Study study() {
           "Decay makes a net without norms less steep, its bound and what is seen of it; decay in front of a batch "
           "norm "
           "makes weights smaller and neither of these.",
-      .answer = "",
+      .answer =
+          "Without a norm, yes: a lambda of 0.1 takes the bound from 4.3 to 1.6 and the steepest difference seen on "
+          "test "
+          "images from 0.51 to 0.36. In front of a batch norm it takes the product of weights from 5.3 to 2.9, and "
+          "leaves the bound at 3.5 and the steepest difference at 0.49. Decay of all parameters, scale and head too, "
+          "does make a net with a batch norm less steep: 2.1 and 0.36.",
       .reference = "Bartlett, Foster & Telgarsky 2017 for the bound",
       .limits =
           "Nets of two layers and 64 units on 5,000 images with a fifth of the labels wrong, 10 epochs of batches of "
