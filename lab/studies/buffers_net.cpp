@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "data/loader.h"
-#include "data/split.h"
 #include "framework/compute/basic.h"
 #include "lab/format/numbers.h"
 #include "lab/studies/buffers.h"
@@ -57,9 +56,8 @@ std::unique_ptr<Layer> net_of(const Trial& trial) {
 Loader batches(const Trial& trial) {
   const LoaderOptions options{
       .batch = batch, .seed = trial.pair, .drop_last = true, .augment = {.label_noise = 0.2}, .prefetch = 0};
-  const ImageDataset& all = *trial.data->train(images);
-  if (trial.word("training") == trainings[2]) return Loader(all, options);
-  return Loader(select(all, split(all, 0.2, {.seed = trial.pair}).held_out), options);
+  if (trial.word("training") == trainings[2]) return Loader(trial.data->train(images), options);
+  return Loader(trial.data->few(images, 0.2, trial.pair), options);
 }
 
 Split optimizer_of(Layer& net, const std::string& place, double rate, double lambda) {

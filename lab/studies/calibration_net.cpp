@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "data/loader.h"
-#include "data/split.h"
 #include "lab/studies/said.h"
 #include "lab/study/choice.h"
 #include "lab/study/figures.h"
@@ -26,8 +25,7 @@ const std::vector<std::string> roles{"filters", "the rest", "all"};
 double put_trained(const Trial& trial, Record& record, const std::vector<std::string>& of, double filters,
                    double rest) {
   workloads::SmallCnn net({}, trial.rng().at("net"));
-  const ImageDataset& all = *trial.data->train(images);
-  const Loader train(select(all, split(all, 0.2, {.seed = trial.pair}).held_out),
+  const Loader train(trial.data->few(images, 0.2, trial.pair),
                      {.batch = 64, .seed = trial.pair, .drop_last = true, .prefetch = 0});
   Sgd optimizer(
       groups(net, {{"filters", path("conv1.weight") || path("conv2.weight"), {.decay = decoupled_lr(filters)}},

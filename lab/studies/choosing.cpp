@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "data/loader.h"
-#include "data/split.h"
 #include "framework/nn/activations.h"
 #include "framework/nn/flatten.h"
 #include "framework/nn/sequential.h"
@@ -89,7 +88,7 @@ Trained trained(const Trial& trial, double lambda) {
   const std::unique_ptr<Layer> net = net_of(trial);
   const ImageDataset& all = *trial.data->train(images);
   const Loader train(
-      of.images == all.size() ? all : select(all, split(all, 0.2, {.seed = trial.pair}).held_out),
+      of.images == all.size() ? all : trial.data->few(images, 0.2, trial.pair),
       {.batch = batch, .seed = trial.pair, .drop_last = true, .augment = {.label_noise = 0.2}, .prefetch = 0});
   Adam optimizer(*net, {.lr = lr, .schedule = cosine(of.epochs * train.batches()), .decay = decoupled_lr(lambda)});
   workloads::train(*net, optimizer, train, of.epochs);

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "data/loader.h"
-#include "data/split.h"
 #include "framework/compute/basic.h"
 #include "lab/studies/collapse.h"
 #include "lab/study/exact.h"
@@ -29,12 +28,6 @@ const std::string normed = " with a batch norm", bare = " without a norm";
 
 Net net_of(const Trial& trial, bool norm) {
   return {{.in = 784, .hidden = 128, .features = width, .classes = classes, .norm = norm}, trial.rng().at("net")};
-}
-
-// A thousand images of the training set, each class with its share.
-ImageDataset few_images(const Trial& trial) {
-  const ImageDataset& all = *trial.data->train(images);
-  return select(all, split(all, 0.2, {.seed = trial.pair}).held_out);
 }
 
 // Variances of columns.
@@ -111,7 +104,7 @@ double put_trained(const Trial& trial, Record& record, const ImageDataset& few, 
 }
 
 void run(const Trial& trial, Record& record) {
-  const ImageDataset few = few_images(trial);
+  const ImageDataset few = trial.data->few(images, 0.2, trial.pair);
   put_length(trial, record, few);
   if (trial.tier < Tier::T2) return;
   const double with = put_trained(trial, record, few, true), without = put_trained(trial, record, few, false);

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "data/loader.h"
-#include "data/split.h"
 #include "framework/nn/activations.h"
 #include "framework/nn/dropout.h"
 #include "framework/nn/flatten.h"
@@ -85,9 +84,8 @@ struct Trained {
 Trained trained(const Trial& trial, double p, double lambda) {
   constexpr std::int64_t epochs = 40;
   const std::unique_ptr<Layer> net = net_of(trial, p);
-  const ImageDataset& all = *trial.data->train(images);
   const Loader train(
-      select(all, split(all, 0.2, {.seed = trial.pair}).held_out),
+      trial.data->few(images, 0.2, trial.pair),
       {.batch = 64, .seed = trial.pair, .drop_last = true, .augment = {.label_noise = 0.2}, .prefetch = 0});
   Sgd optimizer(
       *net, {.lr = 0.05, .momentum = 0.9, .schedule = cosine(epochs * train.batches()), .decay = coupled_l2(lambda)});

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "data/loader.h"
-#include "data/split.h"
 #include "framework/autograd/tape.h"
 #include "framework/ops/loss.h"
 #include "lab/studies/said.h"
@@ -47,8 +46,7 @@ struct Seen {
 
 Seen trained(const Trial& trial, double smoothing, double decay) {
   workloads::SmallCnn net({}, trial.rng().at("net"));
-  const ImageDataset& all = *trial.data->train(images);
-  const ImageDataset train_images = select(all, split(all, 0.2, {.seed = trial.pair}).held_out);
+  const ImageDataset train_images = trial.data->few(images, 0.2, trial.pair);
   const Loader train(train_images, {.batch = 64, .seed = trial.pair, .drop_last = true, .prefetch = 0});
   Sgd optimizer(
       net, {.lr = 0.05, .momentum = 0.9, .schedule = cosine(epochs * train.batches()), .decay = decoupled_lr(decay)});

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "data/loader.h"
-#include "data/split.h"
 #include "framework/compute/basic.h"
 #include "lab/study/exact.h"
 #include "lab/study/figures.h"
@@ -50,9 +49,8 @@ void on_toys(const Trial& trial, Record& record) {
 void on_images(const Trial& trial, Record& record) {
   constexpr std::int64_t epochs = 40;
   ResNet net = net_of(trial);
-  const ImageDataset& all = *trial.data->train(images);
   const Loader train(
-      select(all, split(all, 0.1, {.seed = trial.pair}).held_out),
+      trial.data->few(images, 0.1, trial.pair),
       {.batch = 32, .seed = trial.pair, .drop_last = true, .augment = {.label_noise = 0.2}, .prefetch = 0});
   const Decay decay = coupled_l2(trial.number("lambda"));
   const bool whole = trial.word("decayed") == "everything";

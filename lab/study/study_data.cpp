@@ -76,6 +76,11 @@ const StudyData::Parts& StudyData::parts(const std::string& name) const {
       .first->second;
 }
 
+ImageDataset StudyData::few(const std::string& name, double share, std::uint64_t seed) const {
+  const ImageDataset& all = *train(name);
+  return select(all, split(all, share, {.seed = seed}).held_out);
+}
+
 std::shared_ptr<const ImageDataset> StudyData::train(const std::string& name) const { return parts(name).train; }
 ValidationSet StudyData::validation(const std::string& name) const { return ValidationSet(parts(name).validation); }
 TestSet StudyData::test(const std::string& name) const { return TestSet(parts(name).test); }

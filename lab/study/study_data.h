@@ -30,7 +30,11 @@ class StudyData {
   /// \throws Error for a name that was not given above, and where files are missing or damaged.
   std::shared_ptr<const ImageDataset> train(const std::string& name) const;
   ValidationSet validation(const std::string& name) const;  ///< As above.
-  TestSet test(const std::string& name) const;              ///< As above.
+
+  /// A share of the training images, of each class as much; others for another seed. Standardised as all are.
+  /// \throws Error as above, and unless the share lies between 0 and 1 and leaves some.
+  ImageDataset few(const std::string& name, double share, std::uint64_t seed) const;
+  TestSet test(const std::string& name) const;  ///< As above.
 
   /// Of each set the name and the checksums of its three parts, on one line; empty without sets. \throws Error as
   /// above.

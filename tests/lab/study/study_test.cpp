@@ -175,6 +175,11 @@ BOOST_AUTO_TEST_CASE(choices_are_made_by_validation_and_say_how_many_tries_there
   BOOST_TEST(data.test("mnist").images().size() == 100);
   BOOST_TEST((data.test("mnist").images().statistics() == data.train("mnist")->statistics()));
   BOOST_TEST(fails_with({"cifar10"}, [&] { data.train("cifar10"); }));
+  const ImageDataset few = data.few("mnist", 0.2, 1);
+  BOOST_TEST(few.size() == 64);
+  BOOST_TEST((few.statistics() == data.train("mnist")->statistics()));
+  BOOST_TEST((sha256({{"", few.pixels()}}) == sha256({{"", data.few("mnist", 0.2, 1).pixels()}})));
+  BOOST_TEST((sha256({{"", few.pixels()}}) != sha256({{"", data.few("mnist", 0.2, 2).pixels()}})));
 
   const ValidationSet validation = data.validation("mnist");
   std::map<std::string, double> shares;
