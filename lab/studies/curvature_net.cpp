@@ -205,7 +205,7 @@ const Arm batch_norm{{"norm", "batch"}}, no_norm{{"norm", "none"}};
 
 Plot eigenvalues(const Results& results, const std::string& title, const std::string& measure) {
   Plot plot = series_over_levels(
-      {.title = title, .unit = "log scale", .x = "lambda", .curves = {}}, results, "lambda",
+      {.title = title, .unit = "of the loss on 500 images", .x = "lambda", .curves = {}}, results, "lambda",
       {{.title = "batch norm, filters", .measured = measure + " of filters", .arm = batch_norm, .line = true},
        {.title = "batch norm, all", .measured = measure + " of all", .arm = batch_norm, .line = true},
        {.title = "no norm, filters", .measured = measure + " of filters", .arm = no_norm, .line = true},
@@ -284,7 +284,11 @@ Study study() {
       .name = "curvature_net",
       .title = "Decay and curvature, in nets on images",
       .statement = "Whether decay leaves a net on images in a flatter place, with batch norms and without.",
-      .answer = "",
+      .answer =
+          "With batch norms, no: a lambda of 0.1 takes the largest eigenvalue of the filters in front of them from 2.0 "
+          "to 4.3 and that of all parameters from 4.2 to 8.1, and the sharper net is more accurate by 0.8 points. "
+          "Without norms it takes that of the filters from 4.5 to 3.5, but that of all parameters from 6.2 to 8.8. "
+          "Multiplied by |w|^2 that of the filters falls with norms and without, from 53 to 27 and from 85 to 29.",
       .reference = "van Laarhoven 2017; Dinh et al. 2017 on sharpness and scale",
       .limits =
           "Two small nets of two convolutions, ReLU, pooling by maxima and a head, with batch norms and without: 1,224 "
@@ -299,7 +303,7 @@ Study study() {
       .pairs = 8,
       .tier = Tier::T2,
       .least_tier = Tier::T1,
-      .minutes = 1,
+      .minutes = 1.3,
       .run = run,
       .claims = claims(),
       .figures =
@@ -317,7 +321,14 @@ Study study() {
           "norms lambda of 0.1 added 1.8 to the largest eigenvalue of the filters, 2.0, and 3.9 to that of all "
           "parameters, 4.4; without norms it took 0.6 from 4.0, in each pair, in one by 0.01, and added 3.0 to 6.0. So "
           "claims 4, 5 and 7, stated as the sentence has them, are expected to be refuted. Claim 9 was added then: "
-          "accuracy with batch norms was 1.1 points higher at 0.1."};
+          "accuracy with batch norms was 1.1 points higher at 0.1.",
+      .explanation =
+          "The largest eigenvalue does not foretell the accuracy here: with batch norms both rise with decay, and "
+          "without norms the eigenvalue of all parameters rises while the accuracy falls, by 0.4 points. That of the "
+          "filters in front of batch norms grows less than 1 / |w|^2 does, which is what claim 8 says: the net that "
+          "decay "
+          "leaves is another one, not the same one with smaller filters. Why all parameters are sharper under decay "
+          "without norms was not looked into."};
 }
 
 }  // namespace ebb::studies::curvature_net_study
