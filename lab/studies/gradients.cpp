@@ -94,13 +94,15 @@ Plot sizes(const Results& results) {
 }  // namespace
 
 Study study() {
+  const Arm none{{"lambda", "0"}};
   return {.name = "gradients",
           .title = "Decay and the size of gradients",
           .statement = "Decay makes the gradients of a plain net smaller, and those in front of batch norms larger.",
           .answer =
-              "It depends on the norms: after training with more decay the gradients of a plain net are smaller, and "
-              "those in front of batch norms larger. Exactly, four plain layers with weights 1.1 times as large have "
-              "gradients 1.1^3 times as large, in front of norms 1 / 1.1 times.",
+              "It depends on the norms: after training with more decay the gradients of a plain net are smaller, 0.2 "
+              "in place of 94 at lambda 0.3, and those in front of batch norms larger, 2,040 in place of 773. Exactly, "
+              "four plain layers with weights 1.1 times as large have gradients 1.1^3 times as large, in front of "
+              "norms 1 / 1.1 times.",
           .reference = "Hoffer et al. 2018; van Laarhoven 2017",
           .limits =
               "Nets of five narrow layers on made-up samples, 200 steps; gradients of the logits along a fixed "
@@ -117,7 +119,11 @@ Study study() {
                      trend({"3", "after training with more decay gradients of a plain net are smaller", {"D3"}},
                            "gradient of a plain net", "lambda", -1),
                      trend({"4", "in front of batch norms, too", {"D3"}, Verdict::Is::refuted},
-                           "gradient in front of norms", "lambda", -1)},
+                           "gradient in front of norms", "lambda", -1),
+                     estimate({"5", "gradients of a plain net after training without decay"}, "gradient of a plain net",
+                              none),
+                     estimate({"6", "in front of batch norms, after training without decay"},
+                              "gradient in front of norms", none)},
           .figures = {{"size", "Decay makes gradients smaller without norms, and larger in front of them.", sizes}}};
 }
 
