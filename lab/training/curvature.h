@@ -17,8 +17,8 @@ using GradientCall = std::function<void()>;
 
 /// H v, H the second derivatives of the loss: (g(w - 2h) - 8 g(w - h) + 8 g(w + h) - g(w + 2h)) / 12h along v, so four
 /// calls of `gradients`; for f64 parameters of a smooth loss about 1e-11 of |H| |v| is wrong (Abramowitz, Stegun
-/// 25.3.6). Kinks, as of ReLU, count where a step crosses them. The values are as they were afterwards, the gradients
-/// are those of the last call; a parameter without a gradient has zeros.
+/// 25.3.6). Kinks, as of ReLU, count where a step crosses them: a net of ReLUs wants a step of about 1e-9. The values
+/// are as they were afterwards, the gradients are those of the last call; a parameter without a gradient has zeros.
 /// \param v numbers of all parameters in their order, each by rows. \param step h as a length.
 /// \throws Error for no parameters, one that is not f64, a v of another length or a step that is not positive.
 std::vector<double> hessian_vector_product(std::span<Parameter* const> parameters, const std::vector<double>& v,
