@@ -54,7 +54,7 @@ endif()
 
 list(REMOVE_DUPLICATES suites)
 # Those that take longest begin first, so that no core is idle at the end.
-set(longest studies_show audit_command audited_zoo damaged_files_of_runs recipe_damage damaged_files zoo onnx diagnostics
+set(longest mpi studies_show mpi_ranks audit_command audited_zoo damaged_files_of_runs recipe_damage damaged_files zoo onnx diagnostics
   diagnose_command folders_in_use memory_limits determinism)
 set(script "")
 foreach(suite IN LISTS suites)

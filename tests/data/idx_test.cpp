@@ -13,7 +13,7 @@
 #include "tests/support/mutate.h"
 #include "tests/support/temporary_directory.h"
 
-namespace ebb {
+namespace ebb::idx_test {
 namespace {
 
 using test::AllocationWatch;
@@ -261,4 +261,4 @@ BOOST_AUTO_TEST_CASE(twenty_thousand_mutations) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::idx_test

@@ -6,6 +6,7 @@ if(EBB_BUILD_LAB)
     fuzz/run_log_target.cpp fuzz/safetensors_target.cpp fuzz/selector_target.cpp fuzz/small_model.cpp
     fuzz/targets.cpp fuzz/tensor_file.cpp fuzz/trial_target.cpp support/mutate.cpp)
   ebb_test(fuzz SOURCES fuzz/replay_test.cpp ${fuzz_sources} LIBRARIES ebb::lab ZLIB::ZLIB)
+  set_target_properties(test_fuzz PROPERTIES UNITY_BUILD OFF)  # each target says the same names
 
   if(EBB_SANITIZE MATCHES "fuzzer")
     add_library(ebb_fuzz_targets STATIC ${fuzz_sources})

@@ -5,7 +5,7 @@
 #include "lab/studies/buffers.h"
 #include "tests/golden/recorded.h"
 
-namespace ebb::golden {
+namespace ebb::golden::buffers_test {
 namespace {
 
 using namespace studies::buffers_study;
@@ -81,4 +81,4 @@ BOOST_AUTO_TEST_CASE(other_places_and_strengths_are_told_apart) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace ebb::golden
+}  // namespace ebb::golden::buffers_test

@@ -8,7 +8,7 @@
 #include "lab/studies/edge.h"
 #include "tests/golden/recorded.h"
 
-namespace ebb::golden {
+namespace ebb::golden::edge_test {
 namespace {
 
 using namespace studies::edge_study;
@@ -109,4 +109,4 @@ BOOST_AUTO_TEST_CASE(other_rates_strengths_and_measures_are_told_apart) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace ebb::golden
+}  // namespace ebb::golden::edge_test

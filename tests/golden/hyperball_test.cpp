@@ -8,7 +8,7 @@
 #include "lab/studies/hyperball.h"
 #include "tests/golden/recorded.h"
 
-namespace ebb::golden {
+namespace ebb::golden::hyperball_test {
 namespace {
 
 using namespace studies::hyperball_study;
@@ -118,4 +118,4 @@ BOOST_AUTO_TEST_CASE(other_rotations_are_told_apart) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace ebb::golden
+}  // namespace ebb::golden::hyperball_test

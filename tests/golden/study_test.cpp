@@ -15,7 +15,7 @@
 #include "optim/sgd.h"
 #include "tests/golden/recorded.h"
 
-namespace ebb::golden {
+namespace ebb::golden::study_test {
 namespace {
 
 constexpr double columns = 1e-7;
@@ -199,4 +199,4 @@ BOOST_AUTO_TEST_CASE(other_forms_of_decay_and_of_means_are_told_apart) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace ebb::golden
+}  // namespace ebb::golden::study_test

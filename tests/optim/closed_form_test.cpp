@@ -5,7 +5,7 @@
 #include "tests/optim/toys.h"
 #include "tests/support/tensors.h"
 
-namespace ebb::test {
+namespace ebb::test::closed_form_test {
 namespace {
 
 using toys::soft;
@@ -279,4 +279,4 @@ BOOST_AUTO_TEST_CASE(normalized_lambda_keeps_the_timescale) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace ebb::test
+}  // namespace ebb::test::closed_form_test

@@ -13,7 +13,7 @@
 #include "tests/support/instrumented.h"
 #include "tests/support/tensors.h"
 
-namespace ebb::test {
+namespace ebb::test::decay_course_test {
 namespace {
 
 constexpr std::int64_t steps = 60;
@@ -313,4 +313,4 @@ BOOST_AUTO_TEST_CASE(what_is_said_to_grow_grows) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb::test
+}  // namespace ebb::test::decay_course_test

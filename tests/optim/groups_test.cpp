@@ -8,7 +8,7 @@
 #include "tests/support/errors.h"
 #include "tests/support/tensors.h"
 
-namespace ebb::test {
+namespace ebb::test::groups_test {
 namespace {
 
 struct Dense : Module {
@@ -178,4 +178,4 @@ BOOST_AUTO_TEST_CASE(the_table_prints) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace ebb::test
+}  // namespace ebb::test::groups_test

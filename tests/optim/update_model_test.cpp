@@ -8,7 +8,7 @@
 #include "tests/optim/toys.h"
 #include "tests/support/tensors.h"
 
-namespace ebb::test {
+namespace ebb::test::update_model_test {
 namespace {
 
 using Kind = UpdateModel::Kind;
@@ -118,4 +118,4 @@ BOOST_AUTO_TEST_CASE(follow_the_momentum_of_a_group) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace ebb::test
+}  // namespace ebb::test::update_model_test

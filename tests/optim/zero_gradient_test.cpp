@@ -6,7 +6,7 @@
 #include "tests/optim/toys.h"
 #include "tests/support/tensors.h"
 
-namespace ebb::test {
+namespace ebb::test::zero_gradient_test {
 namespace {
 
 constexpr int steps = 60;
@@ -164,4 +164,4 @@ BOOST_AUTO_TEST_CASE(nothing_decays_a_frozen_parameter) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace ebb::test
+}  // namespace ebb::test::zero_gradient_test

@@ -11,7 +11,7 @@
 #include "tests/support/errors.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::tape_test {
 namespace {
 
 using test::fails_with;
@@ -364,4 +364,4 @@ BOOST_AUTO_TEST_CASE(what_a_rule_keeps_is_freed_by_backward_and_by_the_end) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::tape_test

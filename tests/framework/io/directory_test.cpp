@@ -13,7 +13,7 @@
 #include "tests/support/mutate.h"
 #include "tests/support/temporary_directory.h"
 
-namespace ebb {
+namespace ebb::directory_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -179,4 +179,4 @@ BOOST_AUTO_TEST_CASE(come_in_lines) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::directory_test

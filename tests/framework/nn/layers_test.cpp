@@ -14,7 +14,7 @@
 #include "framework/ops/reduction.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::layers_test {
 namespace {
 
 using test::close;
@@ -228,4 +228,4 @@ BOOST_AUTO_TEST_CASE(residual_adds_both_paths) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::layers_test

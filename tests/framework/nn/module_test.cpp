@@ -18,7 +18,7 @@
 #include "framework/ops/shape.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::module_test {
 namespace {
 
 class Block : public Layer {
@@ -279,4 +279,4 @@ BOOST_AUTO_TEST_CASE(strict_loading_lists_all_and_changes_nothing) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::module_test

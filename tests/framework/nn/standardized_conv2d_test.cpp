@@ -8,7 +8,7 @@
 #include "framework/ops/reduction.h"
 #include "tests/support/tensors.h"
 
-namespace ebb::test {
+namespace ebb::test::standardized_conv2d_test {
 namespace {
 
 bool says(const std::string& message, const char* part) { return message.find(part) != std::string::npos; }
@@ -85,4 +85,4 @@ BOOST_AUTO_TEST_CASE(says_what_it_refuses) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace ebb::test
+}  // namespace ebb::test::standardized_conv2d_test

@@ -6,7 +6,7 @@
 #include "tests/support/norms.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::batch_norm_test {
 namespace {
 
 using namespace test;
@@ -374,4 +374,4 @@ BOOST_AUTO_TEST_CASE(bad_arguments) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::batch_norm_test

@@ -5,7 +5,7 @@
 #include "tests/support/norms.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::group_norm_test {
 namespace {
 
 using namespace test;
@@ -141,4 +141,4 @@ BOOST_AUTO_TEST_CASE(bad_arguments) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::group_norm_test

@@ -14,7 +14,7 @@
 #include "tests/support/errors.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::hostile_sizes_test {
 namespace {
 
 using namespace test;
@@ -185,4 +185,4 @@ BOOST_AUTO_TEST_CASE(shapes_that_wrap_round) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::hostile_sizes_test

@@ -5,7 +5,7 @@
 #include "tests/support/norms.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::layer_norm_test {
 namespace {
 
 using namespace test;
@@ -149,4 +149,4 @@ BOOST_AUTO_TEST_CASE(bad_arguments) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::layer_norm_test

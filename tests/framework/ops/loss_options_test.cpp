@@ -7,7 +7,7 @@
 #include "tests/support/errors.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::loss_options_test {
 namespace {
 
 using namespace test;
@@ -328,4 +328,4 @@ BOOST_AUTO_TEST_CASE(bad_arguments) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::loss_options_test

@@ -6,7 +6,7 @@
 #include "framework/autograd/gradcheck.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::pooling_test {
 namespace {
 
 using namespace test;
@@ -406,4 +406,4 @@ BOOST_AUTO_TEST_CASE(bad_arguments) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::pooling_test

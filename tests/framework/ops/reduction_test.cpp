@@ -9,7 +9,7 @@
 #include "tests/support/errors.h"
 #include "tests/support/ops.h"
 
-namespace ebb {
+namespace ebb::reduction_test {
 namespace {
 
 using test::close;
@@ -228,4 +228,4 @@ BOOST_AUTO_TEST_CASE(same_bits_on_all_threads) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::reduction_test

@@ -5,7 +5,7 @@
 #include "framework/ops/loss.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::softmax_test {
 namespace {
 
 using namespace test;
@@ -189,4 +189,4 @@ BOOST_AUTO_TEST_CASE(bad_arguments) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::softmax_test

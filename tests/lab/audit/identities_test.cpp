@@ -20,7 +20,7 @@
 #include "models/registry.h"
 #include "tests/support/instrumented.h"
 
-namespace ebb {
+namespace ebb::identities_test {
 namespace {
 
 constexpr double u = 0x1p-53;
@@ -266,4 +266,4 @@ BOOST_AUTO_TEST_CASE(not_of_parameters_that_matter) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::identities_test

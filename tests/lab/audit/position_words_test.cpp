@@ -11,7 +11,7 @@
 #include "lab/setup/build.h"
 #include "tests/support/errors.h"
 
-namespace ebb {
+namespace ebb::position_words_test {
 namespace {
 
 using test::message_of;
@@ -128,4 +128,4 @@ BOOST_AUTO_TEST_CASE(need_data_and_are_suggested) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::position_words_test

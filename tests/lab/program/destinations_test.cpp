@@ -13,7 +13,7 @@
 #include "tests/data/picture_files.h"
 #include "tests/lab/outcomes.h"
 
-namespace ebb {
+namespace ebb::destinations_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -212,4 +212,4 @@ BOOST_AUTO_TEST_CASE(a_signal_takes_the_unfinished_file_along) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::destinations_test

@@ -21,7 +21,7 @@
 #include "tests/support/instrumented.h"
 #include "tests/support/shared_data.h"
 
-namespace ebb {
+namespace ebb::picture_data_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -316,4 +316,4 @@ BOOST_AUTO_TEST_CASE(seventy_thousand_digits_are_the_same_in_all_forms) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::picture_data_test

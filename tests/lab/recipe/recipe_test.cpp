@@ -11,7 +11,7 @@
 #include "tests/support/instrumented.h"
 #include "tests/support/mutate.h"
 
-namespace ebb {
+namespace ebb::recipe_test {
 namespace {
 
 // A model with every role that image nets have: weights, biases, norm scales and shifts.
@@ -266,4 +266,4 @@ BOOST_AUTO_TEST_CASE(wrong_texts_are_refused_with_the_place) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::recipe_test

@@ -9,7 +9,7 @@
 #include "models/registry.h"
 #include "tests/support/errors.h"
 
-namespace ebb {
+namespace ebb::words_test {
 namespace {
 
 using test::fails_with;
@@ -193,4 +193,4 @@ BOOST_AUTO_TEST_CASE(default_sets_every_key_back) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::words_test

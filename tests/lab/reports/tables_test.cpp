@@ -10,7 +10,7 @@
 #include "tests/lab/program.h"
 #include "tests/support/temporary_directory.h"
 
-namespace ebb {
+namespace ebb::tables_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -200,4 +200,4 @@ BOOST_AUTO_TEST_CASE(the_command_writes_all_tables_or_none) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::tables_test

@@ -11,7 +11,7 @@
 #include "tests/support/temporary_directory.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::changed_runs_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -238,4 +238,4 @@ BOOST_AUTO_TEST_CASE(comparisons_tell_changed_runs_apart) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::changed_runs_test

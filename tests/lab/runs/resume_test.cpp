@@ -18,7 +18,7 @@
 #include "tests/support/errors.h"
 #include "tests/support/temporary_directory.h"
 
-namespace ebb {
+namespace ebb::resume_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -364,4 +364,4 @@ BOOST_AUTO_TEST_CASE(killed_at_random_moments) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::resume_test

@@ -15,7 +15,7 @@
 #include "optim/sgd.h"
 #include "tests/support/errors.h"
 
-namespace ebb {
+namespace ebb::build_test {
 namespace {
 
 using test::message_of;
@@ -389,4 +389,4 @@ BOOST_FIXTURE_TEST_CASE(clipping_accumulation_layers_and_plateau_reach_the_optim
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::build_test

@@ -10,7 +10,7 @@
 #include "tests/lab/program.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::extensions_test {
 namespace {
 
 using test::has;
@@ -137,4 +137,4 @@ BOOST_AUTO_TEST_CASE(recipes_of_unknown_programs_are_read_and_printed_as_they_ar
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::extensions_test

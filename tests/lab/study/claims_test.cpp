@@ -8,7 +8,7 @@
 #include "lab/study/study.h"
 #include "tests/support/errors.h"
 
-namespace ebb {
+namespace ebb::claims_test {
 namespace {
 
 using test::fails_with;
@@ -236,4 +236,4 @@ BOOST_AUTO_TEST_CASE(claims_on_what_nobody_measured_are_errors) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::claims_test

@@ -7,7 +7,7 @@
 #include "tests/support/errors.h"
 #include "tests/support/instrumented.h"
 
-namespace ebb {
+namespace ebb::shards_test {
 namespace {
 
 using parallel::Communicator;
@@ -401,4 +401,4 @@ BOOST_AUTO_TEST_CASE(shards_of_one_sample_are_refused_where_they_are_alone) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::shards_test

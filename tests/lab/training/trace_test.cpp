@@ -14,7 +14,7 @@
 #include "tests/support/errors.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::trace_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -255,4 +255,4 @@ BOOST_AUTO_TEST_CASE(traces_are_bounded) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::trace_test

@@ -15,7 +15,7 @@
 #include "tests/lab/program.h"
 #include "tests/support/temporary_directory.h"
 
-namespace ebb {
+namespace ebb::predict_command_test {
 namespace {
 
 using test::Finished;
@@ -316,4 +316,4 @@ BOOST_AUTO_TEST_CASE(pictures_far_from_the_data_are_told_of) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::predict_command_test

@@ -14,7 +14,7 @@
 #include "tests/support/temporary_directory.h"
 #include "tests/support/tensors.h"
 
-namespace ebb {
+namespace ebb::show_command_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -225,4 +225,4 @@ BOOST_AUTO_TEST_CASE(what_makes_no_sense_is_refused_with_a_sentence) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ebb
+}  // namespace ebb::show_command_test
