@@ -6,7 +6,7 @@
 #include "tests/support/errors.h"
 #include "tests/support/tensors.h"
 
-namespace ebb::test {
+namespace ebb::test::momentum_schedule_test {
 namespace {
 
 const Schedule halved("halved", [](std::int64_t step) { return step % 2 == 0 ? 1.0 : 0.5; });
@@ -123,4 +123,4 @@ BOOST_AUTO_TEST_CASE(a_momentum_of_one_or_more_is_refused_before_anything_change
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace ebb::test
+}  // namespace ebb::test::momentum_schedule_test

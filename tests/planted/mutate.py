@@ -4,6 +4,7 @@ in a copy of the tree, and asks whether the fast tests notice.
 
     python3 tests/planted/mutate.py --count 200 --seed 1        so many, chosen at random
     python3 tests/planted/mutate.py --count 50 optim framework/io
+    python3 tests/planted/mutate.py --count 200 --skip 80       the same choice but its first 80, which were tried before
 
 A mutant whose object files are the same as before, or that equivalents.txt explains, cannot be killed and does not count.
 Prints the survivors, the score of each part, and all of it in build/spoiled/mutation.txt. Status 1 below --least."""
@@ -162,6 +163,7 @@ def main():
     parser.add_argument("parts", nargs="*", default=list(PARTS))
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--skip", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--least", type=float, default=95)
     parser.add_argument("--list", action="store_true", help="count them, and show twenty")
@@ -170,7 +172,7 @@ def main():
     if wrong:
         raise SystemExit(f"no part {wrong[0]}; there are: {', '.join(PARTS)}")
     everything = all_mutants(arguments.parts)
-    chosen = random.Random(arguments.seed).sample(everything, min(arguments.count, len(everything)))
+    chosen = random.Random(arguments.seed).sample(everything, min(arguments.count, len(everything)))[arguments.skip:]
     if arguments.list:
         for path, number, text in chosen[:20]:
             print(f"{path}:{number + 1}\n- {(ROOT / path).read_text().splitlines()[number].strip()}\n+ {text.strip()}")
