@@ -16,7 +16,8 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from compare import ROOT, lines, replace_section
+from compare import ROOT, lines
+from page import replace_section
 
 # Model and batch, and by how much of a step each may be slower at most.
 WORK = [("lenet", 128), ("resnet20", 128), ("mlp", 64)]

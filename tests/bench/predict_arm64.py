@@ -22,7 +22,8 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from arm64_loops import CORES, Loop, cycles, functions, inner_loops, run, tool
-from compare import ROOT, replace_section
+from compare import ROOT
+from page import replace_section
 
 SKIPPED = 77
 TITLE = "ARM64: a prediction"

@@ -1,89 +1,111 @@
-"""Throughput of PyTorch on the models of torch_models.py, with the same output as ebb-bench --json.
+"""Throughput of PyTorch on the models of torch_models.py in each way that a user would try, as JSON lines.
 
-One process and one thread count. A training step is forward, cross-entropy, backward and SGD with momentum on inputs in
-memory; inference is the traced, frozen and optimised module. Each model runs in both memory formats and the better one
-counts. Use Debian's own python3, which has python3-torch.
+    torch_train.py --models resnet20 --batch 128 --threads 1 --mode train --ways eager,compiled
+
+One process, one thread count. A training step is forward, cross-entropy, backward and SGD with momentum on inputs in
+memory; inference is a forward pass in eval mode, compiled with frozen weights. Ways: eager in both memory formats, the
+better of which counts, and compiled by torch.compile in channels_last; each in f32 and under bf16 autocast. A way that
+fails on this machine has "error" instead of a time. compare.py starts it with an allocator that keeps its memory.
 """
 import argparse
-import ctypes
+import contextlib
 import json
 import os
+import sys
 import time
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--threads", type=int, default=1)
-parser.add_argument("--models", default="lenet,mnistcnn,resnet20,resnet9,vgg11bn,resnet18,mlp")
-parser.add_argument("--batches", default="128")
-parser.add_argument("--modes", default="train", help="train and infer, separated by commas")
-parser.add_argument("--seconds", type=float, default=1.5, help="time for each model, batch, mode and format")
-parser.add_argument("--probe", default="", help="shared object built from fma_probe.cpp")
-options = parser.parse_args()
 
 import torch
 import torch.nn.functional as F
-from torch_models import MODELS, macs
 
-torch.set_num_threads(options.threads)
-torch.manual_seed(0)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from torch_models import MODELS  # noqa: E402
 
-
-def peak_gflops():
-    if not options.probe:
-        return 0.0
-    probe = ctypes.CDLL(os.path.abspath(options.probe))
-    probe.fma_probe.restype = ctypes.c_double
-    probe.fma_probe.argtypes = [ctypes.c_int, ctypes.c_long]
-    return probe.fma_probe(options.threads, 6000000)
+WAYS = ("eager", "compiled", "eager-bf16", "compiled-bf16")
 
 
-def step_of(name, batch, mode, channels_last):
-    model = MODELS[name]()
-    x = torch.randn(batch, *model.shape)
-    labels = torch.randint(0, 10, (batch,))
-    if channels_last:
-        model = model.to(memory_format=torch.channels_last)
-        x = x.contiguous(memory_format=torch.channels_last)
-    if mode == "infer":
-        model.eval()
-        with torch.no_grad():
-            model = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(model, x)))
+def layout_of(model, images, channels_last):
+    if not channels_last or images.dim() != 4:
+        return model, images
+    return model.to(memory_format=torch.channels_last), images.contiguous(memory_format=torch.channels_last)
 
-        def infer():
-            with torch.no_grad():
-                model(x)
 
-        return infer
+def precision(way):
+    return torch.autocast("cpu", dtype=torch.bfloat16) if way.endswith("bf16") else contextlib.nullcontext()
+
+
+def inference(model, images, way):
+    model.eval()
+    if way.startswith("compiled"):
+        import torch._inductor.config as inductor
+        inductor.freezing = True
+        model = torch.compile(model)
+
+    def infer():
+        with torch.no_grad(), precision(way):
+            model(images)
+
+    return infer
+
+
+def training(model, images, labels, way):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+
+    def loss(x, y):
+        with precision(way):
+            return F.cross_entropy(model(x), y)
+
+    loss_of = torch.compile(loss) if way.startswith("compiled") else loss
 
     def train():
         optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(model(x), labels).backward()
+        loss_of(images, labels).backward()
         optimizer.step()
 
     return train
 
 
-def median_seconds(step):
+def step_of(name, batch, mode, way, channels_last):
+    model, images = layout_of(MODELS[name](), torch.randn(batch, *MODELS[name].shape), channels_last)
+    if mode == "infer":
+        return inference(model, images, way)
+    return training(model, images, torch.randint(0, 10, (batch,)), way)
+
+
+def times_of(step, budget):
     for _ in range(3):
         step()
-    times = []
-    begin = time.perf_counter()
-    while len(times) < 5 or time.perf_counter() - begin < options.seconds:
-        t = time.perf_counter()
+    times, begin = [], time.perf_counter()
+    while len(times) < 5 or time.perf_counter() - begin < budget:
+        start = time.perf_counter()
         step()
-        times.append(time.perf_counter() - t)
-    times.sort()
-    return times[len(times) // 2]
+        times.append(time.perf_counter() - start)
+    return sorted(times)
 
 
-for name in options.models.split(","):
-    forward, train_macs, _ = macs(name)
-    formats = [False, True] if len(MODELS[name].shape) == 3 else [False]
-    for batch in map(int, options.batches.split(",")):
-        for mode in options.modes.split(","):
-            peak = peak_gflops()
-            seconds = min(median_seconds(step_of(name, batch, mode, f)) for f in formats)
-            flop = 2 * (train_macs if mode == "train" else forward) * batch
-            print(json.dumps({"model": name, "batch": batch, "threads": options.threads, "mode": mode,
-                              "images_per_s": batch / seconds, "gflops": flop / seconds * 1e-9,
-                              "fma_peak_gflops": peak}), flush=True)
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--models", default="lenet,mnistcnn,resnet20,resnet9,vgg11bn,resnet18,mlp")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--mode", choices=("train", "infer"), default="train")
+    parser.add_argument("--ways", default=",".join(WAYS))
+    parser.add_argument("--seconds", type=float, default=1.5, help="time for each model, way and format")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    for name in options.models.split(","):
+        for way in options.ways.split(","):
+            row = {"model": name, "batch": options.batch, "threads": options.threads, "mode": options.mode, "way": way}
+            formats = [False, True] if way.startswith("eager") and len(MODELS[name].shape) == 3 else [True]
+            try:
+                found = [times_of(step_of(name, options.batch, options.mode, way, last), options.seconds) for last in formats]
+                best = min(found, key=lambda times: times[len(times) // 2])
+                median = best[len(best) // 2]
+                row |= {"images_per_s": options.batch / median, "ms": 1e3 * median, "p99_ms": 1e3 * best[len(best) * 99 // 100]}
+            except Exception as error:  # whatever a compiler of many layers may throw
+                row["error"] = f"{type(error).__name__}: {error}"[:300]
+            print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -15,10 +15,11 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from compare import ROOT, WORK, lines, replace_section
+from compare import ROOT, lines
+from page import replace_section
 from diagnose_pairs import arguments, interval
 
-MODELS = list(dict.fromkeys(model for model, *_ in WORK))
+MODELS = ["lenet", "mnistcnn", "resnet20", "resnet9", "vgg11bn", "resnet18", "mlp"]
 TRAINED = [("lenet", 128), ("resnet20", 128), ("mlp", 64)]
 MOST = 1.0  # of the time of a plain batch of one
 BOUNDS = (0.99, 1.01)  # of the time of a step without a trace
@@ -78,18 +79,19 @@ def command(options):
             f"--seconds {options.seconds:g}`, {datetime.date.today()}")
 
 
-def sections(program, options):
+def sections(program, options, titles=(PICTURES, TRACES)):
     """Titles and lines of the sections of docs/benchmarks.md."""
-    return {
-        PICTURES: [f"{command(options)}: one picture, from its pixels to the logits, processor time, medians of",
+    made = {
+        PICTURES: lambda: [f"{command(options)}: one picture, from its pixels to the logits, processor time, medians of",
                    f"{options.rounds} rounds. Plain is a forward pass of a batch of one in eval mode. A `Predictor` does the same for its first",
                    "picture, arranges the weights for its second, which takes that much longer, and is as fast as shown from then on.", ""] +
         picture_table(pictures(program, options)),
-        TRACES: [f"{command(options)}: processor time of training steps in {options.rounds} rounds.",
+        TRACES: lambda: [f"{command(options)}: processor time of training steps in {options.rounds} rounds.",
                  "Without `--trace` a step asks whether someone looks on and goes on: how often that is, and how long it takes by itself. A",
                  "trace whose steps are over costs that and a little more: beside it stands the step of the same training without one.", ""] +
         trace_table(traces(program, options)),
     }
+    return {title: made[title]() for title in titles}
 
 
 def self_test(program):

@@ -23,7 +23,8 @@ struct Work {
   void train(Sgd& optimizer) const;
 };
 
-// `name` is one of models/registry's, `hidden` the widths of an mlp.
+// `name` is one of models/registry's, resnet18at64 (ResNet-18 on 64x64 images) or conv320 (one convolution on 320x320,
+// and the mean over each image); `hidden` are the widths of an mlp.
 Work make_work(const std::string& name, std::int64_t batch,
                const std::optional<std::vector<std::int64_t>>& hidden = {});
 
