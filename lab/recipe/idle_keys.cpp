@@ -119,6 +119,9 @@ void require_no_idle_keys(const Recipe& recipe) {
   if (recipe.shards == 1 && recipe.batch_norm_over != Recipe{}.batch_norm_over)
     fail("batch_norm_over", text("\"", recipe.batch_norm_over, "\" beside shards = 1, which ignores it"),
          "two shards or more", "leave it out, or set shards = 2 or more");
+  if (recipe.tta_at_end && !recipe.tta_flip && recipe.tta_translate == 0)
+    fail("tta_at_end", "tta_at_end = true without other views of an image", "tta_flip or tta_translate",
+         "leave it out, or set tta_flip = true");
   for (const GroupRecipe& group : recipe.groups)
     if (group.adam && recipe.optimizer != "muon")
       fail(text("group \"", group.name, '"'), text("adam = true beside optimizer = \"", recipe.optimizer, '"'),

@@ -156,6 +156,7 @@ const std::vector<Section>& sections() {
       number("evaluate_every", "epochs between evaluations", &R::evaluate_every, 1, many),
       flag("tta_flip", "evaluate the mean over an image and its mirror image", &R::tta_flip),
       number("tta_translate", "evaluate the mean over shifts by this many pixels too", &R::tta_translate, 0, 16),
+      flag("tta_at_end", "take these means in the last evaluation alone, which costs least time", &R::tta_at_end),
       flag("use_best", "end with the weights of the best evaluation; needs validation", &R::use_best),
       number("patience", "evaluations without improvement that end the run; 0: never", &R::patience, 0, many),
       number("min_improvement", "accuracy that counts as an improvement", &R::min_improvement, 0.0, 1.0),

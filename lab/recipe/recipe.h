@@ -98,6 +98,7 @@ struct Recipe {
   std::int64_t evaluate_every = 1;                  ///< Epochs between evaluations; the last epoch always has one.
   bool tta_flip = false;                            ///< Evaluate the mean over each image and its mirror image.
   std::int64_t tta_translate = 0;                   ///< Evaluate the mean over shifts by this many pixels, too.
+  bool tta_at_end = false;                          ///< These means in the last evaluation alone.
   bool use_best = false;                            ///< End with the weights of the best evaluation; needs validation.
   std::int64_t patience = 0;                        ///< Evaluations without improvement that end the run; 0: never.
   double min_improvement = 0;                       ///< Accuracy that counts as an improvement.
@@ -152,8 +153,7 @@ void apply_settings(Recipe& recipe, const std::vector<std::string>& settings);
 /// The value of `key` as set() takes it; empty for a key that only another program knows.
 std::string get(const Recipe& recipe, std::string_view key);
 
-/// The recipe as the text of a recipe file in TOML: all keys by section, and the groups.
-std::string to_toml(const Recipe& recipe);
+std::string to_toml(const Recipe& recipe);  ///< The text of a recipe file: all keys by section, and the groups.
 
 /// A recipe from the text of a TOML file: top-level keys and `[[groups]]`.
 /// \param where the file's name for messages. \param extensions of the program.

@@ -90,6 +90,7 @@ TrainerOptions trainer_options(const Recipe& recipe) {
       .label_smoothing = recipe.label_smoothing,
       .evaluate_every = recipe.evaluate_every,
       .evaluation = {.flip = recipe.tta_flip, .translate = recipe.tta_translate},
+      .views_at_end = recipe.tta_at_end,
       .keep_best = recipe.use_best,
       .patience = recipe.patience,
       .min_improvement = recipe.min_improvement,

@@ -63,6 +63,10 @@ Trainer::Trainer(Layer& model, Optimizer& optimizer, const Loader& train, const 
     if (options_.swa_from > 0 && is)
       fail("trainer", text("swa_from = ", options_.swa_from, " and ", beside), "one of them",
            "the weights that a training ends with are either the one or the other");
+  for (const auto& [beside, is] : {std::pair{"keep_best", options_.keep_best}, {"patience", options_.patience > 0}})
+    if (options_.views_at_end && is)
+      fail("trainer", text("views_at_end and ", beside), "one of them",
+           "evaluations with other views do not compare: leave views to all of them or to none");
   if (!parallel::is_shard_count(options_.shards))
     fail("trainer", text("shards = ", options_.shards), text("a power of two from 1 to ", parallel::most_shards));
   if (ranks.size() > options_.shards)

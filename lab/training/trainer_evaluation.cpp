@@ -73,8 +73,10 @@ bool Trainer::renew_statistics(const std::function<bool()>& stop) {
 
 std::optional<Evaluation> Trainer::evaluate_now(const std::function<bool()>& stop) {
   const LentWeights averages(average());
-  if (ranks_.size() > 1) return evaluate(model_, evaluated_, options_.evaluation, ranks_);
-  return evaluate_until(model_, evaluated_, options_.evaluation, stop);
+  const bool plain = options_.views_at_end && counters_.epoch + 1 < options_.epochs;
+  const EvaluateOptions views = plain ? EvaluateOptions{} : options_.evaluation;
+  if (ranks_.size() > 1) return evaluate(model_, evaluated_, views, ranks_);
+  return evaluate_until(model_, evaluated_, views, stop);
 }
 
 const Evaluation& Trainer::evaluation() {

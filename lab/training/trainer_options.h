@@ -23,6 +23,7 @@ struct TrainerOptions {
   double label_smoothing = 0;                      ///< Of the training loss, in [0, 1).
   std::int64_t evaluate_every = 1;                 ///< Epochs between evaluations; the last epoch always has one.
   EvaluateOptions evaluation = {};                 ///< Test-time augmentation.
+  bool views_at_end = false;                       ///< In the last epoch's evaluation alone.
   std::optional<EmaOptions> ema = {};              ///< Evaluate and end with an average of the weights.
   std::optional<LookaheadOptions> lookahead = {};  ///< Slow weights beside the optimizer's.
   std::int64_t swa_from = 0;                       ///< First epoch of the mean that the training ends with; 0: none.

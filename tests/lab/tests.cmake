@@ -8,7 +8,7 @@ if(EBB_BUILD_LAB)
       lab/setup/group_keys_test.cpp lab/setup/policies_test.cpp lab/setup/warnings_test.cpp lab/training/evaluation_test.cpp
       lab/training/guard_test.cpp lab/training/looked_into_test.cpp
       lab/training/state_damage_test.cpp lab/training/mean_of_epochs_test.cpp lab/training/trace_test.cpp
-      lab/training/trainer_test.cpp support/allocations.cpp support/mutate.cpp
+      lab/training/trainer_test.cpp lab/training/views_at_end_test.cpp support/allocations.cpp support/mutate.cpp
       support/temporary_directory.cpp
     LIBRARIES ebb::lab CLI11::CLI11 nlohmann_json::nlohmann_json)
   target_compile_definitions(test_lab PRIVATE EBB_PROGRAM="$<TARGET_FILE:ebb>")
