@@ -205,7 +205,10 @@ BOOST_AUTO_TEST_CASE(a_rank_that_is_killed_ends_all_and_the_training_goes_on) {
       BOOST_TEST(ended.status != 0, ended.output);
       const std::string who = text("rank ", leader ? 0 : 1, launcher.name == "mpich" ? " on " : " with PID ");
       BOOST_TEST(has(ended.output, who), ended.output);
-      BOOST_TEST(count(ended.output, "has died") == (launcher.name == "mpich" ? 1 : 0), ended.output);
+      // UCX ends a rank itself that was reading the memory of one which is gone: then both have died.
+      const auto died = count(ended.output, "has died");
+      const bool read_on = has(ended.output, "No such process");
+      BOOST_TEST((died == (launcher.name == "mpich" ? 1 : 0) || (died == 2 && read_on)), ended.output);
       BOOST_TEST(all_gone(run_path), launcher.name);
       BOOST_REQUIRE(!fs::exists(root / name / "summary.json"));
       const Finished resumed = run(launcher, 4, resume(name));
