@@ -105,6 +105,7 @@ else
 fi | tar -xf - -C "$root/ebb"
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
+mount --rbind /sys "$root/sys"  # where MPI looks for processors
 launcher=
 if [ -n "${CCACHE_DIR:-}" ]; then
   mkdir -p "$CCACHE_DIR" "$root/ccache"
@@ -137,7 +138,7 @@ try() {
   if [ -e "$root/failed" ]; then
     result="FAILED ($(cat "$root/failed"))"
     rm "$root/failed"
-  elif grep -E 'warning: |CMake (Deprecation )?Warning' "$root/log"; then
+  elif grep -E '^(cc1plus|[^ ]+:[0-9]+(:[0-9]+)?): warning: |CMake (Deprecation )?Warning' "$root/log"; then
     result="FAILED (the warnings above)"
   fi
   case $result in passed) passed=$((passed + 1)) ;; *) failed=$((failed + 1)) ;; esac

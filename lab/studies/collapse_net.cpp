@@ -93,7 +93,8 @@ double put_trained(const Trial& trial, Record& record, const ImageDataset& few, 
   const std::string& of = norm ? normed : bare;
   record.put("training loss" + of, workloads::train(net, optimizer, train, epochs));
   net.eval();
-  const ImageDataset& other = trial.data->test(images).images();
+  const TestSet tested = trial.data->test(images);
+  const ImageDataset& other = tested.images();
   record.put("training accuracy" + of, 100 * accuracy_on(net, few));
   record.put("test accuracy" + of, 100 * accuracy_on(net, other));
   const Spread learned = shape(net, few), unseen = shape(net, other);

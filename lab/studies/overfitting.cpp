@@ -139,7 +139,8 @@ void on_images(const Trial& trial, Record& record) {
                       .momentum = mu,
                       .schedule = cosine(epochs * train.batches()),
                       .decay = coupled_l2(trial.number("lambda"))});
-  const ImageDataset& validation = trial.data->validation(images).images();
+  const ValidationSet held_out = trial.data->validation(images);
+  const ImageDataset& validation = held_out.images();
   double least = INFINITY, best_epoch = 0, last = 0, training = 0;
   for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
     net.train();

@@ -8,6 +8,7 @@ whole history there is nothing to compare with, which is said.
 
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -56,6 +57,9 @@ def self_test():
 
 
 if __name__ == "__main__":
+    if not shutil.which("git"):
+        print("git is not here: nothing compared")
+        sys.exit(77)
     if sys.argv[1:] == ["--self-test"]:
         self_test()
     elif not whole_history(ROOT):

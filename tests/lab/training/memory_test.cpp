@@ -223,7 +223,8 @@ BOOST_AUTO_TEST_CASE(a_batch_that_does_not_fit_is_refused_and_the_one_that_is_na
     const int batch = named(refused);
     BOOST_TEST(batch > 100, limit << ": " << refused.output);
     if (std::string(limit) == "-v 450000") least = batch;
-    if (std::string(limit) == "-v 600000") BOOST_TEST(batch > least + 150, batch << " after " << least);
+    // 150 MB are 170 images, less what a thread's heap may reserve (64 MiB).
+    if (std::string(limit) == "-v 600000") BOOST_TEST(batch > least + 80, batch << " after " << least);
     const std::string out = text("run-", batch);
     const Finished done = limited(limit, batch, out);
     BOOST_TEST(done.status == 0, limit << ", batch " << batch << ": " << done.output);
