@@ -94,6 +94,8 @@ case $made,$what in
     bare "$root"
     ;;
 esac
+# Of a trial before nothing stays: what it built may be newer than a source that is not the same.
+rm -rf "$root/ebb"
 mkdir -p "$root/ebb"
 # The files that git knows or would add; of a tree without git all but what building and running leave.
 if [ "$what" = packages ]; then
