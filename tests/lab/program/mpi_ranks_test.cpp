@@ -279,10 +279,11 @@ BOOST_FIXTURE_TEST_CASE(has_commands_that_work, SmallData) {
     line = replaced(replaced(line, "ebb ", text(EBB_PROGRAM, ' ')), "mpirun ",
                     mpich ? "mpirun.mpich " : "mpirun.openmpi ");
     line = replaced(line, "srun ", srun + ' ');
-    const Finished done = test::shell(text(
-        "cd ", root.string(), "; export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ",
-        "OMPI_MCA_rmaps_base_oversubscribe=1 EBB_DATA=", (root / "data").string(), " OMPI_MCA_plm_rsh_agent=", connect,
-        " HYDRA_LAUNCHER=ssh HYDRA_LAUNCHER_EXEC=", connect, "; timeout 200 ", line));
+    const Finished done = test::shell(
+        text("cd ", root.string(), "; export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ",
+             "OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:OVERSUBSCRIBE EBB_DATA=",
+             (root / "data").string(), " OMPI_MCA_plm_rsh_agent=", connect,
+             " HYDRA_LAUNCHER=ssh HYDRA_LAUNCHER_EXEC=", connect, "; timeout 200 ", line));
     BOOST_TEST(done.status == 0, what << ": " << done.output);
     BOOST_TEST(has(done.output, train != std::string::npos ? "test accuracy" : "it is finished"),
                what << ": " << done.output);
